@@ -1,0 +1,153 @@
+"""The child process of one job: it reads ``job.json`` from a folder and leaves its result there."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from profiler import outcome
+from profiler.discovery import discover
+from profiler.engines import load_engine
+from profiler.errors import ScenarioError, UsageError
+from profiler.recorder import Recorder
+from profiler.results import Outcome, Point, Status, Timeline, from_json, to_json
+from profiler.scenario import Scenario
+
+JOB_FILE = "job.json"
+LOG_FILE = "output.log"
+SAMPLE_INTERVAL_S = 0.01
+_PR_SET_PDEATHSIG = 1
+
+
+def run(folder: Path) -> int:
+    """Run the job in ``folder`` and return the exit code of the process."""
+    _redirect_output(folder / LOG_FILE)
+    die_with_parent()
+    _be_first_to_be_killed()
+    job = json.loads((folder / JOB_FILE).read_text())
+    recorder = Recorder(folder)
+    try:
+        facts = _TASKS[job["task"]](job, recorder)
+    except BaseException as error:  # noqa: BLE001 (whatever a scenario raises is its outcome)
+        traceback.print_exception(error)
+        recorder.finish(_outcome(job, error, recorder.phase_name))
+    else:
+        recorder.finish(Outcome(status=Status.OK), **facts)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return 0
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the one that started it dies (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _redirect_output(path: Path) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _be_first_to_be_killed() -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _outcome(job: dict[str, Any], error: BaseException, phase: str | None) -> Outcome:
+    if isinstance(error, SystemExit):
+        reason = f"the scenario called sys.exit({error.code!r})"
+        return Outcome(status=Status.ERROR, phase=phase, reason=reason)
+    device_oom = load_engine(job["engine"]).is_device_oom(error)
+    return outcome.from_exception(error, phase, device_oom=device_oom)
+
+
+def _measure(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    point = from_json(Point, job["point"])
+    engine = load_engine(job["engine"])
+    with recorder.phase("start"):
+        engine.prepare(point)
+        scenario = _find(point.scenario, job["sources"])
+    recorder.take_baseline()
+
+    def work() -> BaseException | None:
+        try:
+            engine.measure(
+                point,
+                lambda: scenario.build(point.steps, **point.parameters),
+                recorder,
+                inspect=job["inspect"],
+            )
+        except BaseException as error:  # noqa: BLE001 (re-raised by the caller)
+            return error
+        return None
+
+    if not job["timeline"]:
+        error, facts = work(), {}
+    else:
+        error, facts = _sampled(work, recorder)
+    if error is not None:
+        recorder.put_all(facts)
+        raise error
+    return facts
+
+
+def _sampled(
+    work: Callable[[], BaseException | None], recorder: Recorder
+) -> tuple[BaseException | None, dict[str, Any]]:
+    """Run ``work`` while memory_profiler samples this process's resident memory."""
+    from memory_profiler import memory_usage
+
+    began = recorder.now()
+    samples, error = memory_usage(
+        (work, ()), interval=SAMPLE_INTERVAL_S, timestamps=True, retval=True
+    )
+    first = samples[0][1] if samples else 0.0
+    timeline = Timeline(
+        interval_s=SAMPLE_INTERVAL_S,
+        time_s=[began + at - first for _, at in samples],
+        rss_bytes=[round(mib * (1 << 20)) for mib, _ in samples],
+        phases=recorder.began(),
+    )
+    return error, {"timeline": to_json(timeline)}
+
+
+def _find(name: str, sources: list[str]) -> Scenario:
+    catalog = discover(sources)
+    if name in catalog.scenarios:
+        return catalog.scenarios[name]
+    for broken in catalog.broken:
+        raise ScenarioError(broken)
+    raise UsageError(f"no scenario {name!r}")
+
+
+def _catalog(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    with recorder.phase("start"):
+        catalog = discover(job["sources"])
+    return {"catalog": catalog.to_json()}
+
+
+def _describe(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    with recorder.phase("start"):
+        return {"description": load_engine(job["engine"]).describe()}
+
+
+_TASKS: dict[str, Callable[[dict[str, Any], Recorder], dict[str, Any]]] = {
+    "measure": _measure,
+    "catalog": _catalog,
+    "describe": _describe,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(run(Path(sys.argv[1])))

@@ -1,0 +1,158 @@
+"""Finding scenarios: the shipped ones, a user's files and folders, and installed plug-ins.
+
+This imports scenario modules, and with them the framework: it runs in children only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from profiler.scenario import Parameter, Scenario, Value, forget_all, registered
+from profiler.scenario import settings as settings_of
+from profiler.errors import did_you_mean
+from profiler.outcome import first_line
+from profiler.results import from_json, to_json
+
+
+ENTRY_POINT_GROUP = "stepwall.scenarios"
+SHIPPED = "scenarios"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What can be said of a scenario without its code."""
+
+    name: str
+    family: str
+    summary: str
+    parameters: list[Parameter]
+    source: str
+
+    def settings(self, overrides: dict[str, str]) -> dict[str, Value]:
+        """Return every parameter's value, the defaults overridden by ``name -> text``.
+
+        Raises:
+            UsageError: for a parameter it lacks, or a value that does not fit.
+        """
+        return settings_of(self.name, self.parameters, overrides)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """The scenarios found, by name, and one line for each file that could not be used."""
+
+    scenarios: dict[str, Scenario]
+    broken: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the listings and the broken files as JSON."""
+        return {
+            "scenarios": [
+                {
+                    "name": item.name,
+                    "family": item.family,
+                    "summary": item.summary,
+                    "parameters": [to_json(parameter) for parameter in item.parameters],
+                    "source": item.source,
+                }
+                for item in self.scenarios.values()
+            ],
+            "broken": self.broken,
+        }
+
+
+def listings(catalog: dict[str, Any]) -> dict[str, Listing]:
+    """Return the listings of a catalog's JSON, by name."""
+    found = [from_json(Listing, item) for item in catalog["scenarios"]]
+    return {listing.name: listing for listing in found}
+
+
+def discover(sources: Iterable[str]) -> Catalog:
+    """Import every scenario module and return what it registered.
+
+    Args:
+        sources: the user's files and folders (of ``*.py`` files), beside the shipped
+            scenarios and the installed plug-ins.
+    """
+    forget_all()
+    broken: list[str] = []
+    _collect(SHIPPED, lambda: _import_shipped(), broken)
+    for plugin in entry_points(group=ENTRY_POINT_GROUP):
+        _collect(f"plug-in {plugin.name} ({plugin.value})", plugin.load, broken)
+    for path in _files(sources, broken):
+        _import_file(path, broken)
+    return Catalog(scenarios=registered(), broken=broken)
+
+
+def _import_shipped() -> None:
+    package = importlib.import_module(SHIPPED)
+    for name in package.__all__:
+        module = importlib.import_module(f"{SHIPPED}.{name}")
+        if not any(item.family == name for item in registered().values()):
+            importlib.reload(module)  # a second discovery in one process
+
+
+def _files(sources: Iterable[str], broken: list[str]) -> list[Path]:
+    files: list[Path] = []
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            found = sorted(file for file in path.glob("*.py") if file.name != "__init__.py")
+            if not found:
+                broken.append(f"{source}: this folder holds no *.py file")
+            files.extend(found)
+        elif path.is_file():
+            files.append(path)
+        else:
+            broken.append(f"{source}: no such file or folder")
+    return files
+
+
+def _import_file(path: Path, broken: list[str]) -> None:
+    before = set(registered())
+
+    def load() -> None:
+        spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+        if spec is None or spec.loader is None:
+            raise ImportError("not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        # The file's own folder first, as Python does for a script, so that helpers import.
+        sys.path.insert(0, str(path.resolve().parent))
+        sys.modules[path.stem] = module
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            sys.path.pop(0)
+
+    if _collect(str(path), load, broken) and set(registered()) == before:
+        broken.append(f"{path}: no scenario in it (decorate a function with @scenario)")
+
+
+def _collect(what: str, load: Callable[[], Any], broken: list[str]) -> bool:
+    try:
+        load()
+    except Exception as error:  # noqa: BLE001 (a broken file must not take the others down)
+        broken.append(f"{what}{_line_of(error, what)}: {first_line(error)}")
+        return False
+    return True
+
+
+def _line_of(error: Exception, path: str) -> str:
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return f":{error.lineno}"
+    resolved = str(Path(path).resolve())
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == resolved]
+    return f":{lines[-1]}" if lines else ""
+
+
+def unknown_scenario(name: str, known: Iterable[str]) -> str:
+    """Return the message for a scenario that does not exist."""
+    return f"no scenario {name!r}{did_you_mean(name, known)}; 'stepwall list' shows all"

@@ -1,0 +1,189 @@
+"""Stored results as pandas frames: the public way to read a run, and what reports use.
+
+Columns of ``LoadedRun.measurements``, one row per measurement:
+
+=================================  ==================================================
+scenario, family, label            names; ``label`` adds parameters that differ in the run
+parameters                         dict of the scenario's parameters
+steps, device, limit_bytes,        the point's conditions (limit in bytes, None: no limit)
+schedule, repeat
+status, phase, reason, signal,     the outcome (``ok``, ``oom_device``, ...)
+exit_code
+forward_nodes, backward_nodes,     nodes of the graph; ``executed_nodes`` after the
+total_nodes, library_nodes,        framework's optimizer
+executed_nodes
+graph_bytes                        bytes of the serialized graph
+by_op                              dict: op type -> nodes
+build_forward_s, build_gradients_s seconds of each phase
+initialize_s, first_step_s, step_s
+device_*_bytes                     the fields of ``results.DeviceMemory``
+backprop_bytes                     steady peak minus resident
+host_*_bytes                       the fields of ``results.HostMemory``; ``host_peak_bytes``
+                                   is the largest phase's peak over the baseline
+seconds                            the point's own seconds, from fork to end
+=================================  ==================================================
+
+Columns of ``LoadedRun.walls``: the fields of ``results.Certificate`` without the probes,
+plus ``label``, ``peak_bytes`` (of the last run that survived) and ``oom_reason`` /
+``oom_phase`` (of the first that did not). ``LoadedRun.probes``: label, scenario, limit_bytes,
+steps, status, phase, reason, peak_bytes, seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from profiler.results import (
+    Certificate,
+    DeviceMemory,
+    GraphSize,
+    HostMemory,
+    Measurement,
+    Run,
+    Times,
+    to_json,
+)
+from profiler.scenario import Value
+from profiler.store import Store
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedRun:
+    """One stored run: its facts, and the same as frames (columns: see the module)."""
+
+    run: Run
+    measurements: pd.DataFrame
+    walls: pd.DataFrame
+    probes: pd.DataFrame
+
+
+def load_run(name: str | None = None, *, results: str | Path = "results") -> LoadedRun:
+    """Return a stored run as pandas frames; the newest where ``name`` is None.
+
+    Args:
+        name: the run's name or id.
+        results: the results folder.
+
+    Raises:
+        UsageError: if there is no such folder or run.
+    """
+    with Store(Path(results)) as store:
+        return frames(store.load(name))
+
+
+def frames(run: Run) -> LoadedRun:
+    """Return a run in memory as pandas frames."""
+    points = [m.point for m in run.measurements]
+    labels = Labels([*points, *run.walls])
+    probes = [
+        _probe_row(labels(wall), wall, index)
+        for wall in run.walls
+        for index in range(len(wall.probes))
+    ]
+    return LoadedRun(
+        run=run,
+        measurements=pd.DataFrame(
+            [_measurement_row(labels(m.point), m) for m in run.measurements],
+            columns=list(_measurement_row("", None)),
+        ),
+        walls=pd.DataFrame([_wall_row(labels(wall), wall) for wall in run.walls]),
+        probes=pd.DataFrame(probes),
+    )
+
+
+class Labels:
+    """Names that tell the run's series apart: the scenario and what differs within it."""
+
+    def __init__(self, series: Iterable[Any]) -> None:
+        """Learn which parameters take more than one value for one scenario."""
+        seen: dict[tuple[str, str], set[str]] = {}
+        for item in series:
+            for name, value in item.parameters.items():
+                seen.setdefault((item.scenario, name), set()).add(str(value))
+        self._varied = {key for key, values in seen.items() if len(values) > 1}
+
+    def __call__(self, item: Any) -> str:
+        """Return the label of a point or a wall."""
+        parts = [
+            f"{name}={value}"
+            for name, value in item.parameters.items()
+            if (item.scenario, name) in self._varied
+        ]
+        return " ".join([item.scenario, *parts])
+
+
+def describe_parameters(parameters: Mapping[str, Value]) -> str:
+    """Return ``batch 32 · units 128`` for a set of parameters."""
+    return " · ".join(f"{name} {value}" for name, value in parameters.items())
+
+
+def _measurement_row(label: str, measurement: Measurement | None) -> Row:
+    """Return one flat row; None gives a row of Nones, whose keys are the columns."""
+    m = measurement
+    point: Row = to_json(m.point) if m else dict.fromkeys(_POINT_COLUMNS)
+    outcome: Row = to_json(m.outcome) if m else dict.fromkeys(_OUTCOME_COLUMNS)
+    return {
+        "label": label,
+        **point,
+        **outcome,
+        **_group(m.graph if m else None, GraphSize),
+        **_group(m.time if m else None, Times),
+        **_group(m.device if m else None, DeviceMemory, prefix="device_"),
+        "backprop_bytes": m.device.backprop_bytes if m and m.device else None,
+        **_group(m.host if m else None, HostMemory, prefix="host_"),
+        "host_peak_bytes": m.host.peak_bytes if m and m.host else None,
+        "seconds": m.seconds if m else None,
+    }
+
+
+_POINT_COLUMNS = (
+    "scenario",
+    "family",
+    "parameters",
+    "steps",
+    "device",
+    "limit_bytes",
+    "schedule",
+    "repeat",
+)
+_OUTCOME_COLUMNS = ("status", "phase", "reason", "signal", "exit_code")
+
+
+def _group(group: object, kind: type, *, prefix: str = "") -> Row:
+    names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    return {f"{prefix}{name}": getattr(group, name, None) for name in names}
+
+
+def _wall_row(label: str, wall: Certificate) -> Row:
+    row: Row = {"label": label, **to_json(wall)}
+    row.pop("probes")
+    last = next((p for p in wall.probes if p.steps == wall.last_ok), None)
+    first = next((p for p in wall.probes if p.steps == wall.first_oom), None)
+    return {
+        **row,
+        "peak_bytes": last.peak_bytes if last else None,
+        "oom_phase": first.outcome.phase if first else None,
+        "oom_reason": first.outcome.reason if first else None,
+    }
+
+
+def _probe_row(label: str, wall: Certificate, index: int) -> Row:
+    probe = wall.probes[index]
+    return {
+        "label": label,
+        "scenario": wall.scenario,
+        "limit_bytes": wall.limit_bytes,
+        "steps": probe.steps,
+        "status": probe.outcome.status.value,
+        "phase": probe.outcome.phase,
+        "reason": probe.outcome.reason,
+        "peak_bytes": probe.peak_bytes,
+        "seconds": probe.seconds,
+    }

@@ -1,0 +1,302 @@
+"""What was measured, as frozen facts with JSON both ways; units are in the field names.
+
+A field that could not be measured is None, and ``Measurement.missing`` says why.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from profiler.scenario import Value
+
+SCHEMA = 1
+T = TypeVar("T")
+
+
+class Status(enum.Enum):
+    """How a point ended."""
+
+    OK = "ok"
+    OOM_DEVICE = "oom_device"
+    OOM_HOST = "oom_host"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+
+    @property
+    def is_oom(self) -> bool:
+        """Whether memory ran out, on the device or on the host."""
+        return self in {Status.OOM_DEVICE, Status.OOM_HOST}
+
+
+class Schedule(enum.Enum):
+    """How the framework's executor orders ready nodes."""
+
+    SERIAL = "serial"
+    PARALLEL = "parallel"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One thing to measure: a scenario at one number of steps, under one set of conditions."""
+
+    scenario: str
+    family: str
+    parameters: dict[str, Value]
+    steps: int
+    device: str = "cpu"
+    limit_bytes: int | None = None
+    schedule: Schedule = Schedule.SERIAL
+    repeat: int = 0
+
+    @property
+    def key(self) -> str:
+        """A text that is equal for equal points, for ``--resume``."""
+        pairs = sorted(to_json(self).items())
+        return ";".join(f"{name}={value}" for name, value in pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a point ended, in which phase, and the first line of the reason."""
+
+    status: Status
+    phase: str | None = None
+    reason: str | None = None
+    signal: str | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphSize:
+    """How big the training graph is.
+
+    ``forward_nodes + backward_nodes == total_nodes``; nodes inside library
+    functions (loop bodies) are counted apart, in ``library_nodes``.
+    ``executed_nodes`` counts what is left after the framework's own optimizer.
+    """
+
+    forward_nodes: int
+    backward_nodes: int
+    total_nodes: int
+    by_op: dict[str, int]
+    library_nodes: int | None = None
+    graph_bytes: int | None = None
+    executed_nodes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Wall-clock seconds of each phase; ``step_s`` is the median of ``steady_steps`` steps."""
+
+    build_forward_s: float
+    build_gradients_s: float | None = None
+    initialize_s: float | None = None
+    first_step_s: float | None = None
+    step_s: float | None = None
+    steady_steps: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceMemory:
+    """Bytes that the framework's allocator handed out on the device.
+
+    ``weights_bytes`` is in use after initialisation, ``resident_bytes`` before a
+    steady step (weights and cached buffers); ``peak_bytes`` is the larger of the
+    first step's and the steady steps' peak. Fed arrays (``fed_bytes``) are copied to
+    the device in every step and lie inside the peaks.
+    """
+
+    fed_bytes: int
+    limit_bytes: int | None = None
+    weights_bytes: int | None = None
+    resident_bytes: int | None = None
+    forward_peak_bytes: int | None = None
+    first_step_peak_bytes: int | None = None
+    steady_peak_bytes: int | None = None
+    peak_bytes: int | None = None
+    largest_allocation_bytes: int | None = None
+
+    @property
+    def backprop_bytes(self) -> int | None:
+        """Peak during the training step minus what was resident before it."""
+        if self.steady_peak_bytes is None or self.resident_bytes is None:
+            return None
+        return self.steady_peak_bytes - self.resident_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostMemory:
+    """Resident bytes of the point's process: the baseline, and each phase's peak over it.
+
+    Peaks are the kernel's high-water mark, reset at the start of each phase. The baseline
+    is taken after the fork; ``runtime_bytes``, what starting the framework's runtime takes
+    after the graph was built, is added to it for the later phases.
+    """
+
+    baseline_bytes: int | None = None
+    runtime_bytes: int | None = None
+    build_peak_bytes: int | None = None
+    gradients_peak_bytes: int | None = None
+    initialize_peak_bytes: int | None = None
+    first_step_peak_bytes: int | None = None
+    steady_peak_bytes: int | None = None
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The largest of the phases' peaks over the baseline."""
+        peaks = [
+            self.build_peak_bytes,
+            self.gradients_peak_bytes,
+            self.initialize_peak_bytes,
+            self.first_step_peak_bytes,
+            self.steady_peak_bytes,
+        ]
+        return max((peak for peak in peaks if peak is not None), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """Samples of the point's resident memory over time, and when each phase began."""
+
+    interval_s: float
+    time_s: list[float]
+    rss_bytes: list[int]
+    phases: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What one point gave.
+
+    ``missing`` maps ``group.field`` to why it is None; a field that is None without
+    a reason there belongs to a phase that the point did not reach (see ``outcome``).
+    """
+
+    point: Point
+    outcome: Outcome
+    seconds: float
+    graph: GraphSize | None = None
+    time: Times | None = None
+    device: DeviceMemory | None = None
+    host: HostMemory | None = None
+    timeline: Timeline | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    log_tail: str | None = None
+
+
+class WallStatus(enum.Enum):
+    """What a wall certificate proves."""
+
+    EXACT = "exact"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """One run of the wall search."""
+
+    steps: int
+    outcome: Outcome
+    seconds: float
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """The wall of one scenario under one limit: both ends were really run.
+
+    ``exact``: ``last_ok`` survived and ``first_oom == last_ok + 1`` ran out of memory.
+    ``at_least``: nothing failed up to the largest steps allowed; ``first_oom`` is None.
+    ``at_most``: even ``first_oom`` (the fewest steps) ran out; ``last_ok`` is None.
+    ``unproven``: the first failing run was no memory failure; ``reason`` says what it was.
+    """
+
+    scenario: str
+    family: str
+    parameters: dict[str, Value]
+    device: str
+    kind: str
+    schedule: Schedule
+    limit_bytes: int
+    status: WallStatus
+    last_ok: int | None
+    first_oom: int | None
+    predicted: float | None
+    predicted_from: list[int]
+    probes: list[Probe]
+    seconds: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The machine and the software that a run was made with."""
+
+    stepwall: str
+    python: str
+    platform: str
+    cpu: str
+    cpu_count: int
+    memory_bytes: int
+    frameworks: dict[str, str]
+    devices: list[str]
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A set of measurements and walls made by one invocation."""
+
+    id: str
+    name: str
+    created_at: str
+    command: str
+    environment: Environment
+    finished: bool
+    measurements: list[Measurement]
+    walls: list[Certificate]
+
+
+def to_json(fact: Any) -> Any:
+    """Return a fact as plain dicts, lists and JSON scalars."""
+    if isinstance(fact, enum.Enum):
+        return fact.value
+    if dataclasses.is_dataclass(fact):
+        return {item.name: to_json(getattr(fact, item.name)) for item in dataclasses.fields(fact)}
+    if isinstance(fact, dict):
+        return {str(key): to_json(value) for key, value in fact.items()}
+    if isinstance(fact, list | tuple):
+        return [to_json(value) for value in fact]
+    return fact
+
+
+def from_json(kind: type[T], data: Any) -> T:
+    """Return the fact of type ``kind`` that ``to_json`` gave; unknown fields are ignored."""
+    return typing.cast("T", _decode(kind, data))
+
+
+def _decode(kind: Any, data: Any) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in {types.UnionType, typing.Union}:
+        inner = [argument for argument in arguments if argument is not type(None)]
+        return None if data is None else _decode(inner[0], data) if len(inner) == 1 else data
+    if origin in {list, tuple}:
+        return origin(_decode(arguments[0], value) for value in data)
+    if origin is dict:
+        return {key: _decode(arguments[1], value) for key, value in data.items()}
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        known = [item.name for item in dataclasses.fields(kind) if item.name in data]
+        return kind(**{name: _decode(hints[name], data[name]) for name in known})
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind(data)
+    return data

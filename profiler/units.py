@@ -1,0 +1,75 @@
+"""Texts that a user types: sizes and ranges of steps, read into numbers."""
+
+from __future__ import annotations
+
+import re
+
+from profiler.errors import UsageError
+
+MIB = 1 << 20
+MAX_STEPS = 1_000_000
+_UNITS = {
+    "B": 1,
+    "KIB": 1 << 10,
+    "MIB": MIB,
+    "GIB": 1 << 30,
+    "TIB": 1 << 40,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+}
+_STEPS_HELP = "use a list '8,16,32', a doubling '8:512:x2' or an even range '100:1000:100'"
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of ``64MiB``, ``1.5GiB`` or ``800MB``.
+
+    Raises:
+        UsageError: if it is no number with a unit, or less than one byte.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text, re.ASCII)
+    unit = _UNITS.get(match[2].upper()) if match else None
+    if match is None or unit is None:
+        raise UsageError(f"size {text!r}: write a number with a unit, as 64MiB, 1.5GiB or 800MB")
+    size = int(float(match[1]) * unit)
+    if size < 1:
+        raise UsageError(f"size {text!r}: must be at least one byte")
+    return size
+
+
+def parse_steps(text: str) -> list[int]:
+    """Return the steps of ``8,16,32``, ``8:512:x2`` or ``100:1000:100``, ascending, each once.
+
+    Raises:
+        UsageError: if the text is of no such form, is empty, or leaves 1 to 1,000,000.
+    """
+    chosen: set[int] = set()
+    for part in text.split(","):
+        chosen.update(_expand(text, part.strip()))
+    bad = [steps for steps in sorted(chosen) if not 1 <= steps <= MAX_STEPS]
+    if bad or not chosen:
+        what = f"{bad[0]} is not in" if bad else "is empty:"
+        raise UsageError(f"--steps {text!r}: {what} 1 to {MAX_STEPS}; {_STEPS_HELP}")
+    return sorted(chosen)
+
+
+def _expand(text: str, part: str) -> list[int]:
+    if re.fullmatch(r"-?\d+", part, re.ASCII):
+        return [int(part)]
+    match = re.fullmatch(r"(\d+):(\d+):(x?)(\d+)", part, re.ASCII)
+    if match is None:
+        raise UsageError(f"--steps {text!r}: {part!r} is no number or range; {_STEPS_HELP}")
+    start, stop, stride = int(match[1]), int(match[2]), int(match[4])
+    smallest_stride = 2 if match[3] else 1
+    if start < 1 or stop < start or stop > MAX_STEPS or stride < smallest_stride:
+        raise UsageError(
+            f"--steps {text!r}: {part!r} must run upwards within 1 to {MAX_STEPS}; {_STEPS_HELP}"
+        )
+    if not match[3]:
+        return list(range(start, stop + 1, stride))
+    steps = []
+    while start <= stop:
+        steps.append(start)
+        start *= stride
+    return steps

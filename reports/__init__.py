@@ -1,0 +1,28 @@
+"""Reports of stored runs: plots, tables, a page and data files; nothing here measures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from profiler.frames import LoadedRun
+
+__all__ = ["write_report"]
+
+
+def write_report(loaded: LoadedRun, folder: Path) -> list[Path]:
+    """Write the report of a run into a folder, which is created where it does not exist.
+
+    Args:
+        loaded: the run, as ``profiler.frames.load_run`` returns it.
+        folder: where ``report.html``, the plots (PNG and SVG), ``measurements.csv``
+            and ``measurements.json`` go; files of an earlier report are replaced.
+
+    Returns:
+        The paths of the written files, ``report.html`` first.
+    """
+    # Late: the command line imports this package, and needs pandas and matplotlib only here.
+    from reports.folder import write_folder
+
+    return write_folder(loaded, folder)

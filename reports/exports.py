@@ -1,0 +1,74 @@
+"""A run as CSV and JSON text: raw bytes and seconds, stable keys, null where nothing is known."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from profiler.frames import LoadedRun
+from profiler.results import SCHEMA, Certificate, Measurement, Probe, Run, to_json
+
+__all__ = ["json_text", "measurements_csv", "run_document", "wall_document"]
+
+Document = dict[str, Any]
+_WHOLE = ("_bytes", "_nodes", "steps", "repeat", "exit_code")
+
+
+def measurements_csv(loaded: LoadedRun) -> str:
+    """Return one row per measurement; ``parameters`` and ``by_op`` are JSON text."""
+    rows = loaded.measurements.copy()
+    for column in rows.columns:
+        if column in {"parameters", "by_op"}:
+            rows[column] = [_cell(value) for value in rows[column]]
+        elif column.endswith(_WHOLE):
+            # A column with a gap is float in pandas; bytes must not be written as 1024.0.
+            rows[column] = pd.to_numeric(rows[column]).astype("Int64")
+    return rows.to_csv(index=False, lineterminator="\n")
+
+
+def run_document(run: Run) -> Document:
+    """Return a whole run as the document that ``--json`` prints."""
+    return {
+        "schema": SCHEMA,
+        "run": run.name,
+        "id": run.id,
+        "created_at": run.created_at,
+        "command": run.command,
+        "finished": run.finished,
+        "environment": to_json(run.environment),
+        "measurements": [_measurement(m) for m in run.measurements],
+        "walls": [wall_document(wall) for wall in run.walls],
+    }
+
+
+def wall_document(wall: Certificate) -> Document:
+    """Return one wall certificate as the document that ``--json`` prints."""
+    fields = to_json(wall)
+    return {"schema": SCHEMA, **fields, "probes": [_probe(probe) for probe in wall.probes]}
+
+
+def json_text(document: Document) -> str:
+    """Return a document as text that ends in a newline."""
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _cell(value: object) -> str | None:
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else None
+
+
+def _measurement(measurement: Measurement) -> Document:
+    fields = to_json(measurement)
+    point = fields.pop("point")
+    leading = {name: point.pop(name) for name in ("scenario", "parameters", "steps")}
+    return {**leading, "point": point, **fields}
+
+
+def _probe(probe: Probe) -> Document:
+    return {
+        "steps": probe.steps,
+        "outcome": probe.outcome.status.value,
+        "peak_bytes": probe.peak_bytes,
+        "seconds": probe.seconds,
+    }

@@ -1,0 +1,38 @@
+"""The report folder of a run: the only place where reports write files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from profiler.frames import LoadedRun
+from reports.exports import json_text, measurements_csv, run_document
+from reports.html import Picture, page, render
+from reports.plots import image, plots
+
+__all__ = ["write_folder"]
+
+
+def write_folder(loaded: LoadedRun, folder: Path) -> list[Path]:
+    """Write ``report.html``, the plots and the data of a run, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, content in _files(loaded):
+        path = folder / name
+        path.write_bytes(content)
+        written.append(path)
+    return written
+
+
+def _files(loaded: LoadedRun) -> Iterator[tuple[str, bytes]]:
+    drawn = [(plot, image(plot.figure, "svg")) for plot in plots(loaded)]
+    pictures = [
+        Picture(name=plot.name, title=plot.title, caption=plot.caption, svg=svg)
+        for plot, svg in drawn
+    ]
+    yield "report.html", render(page(loaded), pictures).encode()
+    yield "measurements.csv", measurements_csv(loaded).encode()
+    yield "measurements.json", json_text(run_document(loaded.run)).encode()
+    for plot, svg in drawn:
+        yield f"{plot.name}.svg", svg
+        yield f"{plot.name}.png", image(plot.figure, "png")

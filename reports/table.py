@@ -1,0 +1,195 @@
+"""The tables of a run, defined once as columns, for the terminal and for HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from profiler.frames import LoadedRun
+from profiler.results import Certificate, Measurement, Outcome, Probe, Status, WallStatus
+from reports.series import labelled_walls
+from reports.text import (
+    DASH,
+    bytes_text,
+    count_text,
+    outcome_text,
+    phase_text,
+    seconds_text,
+    size_text,
+)
+
+__all__ = [
+    "Grid",
+    "GridRow",
+    "measurement_grid",
+    "measurement_table",
+    "outcome_sentence",
+    "probe_grid",
+    "wall_grid",
+    "wall_table",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridRow:
+    """One row of finished texts; ``failed`` rows are shown as such."""
+
+    cells: tuple[str, ...]
+    failed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table as plain data: headings, which columns hold numbers, and rows."""
+
+    headings: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[GridRow, ...]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A heading, how to get the value from a fact, and how to print it."""
+
+    heading: str
+    value: Callable[[Any], Any]
+    text: Callable[[Any], str] | None = None
+
+    def cell(self, fact: object) -> str:
+        """Return the text of this column for one fact; a dash for None."""
+        value = self.value(fact)
+        return DASH if value is None else (self.text or str)(value)
+
+
+def _field(path: str) -> Callable[[Any], Any]:
+    def get(fact: Any) -> Any:
+        for name in path.split("."):
+            fact = getattr(fact, name) if fact is not None else None
+        return fact
+
+    return get
+
+
+def _build_s(measurement: Measurement) -> float | None:
+    time = measurement.time
+    if time is None or time.build_gradients_s is None:
+        return None
+    return time.build_forward_s + time.build_gradients_s
+
+
+def outcome_sentence(outcome: Outcome) -> str:
+    """Return how something ended, in which phase, by which signal, and the reason."""
+    if outcome.status is Status.OK:
+        return "ok"
+    phase = f" during {phase_text(outcome.phase)}" if outcome.phase else ""
+    ending = outcome.signal or (f"exit code {outcome.exit_code}" if outcome.exit_code else "")
+    details = [part for part in (ending, outcome.reason) if part]
+    return f"{outcome_text(outcome.status.value)}{phase}" + "".join(f": {d}" for d in details)
+
+
+def _peak_of_survivor(wall: Certificate) -> int | None:
+    return next((p.peak_bytes for p in wall.probes if p.steps == wall.last_ok), None)
+
+
+def _phase_of_failure(wall: Certificate) -> str | None:
+    return next((p.outcome.phase for p in wall.probes if p.steps == wall.first_oom), None)
+
+
+_MEASUREMENT = (
+    _Column("steps", _field("point.steps"), count_text),
+    _Column("forward nodes", _field("graph.forward_nodes"), count_text),
+    _Column("backward nodes", _field("graph.backward_nodes"), count_text),
+    _Column("executed nodes", _field("graph.executed_nodes"), count_text),
+    _Column("build", _build_s, seconds_text),
+    _Column("first step", _field("time.first_step_s"), seconds_text),
+    _Column("step", _field("time.step_s"), seconds_text),
+    _Column("backprop memory", _field("device.backprop_bytes"), bytes_text),
+    _Column("device peak", _field("device.peak_bytes"), bytes_text),
+    _Column("host peak", _field("host.peak_bytes"), bytes_text),
+    _Column("outcome", _field("outcome"), outcome_sentence),
+)
+_WALL = (
+    _Column("limit", _field("limit_bytes"), size_text),
+    _Column("of", _field("kind")),
+    _Column("status", lambda wall: wall.status.value.replace("_", " ")),
+    _Column("survives", _field("last_ok"), count_text),
+    _Column("runs out", _field("first_oom"), count_text),
+    _Column("predicted", _field("predicted"), count_text),
+    _Column("peak", _peak_of_survivor, bytes_text),
+    _Column("during", _phase_of_failure, phase_text),
+)
+_PROBE = (
+    _Column("steps", _field("steps"), count_text),
+    _Column("peak", _field("peak_bytes"), bytes_text),
+    _Column("took", _field("seconds"), seconds_text),
+    _Column("outcome", _field("outcome"), outcome_sentence),
+)
+
+
+def measurement_grid(loaded: LoadedRun) -> Grid:
+    """Return every measurement of a run as texts, in the order of the run."""
+    facts = zip(loaded.measurements["label"], loaded.run.measurements, strict=True)
+    return _labelled_grid(_MEASUREMENT, facts, failed=lambda m: m.outcome.status is not Status.OK)
+
+
+def wall_grid(loaded: LoadedRun) -> Grid:
+    """Return every wall certificate of a run as texts."""
+    return _labelled_grid(
+        _WALL,
+        labelled_walls(loaded),
+        failed=lambda wall: wall.status is WallStatus.UNPROVEN,
+    )
+
+
+def probe_grid(probes: Iterable[Probe]) -> Grid:
+    """Return the runs of one wall search as texts, in the order in which they ran."""
+    return _grid(_PROBE, [(p, p.outcome.status is not Status.OK, ()) for p in probes])
+
+
+def measurement_table(loaded: LoadedRun) -> Table:
+    """Return every measurement of a run as a terminal table."""
+    return _rich(measurement_grid(loaded))
+
+
+def wall_table(loaded: LoadedRun) -> Table:
+    """Return every wall certificate of a run as a terminal table."""
+    return _rich(wall_grid(loaded))
+
+
+def _labelled_grid(
+    columns: Sequence[_Column],
+    facts: Iterable[tuple[str, Any]],
+    *,
+    failed: Callable[[Any], bool],
+) -> Grid:
+    grid = _grid(columns, [(fact, failed(fact), (str(label),)) for label, fact in facts])
+    return Grid(
+        headings=("scenario", *grid.headings), numeric=(False, *grid.numeric), rows=grid.rows
+    )
+
+
+def _grid(columns: Sequence[_Column], facts: Iterable[tuple[Any, bool, tuple[str, ...]]]) -> Grid:
+    numbers = {bytes_text, count_text, seconds_text, size_text}
+    return Grid(
+        headings=tuple(column.heading for column in columns),
+        numeric=tuple(column.text in numbers for column in columns),
+        rows=tuple(
+            GridRow(cells=(*leading, *(column.cell(fact) for column in columns)), failed=failed)
+            for fact, failed, leading in facts
+        ),
+    )
+
+
+def _rich(grid: Grid) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for heading, numeric in zip(grid.headings, grid.numeric, strict=True):
+        table.add_column(heading, justify="right" if numeric else "left")
+    for row in grid.rows:
+        # Text, not markup: a reason such as "OOM for tensor [652,32]" holds brackets.
+        table.add_row(*map(Text, row.cells), style="red" if row.failed else None)
+    return table

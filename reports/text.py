@@ -1,0 +1,100 @@
+"""Numbers as people read them: bytes in binary units, seconds, counts and lists of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "DASH",
+    "bytes_text",
+    "count_text",
+    "list_text",
+    "outcome_text",
+    "phase_text",
+    "rate_text",
+    "seconds_text",
+    "size_text",
+    "steps_text",
+]
+
+DASH = "–"  # noqa: RUF001 - the en dash stands for a value that is not there
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+_LONG_S = 120.0
+_OUTCOMES = {
+    "ok": "ok",
+    "oom_device": "ran out of device memory",
+    "oom_host": "ran out of host memory",
+    "crashed": "crashed",
+    "timeout": "timed out",
+    "error": "error",
+}
+
+
+def bytes_text(value: float | None) -> str:
+    """Return ``63.9 MiB``; exact bytes below 1 KiB; a dash for None."""
+    if value is None:
+        return DASH
+    if abs(value) < 1024:  # noqa: PLR2004 - one KiB
+        return f"{value:.0f} B"
+    size, power = _scaled(value)
+    return f"{size:,.1f} {_UNITS[power]}"
+
+
+def size_text(value: float) -> str:
+    """Return a chosen size such as a limit: ``64 MiB`` where that is all of it."""
+    size, power = _scaled(value)
+    whole = abs(value) >= 1024 and size == int(size)  # noqa: PLR2004 - one KiB
+    return f"{size:,.0f} {_UNITS[power]}" if whole else bytes_text(value)
+
+
+def steps_text(steps: int) -> str:
+    """Return ``1 step`` or ``1,024 steps``."""
+    return f"{count_text(steps)} step{'' if steps == 1 else 's'}"
+
+
+def seconds_text(value: float | None) -> str:
+    """Return ``1.25 s``, ``3.4 ms``, ``12 µs`` or ``2 min 5 s``; a dash for None."""
+    if value is None:
+        return DASH
+    if value >= _LONG_S:
+        minutes, seconds = divmod(round(value), 60)
+        return f"{minutes:,} min {seconds} s"
+    if value >= 0.9995:  # noqa: PLR2004 - what would read as 1000 ms
+        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004
+    if value >= 0.0009995:  # noqa: PLR2004 - what would read as 1000 µs
+        return f"{value * 1e3:.1f} ms" if value < 0.1 else f"{value * 1e3:.0f} ms"  # noqa: PLR2004
+    return f"{value * 1e6:.0f} µs" if value else "0 s"
+
+
+def count_text(value: float | None) -> str:
+    """Return ``12,345``; a dash for None."""
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def rate_text(value: float) -> str:
+    """Return a rate per step: whole numbers exactly, others with two decimals at most."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0")
+
+
+def list_text(words: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    *head, last = words
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def outcome_text(status: str) -> str:
+    """Return how a point ended, in words, for a status of ``results.Status``."""
+    return _OUTCOMES.get(status, status)
+
+
+def phase_text(phase: str) -> str:
+    """Return the name of a phase in words: ``first step`` for ``first_step``."""
+    return phase.replace("_", " ")
+
+
+def _scaled(value: float) -> tuple[float, int]:
+    """Return bytes in the largest unit that does not read as 1,024 of a smaller one."""
+    size, power = value / 1024, 0
+    while round(abs(size), 1) >= 1024 and power + 1 < len(_UNITS):  # noqa: PLR2004 - next unit
+        size, power = size / 1024, power + 1
+    return size, power

@@ -1,0 +1,107 @@
+"""The four shapes of sequence to sequence learning, each unrolled and as a loop."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from profiler import Training, scenario
+from scenarios.cells import Cell, last_output, make_cell, normal
+
+tf1 = tf.compat.v1
+
+
+@scenario
+def seq_to_seq_static(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """An output for every input, one cell copy per step."""
+    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
+    xs = tf.unstack(x, axis=1)
+    outputs, _ = tf1.nn.static_rnn(make_cell(cell, units), xs, dtype=tf.float32)
+    return _training(x, tf.stack(outputs, axis=1))
+
+
+@scenario
+def seq_to_seq_dynamic(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """An output for every input, one cell in a while loop."""
+    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
+    outputs, _ = tf1.nn.dynamic_rnn(make_cell(cell, units), x, dtype=tf.float32)
+    return _training(x, outputs)
+
+
+@scenario
+def seq_to_vec_static(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """Only the last output counts (a classifier), one cell copy per step."""
+    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
+    xs = tf.unstack(x, axis=1)
+    _, state = tf1.nn.static_rnn(make_cell(cell, units), xs, dtype=tf.float32)
+    return _training(x, last_output(state))
+
+
+@scenario
+def seq_to_vec_dynamic(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """Only the last output counts (a classifier), one cell in a while loop."""
+    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
+    _, state = tf1.nn.dynamic_rnn(make_cell(cell, units), x, dtype=tf.float32)
+    return _training(x, last_output(state))
+
+
+@scenario
+def vec_to_seq_static(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """An input at the first step only (a captioner), one cell copy per step."""
+    x = tf1.placeholder(tf.float32, [batch, inputs])
+    xs = [x] + [tf.zeros([batch, inputs])] * (steps - 1)
+    outputs, _ = tf1.nn.static_rnn(make_cell(cell, units), xs, dtype=tf.float32)
+    return _training(x, tf.stack(outputs, axis=1))
+
+
+@scenario
+def vec_to_seq_dynamic(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """An input at the first step only (a captioner), one cell in a while loop."""
+    x = tf1.placeholder(tf.float32, [batch, inputs])
+    xs = tf.pad(x[:, tf.newaxis], [[0, 0], [0, steps - 1], [0, 0]])
+    outputs, _ = tf1.nn.dynamic_rnn(make_cell(cell, units), xs, dtype=tf.float32)
+    return _training(x, outputs)
+
+
+@scenario
+def delayed_seq_to_seq_static(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """An encoder, then a decoder (a translator), one cell copy per step of each."""
+    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
+    xs = tf.unstack(x, axis=1)
+    silence = [tf.zeros([batch, inputs])] * steps
+    encoder, decoder = make_cell(cell, units), make_cell(cell, units)
+    _, state = tf1.nn.static_rnn(encoder, xs, dtype=tf.float32, scope="encoder")
+    outputs, _ = tf1.nn.static_rnn(decoder, silence, initial_state=state, scope="decoder")
+    return _training(x, tf.stack(outputs, axis=1))
+
+
+@scenario
+def delayed_seq_to_seq_dynamic(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
+) -> Training:
+    """An encoder, then a decoder (a translator), one cell in a while loop for each."""
+    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
+    # tf.zeros would be one node or three, depending on the size.
+    silence = tf.fill([batch, steps, inputs], 0.0)
+    encoder, decoder = make_cell(cell, units), make_cell(cell, units)
+    _, state = tf1.nn.dynamic_rnn(encoder, x, dtype=tf.float32, scope="encoder")
+    outputs, _ = tf1.nn.dynamic_rnn(decoder, silence, initial_state=state, scope="decoder")
+    return _training(x, outputs)
+
+
+def _training(x: Any, outputs: Any) -> Training:
+    """Return the training that pulls ``outputs`` towards zero, fed with ``x``."""
+    return Training(feeds={x: normal(*x.shape)}, loss=tf.reduce_mean(tf.square(outputs)))

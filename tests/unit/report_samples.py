@@ -1,0 +1,244 @@
+"""Made-up runs whose numbers follow closed forms, for the tests of the reports.
+
+Unrolled scenarios have ``40 + 17 * steps`` nodes, looped ones 135; backprop holds
+``KIB_PER_STEP`` KiB per step over a resident MiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from profiler.frames import LoadedRun, frames
+from profiler.results import (
+    Certificate,
+    DeviceMemory,
+    Environment,
+    GraphSize,
+    HostMemory,
+    Measurement,
+    Outcome,
+    Point,
+    Probe,
+    Run,
+    Schedule,
+    Status,
+    Times,
+    WallStatus,
+)
+
+KIB = 1024
+MIB = 1024 * KIB
+KIB_PER_STEP = 96
+DOUBLED = (8, 16, 32, 64, 128, 256)
+OK = Outcome(status=Status.OK)
+OOM = Outcome(
+    status=Status.OOM_DEVICE,
+    phase="first_step",
+    reason="ResourceExhaustedError: OOM when allocating tensor with shape[256,32,128]",
+)
+CRASH = Outcome(status=Status.CRASHED, phase="gradients", signal="SIGSEGV", exit_code=None)
+ENVIRONMENT = Environment(
+    stepwall="0.1.0",
+    python="3.11.9",
+    platform="Linux-6.1-x86_64",
+    cpu="A CPU",
+    cpu_count=2,
+    memory_bytes=8 * 1024 * MIB,
+    frameworks={"tensorflow": "2.21.0"},
+    devices=["CPU:0"],
+)
+
+
+def nodes(steps: int, *, unrolled: bool = True, per_step: int = 17) -> int:
+    """Return the closed form of the graph's nodes."""
+    return 40 + per_step * steps if unrolled else 135
+
+
+def graph(total: int) -> GraphSize:
+    """Return a graph of ``total`` nodes, a third of them forward."""
+    forward = total // 3
+    return GraphSize(
+        forward_nodes=forward,
+        backward_nodes=total - forward,
+        total_nodes=total,
+        library_nodes=0,
+        graph_bytes=100 * total,
+        by_op={"MatMul": total - forward, "Tanh": forward},
+        executed_nodes=total - 7,
+    )
+
+
+def measured(  # noqa: PLR0913 - a builder with defaults
+    scenario: str = "static_rnn",
+    steps: int = 8,
+    *,
+    family: str = "builds",
+    unrolled: bool = True,
+    per_step: int = 17,
+    kib_per_step: float = KIB_PER_STEP,
+    repeat: int = 0,
+) -> Measurement:
+    """Return a point that ended well."""
+    backprop = int(kib_per_step * KIB * steps)
+    copies = steps if unrolled else 10
+    return Measurement(
+        point=Point(
+            scenario=scenario,
+            family=family,
+            parameters={"batch": 32, "units": 128},
+            steps=steps,
+            repeat=repeat,
+        ),
+        outcome=OK,
+        seconds=1.5,
+        graph=graph(nodes(steps, unrolled=unrolled, per_step=per_step)),
+        time=Times(
+            build_forward_s=0.002 * copies,
+            build_gradients_s=0.005 * copies,
+            first_step_s=0.013 * copies,
+            step_s=0.0001 * steps * (1 if unrolled else 1.4),
+            steady_steps=5,
+        ),
+        device=DeviceMemory(
+            fed_bytes=32 * steps,
+            resident_bytes=MIB,
+            steady_peak_bytes=MIB + backprop,
+            peak_bytes=MIB + backprop,
+        ),
+        host=HostMemory(
+            baseline_bytes=400 * MIB,
+            build_peak_bytes=copies * 50 * KIB,
+            steady_peak_bytes=2 * backprop + copies * 100 * KIB,
+        ),
+    )
+
+
+def failed(measurement: Measurement, outcome: Outcome = OOM, *, built: bool = True) -> Measurement:
+    """Return a point that failed: with its graph where it was built, without memory."""
+    return replace(
+        measurement,
+        outcome=outcome,
+        graph=measurement.graph if built else None,
+        time=None,
+        device=None,
+        host=None,
+        missing={"device.peak_bytes": "the step never ended"},
+        log_tail="the last words of the child\nOOM!",
+    )
+
+
+def wall(
+    scenario: str = "static_rnn",
+    last_ok: int | None = 650,
+    *,
+    family: str = "builds",
+    status: WallStatus = WallStatus.EXACT,
+    kind: str = "device",
+) -> Certificate:
+    """Return a wall under 64 MiB that was predicted three steps too low."""
+    limit = 64 * MIB
+    first_oom = {WallStatus.EXACT: (last_ok or 0) + 1, WallStatus.AT_MOST: 1}.get(status)
+    probes = [
+        *(Probe(steps=s, outcome=OK, seconds=1.0, peak_bytes=MIB + s * 99 * KIB) for s in (40, 80)),
+        *([Probe(steps=first_oom, outcome=OOM, seconds=11.0)] if first_oom else []),
+        *(
+            [Probe(steps=last_ok, outcome=OK, seconds=2.0, peak_bytes=limit - 99)]
+            if last_ok
+            else []
+        ),
+    ]
+    return Certificate(
+        scenario=scenario,
+        family=family,
+        parameters={"batch": 32, "units": 128},
+        device="cpu",
+        kind=kind,
+        schedule=Schedule.SERIAL,
+        limit_bytes=limit,
+        status=status,
+        last_ok=last_ok,
+        first_oom=first_oom,
+        predicted=last_ok - 3.0 if last_ok else None,
+        predicted_from=[40, 80],
+        probes=probes,
+        seconds=15.0,
+        reason="SIGSEGV under the limit" if status is WallStatus.UNPROVEN else None,
+    )
+
+
+def run(measurements: Iterable[Measurement] = (), walls: Iterable[Certificate] = ()) -> Run:
+    """Return a run of these facts."""
+    return Run(
+        id="0001",
+        name="sample",
+        created_at="2026-01-02T03:04:05+00:00",
+        command="stepwall profile --steps 8:256:x2",
+        environment=ENVIRONMENT,
+        finished=True,
+        measurements=list(measurements),
+        walls=list(walls),
+    )
+
+
+def loaded(
+    measurements: Iterable[Measurement] = (), walls: Iterable[Certificate] = ()
+) -> LoadedRun:
+    """Return a run of these facts with its frames."""
+    return frames(run(measurements, walls))
+
+
+def contrast() -> LoadedRun:
+    """Return the run that the product is about: one unrolled scenario and one loop."""
+    return loaded(
+        [
+            *(measured("static_rnn", steps) for steps in DOUBLED),
+            *(measured("dynamic_rnn", steps, unrolled=False, kib_per_step=64) for steps in DOUBLED),
+        ],
+        [wall("static_rnn", 650), wall("dynamic_rnn", 980)],
+    )
+
+
+def large() -> LoadedRun:
+    """Return four scenarios of one family, eight of another, two failed points, walls."""
+    points = [
+        *_sweep("builds", "static_rnn", per_step=17, kib=96),
+        *_sweep("builds", "dynamic_rnn", unrolled=False, kib=64),
+        *_sweep("builds", "keras_unrolled", per_step=31, kib=120),
+        *_sweep("builds", "while_loop", unrolled=False, kib=66),
+    ]
+    for index, shape in enumerate(("bottleneck", "wide_input", "small_batch", "stacked")):
+        points += _sweep("shapes", f"{shape}_static", per_step=17 + 3 * index, kib=50 + 70 * index)
+        points += _sweep("shapes", f"{shape}_dynamic", unrolled=False, kib=50 + 30 * index)
+    return loaded([*map(_spoil, points)], _walls())
+
+
+def _sweep(
+    family: str, name: str, *, unrolled: bool = True, per_step: int = 17, kib: int = 96
+) -> list[Measurement]:
+    return [
+        measured(name, steps, family=family, unrolled=unrolled, per_step=per_step, kib_per_step=kib)
+        for steps in DOUBLED
+    ]
+
+
+def _spoil(measurement: Measurement) -> Measurement:
+    place = (measurement.point.scenario, measurement.point.steps)
+    if place == ("keras_unrolled", 256):
+        return failed(measurement)
+    if place == ("small_batch_static", 128):
+        return failed(measurement, CRASH, built=False)
+    return measurement
+
+
+def _walls() -> list[Certificate]:
+    return [
+        wall("static_rnn", 650),
+        wall("dynamic_rnn", 1021),
+        wall("keras_unrolled", 520),
+        wall("while_loop", 5000, status=WallStatus.AT_LEAST),
+        wall("bottleneck_static", 1290, family="shapes"),
+        wall("bottleneck_dynamic", 1302, family="shapes"),
+        wall("wide_input_static", None, family="shapes", status=WallStatus.AT_MOST),
+        wall("stacked_static", 244, family="shapes", status=WallStatus.UNPROVEN),
+    ]

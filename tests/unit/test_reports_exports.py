@@ -1,0 +1,125 @@
+"""CSV and JSON hold the raw numbers and come back as they were."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import report_samples as samples
+
+from profiler.frames import LoadedRun
+from profiler.results import (
+    DeviceMemory,
+    Environment,
+    GraphSize,
+    HostMemory,
+    Outcome,
+    Times,
+    from_json,
+)
+from reports.exports import json_text, measurements_csv, run_document, wall_document
+
+
+def _rows(loaded: LoadedRun) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(measurements_csv(loaded))))
+
+
+def test_csv_has_one_row_per_measurement() -> None:
+    """72 points are 72 rows, failed ones among them."""
+    assert len(_rows(samples.large())) == 12 * len(samples.DOUBLED)
+
+
+def test_csv_columns_are_those_of_the_frame() -> None:
+    """The order of the columns does not depend on the data."""
+    header = list(samples.loaded().measurements.columns)
+
+    assert measurements_csv(samples.loaded()).splitlines() == [",".join(header)]
+    assert list(_rows(samples.contrast())[0]) == header
+
+
+def test_csv_bytes_are_whole_even_beside_a_gap() -> None:
+    """A failed point must not turn its neighbours' bytes into fractions."""
+    points = [samples.measured(steps=8), samples.failed(samples.measured(steps=16))]
+    good, bad = _rows(samples.loaded(points))
+
+    assert good["device_peak_bytes"] == str(samples.MIB + 8 * 96 * samples.KIB)
+    assert good["total_nodes"] == str(40 + 17 * 8)
+    assert (bad["device_peak_bytes"], bad["total_nodes"]) == ("", str(40 + 17 * 16))
+
+
+def test_csv_dicts_are_json_text() -> None:
+    """Parameters and counts by operation can be read back."""
+    (row,) = _rows(samples.loaded([samples.measured()]))
+    total = 40 + 17 * 8
+
+    assert json.loads(row["parameters"]) == {"batch": 32, "units": 128}
+    assert json.loads(row["by_op"]) == {"MatMul": total - total // 3, "Tanh": total // 3}
+
+
+def test_a_measurement_comes_back_from_json() -> None:
+    """Every group of a measurement can be rebuilt from the document."""
+    point = samples.measured(steps=32)
+    text = json_text(run_document(samples.run([point])))
+    (found,) = json.loads(text)["measurements"]
+
+    assert (found["scenario"], found["steps"]) == ("static_rnn", 32)
+    assert found["parameters"] == {"batch": 32, "units": 128}
+    assert from_json(Outcome, found["outcome"]) == point.outcome
+    assert from_json(GraphSize, found["graph"]) == point.graph
+    assert from_json(Times, found["time"]) == point.time
+    assert from_json(DeviceMemory, found["device"]) == point.device
+    assert from_json(HostMemory, found["host"]) == point.host
+
+
+def test_the_conditions_of_a_point_stand_apart_from_its_memory() -> None:
+    """``device`` is the memory group; the device's name is under ``point``."""
+    point = samples.measured()
+    limited = replace(point, point=replace(point.point, limit_bytes=samples.MIB, repeat=2))
+    (found,) = run_document(samples.run([limited]))["measurements"]
+
+    assert found["point"] == {
+        "family": "builds",
+        "device": "cpu",
+        "limit_bytes": samples.MIB,
+        "schedule": "serial",
+        "repeat": 2,
+    }
+
+
+def test_what_was_not_measured_stays_null_with_its_reason() -> None:
+    """Null is null in JSON, and the reason is beside it."""
+    (found,) = run_document(samples.run([samples.failed(samples.measured())]))["measurements"]
+
+    assert (found["time"], found["device"], found["host"]) == (None, None, None)
+    assert found["missing"] == {"device.peak_bytes": "the step never ended"}
+
+
+def test_a_run_document_names_its_schema_and_its_environment() -> None:
+    """A reader knows what it reads, and where it was made."""
+    document = run_document(samples.run())
+
+    assert (document["schema"], document["run"]) == (1, "sample")
+    assert from_json(Environment, document["environment"]) == samples.ENVIRONMENT
+
+
+def test_a_wall_document_has_flat_probes() -> None:
+    """A probe is steps, outcome, peak and seconds."""
+    document = wall_document(samples.wall(last_ok=650))
+
+    assert (document["schema"], document["status"]) == (1, "exact")
+    assert (document["last_ok"], document["first_oom"]) == (650, 651)
+    assert document["probes"][2] == {
+        "steps": 651,
+        "outcome": "oom_device",
+        "peak_bytes": None,
+        "seconds": 11.0,
+    }
+
+
+def test_a_run_document_holds_its_walls() -> None:
+    """The walls of a run are the documents of its certificates."""
+    run = samples.contrast().run
+
+    assert run_document(run)["walls"] == [wall_document(wall) for wall in run.walls]

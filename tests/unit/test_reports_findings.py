@@ -1,0 +1,189 @@
+"""Sentences are computed from the numbers of the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import report_samples as samples
+
+from profiler.results import Measurement, WallStatus
+from reports.findings import findings, growth, wall_clause
+from reports.series import Series, Spot
+
+
+def _series(*values: float, steps: tuple[int, ...] = (8, 16, 32)) -> Series:
+    spots = zip(steps, values, strict=False)
+    return Series(label="a", spots=tuple(Spot(steps=s, median=v, low=v, high=v) for s, v in spots))
+
+
+def _with_nodes(measurement: Measurement, total: int) -> Measurement:
+    return replace(measurement, graph=samples.graph(total))
+
+
+def test_points_on_one_line_grow_exactly() -> None:
+    """A constant difference per step is an exact law."""
+    grown = growth(_series(*(40 + 17 * t for t in (8, 16, 32))))
+
+    assert grown is not None
+    assert (float(grown.per_step), grown.exact, grown.is_constant) == (17.0, True, False)
+
+
+def test_a_point_off_the_line_makes_the_growth_approximate() -> None:
+    """One node more at one point, and the law is no longer exact."""
+    grown = growth(_series(40 + 17 * 8, 40 + 17 * 16 + 1, 40 + 17 * 32))
+
+    assert grown is not None
+    assert (float(grown.per_step), grown.exact) == (17.0, False)
+
+
+def test_two_points_prove_no_law() -> None:
+    """Any two points lie on a line."""
+    grown = growth(_series(135, 135))
+
+    assert grown is not None
+    assert not grown.exact
+
+
+def test_one_point_has_no_growth() -> None:
+    """A slope needs two numbers of steps."""
+    assert growth(_series(135)) is None
+
+
+def test_the_first_headline_contrasts_the_graphs() -> None:
+    """The scenario that grows most stands beside the one that does not grow."""
+    first = findings(samples.contrast()).headlines[0]
+
+    assert first == (
+        "static_rnn adds 17 nodes to its graph for every time step over 8 to 256 steps "
+        "(exact at every measured point); dynamic_rnn stays at 135 nodes at every length."
+    )
+
+
+def test_the_second_headline_contrasts_the_walls() -> None:
+    """Both ends of both certificates are told, under their limit."""
+    second = findings(samples.contrast()).headlines[1]
+
+    assert second == (
+        "Under 64 MiB of device memory, static_rnn survives 650 steps and runs out of memory "
+        "at 651; dynamic_rnn survives 980 steps and runs out of memory at 981."
+    )
+
+
+def test_memory_per_step_is_told_with_the_steps_it_holds_for() -> None:
+    """Backprop bytes per step come from the two ends of the sweep."""
+    (sentence,) = findings(samples.contrast()).details
+
+    assert sentence == (
+        "Backprop memory that one more step takes in builds: static_rnn 96.0 KiB and "
+        "dynamic_rnn 64.0 KiB (over 8 to 256 steps)."
+    )
+
+
+def test_nodes_that_are_not_affine_are_told_as_about() -> None:
+    """A bent line has no exact slope."""
+    points = [_with_nodes(samples.measured(steps=t), 100 + t * t) for t in (8, 16, 32)]
+
+    assert findings(samples.loaded(points)).headlines[0] == (
+        f"static_rnn adds about {(32**2 - 8**2) // (32 - 8)} nodes to its graph for every "
+        "time step over 8 to 32 steps."
+    )
+
+
+def test_a_shrinking_graph_loses_nodes() -> None:
+    """A negative slope reads as a loss."""
+    points = [_with_nodes(samples.measured(steps=t), 400 - 2 * t) for t in (8, 16, 32)]
+
+    assert findings(samples.loaded(points)).headlines[0].startswith("static_rnn loses 2 nodes")
+
+
+def test_constant_graphs_alone_are_told_as_such() -> None:
+    """Where nothing grows, nothing is contrasted."""
+    points = [samples.measured("loop", t, unrolled=False) for t in (8, 16, 32)]
+
+    assert findings(samples.loaded(points)).headlines[0] == (
+        "loop stays at 135 nodes over 8 to 32 steps."
+    )
+
+
+def test_two_growing_graphs_are_both_told() -> None:
+    """Without a constant series the least growing one is the contrast."""
+    points = [samples.measured("small", t) for t in (8, 16, 32)]
+    points += [samples.measured("big", t, per_step=31) for t in (8, 16, 32)]
+
+    assert findings(samples.loaded(points)).headlines[0].endswith("; small adds 17.")
+
+
+def test_every_failed_point_is_named_with_its_end() -> None:
+    """Failures are part of the result."""
+    assert findings(samples.large()).details[-1] == (
+        "2 of 72 points failed: keras_unrolled at 256 steps (ran out of device memory) "
+        "and small_batch_static at 128 steps (crashed)."
+    )
+
+
+def test_many_failed_points_are_counted_by_their_end() -> None:
+    """Six failures are a count, not a list."""
+    points = [samples.failed(samples.measured(steps=t), built=False) for t in samples.DOUBLED]
+
+    assert findings(samples.loaded(points)).headlines == (
+        "6 of 6 points failed: 6 ran out of device memory.",
+    )
+
+
+def test_a_single_number_of_steps_gives_sizes_without_a_slope() -> None:
+    """One point has a size and no growth."""
+    found = findings(samples.loaded([samples.measured(steps=8)]))
+
+    assert found.headlines == (f"static_rnn has {40 + 17 * 8} nodes at 8 steps.",)
+
+
+def test_a_run_without_anything_says_so() -> None:
+    """The report of an empty run has a headline too."""
+    assert findings(samples.loaded()).headlines == ("Nothing was measured in this run.",)
+
+
+def test_walls_alone_make_a_headline() -> None:
+    """A run of wall searches needs no measurements."""
+    loaded = samples.loaded([], [samples.wall("b", 90), samples.wall("a", 40)])
+
+    assert findings(loaded).headlines == (
+        (
+            "Under 64 MiB of device memory, a survives 40 steps and runs out of memory at 41; "
+            "b survives 90 steps and runs out of memory at 91."
+        ),
+    )
+
+
+def test_every_wall_is_told_once_per_family() -> None:
+    """Walls that the headline leaves out stand in the list."""
+    text = " ".join(findings(samples.large()).details)
+
+    for wall in samples.large().run.walls:
+        assert wall_clause(wall.scenario, wall) in text
+
+
+def test_a_certificate_says_only_what_it_proves() -> None:
+    """Each status has its own words."""
+    clauses = [
+        wall_clause("a", samples.wall(last_ok=5000, status=WallStatus.AT_LEAST)),
+        wall_clause("a", samples.wall(last_ok=None, status=WallStatus.AT_MOST)),
+        wall_clause("a", samples.wall(last_ok=40, status=WallStatus.UNPROVEN)),
+    ]
+
+    assert clauses == [
+        "a still survives 5,000 steps, the most that were tried",
+        "a runs out of memory even at 1 step",
+        "no wall was proven for a (SIGSEGV under the limit)",
+    ]
+
+
+def test_an_unproven_wall_is_no_headline() -> None:
+    """A headline must have been proven; the list tells the rest."""
+    loaded = samples.loaded(
+        [samples.measured(steps=t) for t in samples.DOUBLED],
+        [samples.wall(last_ok=40, status=WallStatus.UNPROVEN)],
+    )
+    found = findings(loaded)
+
+    assert "no wall was proven" not in " ".join(found.headlines)
+    assert "no wall was proven" in " ".join(found.details)

@@ -1,0 +1,65 @@
+"""A report folder is written whole, for every kind of run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import report_samples as samples
+
+from profiler.frames import LoadedRun
+from reports import write_report
+
+PLOTS = ("nodes", "build_time", "device_memory", "host_memory", "step_time")
+DATA = ["report.html", "measurements.csv", "measurements.json"]
+
+
+def test_a_report_is_a_page_its_data_and_its_plots(tmp_path: Path) -> None:
+    """The folder is created, and every returned path exists and holds something."""
+    folder = tmp_path / "results" / "run"
+    paths = write_report(samples.contrast(), folder)
+
+    assert [path.name for path in paths] == [
+        *DATA,
+        *(f"{name}.{kind}" for name in PLOTS for kind in ("svg", "png")),
+    ]
+    assert all(path.parent == folder and path.stat().st_size for path in paths)
+
+
+@pytest.mark.parametrize(
+    "loaded",
+    [
+        samples.loaded(),
+        samples.loaded([samples.failed(samples.measured(), built=False)]),
+        samples.loaded([samples.failed(samples.measured())]),
+        samples.loaded([samples.measured()]),
+        samples.loaded([], [samples.wall()]),
+        samples.loaded([samples.measured()], [samples.wall(kind="host")]),
+    ],
+    ids=["empty", "failed", "built", "one point", "wall only", "host wall"],
+)
+def test_partial_runs_have_a_report_too(loaded: LoadedRun, tmp_path: Path) -> None:
+    """Whatever is missing, there is a page and its data."""
+    names = {path.name for path in write_report(loaded, tmp_path)}
+
+    assert names >= set(DATA)
+    assert json.loads((tmp_path / "measurements.json").read_text())["schema"] == 1
+
+
+def test_a_report_can_be_written_again(tmp_path: Path) -> None:
+    """The second report replaces the first, byte for byte the same."""
+    first = {path: path.read_bytes() for path in write_report(samples.contrast(), tmp_path)}
+    second = {path: path.read_bytes() for path in write_report(samples.contrast(), tmp_path)}
+
+    assert first == second
+
+
+def test_importing_reports_is_light() -> None:
+    """The command line imports this package: no plots, no frames, no framework with it."""
+    code = "import sys, reports; print({'matplotlib', 'pandas', 'tensorflow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"

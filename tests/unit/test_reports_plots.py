@@ -1,0 +1,210 @@
+"""Plots show every series, every failed point, units and limits."""
+
+from __future__ import annotations
+
+import functools
+import io
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+from matplotlib import image as matplotlib_image
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from profiler.frames import LoadedRun
+from profiler.results import WallStatus
+from reports.plots import Plot, image, plots
+
+
+def _plot(loaded: LoadedRun, name: str) -> Plot:
+    return next(plot for plot in plots(loaded) if plot.name == name)
+
+
+@functools.cache
+def _large() -> dict[str, Plot]:
+    return {plot.name: plot for plot in plots(samples.large())}
+
+
+@functools.cache
+def _contrast() -> dict[str, Plot]:
+    return {plot.name: plot for plot in plots(samples.contrast())}
+
+
+def _tick_texts(figure: Figure, axis: str) -> list[str]:
+    figure.draw_without_rendering()
+    labels = getattr(figure.axes[0], f"get_{axis}ticklabels")()
+    return [label.get_text() for label in labels]
+
+
+def _points(line: Line2D) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in line.get_xydata()]  # type: ignore[union-attr]
+
+
+def _legend(axes: Axes) -> list[str]:
+    legend = axes.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def _markers(axes: Axes) -> list[str]:
+    return [str(line.get_marker()) for line in axes.get_lines()]
+
+
+def test_a_whole_run_has_five_plots() -> None:
+    """Graph, building, device memory, host memory and the step each have one."""
+    assert list(_large()) == [
+        "nodes",
+        "build_time",
+        "device_memory",
+        "host_memory",
+        "step_time",
+    ]
+
+
+def test_each_family_has_its_own_row() -> None:
+    """Two families, forward and backward: four axes."""
+    titles = [axes.get_title(loc="left") for axes in _large()["nodes"].figure.axes]
+
+    assert titles == ["builds: forward", "builds: backward", "shapes: forward", "shapes: backward"]
+
+
+def test_the_lines_are_the_measured_values() -> None:
+    """A line's data is the closed form of the sample."""
+    forward = _contrast()["nodes"].figure.axes[0]
+    static = forward.get_lines()[0]
+
+    assert _points(static) == [(t, (40 + 17 * t) // 3) for t in samples.DOUBLED]
+
+
+def test_every_series_looks_different() -> None:
+    """Eight series differ in colour, marker and dashes taken together."""
+    axes = _large()["step_time"].figure.axes[1]
+    lines = axes.get_lines()[:8]
+    looks = {(str(line.get_color()), str(line.get_marker())) for line in lines}
+
+    assert len(looks) == 8
+
+
+def test_a_line_under_another_is_drawn_wider() -> None:
+    """Series with equal values stay visible around each other."""
+    loaded = samples.loaded(
+        samples.measured(name, steps) for name in ("a", "b", "c") for steps in (8, 16)
+    )
+    widths = [line.get_linewidth() for line in _plot(loaded, "nodes").figure.axes[0].get_lines()]
+
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 3
+
+
+def test_failed_points_are_marked_and_explained() -> None:
+    """Running out of memory and crashing have marks of their own, and legend entries."""
+    builds, shapes = _large()["step_time"].figure.axes
+
+    assert "X" in _markers(builds)
+    assert "P" in _markers(shapes)
+    assert "ran out of device memory" in _legend(builds)
+    assert "failed: crashed" in _legend(shapes)
+
+
+def test_a_failed_point_without_a_value_stands_at_the_edge() -> None:
+    """A series of which nothing ended well is still seen."""
+    loaded = samples.loaded(
+        [samples.measured("good"), samples.failed(samples.measured("bad", 16), samples.CRASH)]
+    )
+    axes = _plot(loaded, "step_time").figure.axes[0]
+    mark = next(line for line in axes.get_lines() if line.get_marker() == "P")
+
+    assert _points(mark) == [(16, 0.03)]
+    assert mark.get_transform() == axes.get_xaxis_transform()
+
+
+def test_steps_are_plain_numbers() -> None:
+    """Doubled steps are labelled 8, 16, 32, not as powers."""
+    texts = _tick_texts(_contrast()["nodes"].figure, "x")
+
+    assert texts == [str(t) for t in samples.DOUBLED]
+
+
+def test_memory_has_binary_units_at_the_ticks() -> None:
+    """A byte axis reads in KiB and MiB."""
+    texts = _tick_texts(_contrast()["device_memory"].figure, "y")
+
+    assert texts
+    assert all(text.endswith(("KiB", "MiB")) for text in texts)
+
+
+def test_the_wall_stands_on_the_limit_at_the_last_survivor() -> None:
+    """The diamond's coordinates are the certificate, and the legend tells its steps."""
+    peak = _contrast()["device_memory"].figure.axes[1]
+    walls = [line for line in peak.get_lines() if line.get_marker() == "D"]
+
+    limit = 64 * samples.MIB
+    assert [_points(wall) for wall in walls] == [[(650, limit)], [(980, limit)]]
+    assert [text.get_text() for text in peak.texts] == ["limit 64 MiB"]
+    assert "static_rnn\n   survives 650 steps" in _legend(peak)
+
+
+@pytest.mark.parametrize(
+    ("status", "last_ok", "marker", "text"),
+    [
+        (WallStatus.AT_LEAST, 5000, ">", "still survives 5,000 steps"),
+        (WallStatus.AT_MOST, None, "<", "runs out even at 1 step"),
+        (WallStatus.UNPROVEN, 40, ".", "no wall proven"),
+    ],
+)
+def test_only_an_exact_wall_is_a_diamond(
+    status: WallStatus, last_ok: int | None, marker: str, text: str
+) -> None:
+    """What was not found on both sides is not drawn as if it had been."""
+    loaded = samples.loaded([], [samples.wall(last_ok=last_ok, status=status)])
+    axes = _plot(loaded, "device_memory").figure.axes[1]
+
+    assert "D" not in _markers(axes)
+    assert marker in _markers(axes)
+    assert f"static_rnn\n   {text}" in _legend(axes)
+
+
+def test_two_limits_are_told_apart() -> None:
+    """Where several limits are drawn, the legend says which wall belongs to which."""
+    walls = [samples.wall(last_ok=650), replace(samples.wall(last_ok=300), limit_bytes=2**25)]
+    axes = _plot(samples.loaded([], walls), "device_memory").figure.axes[1]
+
+    assert _legend(axes)[0] == (
+        "static_rnn\n   survives 650 steps under 64 MiB\n   survives 300 steps under 32 MiB"
+    )
+
+
+def test_repeats_are_a_band_around_their_median() -> None:
+    """Repeats that differ show their range."""
+    first, second = samples.measured(), samples.measured(repeat=1)
+    assert second.time is not None
+    slower = replace(second, time=replace(second.time, step_s=1.0))
+    axes = _plot(samples.loaded([first, slower]), "step_time").figure.axes[0]
+
+    assert [c for c in axes.collections if isinstance(c, PolyCollection)]
+
+
+def test_nothing_measured_is_no_plot() -> None:
+    """No data gives no empty frames."""
+    lost = samples.failed(samples.measured(), built=False)
+
+    assert plots(samples.loaded()) == []
+    assert plots(samples.loaded([lost])) == []
+
+
+def test_an_image_is_the_same_every_time() -> None:
+    """Equal data gives equal files."""
+    first, second = (_plot(samples.contrast(), "nodes") for _ in range(2))
+
+    assert image(first.figure, "svg") == image(second.figure, "svg")
+
+
+def test_a_png_has_150_dots_per_inch() -> None:
+    """The width of 10.5 inches is 1,575 pixels."""
+    plot = _contrast()["nodes"]
+    pixels = matplotlib_image.imread(io.BytesIO(image(plot.figure, "png")))
+
+    assert pixels.shape[1] == 10.5 * 150

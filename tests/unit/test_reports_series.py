@@ -1,0 +1,158 @@
+"""Plots get their data from a run: panels, series, failed points and walls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+
+from profiler.frames import LoadedRun
+from profiler.results import Measurement, WallStatus
+from reports.series import Metric, Panel, Spot, families, panels
+
+NODES = Metric(columns=("total_nodes",), title="nodes", unit="nodes", from_failed=True)
+BUILD = Metric(columns=("build_forward_s", "build_gradients_s"), title="build", unit="seconds")
+PEAK = Metric(columns=("device_peak_bytes",), title="peak", unit="bytes", wall_kind="device")
+STEP = Metric(columns=("step_s",), title="step", unit="seconds")
+
+
+def _only(loaded: LoadedRun, metric: Metric) -> Panel:
+    (panel,) = panels(loaded, metric)
+    return panel
+
+
+def _with_step(measurement: Measurement, seconds: float, repeat: int) -> Measurement:
+    assert measurement.time is not None
+    return replace(
+        measurement,
+        point=replace(measurement.point, repeat=repeat),
+        time=replace(measurement.time, step_s=seconds),
+    )
+
+
+def test_every_family_is_a_panel_and_every_label_a_series() -> None:
+    """Four scenarios of one family and eight of another give two panels of 4 and 8 series."""
+    found = panels(samples.large(), NODES)
+
+    assert [(panel.family, len(panel.series)) for panel in found] == [("builds", 4), ("shapes", 8)]
+
+
+def test_a_series_has_the_measured_value_at_each_number_of_steps() -> None:
+    """The spots follow the closed form of the sample."""
+    static, dynamic = _only(samples.contrast(), NODES).series
+
+    assert [spot.median for spot in static.spots] == [40 + 17 * t for t in samples.DOUBLED]
+    assert {spot.median for spot in dynamic.spots} == {135}
+    assert [spot.steps for spot in static.spots] == list(samples.DOUBLED)
+
+
+def test_several_columns_are_added_up() -> None:
+    """Building is the forward part plus the gradients."""
+    (series,) = _only(samples.loaded([samples.measured(steps=8)]), BUILD).series
+
+    assert series.spots[0].median == pytest.approx(8 * (0.002 + 0.005))
+
+
+def test_repeats_become_a_median_with_its_range() -> None:
+    """Three repeats are one spot."""
+    point = samples.measured(steps=8)
+    repeats = [_with_step(point, s, index) for index, s in enumerate((0.5, 0.25, 2.0))]
+
+    (series,) = _only(samples.loaded(repeats), STEP).series
+
+    assert series.spots == (Spot(steps=8, median=0.5, low=0.25, high=2.0),)
+
+
+def test_every_failed_point_is_kept_with_its_status() -> None:
+    """No failed point disappears from any panel."""
+    found = {
+        (series.label, failure.steps, failure.status)
+        for panel in panels(samples.large(), PEAK)
+        for series in panel.series
+        for failure in series.failures
+    }
+
+    assert found == {
+        ("keras_unrolled", 256, "oom_device"),
+        ("small_batch_static", 128, "crashed"),
+    }
+
+
+def test_a_failed_point_is_marked_at_the_last_good_value() -> None:
+    """The mark stands at the height where the line ended."""
+    good, bad = samples.measured(steps=8), samples.failed(samples.measured(steps=16), built=False)
+
+    (series,) = _only(samples.loaded([good, bad]), PEAK).series
+
+    assert series.failures[0].value == samples.MIB + 8 * samples.KIB_PER_STEP * samples.KIB
+
+
+def test_a_failed_point_without_a_good_one_is_marked_at_the_edge() -> None:
+    """Where nothing ended well there is no height to mark."""
+    (series,) = _only(samples.loaded([samples.failed(samples.measured())]), PEAK).series
+
+    assert (series.spots, series.failures[0].value) == ((), None)
+
+
+def test_the_graph_of_a_failed_point_counts() -> None:
+    """A graph that was built before memory ran out has its true size."""
+    loaded = samples.loaded([samples.failed(samples.measured(steps=16))])
+
+    (series,) = _only(loaded, NODES).series
+
+    assert [spot.median for spot in series.spots] == [40 + 17 * 16]
+
+
+def test_the_peak_of_a_failed_point_does_not_count() -> None:
+    """What a broken step reached is no measurement of what it needs."""
+    point = replace(samples.measured(steps=8), outcome=samples.OOM)
+
+    (series,) = _only(samples.loaded([point]), PEAK).series
+
+    assert series.spots == ()
+
+
+def test_a_wall_stands_at_the_last_survivor_under_its_limit() -> None:
+    """An exact wall is marked at the steps that survived, with the surviving probes."""
+    panel = _only(samples.contrast(), PEAK)
+    (wall,) = panel.series[0].walls
+
+    assert (wall.steps, wall.limit_bytes) == (650, 64 * samples.MIB)
+    assert [probe.steps for probe in wall.probes] == [40, 80, 650]
+    assert panel.limits == (64 * samples.MIB,)
+
+
+def test_a_wall_that_begins_at_once_stands_at_the_first_failure() -> None:
+    """Where even one step runs out, the mark is there."""
+    loaded = samples.loaded([], [samples.wall(last_ok=None, status=WallStatus.AT_MOST)])
+
+    assert _only(loaded, PEAK).series[0].walls[0].steps == 1
+
+
+def test_a_wall_is_drawn_only_where_its_limit_applies() -> None:
+    """A host wall bounds no device memory, and no wall bounds nodes."""
+    loaded = samples.loaded([samples.measured()], [samples.wall(kind="host")])
+
+    assert [_only(loaded, metric).series[0].walls for metric in (PEAK, NODES)] == [(), ()]
+    assert _only(loaded, PEAK).limits == ()
+
+
+def test_the_limit_of_the_measurements_is_a_limit_of_the_panel() -> None:
+    """Points that were measured under a limit show it without a wall search."""
+    point = samples.measured()
+    limited = replace(point, point=replace(point.point, limit_bytes=samples.MIB))
+
+    assert _only(samples.loaded([limited, samples.measured(steps=16)]), PEAK).limits == (
+        samples.MIB,
+    )
+
+
+def test_a_run_of_walls_alone_has_its_families() -> None:
+    """Walls bring their scenarios along."""
+    assert families(samples.loaded([], [samples.wall("loop")])) == {"builds": ["loop"]}
+
+
+def test_a_run_without_anything_has_no_panels() -> None:
+    """An empty run is no error."""
+    assert panels(samples.loaded(), NODES) == []

@@ -1,0 +1,141 @@
+"""The tables are defined once and read well in a terminal."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import report_samples as samples
+from rich.console import Console
+from rich.table import Table
+
+from profiler.results import Outcome, Status, WallStatus
+from reports.table import (
+    Grid,
+    measurement_grid,
+    measurement_table,
+    outcome_sentence,
+    probe_grid,
+    wall_grid,
+    wall_table,
+)
+from reports.text import DASH
+
+
+def _printed(table: Table) -> str:
+    console = Console(file=io.StringIO(), width=250, force_terminal=True)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def _row(grid: Grid, index: int = 0) -> dict[str, str]:
+    return dict(zip(grid.headings, grid.rows[index].cells, strict=True))
+
+
+def test_a_measurement_is_one_row_of_readable_numbers() -> None:
+    """Every column follows from the closed form of the sample."""
+    row = _row(measurement_grid(samples.loaded([samples.measured(steps=64)])))
+    nodes = 40 + 17 * 64
+
+    assert row == {
+        "scenario": "static_rnn",
+        "steps": "64",
+        "forward nodes": f"{nodes // 3}",
+        "backward nodes": f"{nodes - nodes // 3}",
+        "executed nodes": f"{nodes - 7:,}",
+        "build": f"{64 * 7} ms",
+        "first step": f"{64 * 13} ms",
+        "step": "6.4 ms",
+        "backprop memory": f"{96 * 64 / 1024:.1f} MiB",
+        "device peak": f"{1 + 96 * 64 / 1024:.1f} MiB",
+        "host peak": f"{(2 * 96 + 100) * 64 / 1024:.1f} MiB",
+        "outcome": "ok",
+    }
+
+
+def test_what_was_not_measured_is_a_dash() -> None:
+    """A missing number is never a zero."""
+    point = samples.failed(samples.measured(), built=False)
+    row = _row(measurement_grid(samples.loaded([point])))
+
+    assert {row[name] for name in list(row)[2:-1]} == {DASH}
+
+
+def test_a_build_without_gradients_has_no_build_time() -> None:
+    """Half a build is not shown as a whole one."""
+    point = samples.measured()
+    assert point.time is not None
+    half = replace(point, time=replace(point.time, build_gradients_s=None))
+
+    assert _row(measurement_grid(samples.loaded([half])))["build"] == DASH
+
+
+def test_a_failed_row_is_marked_and_gives_its_reason() -> None:
+    """A failure stands out and explains itself."""
+    grid = measurement_grid(samples.loaded([samples.failed(samples.measured())]))
+
+    assert grid.rows[0].failed
+    assert grid.rows[0].cells[-1] == (
+        f"ran out of device memory during first step: {samples.OOM.reason}"
+    )
+
+
+def test_an_outcome_names_the_signal_or_the_exit_code() -> None:
+    """How a child died is part of the sentence."""
+    timed_out = Outcome(status=Status.TIMEOUT, exit_code=3)
+
+    assert outcome_sentence(samples.CRASH) == "crashed during gradients: SIGSEGV"
+    assert outcome_sentence(timed_out) == "timed out: exit code 3"
+
+
+def test_brackets_of_a_reason_are_printed_as_they_are() -> None:
+    """A tensor's shape is no markup."""
+    printed = _printed(measurement_table(samples.loaded([samples.failed(samples.measured())])))
+
+    assert "shape[256,32,128]" in printed
+    assert "\x1b[31m" in printed
+
+
+def test_a_wall_is_one_row_with_both_ends() -> None:
+    """The certificate's numbers stand side by side."""
+    row = _row(wall_grid(samples.contrast()))
+
+    assert row == {
+        "scenario": "static_rnn",
+        "limit": "64 MiB",
+        "of": "device",
+        "status": "exact",
+        "survives": "650",
+        "runs out": "651",
+        "predicted": "647",
+        "peak": "64.0 MiB",
+        "during": "first step",
+    }
+
+
+def test_a_wall_without_an_end_has_dashes() -> None:
+    """What was not reached is not invented."""
+    wall = samples.wall(last_ok=None, status=WallStatus.AT_MOST)
+    row = _row(wall_grid(samples.loaded([], [wall])))
+
+    assert [row[name] for name in ("survives", "runs out", "predicted", "peak")] == [
+        DASH,
+        "1",
+        DASH,
+        DASH,
+    ]
+
+
+def test_probes_are_listed_in_the_order_in_which_they_ran() -> None:
+    """The search can be followed run by run, failures marked."""
+    grid = probe_grid(samples.wall().probes)
+
+    assert [row.cells[0] for row in grid.rows] == ["40", "80", "651", "650"]
+    assert [row.failed for row in grid.rows] == [False, False, True, False]
+
+
+def test_empty_runs_have_tables_with_headings() -> None:
+    """No rows is no error."""
+    assert "outcome" in _printed(measurement_table(samples.loaded()))
+    assert "survives" in _printed(wall_table(samples.loaded()))

@@ -1,0 +1,110 @@
+"""Numbers read as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.text import (
+    DASH,
+    bytes_text,
+    count_text,
+    list_text,
+    outcome_text,
+    rate_text,
+    seconds_text,
+    size_text,
+    steps_text,
+)
+
+KIB = 1024
+FACTORS = {"B": 1, "KiB": KIB, "MiB": KIB**2, "GiB": KIB**3, "TiB": KIB**4, "PiB": KIB**5}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, DASH),
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (KIB, "1.0 KiB"),
+        (63.9 * KIB**2, "63.9 MiB"),
+        (KIB**2 - 1, "1.0 MiB"),
+        (1.5 * KIB**3, "1.5 GiB"),
+        (-2 * KIB, "-2.0 KiB"),
+        (5000 * KIB**5, "5,000.0 PiB"),
+    ],
+)
+def test_bytes_have_binary_units_and_one_decimal(value: float | None, text: str) -> None:
+    """Bytes are exact below one KiB and have one decimal above."""
+    assert text == bytes_text(value)
+
+
+@given(st.integers(min_value=0, max_value=2**59))
+def test_bytes_never_read_as_more_than_their_unit(value: int) -> None:
+    """The number stays below 1,024 and within half a decimal of the truth."""
+    number, unit = bytes_text(value).split()
+    shown = float(number.replace(",", ""))
+
+    assert shown < KIB
+    assert abs(shown * FACTORS[unit] - value) <= 0.0501 * FACTORS[unit]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (64 * KIB**2, "64 MiB"),
+        (64 * KIB**2 + 1, "64.0 MiB"),
+        (1.5 * KIB**3, "1.5 GiB"),
+        (512, "512 B"),
+    ],
+)
+def test_a_round_size_has_no_decimals(value: float, text: str) -> None:
+    """A limit that is a whole number of units reads like one."""
+    assert text == size_text(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, DASH),
+        (0.0, "0 s"),
+        (12e-6, "12 µs"),
+        (0.0034, "3.4 ms"),
+        (0.120, "120 ms"),
+        (0.99999, "1.00 s"),
+        (0.00099999, "1.0 ms"),
+        (1.25, "1.25 s"),
+        (12.34, "12.3 s"),
+        (125, "2 min 5 s"),
+    ],
+)
+def test_seconds_are_in_the_unit_that_fits(value: float | None, text: str) -> None:
+    """Seconds read as microseconds, milliseconds, seconds or minutes."""
+    assert text == seconds_text(value)
+
+
+def test_counts_have_thousands_separators() -> None:
+    """A count is grouped, and a missing one is a dash."""
+    assert (count_text(12345), count_text(None)) == ("12,345", DASH)
+
+
+def test_a_whole_rate_is_exact_and_another_has_two_decimals() -> None:
+    """Only what is not whole has decimals."""
+    assert (rate_text(17.0), rate_text(0.5), rate_text(2.333)) == ("17", "0.5", "2.33")
+
+
+def test_words_are_joined_as_in_a_sentence() -> None:
+    """The last word is joined by 'and'."""
+    assert [list_text(["a"]), list_text(["a", "b", "c"])] == ["a", "a, b and c"]
+
+
+def test_one_step_is_singular() -> None:
+    """Only one step goes without the s."""
+    assert [steps_text(1), steps_text(1024)] == ["1 step", "1,024 steps"]
+
+
+def test_an_unknown_status_reads_as_itself() -> None:
+    """A status of a later version is shown, not dropped."""
+    assert [outcome_text("timeout"), outcome_text("melted")] == ["timed out", "melted"]
