@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from profiler.scenario import Training, scenario
+from profiler.registry import Training, scenario
 
 if TYPE_CHECKING:
     from profiler.frames import load_run

@@ -17,12 +17,11 @@ from profiler import outcome
 from profiler.discovery import discover
 from profiler.engines import load_engine
 from profiler.errors import ScenarioError, UsageError
-from profiler.recorder import Recorder
+from profiler.recorder import LOG_FILE, Recorder
+from profiler.registry import Scenario
 from profiler.results import Outcome, Point, Status, Timeline, from_json, to_json
-from profiler.scenario import Scenario
 
 JOB_FILE = "job.json"
-LOG_FILE = "output.log"
 SAMPLE_INTERVAL_S = 0.01
 _PR_SET_PDEATHSIG = 1
 
@@ -68,7 +67,7 @@ def _outcome(job: dict[str, Any], error: BaseException, phase: str | None) -> Ou
     if isinstance(error, SystemExit):
         reason = f"the scenario called sys.exit({error.code!r})"
         return Outcome(status=Status.ERROR, phase=phase, reason=reason)
-    device_oom = load_engine(job["engine"]).is_device_oom(error)
+    device_oom = load_engine(job["engine"]).device_oom(error)
     return outcome.from_exception(error, phase, device_oom=device_oom)
 
 
@@ -92,10 +91,11 @@ def _measure(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
             return error
         return None
 
-    if not job["timeline"]:
-        error, facts = work(), {}
-    else:
+    facts: dict[str, Any] = {}
+    if job["timeline"]:
         error, facts = _sampled(work, recorder)
+    else:
+        error = work()
     if error is not None:
         recorder.put_all(facts)
         raise error

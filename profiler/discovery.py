@@ -15,12 +15,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from profiler.scenario import Parameter, Scenario, Value, forget_all, registered
-from profiler.scenario import settings as settings_of
 from profiler.errors import did_you_mean
 from profiler.outcome import first_line
+from profiler.registry import Parameter, Scenario, Value, forget_all, registered
+from profiler.registry import settings as settings_of
 from profiler.results import from_json, to_json
-
 
 ENTRY_POINT_GROUP = "stepwall.scenarios"
 SHIPPED = "scenarios"
@@ -84,7 +83,7 @@ def discover(sources: Iterable[str]) -> Catalog:
     """
     forget_all()
     broken: list[str] = []
-    _collect(SHIPPED, lambda: _import_shipped(), broken)
+    _collect(SHIPPED, _import_shipped, broken)
     for plugin in entry_points(group=ENTRY_POINT_GROUP):
         _collect(f"plug-in {plugin.name} ({plugin.value})", plugin.load, broken)
     for path in _files(sources, broken):

@@ -41,7 +41,7 @@ class _Server:
     def serve(self) -> None:
         """Answer requests and report ended children until the parent hangs up."""
         woken, wake = socket.socketpair()
-        wake.setblocking(False)
+        wake.setblocking(False)  # noqa: FBT003 (the name of the method says it)
         signal.set_wakeup_fd(wake.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         with selectors.DefaultSelector() as selector:

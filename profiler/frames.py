@@ -38,6 +38,7 @@ from typing import Any
 
 import pandas as pd
 
+from profiler.registry import Value
 from profiler.results import (
     Certificate,
     DeviceMemory,
@@ -48,7 +49,6 @@ from profiler.results import (
     Times,
     to_json,
 )
-from profiler.scenario import Value
 from profiler.store import Store
 
 Row = dict[str, Any]

@@ -16,13 +16,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from profiler.child import JOB_FILE, LOG_FILE
+from profiler.child import JOB_FILE
 from profiler.engines import DEFAULT_ENGINE, IMPORT_ENVIRONMENT, PRELOAD
 from profiler.errors import StepwallError
 from profiler.outcome import Exit
-from profiler.recorder import RESULT_FILE
+from profiler.recorder import LOG_FILE, RESULT_FILE
 
 GRACE_S = 2.0
 START_TIMEOUT_S = 120.0
@@ -56,7 +56,7 @@ class ForkLauncher:
         self._server: _Server | None = None
         self._lock = threading.Lock()
 
-    def __enter__(self) -> ForkLauncher:
+    def __enter__(self) -> Self:
         """Return the launcher itself."""
         return self
 
@@ -145,7 +145,13 @@ class _Server:
         self.alive = True
         with self._log.open("wb") as log, theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "profiler.forkserver", str(theirs.fileno()), *PRELOAD[engine]],
+                [
+                    sys.executable,
+                    "-m",
+                    "profiler.forkserver",
+                    str(theirs.fileno()),
+                    *PRELOAD[engine],
+                ],
                 pass_fds=[theirs.fileno()],
                 env=_child_environment(engine),
                 stdin=subprocess.DEVNULL,

@@ -24,17 +24,17 @@ class Exit:
     kernel_oom_kill: bool = False
 
 
-def from_exception(error: BaseException, phase: str | None, *, device_oom: bool) -> Outcome:
+def from_exception(error: BaseException, phase: str | None, *, device_oom: str | None) -> Outcome:
     """Return the outcome of a point that raised.
 
     Args:
         error: what was raised.
         phase: the phase it was raised in.
-        device_oom: whether the engine knows it as the device allocator's out-of-memory.
+        device_oom: what the device's allocator could not give, or None if that was not it.
     """
+    if device_oom is not None:
+        return Outcome(status=Status.OOM_DEVICE, phase=phase, reason=device_oom)
     reason = first_line(error)
-    if device_oom:
-        return Outcome(status=Status.OOM_DEVICE, phase=phase, reason=reason)
     if isinstance(error, MemoryError):
         return Outcome(status=Status.OOM_HOST, phase=phase, reason=reason)
     return Outcome(status=Status.ERROR, phase=phase, reason=reason)

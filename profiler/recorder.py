@@ -13,6 +13,7 @@ from profiler import host_memory
 from profiler.results import Outcome, to_json
 
 RESULT_FILE = "result.json"
+LOG_FILE = "output.log"
 
 
 class Recorder:
@@ -21,6 +22,9 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         """Record into ``folder``."""
         self._path = folder / RESULT_FILE
+        self.log_path = folder / LOG_FILE
+        self._open_phase: str | None = None
+        self._can_reset = False
         self._start = time.perf_counter()
         self._baseline: int | None = None
         self._resident_at_start = 0
@@ -70,14 +74,15 @@ class Recorder:
         self.phase_name = name
         self.phases[name] = self.now()
         self._write()
-        can_reset = host_memory.reset_peak()
+        self._open_phase = name
+        self._can_reset = host_memory.reset_peak()
         self._resident_at_start = host_memory.resident_bytes() or 0
         start = time.perf_counter()
         try:
             yield
         finally:
             self.phases[f"{name}_s"] = time.perf_counter() - start
-            self._put_peak(name, can_reset=can_reset)
+            self._close_phase()
 
     def seconds(self, phase: str) -> float:
         """Return how long a finished phase took."""
@@ -89,16 +94,18 @@ class Recorder:
 
     def finish(self, outcome: Outcome, **facts: Any) -> None:
         """Write the outcome: the point is done."""
+        self._close_phase()
         self.put_all(facts)
         self._facts["outcome"] = to_json(outcome)
         self._write()
 
-    def _put_peak(self, name: str, *, can_reset: bool) -> None:
-        field = f"{name}_peak_bytes"
+    def _close_phase(self) -> None:
+        name, self._open_phase = self._open_phase, None
         peak = host_memory.peak_bytes()
-        if self._baseline is None or peak is None:
+        if name is None or self._baseline is None or peak is None:
             return
-        if can_reset:
+        field = f"{name}_peak_bytes"
+        if self._can_reset:
             self.put("host", **{field: max(0, peak - self._baseline)})
         else:
             self.missing(f"host.{field}", "the kernel refuses to reset the high-water mark")

@@ -12,7 +12,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from profiler.scenario import Value
+from profiler.registry import Value
 
 SCHEMA = 1
 T = TypeVar("T")
@@ -270,7 +270,7 @@ def to_json(fact: Any) -> Any:
     """Return a fact as plain dicts, lists and JSON scalars."""
     if isinstance(fact, enum.Enum):
         return fact.value
-    if dataclasses.is_dataclass(fact):
+    if dataclasses.is_dataclass(fact) and not isinstance(fact, type):
         return {item.name: to_json(getattr(fact, item.name)) for item in dataclasses.fields(fact)}
     if isinstance(fact, dict):
         return {str(key): to_json(value) for key, value in fact.items()}
@@ -293,7 +293,7 @@ def _decode(kind: Any, data: Any) -> Any:
         return origin(_decode(arguments[0], value) for value in data)
     if origin is dict:
         return {key: _decode(arguments[1], value) for key, value in data.items()}
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         known = [item.name for item in dataclasses.fields(kind) if item.name in data]
         return kind(**{name: _decode(hints[name], data[name]) for name in known})

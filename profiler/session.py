@@ -59,9 +59,7 @@ class Session:
         description: dict[str, Any] = self._ask("describe")["description"]
         return description
 
-    def measure(
-        self, point: Point, *, inspect: bool = True, timeline: bool = False
-    ) -> Measurement:
+    def measure(self, point: Point, *, inspect: bool = True, timeline: bool = False) -> Measurement:
         """Measure one point in a child of its own; however that ends, it is a measurement."""
         job = {
             "task": "measure",
@@ -86,9 +84,7 @@ def measurement(point: Point, ended: Ended) -> Measurement:
     """Return what a child's end says of its point."""
     facts = ended.facts
     end = _outcome(ended)
-    groups = {
-        name: from_json(kind, facts[name]) for name, kind in _GROUPS.items() if name in facts
-    }
+    groups = {name: from_json(kind, facts[name]) for name, kind in _GROUPS.items() if name in facts}
     return Measurement(
         point=point,
         outcome=end,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from profiler.errors import StepwallError, UsageError, did_you_mean
 from profiler.results import (
@@ -89,7 +90,7 @@ class Store:
                         self._db.execute(statement)
                     self._db.execute(f"PRAGMA user_version = {VERSION}")
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         """Return the store itself."""
         return self
 

@@ -30,7 +30,8 @@ def steps_scale(steps: Iterable[int]) -> Scale:
     known = sorted(set(steps))
     if not _is_geometric(known):
         margin = 0.05 * (known[-1] - known[0]) or 1
-        return Scale(logarithmic=False, low=known[0] - margin, high=known[-1] + margin)
+        low, high = known[0] - margin, known[-1] + margin
+        return Scale(logarithmic=False, low=low, high=high, ticks=_thinned(known))
     low, high = known[0] / 1.2, known[-1] * 1.2
     powers = [2**k for k in range(int(math.log2(high)) + 1) if low <= 2**k]
     return Scale(logarithmic=True, low=low, high=high, ticks=_thinned(powers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -74,7 +74,8 @@ def findings(loaded: LoadedRun) -> Findings:
         (_contrast(grown) for grown in nodes.values() if grown), key=_steepness, default=[]
     )
     pair = _wall_pair(loaded, contrast)
-    headlines = [*_node_headline(contrast), *([_wall_sentence(pair)] if pair else [])]
+    second = [_wall_sentence(pair)] if pair else _memory_headline(memory, contrast)
+    headlines = [*_node_headline(contrast), *second]
     details = [
         *(
             _node_sentence(name, grown)
@@ -87,6 +88,7 @@ def findings(loaded: LoadedRun) -> Findings:
         *_failure_sentences(loaded),
     ]
     missing = 2 - len(headlines)
+    details = [sentence for sentence in details if sentence not in headlines]
     headlines, details = headlines + details[:missing], details[missing:]
     return Findings(
         headlines=tuple(headlines) or ("Nothing was measured in this run.",),
@@ -189,6 +191,17 @@ def _memory_sentence(family: str, grown: Sequence[Growth]) -> str:
         spans.setdefault(one.span, []).append(rate)
     clauses = [f"{list_text(rates)} (over {span})" for span, rates in spans.items()]
     return f"Backprop memory that one more step takes in {family}: {'; '.join(clauses)}."
+
+
+def _memory_headline(
+    memory: Mapping[str, Sequence[Growth]], contrast: Sequence[Growth]
+) -> list[str]:
+    """Return the memory sentence of the contrasted series, for a run without walls."""
+    names = {one.label for one in contrast}
+    told = {
+        family: [one for one in grown if one.label in names] for family, grown in memory.items()
+    }
+    return [_memory_sentence(family, grown) for family, grown in told.items() if grown][:1]
 
 
 def _single_sentences(loaded: LoadedRun) -> list[str]:

@@ -16,7 +16,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from profiler.frames import LoadedRun
 from profiler.results import WallStatus
 from reports.axes import Scale, steps_scale, tick_text, value_scale
-from reports.series import Metric, Panel, Series, Wall, panels
+from reports.series import Panel, Series, Wall, panels
+from reports.subjects import SUBJECTS, Subject
 from reports.text import count_text, outcome_text, size_text, steps_text
 
 __all__ = ["Plot", "image", "plots"]
@@ -65,101 +66,10 @@ class Plot:
     figure: Figure
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Subject:
-    """What one figure shows: its metrics side by side, one row of axes per family."""
-
-    name: str
-    title: str
-    caption: str
-    metrics: tuple[Metric, ...]
-
-
-_SUBJECTS = (
-    _Subject(
-        name="nodes",
-        title="Graph size",
-        caption=(
-            "Nodes of the training graph as built, before the framework's optimizer. "
-            "Counted in the graph itself, forward and backward apart; nodes inside loop "
-            "bodies are library nodes and not counted here."
-        ),
-        metrics=(
-            Metric(columns=("forward_nodes",), title="forward", unit="nodes", from_failed=True),
-            Metric(columns=("backward_nodes",), title="backward", unit="nodes", from_failed=True),
-        ),
-    ),
-    _Subject(
-        name="build_time",
-        title="Time before training starts",
-        caption=(
-            "Wall-clock time to build the graph, gradients included, and of the first step, "
-            "in which the framework optimizes the graph and sets up its executor."
-        ),
-        metrics=(
-            Metric(
-                columns=("build_forward_s", "build_gradients_s"),
-                title="building the graph",
-                unit="seconds",
-                from_failed=True,
-            ),
-            Metric(columns=("first_step_s",), title="first step", unit="seconds"),
-        ),
-    ),
-    _Subject(
-        name="device_memory",
-        title="Device memory and the wall",
-        caption=(
-            "Left: what one training step adds to the memory resident before it. Right: the "
-            "whole peak, which is what a limit bounds. Read from the framework's own allocator; "
-            "a diamond is the largest number of steps that really survived under the limit, "
-            "with the next one run too and out of memory; dots are other runs of that search."
-        ),
-        metrics=(
-            Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes"),
-            Metric(
-                columns=("device_peak_bytes",),
-                title="whole device peak",
-                unit="bytes",
-                wall_kind="device",
-            ),
-        ),
-    ),
-    _Subject(
-        name="host_memory",
-        title="Host memory",
-        caption=(
-            "The process's peak over its baseline (Python and the framework already loaded): "
-            "graph objects, optimizer, runtime, and on CPU the tensors too. The kernel's "
-            "high-water mark, reset at every phase."
-        ),
-        metrics=(
-            Metric(
-                columns=("host_build_peak_bytes",),
-                title="peak while building the forward graph",
-                unit="bytes",
-            ),
-            Metric(
-                columns=("host_peak_bytes",),
-                title="peak over all phases",
-                unit="bytes",
-                wall_kind="host",
-            ),
-        ),
-    ),
-    _Subject(
-        name="step_time",
-        title="Time of one training step",
-        caption="Wall-clock time of one training step once it runs steadily: median of several.",
-        metrics=(Metric(columns=("step_s",), title="steady step", unit="seconds"),),
-    ),
-)
-
-
 def plots(loaded: LoadedRun) -> list[Plot]:
     """Return the plots of a run; a subject of which nothing was measured is left out."""
     with mpl.rc_context(_LOOK):
-        drawn = [(subject, _figure(subject, loaded)) for subject in _SUBJECTS]
+        drawn = [(subject, _figure(subject, loaded)) for subject in SUBJECTS]
     return [
         Plot(name=s.name, title=s.title, caption=s.caption, figure=figure)
         for s, figure in drawn
@@ -176,8 +86,9 @@ def image(figure: Figure, kind: str) -> bytes:
     return target.getvalue()
 
 
-def _figure(subject: _Subject, loaded: LoadedRun) -> Figure | None:
+def _figure(subject: Subject, loaded: LoadedRun) -> Figure | None:
     columns = [panels(loaded, metric) for metric in subject.metrics]
+    columns = [column for column in columns if not all(panel.is_empty for panel in column)]
     rows = [row for row in zip(*columns, strict=True) if not all(p.is_empty for p in row)]
     if not rows:
         return None
@@ -244,6 +155,8 @@ def _heights(panel: Panel) -> list[float]:
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
+    if panel.is_empty:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=_QUIET)
     _draw_limits(axes, panel.limits)
     buried = _buried(panel.series)
     for index, series in enumerate(panel.series):
@@ -337,7 +250,8 @@ def _draw_failures(axes: Axes, series: Series, colour: str) -> None:
             height, transform = 0.03, axes.get_xaxis_transform()
         before = [spot.steps for spot in series.spots if spot.steps <= failure.steps]
         if before:
-            axes.hlines(height, before[-1], failure.steps, colors=colour, linestyles=":")
+            ends = before[-1], failure.steps
+            axes.hlines(height, *ends, colors=colour, linestyles=":", linewidth=0.9, alpha=0.7)
         axes.plot(
             failure.steps,
             height,

@@ -39,8 +39,8 @@ class Engine(Protocol):
                 one traced step); a wall probe leaves it out.
         """
 
-    def is_device_oom(self, error: BaseException) -> bool:
-        """Whether the device's allocator ran out of memory."""
+    def device_oom(self, error: BaseException) -> str | None:
+        """Return what the device's allocator could not give, or None for any other error."""
 
     def describe(self) -> dict[str, Any]:
         """Return ``versions`` (package -> version) and ``devices`` as the framework sees them."""
@@ -52,7 +52,7 @@ PRELOAD = {DEFAULT_ENGINE: ("profiler.engines.tensorflow", "tf_keras")}
 IMPORT_ENVIRONMENT = {
     DEFAULT_ENGINE: {
         "TF_USE_LEGACY_KERAS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_CPP_MIN_LOG_LEVEL": "1",
         "PYTHONHASHSEED": "0",
     }
 }

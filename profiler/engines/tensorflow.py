@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import os
+import re
 import statistics
 import time
 from collections import Counter
@@ -17,9 +20,10 @@ import tensorflow as tf
 
 from profiler import machine
 from profiler.engines import PointError
+from profiler.log_watch import LogWatch
 from profiler.recorder import Recorder
-from profiler.results import Point, Schedule
-from profiler.scenario import Training
+from profiler.registry import Training
+from profiler.results import Outcome, Point, Schedule, Status
 from profiler.units import MIB
 
 tf1 = tf.compat.v1
@@ -27,6 +31,13 @@ tf1 = tf.compat.v1
 STEADY_STEPS = 5
 # Small enough never to make a sound loss diverge within the few measured steps.
 LEARNING_RATE = 1e-4
+_INSPECTED = (
+    "device.forward_peak_bytes",
+    "device.largest_allocation_bytes",
+    "graph.executed_nodes",
+)
+# What the runtime logs when an allocation failed for good and it gives the step up.
+_OOM_MARKER = "is aborting with status: RESOURCE_EXHAUSTED"
 _ALIGNMENT = 64  # bytes; TensorFlow uses a fed array in place only where it is aligned so
 # The allocator's book-keeping takes 8 host bytes per 256 bytes of a region, used or not.
 _UNLIMITED_REGION_BYTES = 1 << 30
@@ -121,26 +132,29 @@ class TensorFlowEngine:
             step = _build(graph, build, recorder)
             fed = sum(array.nbytes for array in step.feeds.values())
             recorder.put("device", fed_bytes=fed, limit_bytes=point.limit_bytes)
-            session = None
+            with recorder.phase("runtime"):
+                self._start(recorder)
+            recorder.raise_baseline("runtime_bytes")
+            give_up = functools.partial(_give_up, graph, recorder)
             try:
-                with recorder.phase("runtime"):
-                    self._start(recorder)
-                recorder.raise_baseline("runtime_bytes")
-                with recorder.phase("initialize"):
-                    session = tf1.Session(config=self._config)
-                    session.run([tf1.global_variables_initializer()])
-                recorder.put("time", initialize_s=recorder.seconds("initialize"))
-                self._run(session, step, recorder)
-                if inspect:
-                    with recorder.phase("inspect"):
-                        self._look_inside(session, step, recorder)
+                with LogWatch(recorder.log_path, _OOM_MARKER, give_up):
+                    self._run(step, recorder, inspect=inspect)
             finally:
                 _count_library(graph, recorder)
-                if session is not None:
-                    session.close()
 
-    def _run(self, session: Any, step: _Step, recorder: Recorder) -> None:
-        recorder.put("device", weights_bytes=self._in_use())
+    def _run(self, step: _Step, recorder: Recorder, *, inspect: bool) -> None:
+        with contextlib.ExitStack() as stack:
+            with recorder.phase("initialize"):
+                session = stack.enter_context(tf1.Session(config=self._config))
+                session.run([tf1.global_variables_initializer()])
+            recorder.put("time", initialize_s=recorder.seconds("initialize"))
+            recorder.put("device", weights_bytes=self._in_use())
+            self._train(session, step, recorder)
+            if inspect:
+                with recorder.phase("inspect"):
+                    self._look_inside(session, step, recorder)
+
+    def _train(self, session: Any, step: _Step, recorder: Recorder) -> None:
         with recorder.phase("first_step"):
             first_peak = self._step(session, step)
         first_s = recorder.seconds("first_step")
@@ -172,16 +186,9 @@ class TensorFlowEngine:
 
     def _look_inside(self, session: Any, step: _Step, recorder: Recorder) -> None:
         tf.config.experimental.reset_memory_stats(self._device)
-        try:
-            session.run(step.loss, step.feeds)
-            recorder.put("device", forward_peak_bytes=self._peak())
-            metadata = _trace(session, step)
-        except tf.errors.ResourceExhaustedError:
-            # The point itself survived: another graph beside it in one process may not fit.
-            for field in ("device.forward_peak_bytes", "device.largest_allocation_bytes"):
-                recorder.missing(field, "the extra run that measures it ran out of memory")
-            recorder.missing("graph.executed_nodes", "the traced run ran out of memory")
-            return
+        session.run(step.loss, step.feeds)
+        recorder.put("device", forward_peak_bytes=self._peak())
+        metadata = _trace(session, step)
         executed = [node for part in metadata.partition_graphs for node in part.node]
         step.check_backprop(executed)
         recorder.put("graph", executed_nodes=len(executed))
@@ -193,9 +200,12 @@ class TensorFlowEngine:
     def _peak(self) -> int:
         return int(tf.config.experimental.get_memory_info(self._device)["peak"])
 
-    def is_device_oom(self, error: BaseException) -> bool:
-        """Whether the BFC allocator ran out."""
-        return isinstance(error, tf.errors.ResourceExhaustedError)
+    def device_oom(self, error: BaseException) -> str | None:
+        """Return what the allocator could not give, or None for any other error."""
+        if not isinstance(error, tf.errors.ResourceExhaustedError):
+            return None
+        lines = str(error).splitlines()
+        return next((line.strip() for line in lines if "OOM when" in line), lines[0])
 
     def describe(self) -> dict[str, Any]:
         """Return the versions, and the devices that TensorFlow sees."""
@@ -307,6 +317,31 @@ def _count_library(graph: Any, recorder: Recorder) -> None:
     definition = graph.as_graph_def()
     nodes = sum(len(function.node_def) for function in definition.library.function)
     recorder.put("graph", library_nodes=nodes, graph_bytes=definition.ByteSize())
+
+
+def _give_up(graph: Any, recorder: Recorder, line: str) -> None:
+    """End the process with the outcome that the runtime has just logged.
+
+    The failed step itself returns only after every other node that is ready has tried and
+    failed too, at 10 s each: minutes, for an unrolled graph.
+    """
+    _count_library(graph, recorder)
+    reason = line.removeprefix(_OOM_MARKER).strip(": ")
+    node = re.search(r"\{\{node ([^}]+)\}\}", line)
+    if recorder.phase_name == "inspect":
+        for field in _INSPECTED:
+            recorder.missing(field, "the extra run that measures it ran out of memory")
+        recorder.finish(Outcome(status=Status.OK))
+    else:
+        where = f" in {node[1]}" if node else ""
+        recorder.finish(
+            Outcome(
+                status=Status.OOM_DEVICE,
+                phase=recorder.phase_name,
+                reason=reason.partition("\n")[0] + where,
+            )
+        )
+    os._exit(0)
 
 
 def _trace(session: Any, step: _Step) -> Any:

@@ -21,8 +21,11 @@ def test_doubled_steps_have_a_tick_each() -> None:
 
 
 def test_evenly_spaced_steps_have_a_linear_axis() -> None:
-    """An arithmetic range stays linear."""
-    assert not steps_scale(range(100, 1001, 100)).logarithmic
+    """An arithmetic range stays linear, with ticks at measured steps."""
+    scale = steps_scale(range(100, 1001, 100))
+
+    assert not scale.logarithmic
+    assert scale.ticks == (100, 300, 500, 700, 900)
 
 
 def test_a_wall_far_beyond_keeps_the_measured_steps_apart() -> None:

@@ -79,6 +79,20 @@ def test_memory_per_step_is_told_with_the_steps_it_holds_for() -> None:
     )
 
 
+def test_without_walls_the_second_headline_contrasts_the_memory() -> None:
+    """The same two scenarios are told, by the bytes that one more step takes."""
+    points = [
+        *(samples.measured("static_rnn", t) for t in samples.DOUBLED),
+        *(samples.measured("middle", t, per_step=5) for t in samples.DOUBLED),
+        *(samples.measured("loop", t, unrolled=False, kib_per_step=64) for t in samples.DOUBLED),
+    ]
+
+    assert findings(samples.loaded(points)).headlines[1] == (
+        "Backprop memory that one more step takes in builds: static_rnn 96.0 KiB and "
+        "loop 64.0 KiB (over 8 to 256 steps)."
+    )
+
+
 def test_nodes_that_are_not_affine_are_told_as_about() -> None:
     """A bent line has no exact slope."""
     points = [_with_nodes(samples.measured(steps=t), 100 + t * t) for t in (8, 16, 32)]

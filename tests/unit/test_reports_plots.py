@@ -6,6 +6,7 @@ import functools
 import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import report_samples as samples
 from matplotlib import image as matplotlib_image
@@ -40,7 +41,7 @@ def _tick_texts(figure: Figure, axis: str) -> list[str]:
 
 
 def _points(line: Line2D) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in line.get_xydata()]  # type: ignore[union-attr]
+    return [(x, y) for x, y in np.asarray(line.get_xydata()).tolist()]
 
 
 def _legend(axes: Axes) -> list[str]:
@@ -160,7 +161,7 @@ def test_only_an_exact_wall_is_a_diamond(
 ) -> None:
     """What was not found on both sides is not drawn as if it had been."""
     loaded = samples.loaded([], [samples.wall(last_ok=last_ok, status=status)])
-    axes = _plot(loaded, "device_memory").figure.axes[1]
+    axes = _plot(loaded, "device_memory").figure.axes[-1]
 
     assert "D" not in _markers(axes)
     assert marker in _markers(axes)
@@ -170,7 +171,7 @@ def test_only_an_exact_wall_is_a_diamond(
 def test_two_limits_are_told_apart() -> None:
     """Where several limits are drawn, the legend says which wall belongs to which."""
     walls = [samples.wall(last_ok=650), replace(samples.wall(last_ok=300), limit_bytes=2**25)]
-    axes = _plot(samples.loaded([], walls), "device_memory").figure.axes[1]
+    axes = _plot(samples.loaded([], walls), "device_memory").figure.axes[-1]
 
     assert _legend(axes)[0] == (
         "static_rnn\n   survives 650 steps under 64 MiB\n   survives 300 steps under 32 MiB"
@@ -193,6 +194,25 @@ def test_nothing_measured_is_no_plot() -> None:
 
     assert plots(samples.loaded()) == []
     assert plots(samples.loaded([lost])) == []
+
+
+def test_a_quantity_that_nothing_has_takes_no_room() -> None:
+    """A run of walls alone has the peak, and no empty axes for backprop memory beside it."""
+    figure = _plot(samples.loaded([], [samples.wall()]), "device_memory").figure
+
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["builds: whole device peak"]
+
+
+def test_an_axes_without_values_says_so() -> None:
+    """A family that lacks what another one has is not an empty frame without a word."""
+    loaded = samples.loaded([samples.measured("a", family="first")], [samples.wall("b")])
+    empty = next(
+        axes
+        for axes in _plot(loaded, "device_memory").figure.axes
+        if axes.get_title(loc="left") == "builds: backprop memory"
+    )
+
+    assert [text.get_text() for text in empty.texts] == ["not measured"]
 
 
 def test_an_image_is_the_same_every_time() -> None:

@@ -152,9 +152,7 @@ def _parameter(owner: str, argument: inspect.Parameter, hint: Any) -> Parameter:
             f"{owner}: parameter {argument.name!r} must be annotated as one of "
             f"{', '.join(_PARSERS)} or a Literal of them, not {type_name}"
         )
-    return Parameter(
-        name=argument.name, type=type_name, default=argument.default, choices=choices
-    )
+    return Parameter(name=argument.name, type=type_name, default=argument.default, choices=choices)
 
 
 def _parse_bool(text: str) -> bool:

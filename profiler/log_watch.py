@@ -1,0 +1,55 @@
+"""Watching this process's own captured output for a line that decides its fate."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_POLL_S = 0.05
+
+
+class LogWatch:
+    """While open, calls back once, in a thread of its own, when a marked line is written."""
+
+    def __init__(self, path: Path, marker: str, found: Callable[[str], None]) -> None:
+        """Watch what is written to ``path`` from now on.
+
+        Args:
+            path: the file that this process's output goes to.
+            marker: the text that the line must hold.
+            found: called with the text from the marker on, to the end of the next line.
+        """
+        self._path = path
+        self._marker = marker
+        self._found = found
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start to watch."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop watching; waits for a call back that is under way."""
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        seen = ""
+        with self._path.open(errors="replace") as log:
+            log.seek(0, 2)
+            while not self._stop.wait(_POLL_S):
+                seen = (seen + log.read())[-20_000:]
+                _, marker, rest = seen.partition(self._marker)
+                if marker and rest.count("\n") > 1:
+                    self._found(marker + "\n".join(rest.split("\n")[:2]))
+                    return

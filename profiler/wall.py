@@ -1,0 +1,104 @@
+"""The wall of one scenario: the search, run through real children, as a certificate."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from profiler.results import Certificate, Measurement, Outcome, Point, Probe, Status, WallStatus
+from profiler.search import Bracket, find_wall
+
+Measure = Callable[[Point], Measurement]
+DEFAULT_MAX_STEPS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Verdict:
+    """A probe as the search sees it."""
+
+    passed: bool
+    peak_bytes: int | None
+
+
+class _StopSearchError(Exception):
+    """A probe failed for a reason that more or fewer steps cannot mend."""
+
+
+def certify(
+    conditions: Point,
+    measure: Measure,
+    *,
+    max_steps: int = DEFAULT_MAX_STEPS,
+    on_probe: Callable[[Probe], None] = lambda _: None,
+) -> Certificate:
+    """Find the wall and return its certificate.
+
+    Args:
+        conditions: the point to vary; its ``steps`` is ignored, its limit must be set.
+        measure: runs one point in a child of its own.
+        max_steps: the largest number of steps to try.
+        on_probe: told of every probe that ended.
+    """
+    if conditions.limit_bytes is None:
+        raise ValueError("a wall needs a limit")
+    start = time.perf_counter()
+    probes: dict[int, Probe] = {}
+
+    def probe(steps: int) -> _Verdict:
+        probes[steps] = _probe(measure(replace(conditions, steps=steps)))
+        on_probe(probes[steps])
+        status = probes[steps].outcome.status
+        if status in {Status.ERROR, Status.TIMEOUT}:
+            raise _StopSearchError
+        return _Verdict(passed=status is Status.OK, peak_bytes=probes[steps].peak_bytes)
+
+    bracket: Bracket | None = None
+    with contextlib.suppress(_StopSearchError):
+        bracket = find_wall(probe, limit_bytes=conditions.limit_bytes, max_n=max_steps)
+    status, reason = _status(bracket, probes)
+    return Certificate(
+        scenario=conditions.scenario,
+        family=conditions.family,
+        parameters=conditions.parameters,
+        device=conditions.device,
+        kind="device",
+        schedule=conditions.schedule,
+        limit_bytes=conditions.limit_bytes,
+        status=status,
+        last_ok=(bracket.last_ok or None) if bracket else None,
+        first_oom=bracket.first_bad if bracket and status is not WallStatus.UNPROVEN else None,
+        predicted=bracket.predicted if bracket else None,
+        predicted_from=bracket.predicted_from if bracket else [],
+        probes=list(probes.values()),
+        seconds=time.perf_counter() - start,
+        reason=reason,
+    )
+
+
+def _probe(measurement: Measurement) -> Probe:
+    return Probe(
+        steps=measurement.point.steps,
+        outcome=measurement.outcome,
+        seconds=measurement.seconds,
+        peak_bytes=measurement.device.peak_bytes if measurement.device else None,
+    )
+
+
+def _status(bracket: Bracket | None, probes: dict[int, Probe]) -> tuple[WallStatus, str | None]:
+    if bracket is None:
+        last = list(probes.values())[-1]
+        return WallStatus.UNPROVEN, f"at {last.steps} steps: {_sentence(last.outcome)}"
+    if bracket.first_bad is None:
+        return WallStatus.AT_LEAST, None
+    failed = probes[bracket.first_bad]
+    if not failed.outcome.status.is_oom:
+        reason = f"at {failed.steps} steps, no memory failure: {_sentence(failed.outcome)}"
+        return WallStatus.UNPROVEN, reason
+    return (WallStatus.EXACT if bracket.last_ok else WallStatus.AT_MOST), None
+
+
+def _sentence(outcome: Outcome) -> str:
+    where = f" in {outcome.phase}" if outcome.phase else ""
+    return f"{outcome.status.value}{where}: {outcome.reason}"
