@@ -67,10 +67,6 @@ class Scenario:
     source: str
     build: Callable[..., Training]
 
-    def settings(self, overrides: Mapping[str, str]) -> dict[str, Value]:
-        """Return every parameter's value, the defaults overridden by ``name -> text``."""
-        return settings(self.name, self.parameters, overrides)
-
 
 def settings(
     scenario_name: str, parameters: Sequence[Parameter], overrides: Mapping[str, str]

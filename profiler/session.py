@@ -84,7 +84,9 @@ def measurement(point: Point, ended: Ended) -> Measurement:
     """Return what a child's end says of its point."""
     facts = ended.facts
     end = _outcome(ended)
-    groups = {name: from_json(kind, facts[name]) for name, kind in _GROUPS.items() if name in facts}
+    groups: dict[str, Any] = {
+        name: from_json(kind, facts[name]) for name, kind in _GROUPS.items() if name in facts
+    }
     return Measurement(
         point=point,
         outcome=end,
