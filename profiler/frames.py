@@ -31,14 +31,13 @@ steps, status, phase, reason, peak_bytes, seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from profiler.registry import Value
 from profiler.results import (
     Certificate,
     DeviceMemory,
@@ -117,11 +116,6 @@ class Labels:
             if (item.scenario, name) in self._varied
         ]
         return " ".join([item.scenario, *parts])
-
-
-def describe_parameters(parameters: Mapping[str, Value]) -> str:
-    """Return ``batch 32 · units 128`` for a set of parameters."""
-    return " · ".join(f"{name} {value}" for name, value in parameters.items())
 
 
 def _measurement_row(label: str, measurement: Measurement | None) -> Row:

@@ -87,6 +87,11 @@ def settings(
     }
 
 
+def describe_parameters(parameters: Mapping[str, Value]) -> str:
+    """Return ``batch 32 · units 128`` for a set of parameters."""
+    return " · ".join(f"{name} {value}" for name, value in parameters.items())
+
+
 _registry: dict[str, Scenario] = {}
 
 

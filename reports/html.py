@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from profiler.frames import LoadedRun, describe_parameters
+from profiler.frames import LoadedRun
+from profiler.registry import describe_parameters
 from profiler.results import Certificate, Measurement, Run, Status, WallStatus
 from reports.findings import Findings, findings
 from reports.series import labelled_walls

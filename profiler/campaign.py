@@ -1,0 +1,115 @@
+"""Running many points and walls: in order, several at a time, each stored as it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from profiler import machine
+from profiler.plan import by_series
+from profiler.results import Certificate, Measurement, Point, Probe, Run
+from profiler.session import Session
+from profiler.store import Store
+from profiler.wall import certify
+
+T = TypeVar("T")
+
+# A failing probe waits for 10 s without using a core, so walls overlap well.
+WALLS_AT_ONCE = 6
+# What a child holds on the host beside its limited device memory, at most, in a wall search.
+_HOST_BYTES_PER_WALL = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """One run's work: where it is measured and where it is stored."""
+
+    session: Session
+    store: Store
+    run: Run
+    on_measurement: Callable[[Measurement], None] = lambda _: None
+    on_skip: Callable[[Point], None] = lambda _: None
+    on_probe: Callable[[Point, Probe], None] = lambda *_: None
+    on_wall: Callable[[Certificate], None] = lambda _: None
+
+    def measure(self, points: Iterable[Point], *, jobs: int = 1, timeline: bool = False) -> None:
+        """Measure the points that the run lacks, a series after another or ``jobs`` at once.
+
+        Once a point of a series ran out of memory its longer ones are skipped: they would
+        cost 10 s each to say the same.
+        """
+
+        def series(members: list[Point], stopped: threading.Event) -> None:
+            for position, point in enumerate(members):
+                if stopped.is_set() or self.store.has("measurements", self.run, point.key):
+                    continue
+                measurement = self.session.measure(point, timeline=timeline)
+                if stopped.is_set():  # killed with the rest: this says nothing of the point
+                    return
+                self.store.add_measurement(self.run, measurement)
+                self.on_measurement(measurement)
+                if measurement.outcome.status.is_oom:
+                    for longer in members[position + 1 :]:
+                        self.on_skip(longer)
+                    return
+
+        _run_all(series, by_series(points), jobs)
+
+    def find_walls(self, conditions: Iterable[Point], *, max_steps: int) -> list[Certificate]:
+        """Find the wall under each of the conditions (points whose steps do not matter)."""
+        wanted = [replace(point, steps=0) for point in conditions]
+
+        def find(point: Point, stopped: threading.Event) -> Certificate | None:
+            if stopped.is_set() or self.store.has("walls", self.run, point.key):
+                return None
+            certificate = certify(
+                point,
+                lambda probe: self.session.measure(probe, inspect=False),
+                max_steps=max_steps,
+                on_probe=lambda probe: self.on_probe(point, probe),
+            )
+            if stopped.is_set():
+                return None
+            self.store.add_wall(self.run, point.key, certificate)
+            self.on_wall(certificate)
+            return certificate
+
+        found = _run_all(find, wanted, _walls_at_once(wanted))
+        return [certificate for certificate in found if certificate is not None]
+
+
+def _walls_at_once(conditions: list[Point]) -> int:
+    largest = max((point.limit_bytes or 0 for point in conditions), default=0)
+    room = machine.available_bytes() // (largest + _HOST_BYTES_PER_WALL)
+    return max(1, min(WALLS_AT_ONCE, room))
+
+
+R = TypeVar("R")
+
+
+def _run_all(work: Callable[[T, threading.Event], R], items: list[T], jobs: int) -> list[R]:
+    """Run ``work`` on every item, ``jobs`` at a time; an interrupt stops the rest at once."""
+    stopped = threading.Event()
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    try:
+        return list(_results(pool, work, items, stopped))
+    except BaseException:
+        stopped.set()
+        raise
+    finally:
+        # Not waiting: after an interrupt the children end with the launcher.
+        pool.shutdown(wait=not stopped.is_set(), cancel_futures=True)
+
+
+def _results(
+    pool: ThreadPoolExecutor,
+    work: Callable[[T, threading.Event], R],
+    items: list[T],
+    stopped: threading.Event,
+) -> Iterator[R]:
+    futures = [pool.submit(work, item, stopped) for item in items]
+    for future in futures:
+        yield future.result()

@@ -1,0 +1,81 @@
+"""The command line: one module per command, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+import profiler
+from profiler.errors import StepwallError, did_you_mean
+
+_COMMANDS = ("list", "profile", "wall", "report", "runs", "doctor")
+_INTERRUPTED = 130
+
+_EPILOG = """\b
+Exit codes:
+  0    fine (a wall that was found is a result)
+  1    the tool itself failed
+  2    bad input
+  4    a point ended in an error or an unexpected crash
+  130  interrupted by Ctrl-C (finished points are kept)
+"""
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of use."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in _COMMANDS:
+            ctx.fail(f"no command {cmd_name!r}{did_you_mean(cmd_name, _COMMANDS)}")
+        module = importlib.import_module(f"profiler.cli.{cmd_name}_")
+        command: click.Command = module.command
+        return command
+
+
+@click.command(
+    cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(profiler.__version__, prog_name="stepwall")
+def stepwall() -> None:
+    """Measure how a training graph grows with its time steps, and where memory ends."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its documented code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_exit_code(given))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        code = stepwall.main(arguments, prog_name="stepwall", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except StepwallError as error:
+        return _fail(str(error), error.exit_code, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted; what had finished is kept", _INTERRUPTED, [])
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left, and Python would complain
+        return 1
+    except Exception as error:  # noqa: BLE001 (the last resort, so that no traceback is shown)
+        message = f"{type(error).__name__}: {error} (this is a bug; --debug shows where)"
+        return _fail(message, StepwallError.exit_code, arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int, arguments: list[str]) -> int:
+    if "--debug" in arguments:
+        traceback.print_exc()
+    click.echo(f"stepwall: {message}", err=True)
+    return code

@@ -1,0 +1,171 @@
+"""What commands share: their common options, the session they open, and what they print."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from profiler.discovery import Listing
+from profiler.errors import UsageError
+from profiler.launcher import ForkLauncher
+from profiler.session import POINT_TIMEOUT_S, Session
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FAILED_POINT = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """The options that every command takes."""
+
+    scenarios: tuple[str, ...]
+    results: Path
+    json_path: str | None
+    quiet: bool
+    verbose: bool
+
+    @property
+    def prints_text(self) -> bool:
+        """Whether results go to stdout as text (else: as JSON, or nowhere)."""
+        return not self.quiet and self.json_path != "-"
+
+    def echo(self, text: str = "") -> None:
+        """Print a result to stdout, unless quiet or JSON goes there."""
+        if self.prints_text:
+            click.echo(text)
+
+    def table(self, table: Any) -> None:
+        """Print a rich table to stdout, unless quiet or JSON goes there."""
+        if self.prints_text:
+            from rich.console import Console
+
+            width = None if sys.stdout.isatty() else 200
+            Console(width=width).print(table)
+
+    def write_json(self, document: Any) -> None:
+        """Write the document to where ``--json`` says, if it was given.
+
+        Raises:
+            UsageError: if the file cannot be written.
+        """
+        if self.json_path is None:
+            return
+        text = json.dumps(document, indent=2, allow_nan=False)
+        if self.json_path == "-":
+            click.echo(text)
+            return
+        try:
+            Path(self.json_path).write_text(text + "\n")
+        except OSError as error:
+            raise UsageError(f"--json {self.json_path!r}: {error.strerror}") from None
+        self.echo(f"Wrote {self.json_path}")
+
+
+def common_options(function: Command) -> Command:
+    """Add the common options, passed on as one ``Common``."""
+
+    def gather(  # noqa: PLR0913 (the options of the command line, spelled once)
+        *,
+        scenarios: tuple[str, ...],
+        results: Path,
+        json_path: str | None,
+        quiet: bool,
+        verbose: bool,
+        debug: bool,
+        **rest: Any,
+    ) -> Any:
+        del debug  # read by main, which prints errors
+        common = Common(
+            scenarios=scenarios,
+            results=results,
+            json_path=json_path,
+            quiet=quiet,
+            verbose=verbose,
+        )
+        return function(common, **rest)
+
+    gather.__doc__ = function.__doc__
+    gather.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in _COMMON_OPTIONS:
+        option(gather)
+    return gather  # type: ignore[return-value]
+
+
+_COMMON_OPTIONS = (
+    click.option("--debug", is_flag=True, help="Show tracebacks."),
+    click.option("-v", "--verbose", is_flag=True, help="One line per finished point on stderr."),
+    click.option("-q", "--quiet", is_flag=True, help="Print no results and no progress."),
+    click.option(
+        "--json", "json_path", metavar="PATH|-", help="Write the result as JSON ('-': to stdout)."
+    ),
+    click.option(
+        "--results",
+        metavar="DIR",
+        default="results",
+        show_default=True,
+        type=click.Path(path_type=Path, file_okay=True),
+        help="Where results are kept.",
+    ),
+    click.option(
+        "--scenarios",
+        metavar="PATH",
+        multiple=True,
+        help="A file or folder with scenarios of your own (repeatable).",
+    ),
+)
+
+
+@contextlib.contextmanager
+def open_session(common: Common, *, timeout_s: float = POINT_TIMEOUT_S) -> Iterator[Session]:
+    """Start the children's server for the user's scenario sources."""
+    sources = tuple(str(Path(source).resolve()) for source in common.scenarios)
+    for given, source in zip(common.scenarios, sources, strict=True):
+        if not Path(source).exists():
+            raise UsageError(f"--scenarios {given!r}: no such file or folder")
+    with ForkLauncher() as launcher:
+        yield Session(launcher=launcher, sources=sources, timeout_s=timeout_s)
+
+
+def usable_catalog(common: Common, session: Session) -> Mapping[str, Listing]:
+    """Return the scenarios by name; broken files in folders are named on stderr.
+
+    Raises:
+        UsageError: for a broken file that was given by name.
+    """
+    catalog, broken = session.catalog()
+    files = {str(Path(source).resolve()) for source in common.scenarios if Path(source).is_file()}
+    for line in broken:
+        if any(line.startswith(f"{file}:") for file in files):
+            raise UsageError(line)
+        click.echo(f"stepwall: left out {line}", err=True)
+    return catalog
+
+
+def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return ``name -> text`` of repeated ``name=value`` options.
+
+    Raises:
+        UsageError: for a pair without ``=`` or a name given twice.
+    """
+    settings: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set {pair!r}: write name=value")
+        if name.strip() in settings:
+            raise UsageError(f"--set {pair!r}: {name.strip()!r} is set twice")
+        settings[name.strip()] = text.strip()
+    return settings
+
+
+def command_line() -> str:
+    """Return the command as the user typed it."""
+    return shlex.join(["stepwall", *sys.argv[1:]])

@@ -1,0 +1,123 @@
+"""``stepwall doctor``: what this machine can measure, what not, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import click
+
+from profiler import machine
+from profiler.cli.common import Common, common_options, open_session
+from profiler.cli.progress import reporter
+from profiler.results import SCHEMA, Environment, Measurement, Point, Status, to_json
+from profiler.session import Session
+from profiler.units import MIB
+
+_PROBE = "dynamic_rnn"
+_PROBE_LIMIT = 64 * MIB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was tried here."""
+
+    what: str
+    works: bool
+    detail: str
+
+
+@click.command("doctor")
+@common_options
+def command(common: Common) -> int:
+    """Say what this machine can measure, what not, and why."""
+    with reporter(quiet=common.quiet, verbose=False) as report, open_session(common) as session:
+        report.stage("starting TensorFlow")
+        environment = machine.environment(session.describe())
+        report.stage("measuring a small point")
+        measurement = _measure(session)
+    checks = [*_environment_checks(environment), *_point_checks(measurement)]
+    _print(common, checks)
+    common.write_json(
+        {
+            "schema": SCHEMA,
+            "environment": to_json(environment),
+            "checks": [to_json(check) for check in checks],
+        }
+    )
+    common.echo("next: stepwall list")
+    return 0 if measurement.outcome.status is Status.OK else 1
+
+
+def _measure(session: Session) -> Measurement:
+    catalog, _ = session.catalog()
+    listing = catalog[_PROBE]
+    point = Point(
+        scenario=listing.name,
+        family=listing.family,
+        parameters=listing.settings({}),
+        steps=4,
+        limit_bytes=_PROBE_LIMIT,
+    )
+    return session.measure(point, timeline=True)
+
+
+def _environment_checks(environment: Environment) -> list[Check]:
+    versions = ", ".join(f"{name} {text}" for name, text in environment.frameworks.items())
+    gpus = [name for name in environment.devices if name.startswith("gpu")]
+    linux = environment.platform.startswith("Linux")
+    free = machine.available_bytes()
+    return [
+        Check(what="platform", works=linux, detail=environment.platform),
+        Check(what="frameworks", works=True, detail=versions),
+        Check(
+            what="gpu",
+            works=bool(gpus),
+            detail=", ".join(gpus) or "TensorFlow sees none: CPU:0 stands in for it",
+        ),
+        Check(
+            what="memory without --limit",
+            works=free > 0,
+            detail=f"a point may take {free / 2**30:.1f} GiB of device memory",
+        ),
+    ]
+
+
+def _point_checks(measurement: Measurement) -> list[Check]:
+    end = measurement.outcome
+    done = end.status is Status.OK
+    checks = [
+        Check(
+            what="a training step in a child",
+            works=done,
+            detail=f"{measurement.seconds:.2f} s" if done else f"{end.status.value}: {end.reason}",
+        )
+    ]
+    for name in ("graph", "time", "device", "host", "timeline"):
+        group = getattr(measurement, name)
+        missing = _missing(name, group, measurement)
+        works = group is not None and not missing
+        checks.append(
+            Check(what=f"fields of {name}", works=works, detail=missing or "all measured")
+        )
+    return checks
+
+
+def _missing(name: str, group: object, measurement: Measurement) -> str:
+    if group is None or not dataclasses.is_dataclass(group):
+        return "not measured"
+    fields = [item.name for item in dataclasses.fields(group) if getattr(group, item.name) is None]
+    reasons = [
+        f"{field}: {measurement.missing.get(f'{name}.{field}', 'not measured')}" for field in fields
+    ]
+    return "; ".join(reasons)
+
+
+def _print(common: Common, checks: list[Check]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("what", "", "detail")
+    for check in checks:
+        table.add_row(check.what, "yes" if check.works else "no", escape(check.detail))
+    common.table(table)

@@ -1,0 +1,49 @@
+"""``stepwall list``: the scenarios, their parameters, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from profiler.cli.common import Common, common_options, open_session
+from profiler.cli.progress import reporter
+from profiler.discovery import Listing
+from profiler.registry import describe_parameters
+from profiler.results import SCHEMA, to_json
+
+
+@click.command("list")
+@common_options
+def command(common: Common) -> int:
+    """List scenarios, their parameters, and where they come from."""
+    with reporter(quiet=common.quiet, verbose=False) as report, open_session(common) as session:
+        report.stage("starting TensorFlow")
+        catalog, broken = session.catalog()
+    common.table(_table(catalog.values()))
+    for line in broken:
+        click.echo(f"stepwall: left out {line}", err=True)
+    common.write_json(
+        {
+            "schema": SCHEMA,
+            "scenarios": [to_json(listing) for listing in catalog.values()],
+            "broken": broken,
+        }
+    )
+    common.echo("next: stepwall profile SCENARIO")
+    return 2 if broken else 0
+
+
+def _table(listings: Iterable[Listing]) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("scenario", "parameters", "what it builds", "from")
+    for item in listings:
+        defaults = {parameter.name: parameter.default for parameter in item.parameters}
+        source = item.source.rpartition("/")[2]
+        table.add_row(
+            item.name, escape(describe_parameters(defaults)), escape(item.summary), escape(source)
+        )
+    return table

@@ -1,0 +1,89 @@
+"""What measuring commands leave behind: tables on stdout, files in the run's report folder."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from profiler.cli.common import Common
+from profiler.errors import StepwallError
+from profiler.plan import whole_mib
+from profiler.results import Run, Status
+from profiler.units import MIB, parse_size
+
+LATEST = "latest"
+
+
+def limit_of(text: str | None) -> int | None:
+    """Return the bytes of a limit, whole MiB as the framework takes them; None for none.
+
+    Raises:
+        UsageError: for a text that is no size, or less than 1 MiB.
+    """
+    if text is None:
+        return None
+    given = parse_size(text)
+    limit = whole_mib(given)
+    if limit != given:
+        click.echo(f"stepwall: limit {text} rounded down to {limit // MIB} MiB", err=True)
+    return limit
+
+
+def publish(common: Common, run: Run) -> Path:
+    """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
+    from profiler.frames import frames
+    from reports.exports import run_document
+    from reports.table import measurement_table, wall_table
+
+    loaded = frames(run)
+    if run.measurements:
+        common.table(measurement_table(loaded))
+    if run.walls:
+        common.table(wall_table(loaded))
+    folder = write_folder(common, run, common.results / run.name)
+    common.write_json(run_document(run))
+    return folder
+
+
+def write_folder(common: Common, run: Run, folder: Path) -> Path:
+    """Write the run's report into ``folder`` and say so.
+
+    Raises:
+        StepwallError: if the folder cannot be written.
+    """
+    from profiler.frames import frames
+    from reports import write_report
+
+    try:
+        write_report(frames(run), folder)
+        if folder.parent == common.results:
+            _point_latest(folder)
+    except OSError as error:
+        raise StepwallError(f"report folder {str(folder)!r}: {error.strerror or error}") from error
+    common.echo(f"Wrote {folder / 'report.html'}")
+    return folder
+
+
+def print_failures(run: Run) -> None:
+    """Name every point that did not end well, on stderr."""
+    for measurement in run.measurements:
+        point, end = measurement.point, measurement.outcome
+        if end.status is not Status.OK:
+            where = f" in {end.phase}" if end.phase else ""
+            click.echo(
+                f"{point.scenario} at {point.steps} steps: {end.status.value}{where}: {end.reason}",
+                err=True,
+            )
+
+
+def _point_latest(folder: Path) -> None:
+    link = folder.parent / LATEST
+    draft = folder.parent / f".{LATEST}-{folder.name}"
+    # Replaced in one move, so that two runs at once leave one good link; some file systems
+    # have no links at all.
+    with contextlib.suppress(OSError):
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(folder.name, target_is_directory=True)
+        draft.replace(link)
