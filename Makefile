@@ -1,0 +1,74 @@
+# Everything runs from a virtual environment that the first target makes: nothing to install by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# What `make profile` measures; override as `make profile STEPS=8:64:x2 SCENARIOS="static_rnn dynamic_rnn"`.
+STEPS ?= 8:256:x2
+SCENARIOS ?=
+LIMIT ?= 16MiB
+RESULTS ?= results
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup profile report view test unit bench lint format check wheel clean
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv and install stepwall into it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "make: $(PYTHON) is missing or older than 3.11: set PYTHON=/path/to/python3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "make: $(PYTHON) lacks the venv module: install it (Debian: python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (once, about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	@touch $@
+
+profile: $(STAMP) ## Profile SCENARIOS over STEPS, find walls under LIMIT, write the report
+	@$(BIN)/stepwall profile $(SCENARIOS) --steps $(STEPS) --wall-limit $(LIMIT) --results $(RESULTS) $(ARGS)
+
+report: $(STAMP) ## Write the newest run's report again
+	@$(BIN)/stepwall report --results $(RESULTS) $(ARGS)
+
+view: $(STAMP) ## Open the newest report, or print its path where there is no browser
+	@$(BIN)/python -m webbrowser -t "file://$(abspath $(RESULTS))/latest/report.html" >/dev/null 2>&1 || true
+	@echo "$(RESULTS)/latest/report.html"
+
+test: $(STAMP) ## Run every test with real TensorFlow, and hold the coverage gate
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+unit: $(STAMP) ## Run the unit tests only (seconds, no TensorFlow)
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+bench: $(STAMP) ## Measure what stepwall itself costs
+	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable $(ARGS)
+
+lint: $(STAMP) ## Check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP) ## Format the code
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+check: lint test ## Lint and test: what CI runs
+
+wheel: $(STAMP) ## Build the wheel, install it into an empty environment, and run it there
+	@rm -rf build/wheel
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	@$(PYTHON) -m venv build/wheel/venv
+	@build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/wheel/*.whl
+	@cd build/wheel && venv/bin/stepwall profile dynamic_rnn --steps 4,8 --results results
+
+clean: ## Remove the environment, caches and generated results
+	@rm -rf $(VENV) build dist results *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
