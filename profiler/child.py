@@ -24,6 +24,8 @@ from profiler.results import Outcome, Point, Status, Timeline, from_json, to_jso
 JOB_FILE = "job.json"
 SAMPLE_INTERVAL_S = 0.01
 _PR_SET_PDEATHSIG = 1
+_ASK_PERSONALITY = 0xFFFFFFFF
+_ADDR_NO_RANDOMIZE = 0x0040000
 
 
 def run(folder: Path) -> int:
@@ -49,6 +51,22 @@ def die_with_parent() -> None:
     """Ask the kernel to kill this process when the one that started it dies (Linux)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def fix_addresses(module: str) -> None:
+    """Start ``module`` again without address randomisation, where the kernel allows it (Linux).
+
+    TensorFlow keeps graph nodes in sets ordered by address: with random addresses equal
+    points may run their nodes in another order, and peak elsewhere.
+    """
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "personality"):
+        return
+    current = libc.personality(_ASK_PERSONALITY)
+    if current == -1 or current & _ADDR_NO_RANDOMIZE:
+        return
+    if libc.personality(current | _ADDR_NO_RANDOMIZE) != -1:
+        os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])  # noqa: S606
 
 
 def _redirect_output(path: Path) -> None:
@@ -150,4 +168,5 @@ _TASKS: dict[str, Callable[[dict[str, Any], Recorder], dict[str, Any]]] = {
 
 
 if __name__ == "__main__":
+    fix_addresses("profiler.child")
     sys.exit(run(Path(sys.argv[1])))

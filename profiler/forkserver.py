@@ -116,6 +116,7 @@ def _kill_group(pid: int, number: int) -> None:
 
 def main() -> None:
     """Import the modules named after the socket's file descriptor, then serve."""
+    child.fix_addresses("profiler.forkserver")
     channel = socket.socket(fileno=int(sys.argv[1]))
     child.die_with_parent()
     for name in sys.argv[2:]:

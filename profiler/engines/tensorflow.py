@@ -75,10 +75,12 @@ class TensorFlowEngine:
         self._region_bytes = point.limit_bytes or min(ceiling, _UNLIMITED_REGION_BYTES)
 
     def _serialize(self) -> None:
-        # Both are needed for peaks that repeat to the byte: by default the executor takes
+        # All are needed for peaks that repeat to the byte: by default the executor takes
         # ready nodes in an order that depends on addresses and on measured kernel times.
         os.environ["TF_DETERMINISTIC_ORDER"] = "1"
         self._config.inter_op_parallelism_threads = -1  # every node in the caller's thread
+        # A kernel split over threads may free its scratch memory after the next one has begun.
+        self._config.intra_op_parallelism_threads = 1
 
     def _use_gpu(self, index: int, limit: int | None) -> None:
         gpu = tf.config.list_physical_devices("GPU")[index]
