@@ -32,7 +32,7 @@ steps, status, phase, reason, peak_bytes, seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,12 @@ def load_run(name: str | None = None, *, results: str | Path = "results") -> Loa
 
 
 def frames(run: Run) -> LoadedRun:
-    """Return a run in memory as pandas frames."""
+    """Return a run in memory as pandas frames, walls in the order of the measurements."""
     points = [m.point for m in run.measurements]
+    order = list(dict.fromkeys(point.scenario for point in points))
+    # Searches run side by side and are stored as they end.
+    walls = sorted(run.walls, key=lambda w: order.index(w.scenario) if w.scenario in order else 0)
+    run = replace(run, walls=walls)
     labels = Labels([*points, *run.walls])
     probes = [
         _probe_row(labels(wall), wall, index)

@@ -59,8 +59,7 @@ def _exit_code(arguments: list[str]) -> int:
     try:
         code = stepwall.main(arguments, prog_name="stepwall", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _fail(error.format_message(), error.exit_code, arguments)
     except StepwallError as error:
         return _fail(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort):
