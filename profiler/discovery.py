@@ -5,6 +5,7 @@ This imports scenario modules, and with them the framework: it runs in children 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -23,6 +24,7 @@ from profiler.results import from_json, to_json
 
 ENTRY_POINT_GROUP = "stepwall.scenarios"
 SHIPPED = "scenarios"
+_USER_PACKAGE = "stepwall_user_scenarios_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +121,21 @@ def _import_file(path: Path, broken: list[str]) -> None:
     before = set(registered())
 
     def load() -> None:
-        spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
+        # A name of its own: a file called like a library must not take the library's place.
+        name = f"{_USER_PACKAGE}{len(sys.modules)}.{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path.resolve())
         if spec is None or spec.loader is None:
             raise ImportError("not a Python file")
         module = importlib.util.module_from_spec(spec)
         # The file's own folder first, as Python does for a script, so that helpers import.
-        sys.path.insert(0, str(path.resolve().parent))
-        sys.modules[path.stem] = module
+        folder = str(path.resolve().parent)
+        sys.path.insert(0, folder)
+        sys.modules[name] = module
         try:
             spec.loader.exec_module(module)
         finally:
-            sys.path.pop(0)
+            with contextlib.suppress(ValueError):  # the file may have changed the path itself
+                sys.path.remove(folder)
 
     if _collect(str(path), load, broken) and set(registered()) == before:
         broken.append(f"{path}: no scenario in it (decorate a function with @scenario)")
@@ -138,16 +144,16 @@ def _import_file(path: Path, broken: list[str]) -> None:
 def _collect(what: str, load: Callable[[], Any], broken: list[str]) -> bool:
     try:
         load()
-    except Exception as error:  # noqa: BLE001 (a broken file must not take the others down)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (it must not take the others down)
         broken.append(f"{what}{_line_of(error, what)}: {first_line(error)}")
         return False
     return True
 
 
-def _line_of(error: Exception, path: str) -> str:
-    if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f":{error.lineno}"
+def _line_of(error: BaseException, path: str) -> str:
     resolved = str(Path(path).resolve())
+    if isinstance(error, SyntaxError) and error.filename == resolved:
+        return f":{error.lineno}"
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == resolved]
     return f":{lines[-1]}" if lines else ""
 

@@ -31,6 +31,7 @@ steps, status, phase, reason, peak_bytes, seconds.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,8 +97,10 @@ def frames(run: Run) -> LoadedRun:
             [_measurement_row(labels(m.point), m) for m in run.measurements],
             columns=list(_measurement_row("", None)),
         ),
-        walls=pd.DataFrame([_wall_row(labels(wall), wall) for wall in run.walls]),
-        probes=pd.DataFrame(probes),
+        walls=pd.DataFrame(
+            [_wall_row(labels(wall), wall) for wall in run.walls], columns=_WALL_COLUMNS
+        ),
+        probes=pd.DataFrame(probes, columns=_PROBE_COLUMNS),
     )
 
 
@@ -151,6 +154,24 @@ _POINT_COLUMNS = (
     "schedule",
     "repeat",
 )
+_PROBE_COLUMNS = [
+    "label",
+    "scenario",
+    "limit_bytes",
+    "steps",
+    "status",
+    "phase",
+    "reason",
+    "peak_bytes",
+    "seconds",
+]
+_WALL_COLUMNS = [
+    "label",
+    *(item.name for item in dataclasses.fields(Certificate) if item.name != "probes"),
+    "peak_bytes",
+    "oom_phase",
+    "oom_reason",
+]
 _OUTCOME_COLUMNS = ("status", "phase", "reason", "signal", "exit_code")
 
 

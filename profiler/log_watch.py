@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 _POLL_S = 0.05
 
@@ -15,7 +16,7 @@ class LogWatch:
     """While open, calls back once, in a thread of its own, when a marked line is written."""
 
     def __init__(self, path: Path, marker: str, found: Callable[[str], None]) -> None:
-        """Watch what is written to ``path`` from now on.
+        """Watch what is written to ``path`` from entering on.
 
         Args:
             path: the file that this process's output goes to.
@@ -26,10 +27,12 @@ class LogWatch:
         self._marker = marker
         self._found = found
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
         """Start to watch."""
+        log = self._path.open(errors="replace")
+        log.seek(0, os.SEEK_END)
+        self._thread = threading.Thread(target=self._watch, args=(log,), daemon=True)
         self._thread.start()
         return self
 
@@ -43,13 +46,14 @@ class LogWatch:
         self._stop.set()
         self._thread.join()
 
-    def _watch(self) -> None:
+    def _watch(self, log: TextIO) -> None:
         seen = ""
-        with self._path.open(errors="replace") as log:
-            log.seek(0, 2)
+        with log:
             while not self._stop.wait(_POLL_S):
-                seen = (seen + log.read())[-20_000:]
+                seen += log.read()
                 _, marker, rest = seen.partition(self._marker)
-                if marker and rest.count("\n") > 1:
+                if rest.count("\n") > 1:
                     self._found(marker + "\n".join(rest.split("\n")[:2]))
                     return
+                if not marker:  # keep what may be the beginning of one
+                    seen = seen[-len(self._marker) :]

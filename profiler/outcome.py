@@ -61,7 +61,10 @@ def from_exit(ended: Exit, phase: str | None) -> Outcome:
 
 def first_line(error: BaseException) -> str:
     """Return ``Type: first line of the message`` of an exception, at most 500 characters."""
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 (a user's exception may not even print)
+        lines = []
     text = lines[0].strip() if lines else ""
     name = type(error).__name__
     return f"{name}: {text}"[:500] if text else name

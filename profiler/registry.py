@@ -124,7 +124,8 @@ def _describe(function: Callable[..., Training]) -> Scenario:
     code = function.__code__
     source = f"{code.co_filename}:{code.co_firstlineno}"
     arguments = list(inspect.signature(function).parameters.values())
-    if not arguments or arguments[0].name != "steps":
+    first = arguments[0] if arguments else None
+    if first is None or first.name != "steps" or first.kind is first.KEYWORD_ONLY:
         raise ScenarioError(f"scenario {name!r} ({source}): its first argument must be 'steps'")
     hints = typing.get_type_hints(function)
     return Scenario(
@@ -153,7 +154,14 @@ def _parameter(owner: str, argument: inspect.Parameter, hint: Any) -> Parameter:
             f"{owner}: parameter {argument.name!r} must be annotated as one of "
             f"{', '.join(_PARSERS)} or a Literal of them, not {type_name}"
         )
-    return Parameter(name=argument.name, type=type_name, default=argument.default, choices=choices)
+    default = argument.default
+    fits = default in choices if choices else type(default).__name__ == type_name
+    if not fits and not (type_name == "float" and type(default) is int):
+        raise ScenarioError(
+            f"{owner}: parameter {argument.name!r} has the default {default!r}, "
+            f"which is no {type_name} or not one of its choices"
+        )
+    return Parameter(name=argument.name, type=type_name, default=default, choices=choices)
 
 
 def _parse_bool(text: str) -> bool:

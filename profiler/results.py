@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
 import types
 import typing
 from dataclasses import dataclass, field
@@ -57,8 +58,7 @@ class Point:
     @property
     def key(self) -> str:
         """A text that is equal for equal points, for ``--resume``."""
-        pairs = sorted(to_json(self).items())
-        return ";".join(f"{name}={value}" for name, value in pairs)
+        return json.dumps(to_json(self), sort_keys=True)
 
 
 @dataclass(frozen=True, kw_only=True)

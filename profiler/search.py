@@ -28,6 +28,10 @@ class Result(Protocol):
         """Whether the point survived."""
 
     @property
+    def hopeless(self) -> bool:
+        """Whether it failed for a reason that no other number would mend."""
+
+    @property
     def peak_bytes(self) -> int | None:
         """The device's peak, or None where it is unknown."""
 
@@ -38,6 +42,7 @@ class Bracket:
 
     last_ok: int = 0
     first_bad: int | None = None
+    learnt: bool = False
     predicted: float | None = None
     predicted_from: list[int] = field(default_factory=list)
     peaks: dict[int, int] = field(default_factory=dict)
@@ -50,6 +55,7 @@ def find_wall(
 
     Where nothing up to ``max_n`` fails, ``first_bad`` is None; where 1 fails, ``last_ok``
     is 0. If the edge is ragged, one passing number with a failing successor is returned.
+    A hopeless probe ends the search: the bracket is then what was known before it.
 
     Args:
         probe: runs one number, at least 1; equal numbers are asked for once only.
@@ -61,6 +67,8 @@ def find_wall(
     n: int | None = min(first, max_n)
     while n is not None:
         result = probe(n)
+        if result.hopeless:
+            break
         if result.passed:
             bracket.last_ok = n
             if result.peak_bytes is not None:
@@ -73,12 +81,17 @@ def find_wall(
 
 
 def _learn(bracket: Bracket, limit_bytes: int) -> None:
-    """Predict the edge once, before any point near it, as soon as small points allow."""
-    if bracket.predicted is not None or len(bracket.peaks) < _LINE:
+    """Predict the edge once, from small points only, before any point near it."""
+    if bracket.learnt:
         return
-    (*_, (_, last_peak)) = bracket.peaks.items()
-    if last_peak >= limit_bytes * _LEARN_SHARE or bracket.first_bad is not None:
+    last_peak = max(bracket.peaks.values(), default=0)
+    enough = len(bracket.peaks) >= _LINE and last_peak >= limit_bytes * _LEARN_SHARE
+    if not enough and bracket.first_bad is None:
+        return
+    bracket.learnt = True
+    if len(bracket.peaks) >= _LINE:
         bracket.predicted = _extrapolate(bracket.peaks, limit_bytes)
+    if bracket.predicted is not None:
         bracket.predicted_from = list(bracket.peaks)
 
 
@@ -112,6 +125,7 @@ def _upwards(bracket: Bracket, limit_bytes: int) -> int:
     guess = math.floor(bracket.predicted * _UNDERSHOOT)
     if low < guess:
         return guess
+    # Past the prediction, longer and longer strides: what is left may be far.
+    stride = 1 << (len(bracket.peaks) - len(bracket.predicted_from))
     beyond = _extrapolate(bracket.peaks, limit_bytes)
-    step = max(1, low // 16) if beyond is None else max(1, math.ceil(beyond) - low)
-    return low + min(step, low)
+    return low + max(stride, 0 if beyond is None else math.ceil(beyond) - low)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from profiler.results import (
 
 FILE_NAME = "stepwall.sqlite"
 VERSION = 1
+_WAL_TRIES = 100
 _TABLES = """
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_at TEXT NOT NULL,
@@ -61,13 +64,17 @@ class Store:
             UsageError: if there is none, it cannot be written, or a newer stepwall wrote it.
         """
         self.path = folder / FILE_NAME
+        self._lock = threading.RLock()
         if not create and not self.path.exists():
             raise UsageError(f"no results in {str(folder)!r}: run 'stepwall profile' first")
         try:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
             with self._translated():
+                # Python 3.11's implicit transactions start too late for a check-then-insert.
+                self._db = sqlite3.connect(
+                    self.path, timeout=60, check_same_thread=False, isolation_level=None
+                )
                 self._prepare(create=create)
         except OSError as error:
             reason = error.strerror or error
@@ -81,7 +88,7 @@ class Store:
                 f"reads up to {VERSION}): upgrade stepwall, or use another --results folder"
             )
         if create:
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._use_wal()
         if version == 0:
             with self._transaction():
                 (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -89,6 +96,15 @@ class Store:
                     for statement in filter(str.strip, _TABLES.split(";")):
                         self._db.execute(statement)
                     self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait for a lock here: two first runs at once would fail.
+        for _ in range(_WAL_TRIES):
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            time.sleep(0.05)
+        self._db.execute("PRAGMA journal_mode=WAL")
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -222,8 +238,6 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._translated():
-            # Python 3.11's implicit transactions start too late for a check-then-insert.
-            self._db.isolation_level = None
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -234,7 +248,9 @@ class Store:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
+        # One connection serves the threads of a campaign, one at a time.
         try:
-            yield
-        except sqlite3.DatabaseError as error:
+            with self._lock:
+                yield
+        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
             raise StepwallError(f"{self.path}: {error}") from error

@@ -19,6 +19,7 @@ _UNITS = {
     "GB": 10**9,
     "TB": 10**12,
 }
+_MAX_SIZE = 1 << 50
 _STEPS_HELP = "use a list '8,16,32', a doubling '8:512:x2' or an even range '100:1000:100'"
 
 
@@ -32,10 +33,10 @@ def parse_size(text: str) -> int:
     unit = _UNITS.get(match[2].upper()) if match else None
     if match is None or unit is None:
         raise UsageError(f"size {text!r}: write a number with a unit, as 64MiB, 1.5GiB or 800MB")
-    size = int(float(match[1]) * unit)
-    if size < 1:
-        raise UsageError(f"size {text!r}: must be at least one byte")
-    return size
+    size = float(match[1]) * unit
+    if not 1 <= size <= _MAX_SIZE:
+        raise UsageError(f"size {text[:40]!r}: must be between one byte and 1024TiB")
+    return int(size)
 
 
 def parse_steps(text: str) -> list[int]:
@@ -55,11 +56,13 @@ def parse_steps(text: str) -> list[int]:
 
 
 def _expand(text: str, part: str) -> list[int]:
-    if re.fullmatch(r"-?\d+", part, re.ASCII):
+    if re.fullmatch(r"-?\d{1,18}", part, re.ASCII):
         return [int(part)]
-    match = re.fullmatch(r"(\d+):(\d+):(x?)(\d+)", part, re.ASCII)
+    match = re.fullmatch(r"(\d{1,18}):(\d{1,18}):(x?)(\d{1,18})", part, re.ASCII)
     if match is None:
-        raise UsageError(f"--steps {text!r}: {part!r} is no number or range; {_STEPS_HELP}")
+        raise UsageError(
+            f"--steps {text[:40]!r}: {part[:40]!r} is no number or range; {_STEPS_HELP}"
+        )
     start, stop, stride = int(match[1]), int(match[2]), int(match[4])
     smallest_stride = 2 if match[3] else 1
     if start < 1 or stop < start or stop > MAX_STEPS or stride < smallest_stride:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +11,8 @@ from profiler.search import Bracket, find_wall
 
 Measure = Callable[[Point], Measurement]
 DEFAULT_MAX_STEPS = 100_000
+# More or fewer steps would not mend these: the search ends.
+_HOPELESS = {Status.ERROR, Status.TIMEOUT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +20,8 @@ class _Verdict:
     """A probe as the search sees it."""
 
     passed: bool
+    hopeless: bool
     peak_bytes: int | None
-
-
-class _StopSearchError(Exception):
-    """A probe failed for a reason that more or fewer steps cannot mend."""
 
 
 def certify(
@@ -50,13 +48,13 @@ def certify(
         probes[steps] = _probe(measure(replace(conditions, steps=steps)))
         on_probe(probes[steps])
         status = probes[steps].outcome.status
-        if status in {Status.ERROR, Status.TIMEOUT}:
-            raise _StopSearchError
-        return _Verdict(passed=status is Status.OK, peak_bytes=probes[steps].peak_bytes)
+        return _Verdict(
+            passed=status is Status.OK,
+            hopeless=status in _HOPELESS,
+            peak_bytes=probes[steps].peak_bytes,
+        )
 
-    bracket: Bracket | None = None
-    with contextlib.suppress(_StopSearchError):
-        bracket = find_wall(probe, limit_bytes=conditions.limit_bytes, max_n=max_steps)
+    bracket = find_wall(probe, limit_bytes=conditions.limit_bytes, max_n=max_steps)
     status, reason = _status(bracket, probes)
     return Certificate(
         scenario=conditions.scenario,
@@ -67,10 +65,10 @@ def certify(
         schedule=conditions.schedule,
         limit_bytes=conditions.limit_bytes,
         status=status,
-        last_ok=(bracket.last_ok or None) if bracket else None,
-        first_oom=bracket.first_bad if bracket and status is not WallStatus.UNPROVEN else None,
-        predicted=bracket.predicted if bracket else None,
-        predicted_from=bracket.predicted_from if bracket else [],
+        last_ok=bracket.last_ok or None,
+        first_oom=None if status is WallStatus.UNPROVEN else bracket.first_bad,
+        predicted=bracket.predicted,
+        predicted_from=bracket.predicted_from,
         probes=list(probes.values()),
         seconds=time.perf_counter() - start,
         reason=reason,
@@ -86,9 +84,9 @@ def _probe(measurement: Measurement) -> Probe:
     )
 
 
-def _status(bracket: Bracket | None, probes: dict[int, Probe]) -> tuple[WallStatus, str | None]:
-    if bracket is None:
-        last = list(probes.values())[-1]
+def _status(bracket: Bracket, probes: dict[int, Probe]) -> tuple[WallStatus, str | None]:
+    last = list(probes.values())[-1]
+    if last.outcome.status in _HOPELESS:
         return WallStatus.UNPROVEN, f"at {last.steps} steps: {_sentence(last.outcome)}"
     if bracket.first_bad is None:
         return WallStatus.AT_LEAST, None
