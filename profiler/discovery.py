@@ -18,7 +18,7 @@ from typing import Any
 
 from profiler.errors import did_you_mean
 from profiler.outcome import first_line
-from profiler.registry import Parameter, Scenario, Value, forget_all, registered
+from profiler.registry import Parameter, Scenario, Value, forget_all, registered, restore
 from profiler.registry import settings as settings_of
 from profiler.results import from_json, to_json
 
@@ -88,8 +88,8 @@ def discover(sources: Iterable[str]) -> Catalog:
     _collect(SHIPPED, _import_shipped, broken)
     for plugin in entry_points(group=ENTRY_POINT_GROUP):
         _collect(f"plug-in {plugin.name} ({plugin.value})", plugin.load, broken)
-    for path in _files(sources, broken):
-        _import_file(path, broken)
+    for source in sources:
+        _import_source(Path(source), broken)
     return Catalog(scenarios=registered(), broken=broken)
 
 
@@ -101,24 +101,21 @@ def _import_shipped() -> None:
             importlib.reload(module)  # a second discovery in one process
 
 
-def _files(sources: Iterable[str], broken: list[str]) -> list[Path]:
-    files: list[Path] = []
-    for source in sources:
-        path = Path(source)
-        if path.is_dir():
-            found = sorted(file for file in path.glob("*.py") if file.name != "__init__.py")
-            if not found:
-                broken.append(f"{source}: this folder holds no *.py file")
-            files.extend(found)
-        elif path.is_file():
-            files.append(path)
-        else:
-            broken.append(f"{source}: no such file or folder")
-    return files
+def _import_source(source: Path, broken: list[str]) -> None:
+    if source.is_dir():
+        files = sorted(file for file in source.glob("*.py") if file.name != "__init__.py")
+        found = [_import_file(file, broken) for file in files]
+        if not files or not (any(found) or broken):
+            broken.append(f"{source}: no scenario in the *.py files of this folder")
+    elif not source.is_file():
+        broken.append(f"{source}: no such file or folder")
+    elif _import_file(source, broken) == 0:
+        broken.append(f"{source}: no scenario in it (decorate a function with @scenario)")
 
 
-def _import_file(path: Path, broken: list[str]) -> None:
-    before = set(registered())
+def _import_file(path: Path, broken: list[str]) -> int | None:
+    """Import one file; return how many scenarios it added, None if it failed and added none."""
+    before = registered()
 
     def load() -> None:
         # A name of its own: a file called like a library must not take the library's place.
@@ -137,8 +134,10 @@ def _import_file(path: Path, broken: list[str]) -> None:
             with contextlib.suppress(ValueError):  # the file may have changed the path itself
                 sys.path.remove(folder)
 
-    if _collect(str(path), load, broken) and set(registered()) == before:
-        broken.append(f"{path}: no scenario in it (decorate a function with @scenario)")
+    if _collect(str(path), load, broken):
+        return len(registered()) - len(before)
+    restore(before)
+    return None
 
 
 def _collect(what: str, load: Callable[[], Any], broken: list[str]) -> bool:

@@ -75,13 +75,17 @@ class ForkLauncher:
         """Run ``job`` in a forked child."""
         folder = _prepare(Path(self._temporary.name), job)
         server = self._running_server()
-        start = time.perf_counter()
+        kills, start = _kernel_oom_kills(), time.perf_counter()
         fork = server.fork(folder)
         timed_out = None
         if not fork.done.wait(timeout_s):
             timed_out = timeout_s
             server.stop(folder, fork)
-        exited = Exit(wait_status=fork.status, timed_out_s=timed_out)
+        exited = Exit(
+            wait_status=fork.status,
+            timed_out_s=timed_out,
+            kernel_oom_kill=_kernel_oom_kills() > kills,
+        )
         return _collect(folder, exited, time.perf_counter() - start)
 
     def _running_server(self) -> _Server:
@@ -102,7 +106,7 @@ class FreshLauncher:
         """Run ``job`` in an interpreter of its own."""
         with tempfile.TemporaryDirectory(prefix="stepwall-") as temporary:
             folder = _prepare(Path(temporary), job)
-            start = time.perf_counter()
+            kills, start = _kernel_oom_kills(), time.perf_counter()
             process = subprocess.Popen(
                 [sys.executable, "-m", "profiler.child", str(folder)],
                 env=_child_environment(self._engine),
@@ -114,10 +118,14 @@ class FreshLauncher:
                 process.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 timed_out = timeout_s
-                _stop_group(process)
-            status = _wait_status(process.returncode)
-            exited = Exit(wait_status=status, timed_out_s=timed_out)
-            return _collect(folder, exited, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            _stop_group(process)
+            exited = Exit(
+                wait_status=_wait_status(process.returncode),
+                timed_out_s=timed_out,
+                kernel_oom_kill=_kernel_oom_kills() > kills,
+            )
+            return _collect(folder, exited, seconds)
 
 
 class _Fork:
@@ -241,6 +249,15 @@ def _tail(path: Path) -> str:
         return ""
 
 
+def _kernel_oom_kills() -> int:
+    """Return how many processes the kernel has killed for want of memory since it started."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+
+
 def _child_environment(engine: str) -> dict[str, str]:
     return {**os.environ, **IMPORT_ENVIRONMENT[engine]}
 
@@ -250,9 +267,10 @@ def _wait_status(returncode: int) -> int:
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_S)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
     # Also where the leader has gone: others of its group may not have listened.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -114,9 +114,15 @@ def registered() -> dict[str, Scenario]:
     return dict(_registry)
 
 
+def restore(known: Mapping[str, Scenario]) -> None:
+    """Make the registry hold just these again, as ``registered`` gave them."""
+    _registry.clear()
+    _registry.update(known)
+
+
 def forget_all() -> None:
     """Empty the registry (for tests, and before a fresh discovery)."""
-    _registry.clear()
+    restore({})
 
 
 def _describe(function: Callable[..., Training]) -> Scenario:

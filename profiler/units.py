@@ -49,9 +49,8 @@ def parse_steps(text: str) -> list[int]:
     for part in text.split(","):
         chosen.update(_expand(text, part.strip()))
     bad = [steps for steps in sorted(chosen) if not 1 <= steps <= MAX_STEPS]
-    if bad or not chosen:
-        what = f"{bad[0]} is not in" if bad else "is empty:"
-        raise UsageError(f"--steps {text!r}: {what} 1 to {MAX_STEPS}; {_STEPS_HELP}")
+    if bad:
+        raise UsageError(f"--steps {text!r}: {bad[0]} is not in 1 to {MAX_STEPS}; {_STEPS_HELP}")
     return sorted(chosen)
 
 

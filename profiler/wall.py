@@ -91,8 +91,8 @@ def _status(bracket: Bracket, probes: dict[int, Probe]) -> tuple[WallStatus, str
     if bracket.first_bad is None:
         return WallStatus.AT_LEAST, None
     failed = probes[bracket.first_bad]
-    if not failed.outcome.status.is_oom:
-        reason = f"at {failed.steps} steps, no memory failure: {_sentence(failed.outcome)}"
+    if failed.outcome.status is not Status.OOM_DEVICE:
+        reason = f"at {failed.steps} steps, no device memory failure: {_sentence(failed.outcome)}"
         return WallStatus.UNPROVEN, reason
     return (WallStatus.EXACT if bracket.last_ok else WallStatus.AT_MOST), None
 

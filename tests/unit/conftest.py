@@ -1,12 +1,17 @@
-"""Every test begins and ends with an empty scenario registry."""
+"""Every test begins and ends with an empty scenario registry; no example has a deadline."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from profiler.registry import forget_all
+
+# A busy machine may take long over any example; that is no fault of the code.
+settings.register_profile("stepwall", deadline=None)
+settings.load_profile("stepwall")
 
 
 @pytest.fixture(autouse=True)

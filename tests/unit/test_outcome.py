@@ -26,9 +26,7 @@ def test_the_devices_word_on_memory_comes_first() -> None:
     """What the allocator says it lacked is the reason, whatever the exception is called."""
     end = from_exception(RuntimeError("noise"), "first_step", device_oom="asked for 9 bytes")
 
-    assert end == Outcome(
-        status=Status.OOM_DEVICE, phase="first_step", reason="asked for 9 bytes"
-    )
+    assert end == Outcome(status=Status.OOM_DEVICE, phase="first_step", reason="asked for 9 bytes")
 
 
 def test_a_memory_error_is_the_hosts() -> None:
@@ -49,9 +47,7 @@ def test_a_child_that_was_killed_for_its_time_timed_out() -> None:
     """The signal that ended it was ours, and is not the news."""
     end = from_exit(Exit(wait_status=_killed(signal.SIGTERM), timed_out_s=1.5), "steady")
 
-    assert end == Outcome(
-        status=Status.TIMEOUT, phase="steady", reason="still running after 1.5 s"
-    )
+    assert end == Outcome(status=Status.TIMEOUT, phase="steady", reason="still running after 1.5 s")
 
 
 def test_a_child_that_went_down_with_its_server_crashed() -> None:

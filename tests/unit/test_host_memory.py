@@ -1,0 +1,83 @@
+"""The kernel's readings rise and fall with what this process holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from profiler import host_memory
+
+BLOCK = 64 << 20
+SLACK = BLOCK // 8
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+
+
+def _hold_a_block() -> None:
+    """Touch every page of a block, and let it go."""
+    del (block := [b"\1" * BLOCK])[:]
+    assert block == []
+
+
+@pytest.fixture
+def _no_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(host_memory, "_STATUS", tmp_path / "status")
+    monkeypatch.setattr(host_memory, "_CLEAR_REFS", tmp_path / "nowhere" / "clear_refs")
+
+
+@linux
+def test_the_peak_is_never_below_what_is_resident() -> None:
+    """Both are in bytes, and a Python process holds some megabytes."""
+    resident, peak = host_memory.resident_bytes(), host_memory.peak_bytes()
+
+    assert resident is not None
+    assert peak is not None
+    assert peak >= resident > 1 << 20
+
+
+@linux
+def test_the_peak_remembers_what_was_freed() -> None:
+    """A block that came and went between two readings is seen."""
+    assert host_memory.reset_peak()
+    before = host_memory.resident_bytes()
+    _hold_a_block()
+    peak, after = host_memory.peak_bytes(), host_memory.resident_bytes()
+
+    assert before is not None
+    assert peak is not None
+    assert after is not None
+    assert peak >= before + BLOCK - SLACK
+    assert after <= peak - BLOCK + SLACK
+
+
+@linux
+def test_a_reset_forgets_what_was_freed() -> None:
+    """The mark falls back to what is resident now."""
+    _hold_a_block()
+    high = host_memory.peak_bytes()
+    done = host_memory.reset_peak()
+    low = host_memory.peak_bytes()
+
+    assert done
+    assert high is not None
+    assert low is not None
+    assert low <= high - BLOCK + SLACK
+
+
+@pytest.mark.usefixtures("_no_proc")
+def test_without_proc_every_reading_is_unknown() -> None:
+    """Unknown is None, never zero."""
+    assert host_memory.resident_bytes() is None
+    assert host_memory.peak_bytes() is None
+    assert host_memory.reset_peak() is False
+
+
+@pytest.mark.usefixtures("_no_proc")
+def test_a_status_without_the_field_is_unknown() -> None:
+    """Some kernels leave fields out."""
+    host_memory._STATUS.write_text("Name:\tpython\nVmRSS:\t    12 kB\n")
+
+    assert host_memory.resident_bytes() == 12 * 1024
+    assert host_memory.peak_bytes() is None

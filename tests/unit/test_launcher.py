@@ -1,0 +1,160 @@
+"""What a child left is read without trust: any bytes, or none."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from profiler.child import JOB_FILE
+from profiler.launcher import (
+    _LOG_TAIL_BYTES,
+    Ended,
+    _child_environment,
+    _collect,
+    _prepare,
+    _stop_group,
+    _tail,
+    _wait_status,
+)
+from profiler.outcome import Exit
+from profiler.recorder import LOG_FILE, RESULT_FILE
+
+EXITED = Exit(wait_status=0)
+
+
+def test_the_tail_of_a_small_file_is_the_file(tmp_path: Path) -> None:
+    """Without the blank lines around it."""
+    log = tmp_path / "log"
+    log.write_text("\n  one\ntwo\n\n")
+
+    assert _tail(log) == "one\ntwo"
+
+
+def test_the_tail_of_a_big_file_is_its_last_bytes(tmp_path: Path) -> None:
+    """A child that fills the disk with words costs no memory here."""
+    log = tmp_path / "log"
+    log.write_bytes(b"a" * 1_000_000 + b"b" * _LOG_TAIL_BYTES)
+
+    assert _tail(log) == "b" * _LOG_TAIL_BYTES
+
+
+def test_the_tail_of_bytes_that_are_no_text_is_text(tmp_path: Path) -> None:
+    """A cut through a character, or binary output, is no error."""
+    log = tmp_path / "log"
+    log.write_bytes("é".encode() * _LOG_TAIL_BYTES + b"\xff")
+
+    assert set(_tail(log)) == {"é", "\ufffd"}
+
+
+def test_the_tail_of_no_file_is_empty(tmp_path: Path) -> None:
+    """A child that died at once has no log."""
+    assert _tail(tmp_path / "nowhere") == ""
+
+
+@pytest.mark.parametrize("code", [0, 1, 255])
+def test_a_return_code_becomes_a_wait_status(code: int) -> None:
+    """As ``waitpid`` gives it for an exit."""
+    assert _wait_status(code) == code << 8
+    assert os.waitstatus_to_exitcode(_wait_status(code)) == code
+
+
+def test_a_signals_return_code_becomes_a_wait_status() -> None:
+    """As ``waitpid`` gives it for a death."""
+    assert _wait_status(-signal.SIGKILL) == signal.SIGKILL
+    assert os.waitstatus_to_exitcode(_wait_status(-signal.SIGKILL)) == -signal.SIGKILL
+
+
+def test_every_job_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """With the job in it, and nothing else yet."""
+    first, second = _prepare(tmp_path, {"task": "a"}), _prepare(tmp_path, {"task": "b"})
+
+    assert first != second
+    assert first.parent == second.parent == tmp_path
+    assert [path.name for path in first.iterdir()] == [JOB_FILE]
+    assert json.loads((second / JOB_FILE).read_text()) == {"task": "b"}
+
+
+def test_what_a_child_left_is_collected(tmp_path: Path) -> None:
+    """Its facts, its exit, its seconds and its last words."""
+    (tmp_path / RESULT_FILE).write_text('{"phase": "build"}')
+    (tmp_path / LOG_FILE).write_text("last words\n")
+
+    assert _collect(tmp_path, EXITED, 1.5) == Ended(
+        facts={"phase": "build"}, exit=EXITED, seconds=1.5, log_tail="last words"
+    )
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"{", b"rubbish", b"\xff\xfe\x00", b"[1, 2]", b'"text"', b"null", b"7"]
+)
+def test_a_result_that_is_garbage_is_no_facts(tmp_path: Path, garbage: bytes) -> None:
+    """The exit says how the child ended; the file does not matter then."""
+    (tmp_path / RESULT_FILE).write_bytes(garbage)
+
+    assert _collect(tmp_path, EXITED, 0.0).facts == {}
+
+
+def test_a_child_that_left_nothing_is_collected(tmp_path: Path) -> None:
+    """Neither result nor log, nor even its folder."""
+    assert _collect(tmp_path / "gone", EXITED, 0.0) == Ended(
+        facts={}, exit=EXITED, seconds=0.0, log_tail=""
+    )
+
+
+def test_a_childs_environment_is_ours_and_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the framework reads at its import stands in it."""
+    monkeypatch.setenv("STEPWALL_TEST", "here")
+    found = _child_environment("tensorflow")
+
+    assert found["STEPWALL_TEST"] == "here"
+    assert found["TF_USE_LEGACY_KERAS"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("deaf", "number"),
+    [
+        ("", signal.SIGTERM),
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN)", signal.SIGKILL),
+    ],
+    ids=["polite", "deaf"],
+)
+def test_a_group_is_stopped_politely_first(
+    monkeypatch: pytest.MonkeyPatch, deaf: str, number: int
+) -> None:
+    """A child that does not listen is killed after the grace."""
+    monkeypatch.setattr("profiler.launcher.GRACE_S", 0.2)
+    code = f"import signal, time\n{deaf}\nprint('ready', flush=True)\ntime.sleep(60)"
+    command = [sys.executable, "-S", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        _stop_group(process)
+
+    assert process.returncode == -number
+
+
+def test_nobody_of_a_stopped_group_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child's own child that does not listen is killed too, though its parent has gone."""
+    monkeypatch.setattr("profiler.launcher.GRACE_S", 0.2)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    deaf += "; print('ready', flush=True); time.sleep(30)"
+    code = f"import subprocess, sys; subprocess.call([sys.executable, '-S', '-c', {deaf!r}])"
+    command = [sys.executable, "-S", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        _stop_group(process)
+        # The last holder of the pipe's other end closes it.
+        ended, _, _ = select.select([process.stdout], [], [], 1.0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    assert ended

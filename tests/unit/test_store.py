@@ -1,0 +1,356 @@
+"""Stored results outlive their writer, come back as they were, and never break others'."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import report_samples as samples
+
+from profiler.errors import StepwallError, UsageError
+from profiler.results import Run
+from profiler.store import FILE_NAME, VERSION, Store
+
+WRITERS = 4
+EACH = 8
+
+
+def _start(store: Store, name: str | None = "first") -> Run:
+    return store.start_run(name, "stepwall profile", samples.ENVIRONMENT)
+
+
+def _in_threads(work: Callable[[int], None], count: int = WRITERS) -> list[Exception]:
+    """Run ``work(0)``, ``work(1)``... at the same moment and return what they raised."""
+    begin = threading.Barrier(count)
+    raised: list[Exception] = []
+
+    def body(index: int) -> None:
+        begin.wait()
+        try:
+            work(index)
+        except Exception as error:  # noqa: BLE001 (the test looks at it)
+            raised.append(error)
+
+    threads = [threading.Thread(target=body, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def test_a_run_comes_back_as_it_was_stored(tmp_path: Path) -> None:
+    """Measurements, walls and environment, in the order they were added."""
+    points = [samples.measured(steps=steps) for steps in (32, 8, 16)]
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        for point in points:
+            store.add_measurement(run, point)
+        store.add_wall(run, "a key", samples.wall())
+        store.finish_run(run)
+    with Store(tmp_path) as store:
+        loaded = store.load("first")
+
+    assert loaded == replace(run, measurements=points, walls=[samples.wall()], finished=True)
+
+
+def test_an_unfinished_run_says_so(tmp_path: Path) -> None:
+    """Only the end of an invocation marks its run as complete."""
+    with Store(tmp_path, create=True) as store:
+        _start(store)
+
+        assert not store.load("first").finished
+
+
+def test_a_results_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    """The user names it; the store makes it."""
+    folder = tmp_path / "deep" / "results"
+    with Store(folder, create=True):
+        pass
+
+    assert (folder / FILE_NAME).is_file()
+
+
+def test_a_measurement_is_on_disk_before_its_writer_is_done(tmp_path: Path) -> None:
+    """Another connection reads it while the first, which may be killed, is still open."""
+    with Store(tmp_path, create=True) as writer, Store(tmp_path) as reader:
+        run = _start(writer)
+        writer.add_measurement(run, samples.measured())
+        found = reader.load("first").measurements
+
+    assert found == [samples.measured()]
+
+
+def test_an_equal_point_is_replaced(tmp_path: Path) -> None:
+    """Measured again, the newer measurement counts."""
+    newer = replace(samples.measured(), seconds=99.0)
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        store.add_measurement(run, samples.measured())
+        store.add_measurement(run, newer)
+
+        assert store.load().measurements == [newer]
+
+
+def test_a_wall_of_the_same_key_is_replaced(tmp_path: Path) -> None:
+    """Searched again, the newer certificate counts."""
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        store.add_wall(run, "a key", samples.wall(last_ok=650))
+        store.add_wall(run, "a key", samples.wall(last_ok=651))
+
+        assert store.load().walls == [samples.wall(last_ok=651)]
+
+
+def test_a_resumed_run_knows_what_it_has(tmp_path: Path) -> None:
+    """By key, by run, and by kind of fact."""
+    key = samples.measured().point.key
+    with Store(tmp_path, create=True) as store:
+        run, other = _start(store), _start(store, "second")
+        store.add_measurement(run, samples.measured())
+
+        assert store.has("measurements", run, key)
+        assert not store.has("measurements", run, "another key")
+        assert not store.has("measurements", other, key)
+        assert not store.has("walls", run, key)
+
+
+def test_runs_are_listed_oldest_first_with_what_they_hold(tmp_path: Path) -> None:
+    """Made within one second, they still stand in their order."""
+    with Store(tmp_path, create=True) as store:
+        first, second = _start(store, "b"), _start(store, "a")
+        store.add_measurement(first, samples.measured(steps=8))
+        store.add_measurement(first, samples.measured(steps=16))
+        store.add_wall(second, "a key", samples.wall())
+        store.finish_run(second)
+        found = store.summaries()
+
+    assert [(s.name, s.measurements, s.walls, s.finished) for s in found] == [
+        ("b", 2, 0, False),
+        ("a", 0, 1, True),
+    ]
+    assert found[0].id == first.id
+    assert found[0].command == "stepwall profile"
+
+
+def test_the_newest_run_is_loaded_by_default(tmp_path: Path) -> None:
+    """No name means the last one; an id names a run as well as its name."""
+    with Store(tmp_path, create=True) as store:
+        first, second = _start(store, "first"), _start(store, "second")
+
+        assert store.load().name == second.name
+        assert store.load(first.id).name == first.name
+
+
+def test_a_run_without_a_name_gets_one_of_its_own(tmp_path: Path) -> None:
+    """Date, time and a part of its id, so that no two are equal."""
+    with Store(tmp_path, create=True) as store:
+        names = [_start(store, None).name for _ in range(3)]
+
+    assert len(set(names)) == len(names)
+
+
+def test_a_runs_name_is_taken_once(tmp_path: Path) -> None:
+    """The message offers both ways on, and the first run stays as it is."""
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        store.add_measurement(run, samples.measured())
+        with pytest.raises(UsageError, match=r"a run named 'first' exists: .*--name.*--resume"):
+            _start(store)
+
+        assert store.load("first").measurements == [samples.measured()]
+
+
+def test_an_unknown_run_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    """A typing mistake costs one look."""
+    with Store(tmp_path, create=True) as store:
+        _start(store, "tuesday")
+        with pytest.raises(UsageError) as caught:
+            store.load("tusday")
+
+    assert str(caught.value) == "no run 'tusday' (did you mean 'tuesday'?)"
+
+
+def test_a_database_without_runs_says_what_to_do(tmp_path: Path) -> None:
+    """Loading the newest of none is a usage error."""
+    with (
+        Store(tmp_path, create=True) as store,
+        pytest.raises(UsageError, match=r"no runs in .*run"),
+    ):
+        store.load()
+
+
+@pytest.mark.parametrize("place", ["", "nowhere"])
+def test_reading_makes_no_database(tmp_path: Path, place: str) -> None:
+    """A wrong folder is named and stays empty."""
+    folder = tmp_path / place
+    with pytest.raises(UsageError) as caught:
+        Store(folder)
+
+    assert str(caught.value) == f"no results in {str(folder)!r}: run 'stepwall profile' first"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """It is never misread, and not one byte of it changes."""
+    with Store(tmp_path, create=True) as store:
+        _start(store)
+    path = tmp_path / FILE_NAME
+    database = sqlite3.connect(path)
+    database.execute(f"PRAGMA user_version = {VERSION + 1}")
+    database.close()
+    before = path.read_bytes()
+    for create in (False, True):
+        with pytest.raises(UsageError) as caught:
+            Store(tmp_path, create=create)
+
+        assert str(caught.value) == (
+            f"{path} was written by a newer stepwall (schema {VERSION + 1}, this one reads up to "
+            f"{VERSION}): upgrade stepwall, or use another --results folder"
+        )
+    assert path.read_bytes() == before
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+    """The operating system's reason is passed on, in one line."""
+    place = tmp_path / "results"
+    place.write_text("a file")
+    with pytest.raises(UsageError) as caught:
+        Store(place, create=True)
+
+    assert str(caught.value) == f"results folder {str(place)!r} cannot be used: File exists"
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_folder_where_the_file_should_be_is_one_error(tmp_path: Path, *, create: bool) -> None:
+    """The database cannot be opened, as in a folder that may not be written."""
+    (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(StepwallError) as caught:
+        Store(tmp_path, create=create)
+
+    assert str(tmp_path) in str(caught.value)
+    assert "unable to open database file" in str(caught.value)
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_file_that_is_no_database_is_one_error(tmp_path: Path, *, create: bool) -> None:
+    """The message names the file, which is left as it was."""
+    path = tmp_path / FILE_NAME
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(StepwallError) as caught:
+        Store(tmp_path, create=create)
+
+    assert str(caught.value) == f"{path}: file is not a database"
+    assert path.read_bytes() == b"no database" * 100
+
+
+def test_a_damaged_database_is_one_error(tmp_path: Path) -> None:
+    """Pages full of rubbish behind a good header do not give a traceback."""
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        for steps in range(1, 50):
+            store.add_measurement(run, samples.measured(steps=steps))
+    path = tmp_path / FILE_NAME
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+
+    with Store(tmp_path) as store, pytest.raises(StepwallError, match=str(path)):
+        store.load()
+
+
+def test_a_row_that_is_no_json_is_one_error(tmp_path: Path) -> None:
+    """Whoever edited the database by hand learns which file is broken."""
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        store.add_measurement(run, samples.measured())
+        store._db.execute("UPDATE measurements SET data = '{'")
+        store._db.commit()
+
+        with pytest.raises(StepwallError, match=str(tmp_path)):
+            store.load()
+
+
+def test_a_full_disk_is_one_error_and_loses_nothing_stored(tmp_path: Path) -> None:
+    """What was committed before stays; the store goes on when there is room again."""
+    large = replace(samples.measured(steps=16), log_tail="x" * 100_000)
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        store.add_measurement(run, samples.measured())
+        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StepwallError, match="full"):
+            store.add_measurement(run, large)
+        store._db.execute(f"PRAGMA max_page_count = {pages + 1000}")
+        store.add_measurement(run, large)
+
+        assert store.load().measurements == [samples.measured(), large]
+
+
+def test_two_stores_write_at_once(tmp_path: Path) -> None:
+    """Every writer waits for the others, and nothing is lost."""
+    with Store(tmp_path, create=True) as store:
+        runs = [_start(store, f"run {index}") for index in range(WRITERS)]
+
+    def write(index: int) -> None:
+        with Store(tmp_path, create=True) as own:
+            for steps in range(1, EACH + 1):
+                own.add_measurement(runs[index], samples.measured(steps=steps))
+
+    raised = _in_threads(write)
+    with Store(tmp_path) as store:
+        found = [len(store.load(run.id).measurements) for run in runs]
+
+    assert raised == []
+    assert found == [EACH] * WRITERS
+
+
+def test_two_stores_begin_a_database_at_once(tmp_path: Path) -> None:
+    """Two invocations into one new folder both get their run."""
+    rounds = 20
+    raised = []
+    for number in range(rounds):
+        folder = tmp_path / str(number)
+
+        def begin(index: int, folder: Path = folder) -> None:
+            with Store(folder, create=True) as own:
+                _start(own, f"run {index}")
+
+        raised += _in_threads(begin)
+
+    assert raised == []
+
+
+def test_one_store_serves_several_threads(tmp_path: Path) -> None:
+    """A campaign of several jobs adds its measurements through one store."""
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+
+        def write(index: int) -> None:
+            for steps in range(1, EACH + 1):
+                point = samples.measured(steps=steps, repeat=index)
+                assert not store.has("measurements", run, point.point.key)
+                store.add_measurement(run, point)
+
+        raised = _in_threads(write)
+        found = len(store.load().measurements)
+
+    assert raised == []
+    assert found == WRITERS * EACH
+
+
+def test_one_name_is_given_to_one_of_two_writers(tmp_path: Path) -> None:
+    """Looking and taking are one step."""
+    with Store(tmp_path, create=True):
+        pass
+
+    def begin(_: int) -> None:
+        with Store(tmp_path) as own:
+            _start(own, "the same")
+
+    raised = _in_threads(begin)
+
+    assert [type(error) for error in raised] == [UsageError] * (WRITERS - 1)
