@@ -1,0 +1,123 @@
+"""What a measurement costs beside its own work; numbers are reported, never asserted."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from profiler.campaign import Campaign
+from profiler.launcher import ForkLauncher, FreshLauncher, Launcher
+from profiler.machine import environment
+from profiler.results import Measurement, Point, Status
+from profiler.session import Session
+from profiler.store import Store
+
+Report = Callable[..., None]
+
+COMMAND = Path(sys.executable).with_name("stepwall")
+SWEPT = (8, 16, 24, 32, 40, 48, 56, 64)
+
+
+@pytest.fixture
+def report(benchmark: BenchmarkFixture, findings: list[Any], finding: Callable[..., Any]) -> Report:
+    """Return ``report(what, value, unit=..., aim=...)``."""
+
+    def report(what: str, value: float, *, unit: str, aim: str) -> None:
+        benchmark.extra_info[what] = value
+        findings.append(finding(what=what, value=value, unit=unit, aim=aim))
+
+    return report
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Session]:
+    """Return a session whose fork server has started, and has forked once."""
+    with ForkLauncher() as launcher:
+        session = Session(launcher=launcher)
+        session.catalog()
+        yield session
+
+
+def point(steps: int, scenario: str = "dynamic_rnn") -> Point:
+    """Return a small point."""
+    return Point(scenario=scenario, family="builds", parameters={}, steps=steps)
+
+
+def timed(work: Callable[[], Any], rounds: int) -> list[float]:
+    """Return the seconds of each round of work."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def benchmarked(benchmark: BenchmarkFixture, work: Callable[[], Any], rounds: int) -> list[float]:
+    """Return the seconds of each round of work, after one that does not count."""
+    seconds: list[float] = []
+    pedantic: Callable[..., None] = benchmark.pedantic
+    pedantic(lambda: seconds.extend(timed(work, 1)), rounds=rounds, warmup_rounds=1)
+    return seconds[1:] or seconds
+
+
+def measure_through(launcher: Launcher, small: Point) -> None:
+    """Measure one point."""
+    assert Session(launcher=launcher).measure(small).outcome.status is Status.OK
+
+
+@pytest.mark.parametrize(("scenario", "steps"), [("static_rnn", 2), ("dynamic_rnn", 8)])
+def test_forked_point_against_a_fresh_interpreter(
+    benchmark: BenchmarkFixture, warm: Session, report: Report, scenario: str, steps: int
+) -> None:
+    """A point in a forked child costs a fraction of one in an interpreter of its own."""
+    small = point(steps, scenario)
+    fresh = statistics.median(timed(lambda: measure_through(FreshLauncher(), small), 5))
+    forked = statistics.median(
+        benchmarked(benchmark, lambda: measure_through(warm.launcher, small), 15)
+    )
+
+    what = f"{scenario}, {steps} steps"
+    report(f"{what}: in a fresh interpreter", fresh, unit="s", aim="for comparison")
+    report(f"{what}: in a forked child", forked, unit="s", aim="for comparison")
+    report(f"{what}: times cheaper", fresh / forked, unit="x", aim="aim: at least 10")
+
+
+def test_sweep_against_its_points(
+    benchmark: BenchmarkFixture, warm: Session, report: Report, tmp_path: Path
+) -> None:
+    """A sweep takes little more than its points: choosing and storing them is cheap."""
+    points: list[Measurement] = []
+    with Store(tmp_path, create=True) as store:
+
+        def sweep() -> None:
+            run = store.start_run(None, "benchmark", environment(warm.describe()))
+            campaign = Campaign(session=warm, store=store, run=run, on_measurement=points.append)
+            campaign.measure(map(point, SWEPT))
+            store.finish_run(run)
+
+        seconds = statistics.median(benchmarked(benchmark, sweep, 3))
+
+    assert {item.outcome.status for item in points} == {Status.OK}
+    sweeps = [points[start : start + len(SWEPT)] for start in range(0, len(points), len(SWEPT))]
+    own = statistics.median(sum(item.seconds for item in items) for items in sweeps)
+    report("a sweep over the sum of its points", seconds / own, unit="x", aim="aim: at most 1.2")
+
+
+def test_start_of_help(benchmark: BenchmarkFixture, report: Report) -> None:
+    """The help appears at once."""
+
+    def ask() -> None:
+        subprocess.run([COMMAND, "--help"], check=True, capture_output=True)
+
+    seconds = statistics.median(benchmarked(benchmark, ask, 10))
+
+    report("stepwall --help", seconds, unit="s", aim="aim: below 0.5")

@@ -1,0 +1,151 @@
+"""A user's own scenario files: they work as they stand, and mistakes in them say what is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from profiler.results import Measurement, Outcome, Status
+from profiler.session import Session
+
+Measure = Callable[..., Measurement]
+Stepwall = Callable[..., subprocess.CompletedProcess[str]]
+
+SCENARIO = '''
+from profiler import Training, scenario
+
+@scenario
+def {name}(steps: int) -> Training:
+    """Do nothing much."""
+'''
+
+
+@pytest.fixture
+def mistaken(measure: Measure, resources: Path) -> Measure:
+    """Return ``mistaken(scenario)``: a point of ``resources/mistakes.py``."""
+
+    def mistaken(scenario: str, *, steps: int = 4) -> Measurement:
+        return measure(scenario, steps=steps, source=resources / "mistakes.py")
+
+    return mistaken
+
+
+class TestFiles:
+    """Files given by ``--scenarios``."""
+
+    def test_the_documented_example_works_as_it_stands(
+        self, stepwall: Stepwall, resources: Path, tmp_path: Path
+    ) -> None:
+        """The file of the design, though its scenario has a shipped one's name, is measured."""
+        shutil.copy(resources / "design_example.txt", tmp_path / "user.py")
+        arguments = ["--scenarios", "user.py", "--steps", "4,8", "--json", "-"]
+        done = stepwall("profile", "dynamic_rnn", *arguments, cwd=tmp_path)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        points = json.loads(done.stdout)["measurements"]
+        assert [point["steps"] for point in points] == [4, 8]
+        # The shipped one has a fourth parameter, the cell.
+        assert points[0]["parameters"] == {"batch": 32, "inputs": 64, "units": 128}
+        assert points[0]["device"]["fed_bytes"] == 32 * 4 * 64 * 4
+
+    def test_may_start_the_runtime_at_import(self, measure: Measure, resources: Path) -> None:
+        """A constant at module level does no harm: the file is imported in the child only."""
+        point = measure("scaled", steps=6, source=resources / "module_constant.py")
+
+        assert point.outcome == Outcome(status=Status.OK)
+        assert point.device is not None
+        assert point.device.fed_bytes == 6 * 3 * 4
+
+    def test_may_import_what_lies_beside_them(self, session: Session, tmp_path: Path) -> None:
+        """A file's own folder comes first on the path, as for a script."""
+        (tmp_path / "beside_it.py").write_text(SCENARIO.format(name="from_beside"))
+        user_file = tmp_path / "user.py"
+        user_file.write_text("import beside_it\n")
+        catalog, broken = replace(session, sources=(str(user_file),)).catalog()
+
+        assert broken == []
+        assert "from_beside" in catalog
+
+    def test_broken_ones_name_themselves_and_spare_the_others(
+        self, session: Session, tmp_path: Path
+    ) -> None:
+        """Of a folder's files each broken one is one line; one with no scenario is a helper."""
+        files = {
+            "exits.py": "import sys\n\nsys.exit(3)\n",
+            "good.py": SCENARIO.format(name="good_one"),
+            "helper.py": "x = 1\n",
+            "raises.py": "x = 1\ny = x / 0\n",
+            "syntax.py": "x = 1\ny = = 2\n",
+            "twice.py": SCENARIO.format(name="twin") + SCENARIO.format(name="twin"),
+        }
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        catalog, broken = replace(session, sources=(str(tmp_path),)).catalog()
+
+        assert {"good_one", "static_rnn"} <= catalog.keys()
+        exits, raises, syntax, twice = broken
+        assert exits == f"{tmp_path}/exits.py:3: SystemExit: 3"
+        assert raises == f"{tmp_path}/raises.py:2: ZeroDivisionError: division by zero"
+        assert syntax.startswith(f"{tmp_path}/syntax.py:2: SyntaxError: invalid syntax")
+        # The decorator of the second copy of seven lines.
+        assert twice.startswith(f"{tmp_path}/twice.py:10: ScenarioError: scenario 'twin' is def")
+
+
+class TestMistakes:
+    """A scenario that is no training step is an ``error`` that says why."""
+
+    @pytest.mark.parametrize(
+        ("scenario", "phase", "reason"),
+        [
+            ("no_variable", "gradients", "the scenario builds no trainable variable"),
+            ("unused_variable", "gradients", "the loss does not depend on variables: forgotten"),
+            ("vector_loss", "gradients", "the loss must be a scalar, its shape is (4,)"),
+            ("too_few_gradients", "gradients", "1 gradients came for 2 variables"),
+            ("returns_a_number", "build", "the scenario returned int, not Training"),
+            ("raises", "build", "ValueError: no data for 4 steps"),
+            ("exits", "build", "the scenario called sys.exit(4)"),
+            ("not_a_number", "first_step", "the loss is nan"),
+            ("wrong_feed", "first_step", "ValueError: Cannot feed value of shape (4, 2)"),
+            ("zero_gradients", "inspect", "the executed step holds no backward node"),
+        ],
+    )
+    def test_says_what_is_wrong(
+        self, mistaken: Measure, scenario: str, phase: str, reason: str
+    ) -> None:
+        """The outcome has the phase, and the mistake in words."""
+        end = mistaken(scenario, steps=4).outcome
+
+        assert (end.status, end.phase) == (Status.ERROR, phase)
+        assert reason in str(end.reason)
+
+    def test_says_which_placeholder_was_not_fed(self, mistaken: Measure) -> None:
+        """The reason is TensorFlow's own, not the header that it puts above."""
+        end = mistaken("no_feed").outcome
+
+        assert end.status is Status.ERROR
+        assert "You must feed a value for placeholder" in str(end.reason)
+
+    def test_keeps_one_line_of_a_long_message(self, mistaken: Measure) -> None:
+        """The rest of the message stays in the captured output."""
+        point = mistaken("raises", steps=7)
+
+        assert point.outcome.reason == "ValueError: no data for 7 steps"
+        assert "and a second line" in str(point.log_tail)
+
+
+class TestOwnGradients:
+    """A scenario that brings its own way to the gradients."""
+
+    def test_are_measured_as_backprop(self, mistaken: Measure) -> None:
+        """Another aggregation is a backward part as well."""
+        point = mistaken("tree_gradients")
+
+        assert point.outcome == Outcome(status=Status.OK)
+        assert point.graph is not None
+        assert point.graph.backward_nodes > 0
