@@ -85,8 +85,9 @@ def _outcome(job: dict[str, Any], error: BaseException, phase: str | None) -> Ou
     if isinstance(error, SystemExit):
         reason = f"the scenario called sys.exit({error.code!r})"
         return Outcome(status=Status.ERROR, phase=phase, reason=reason)
-    device_oom = load_engine(job["engine"]).device_oom(error)
-    return outcome.from_exception(error, phase, device_oom=device_oom)
+    engine = load_engine(job["engine"])
+    cause = engine.cause(error)
+    return outcome.from_exception(cause, phase, device_oom=engine.device_oom(cause))
 
 
 def _measure(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:

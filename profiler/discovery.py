@@ -88,9 +88,12 @@ def discover(sources: Iterable[str]) -> Catalog:
     _collect(SHIPPED, _import_shipped, broken)
     for plugin in entry_points(group=ENTRY_POINT_GROUP):
         _collect(f"plug-in {plugin.name} ({plugin.value})", plugin.load, broken)
+    installed = registered()
+    forget_all()
     for source in sources:
         _import_source(Path(source), broken)
-    return Catalog(scenarios=registered(), broken=broken)
+    # A user's scenario takes the place of an installed one of its name.
+    return Catalog(scenarios={**installed, **registered()}, broken=broken)
 
 
 def _import_shipped() -> None:

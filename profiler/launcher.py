@@ -90,7 +90,10 @@ class ForkLauncher:
 
     def _running_server(self) -> _Server:
         with self._lock:
-            if self._server is None or not self._server.alive:
+            if self._server is not None and not self._server.alive:
+                self._server.close()
+                self._server = None
+            if self._server is None:
                 self._server = _Server(Path(self._temporary.name), self._engine)
             return self._server
 

@@ -70,15 +70,17 @@ class Store:
         try:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
-            with self._translated():
-                # Python 3.11's implicit transactions start too late for a check-then-insert.
-                self._db = sqlite3.connect(
-                    self.path, timeout=60, check_same_thread=False, isolation_level=None
-                )
-                self._prepare(create=create)
+            # Python 3.11's implicit transactions start too late for a check-then-insert.
+            self._db = sqlite3.connect(
+                self.path, timeout=60, check_same_thread=False, isolation_level=None
+            )
         except OSError as error:
             reason = error.strerror or error
             raise UsageError(f"results folder {str(folder)!r} cannot be used: {reason}") from None
+        except sqlite3.OperationalError as error:
+            raise UsageError(f"results folder {str(folder)!r} cannot be used: {error}") from None
+        with self._translated():
+            self._prepare(create=create)
 
     def _prepare(self, *, create: bool) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

@@ -52,15 +52,12 @@ def stepwall() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its documented code."""
     given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_exit_code(given))
+    sys.exit(_exit_code(given or ["--help"]))
 
 
 def _exit_code(arguments: list[str]) -> int:
     try:
         code = stepwall.main(arguments, prog_name="stepwall", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return error.exit_code
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code, arguments)
     except StepwallError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -83,6 +84,7 @@ def common_options(function: Command) -> Command:
         **rest: Any,
     ) -> Any:
         del debug  # read by main, which prints errors
+        _check_json_path(json_path)
         common = Common(
             scenarios=scenarios,
             results=results,
@@ -97,6 +99,15 @@ def common_options(function: Command) -> Command:
     for option in _COMMON_OPTIONS:
         option(gather)
     return gather  # type: ignore[return-value]
+
+
+def _check_json_path(path: str | None) -> None:
+    """Refuse a path that cannot be written before anything is measured for it."""
+    if path is None or path == "-":
+        return
+    folder = Path(path).resolve().parent
+    if not folder.is_dir() or Path(path).is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"--json {path!r}: no file can be written there")
 
 
 _COMMON_OPTIONS = (

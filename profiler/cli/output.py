@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import click
 
 from profiler.cli.common import Common
-from profiler.errors import StepwallError
+from profiler.errors import StepwallError, UsageError
 from profiler.plan import whole_mib
 from profiler.results import Run, Status
+from profiler.store import FILE_NAME
 from profiler.units import MIB, parse_size
 
 LATEST = "latest"
@@ -29,6 +31,20 @@ def limit_of(text: str | None) -> int | None:
     if limit != given:
         click.echo(f"stepwall: limit {text} rounded down to {limit // MIB} MiB", err=True)
     return limit
+
+
+def check_run_name(name: str | None) -> None:
+    """Check that a run's name can be the name of its report folder.
+
+    Raises:
+        UsageError: if it cannot.
+    """
+    taken = {LATEST, FILE_NAME}
+    if name is not None and (not re.fullmatch(r"\w[\w.-]*", name) or name in taken):
+        raise UsageError(
+            f"--name {name!r}: use letters, digits, '_', '-' and '.', "
+            f"and neither {' nor '.join(sorted(taken))}"
+        )
 
 
 def publish(common: Common, run: Run) -> Path:

@@ -18,7 +18,7 @@ from profiler.cli.common import (
     parse_settings,
     usable_catalog,
 )
-from profiler.cli.output import limit_of, print_failures, publish
+from profiler.cli.output import check_run_name, limit_of, print_failures, publish
 from profiler.cli.progress import Reporter, reporter
 from profiler.machine import environment
 from profiler.results import Measurement, Point, Probe, Run, Schedule, Status, WallStatus
@@ -89,6 +89,7 @@ class _Options:
 @common_options
 def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **given: Any) -> int:
     """Measure scenarios (default: all) over increasing steps, and write the report."""
+    check_run_name(given["name"])
     options = _Options(
         names=scenario,
         steps=parse_steps(given["steps"]),

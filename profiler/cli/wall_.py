@@ -17,7 +17,7 @@ from profiler.cli.common import (
     parse_settings,
     usable_catalog,
 )
-from profiler.cli.output import limit_of
+from profiler.cli.output import check_run_name, limit_of
 from profiler.cli.progress import Reporter, reporter
 from profiler.errors import UsageError
 from profiler.machine import environment
@@ -52,6 +52,7 @@ from profiler.wall import DEFAULT_MAX_STEPS
 @common_options
 def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> int:
     """Find the steps at which a scenario runs out of memory; both sides are really run."""
+    check_run_name(given["name"])
     limit = limit_of(given["limit"])
     if limit is None:
         raise UsageError("wall: give --limit SIZE, as 64MiB or 1.5GiB")

@@ -39,6 +39,9 @@ class Engine(Protocol):
                 one traced step); a wall probe leaves it out.
         """
 
+    def cause(self, error: BaseException) -> BaseException:
+        """Return the exception whose message says what went wrong, often ``error`` itself."""
+
     def device_oom(self, error: BaseException) -> str | None:
         """Return what the device's allocator could not give, or None for any other error."""
 

@@ -38,6 +38,7 @@ _INSPECTED = (
 )
 # What the runtime logs when an allocation failed for good and it gives the step up.
 _OOM_MARKER = "is aborting with status: RESOURCE_EXHAUSTED"
+_NO_CONSTANT = "Cannot parse tensor from proto"
 _ALIGNMENT = 64  # bytes; TensorFlow uses a fed array in place only where it is aligned so
 # The allocator's book-keeping takes 8 host bytes per 256 bytes of a region, used or not.
 _UNLIMITED_REGION_BYTES = 1 << 30
@@ -202,12 +203,22 @@ class TensorFlowEngine:
     def _peak(self) -> int:
         return int(tf.config.experimental.get_memory_info(self._device)["peak"])
 
+    def cause(self, error: BaseException) -> BaseException:
+        """Return the runtime's own error, which TensorFlow wraps into one of graph stacks."""
+        inner = error.__context__
+        return (
+            inner if type(inner) is type(error) and isinstance(error, tf.errors.OpError) else error
+        )
+
     def device_oom(self, error: BaseException) -> str | None:
         """Return what the allocator could not give, or None for any other error."""
-        if not isinstance(error, tf.errors.ResourceExhaustedError):
-            return None
-        lines = str(error).splitlines()
-        return next((line.strip() for line in lines if "OOM when" in line), lines[0])
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            lines = str(error).splitlines()
+            return next((line.strip() for line in lines if "OOM when" in line), lines[0])
+        # A constant that Grappler folded and the allocator has no room for ends like this.
+        if isinstance(error, tf.errors.InvalidArgumentError) and _NO_CONSTANT in str(error):
+            return f"OOM when making a constant of the optimized graph{_node_of(str(error))}"
+        return None
 
     def describe(self) -> dict[str, Any]:
         """Return the versions, and the devices that TensorFlow sees."""
@@ -329,21 +340,24 @@ def _give_up(graph: Any, recorder: Recorder, line: str) -> None:
     """
     _count_library(graph, recorder)
     reason = line.removeprefix(_OOM_MARKER).strip(": ")
-    node = re.search(r"\{\{node ([^}]+)\}\}", line)
     if recorder.phase_name == "inspect":
         for field in _INSPECTED:
             recorder.missing(field, "the extra run that measures it ran out of memory")
         recorder.finish(Outcome(status=Status.OK))
     else:
-        where = f" in {node[1]}" if node else ""
         recorder.finish(
             Outcome(
                 status=Status.OOM_DEVICE,
                 phase=recorder.phase_name,
-                reason=reason.partition("\n")[0] + where,
+                reason=reason.partition("\n")[0] + _node_of(line),
             )
         )
     os._exit(0)
+
+
+def _node_of(message: str) -> str:
+    node = re.search(r"\{\{node ([^}]+)\}\}", message)
+    return f" in {node[1]}" if node else ""
 
 
 def _trace(session: Any, step: _Step) -> Any:

@@ -452,7 +452,7 @@ class TestBadInput:
         done = stepwall("profile", "dynamic_rnn", *options, cwd=tmp_path)
 
         assert done.returncode == BAD_INPUT
-        assert "--json 'nowhere/out.json': No such file or directory" in error_line(done)
+        assert "--json 'nowhere/out.json': no file can be written there" in error_line(done)
         assert rows(tmp_path) == []
 
     def test_of_a_run_that_is_unknown(self, stepwall: Stepwall, profiled: Finished) -> None:
