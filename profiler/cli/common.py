@@ -101,6 +101,27 @@ def common_options(function: Command) -> Command:
     return gather  # type: ignore[return-value]
 
 
+def measuring_options(function: Command) -> Command:
+    """Add the options of every command that measures points."""
+    for option in reversed(_MEASURING_OPTIONS):
+        function = option(function)
+    return function
+
+
+_MEASURING_OPTIONS = (
+    click.option("--set", "settings", multiple=True, metavar="K=V", help="Set a parameter."),
+    click.option("--device", default="cpu", show_default=True, help="cpu, gpu or gpu:N."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=POINT_TIMEOUT_S,
+        show_default=True,
+        help="Seconds after which a point is killed.",
+    ),
+    click.option("--name", metavar="RUN", help="Name of the run."),
+)
+
+
 def _check_json_path(path: str | None) -> None:
     """Refuse a path that cannot be written before anything is measured for it."""
     if path is None or path == "-":

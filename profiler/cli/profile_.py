@@ -14,6 +14,7 @@ from profiler.cli.common import (
     Common,
     command_line,
     common_options,
+    measuring_options,
     open_session,
     parse_settings,
     usable_catalog,
@@ -22,7 +23,7 @@ from profiler.cli.output import check_run_name, limit_of, print_failures, publis
 from profiler.cli.progress import Reporter, reporter
 from profiler.machine import environment
 from profiler.results import Measurement, Point, Probe, Run, Schedule, Status, WallStatus
-from profiler.session import POINT_TIMEOUT_S, Session
+from profiler.session import Session
 from profiler.store import Store
 from profiler.units import parse_steps
 from profiler.wall import DEFAULT_MAX_STEPS
@@ -53,8 +54,6 @@ class _Options:
     show_default=True,
     help="A list 8,16,32, a doubling 8:512:x2 or an even range 100:1000:100.",
 )
-@click.option("--set", "settings", multiple=True, metavar="K=V", help="Set a parameter.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or gpu:N.")
 @click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
 @click.option(
     "--wall-limit", metavar="SIZE", help="Also find each scenario's wall under this limit."
@@ -77,15 +76,8 @@ class _Options:
     help="Series measured at once (times disturb one another, memory does not).",
 )
 @click.option("--timeline", is_flag=True, help="Sample each point's memory over time.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=POINT_TIMEOUT_S,
-    show_default=True,
-    help="Seconds after which a point is killed.",
-)
-@click.option("--name", metavar="RUN", help="Name of the run.")
 @click.option("--resume", is_flag=True, help="Go on with the run --name, or the unfinished one.")
+@measuring_options
 @common_options
 def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **given: Any) -> int:
     """Measure scenarios (default: all) over increasing steps, and write the report."""

@@ -13,6 +13,7 @@ from profiler.cli.common import (
     Common,
     command_line,
     common_options,
+    measuring_options,
     open_session,
     parse_settings,
     usable_catalog,
@@ -23,7 +24,7 @@ from profiler.errors import UsageError
 from profiler.machine import environment
 from profiler.registry import describe_parameters
 from profiler.results import Certificate, Probe, WallStatus
-from profiler.session import POINT_TIMEOUT_S, Session
+from profiler.session import Session
 from profiler.store import Store
 from profiler.units import MAX_STEPS, MIB
 from profiler.wall import DEFAULT_MAX_STEPS
@@ -39,16 +40,7 @@ from profiler.wall import DEFAULT_MAX_STEPS
     show_default=True,
     help="Search no further than this.",
 )
-@click.option("--set", "settings", multiple=True, metavar="K=V", help="Set a parameter.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu or gpu:N.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=POINT_TIMEOUT_S,
-    show_default=True,
-    help="Seconds after which a probe is killed.",
-)
-@click.option("--name", metavar="RUN", help="Name of the run.")
+@measuring_options
 @common_options
 def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> int:
     """Find the steps at which a scenario runs out of memory; both sides are really run."""
