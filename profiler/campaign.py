@@ -30,6 +30,7 @@ class Campaign:
     session: Session
     store: Store
     run: Run
+    on_start: Callable[[Point], None] = lambda _: None
     on_measurement: Callable[[Measurement], None] = lambda _: None
     on_skip: Callable[[Point], None] = lambda _: None
     on_probe: Callable[[Point, Probe], None] = lambda *_: None
@@ -46,6 +47,7 @@ class Campaign:
             for position, point in enumerate(members):
                 if stopped.is_set() or self.store.has("measurements", self.run, point.key):
                     continue
+                self.on_start(point)
                 measurement = self.session.measure(point, timeline=timeline)
                 if stopped.is_set():  # killed with the rest: this says nothing of the point
                     return

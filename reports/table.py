@@ -113,6 +113,18 @@ _MEASUREMENT = (
     _Column("host peak", _field("host.peak_bytes"), bytes_text),
     _Column("outcome", _field("outcome"), outcome_sentence),
 )
+# What a narrow terminal does without, in this order; the report and the files hold all.
+_LESS_IMPORTANT = (
+    "executed nodes",
+    "backward nodes",
+    "step",
+    "host peak",
+    "build",
+    "forward nodes",
+    "first step",
+)
+_GAP = 3
+_SHORT_OUTCOME = 12
 _WALL = (
     _Column("limit", _field("limit_bytes"), size_text),
     _Column("of", _field("kind")),
@@ -151,9 +163,20 @@ def probe_grid(probes: Iterable[Probe]) -> Grid:
     return _grid(_PROBE, [(p, p.outcome.status is not Status.OK, ()) for p in probes])
 
 
-def measurement_table(loaded: LoadedRun) -> Table:
-    """Return every measurement of a run as a terminal table."""
-    return _rich(measurement_grid(loaded))
+def measurement_table(loaded: LoadedRun, *, width: int | None = None) -> Table:
+    """Return every measurement of a run as a terminal table.
+
+    Args:
+        loaded: the run.
+        width: characters of the terminal; columns that matter less are left out until
+            the rest fits. None for no bound.
+    """
+    grid = measurement_grid(loaded)
+    for heading in _LESS_IMPORTANT if width is not None else ():
+        if _width(grid) <= (width or 0):
+            break
+        grid = _without(grid, heading)
+    return _rich(grid)
 
 
 def wall_table(loaded: LoadedRun) -> Table:
@@ -182,6 +205,26 @@ def _grid(columns: Sequence[_Column], facts: Iterable[tuple[Any, bool, tuple[str
             GridRow(cells=(*leading, *(column.cell(fact) for column in columns)), failed=failed)
             for fact, failed, leading in facts
         ),
+    )
+
+
+def _width(grid: Grid) -> int:
+    """Return the characters that a grid needs, its last column wrapped to a short one."""
+    columns = zip(grid.headings, *(row.cells for row in grid.rows), strict=True)
+    widths = [max(len(heading), *map(len, cells), 0) for heading, *cells in columns]
+    return sum(widths[:-1]) + len(grid.headings) * _GAP + min(widths[-1], _SHORT_OUTCOME)
+
+
+def _without(grid: Grid, heading: str) -> Grid:
+    at = grid.headings.index(heading)
+
+    def rest(items: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (*items[:at], *items[at + 1 :])
+
+    return Grid(
+        headings=rest(grid.headings),
+        numeric=rest(grid.numeric),
+        rows=tuple(GridRow(cells=rest(row.cells), failed=row.failed) for row in grid.rows),
     )
 
 

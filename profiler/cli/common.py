@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from profiler.session import POINT_TIMEOUT_S, Session
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FAILED_POINT = 4
+_WIDE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,11 @@ class Common:
         """Whether results go to stdout as text (else: as JSON, or nowhere)."""
         return not self.quiet and self.json_path != "-"
 
+    @property
+    def width(self) -> int:
+        """Characters of the terminal; plenty where stdout is a file or a pipe."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+
     def echo(self, text: str = "") -> None:
         """Print a result to stdout, unless quiet or JSON goes there."""
         if self.prints_text:
@@ -48,8 +55,7 @@ class Common:
         if self.prints_text:
             from rich.console import Console
 
-            width = None if sys.stdout.isatty() else 200
-            Console(width=width).print(table)
+            Console(width=self.width).print(table)
 
     def write_json(self, document: Any) -> None:
         """Write the document to where ``--json`` says, if it was given.

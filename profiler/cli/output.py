@@ -55,7 +55,7 @@ def publish(common: Common, run: Run) -> Path:
 
     loaded = frames(run)
     if run.measurements:
-        common.table(measurement_table(loaded))
+        common.table(measurement_table(loaded, width=common.width))
     if run.walls:
         common.table(wall_table(loaded))
     folder = write_folder(common, run, common.results / run.name)

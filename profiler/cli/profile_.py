@@ -126,6 +126,7 @@ def _profile(
         session=session,
         store=store,
         run=run,
+        on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
         on_measurement=lambda m: report.done(_line(m)),
         on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped, fewer ran out of memory"),
         on_probe=lambda p, probe: report.doing(_probe_line(p, probe)),

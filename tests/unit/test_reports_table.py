@@ -139,3 +139,14 @@ def test_empty_runs_have_tables_with_headings() -> None:
     """No rows is no error."""
     assert "outcome" in _printed(measurement_table(samples.loaded()))
     assert "survives" in _printed(wall_table(samples.loaded()))
+
+
+def test_a_narrow_terminal_gets_fewer_columns() -> None:
+    """What matters most stays readable: the scenario, its memory and how it ended."""
+    loaded = samples.loaded([samples.measured(steps=64)])
+    wide = [column.header for column in measurement_table(loaded).columns]
+    narrow = [column.header for column in measurement_table(loaded, width=80).columns]
+
+    assert len(narrow) < len(wide)
+    assert set(narrow) >= {"scenario", "steps", "backprop memory", "device peak", "outcome"}
+    assert narrow == [heading for heading in wide if heading in narrow]
