@@ -231,7 +231,9 @@ def _without(grid: Grid, heading: str) -> Grid:
 def _rich(grid: Grid) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for heading, numeric in zip(grid.headings, grid.numeric, strict=True):
-        table.add_column(heading, justify="right" if numeric else "left")
+        # The last column alone gives way: names and numbers cut short say nothing.
+        last = heading == grid.headings[-1]
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=not last)
     for row in grid.rows:
         # Text, not markup: a reason such as "OOM for tensor [652,32]" holds brackets.
         table.add_row(*map(Text, row.cells), style="red" if row.failed else None)
