@@ -28,10 +28,10 @@ _ASK_PERSONALITY = 0xFFFFFFFF
 _ADDR_NO_RANDOMIZE = 0x0040000
 
 
-def run(folder: Path) -> int:
-    """Run the job in ``folder`` and return the exit code of the process."""
+def run(folder: Path, parent: int) -> int:
+    """Run the job in ``folder`` for process ``parent`` and return the exit code."""
     _redirect_output(folder / LOG_FILE)
-    die_with_parent()
+    _die_with(parent)
     _be_first_to_be_killed()
     job = json.loads((folder / JOB_FILE).read_text())
     recorder = Recorder(folder)
@@ -47,10 +47,12 @@ def run(folder: Path) -> int:
     return 0
 
 
-def die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask the kernel to kill this process when the one that started it dies (Linux)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was asked
+        os._exit(1)
 
 
 def fix_addresses(module: str) -> None:
@@ -170,4 +172,4 @@ _TASKS: dict[str, Callable[[dict[str, Any], Recorder], dict[str, Any]]] = {
 
 if __name__ == "__main__":
     fix_addresses("profiler.child")
-    sys.exit(run(Path(sys.argv[1])))
+    sys.exit(run(Path(sys.argv[1]), int(sys.argv[2])))

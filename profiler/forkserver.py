@@ -70,10 +70,11 @@ class _Server:
         return bool(received)
 
     def _fork(self, folder: str) -> None:
+        server = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._channel.close()
-            run_child(Path(folder))
+            run_child(Path(folder), server)
         self._folders[pid] = folder
         self._say(started=folder, pid=pid)
 
@@ -95,15 +96,15 @@ class _Server:
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def run_child(folder: Path) -> None:
-    """Turn this fresh process into the child that runs the job in ``folder``; never returns."""
+def run_child(folder: Path, server: int) -> None:
+    """Turn this fork of ``server`` into the child of the job in ``folder``; never returns."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with contextlib.suppress(OSError):
         os.setsid()
     code = 70
     try:
-        code = child.run(folder)
+        code = child.run(folder, server)
     finally:
         # _exit: the forked copy must not run the server's own clean-up.
         os._exit(code)
@@ -118,7 +119,6 @@ def main() -> None:
     """Import the modules named after the socket's file descriptor, then serve."""
     child.fix_addresses("profiler.forkserver")
     channel = socket.socket(fileno=int(sys.argv[1]))
-    child.die_with_parent()
     for name in sys.argv[2:]:
         importlib.import_module(name)
     gc.collect()

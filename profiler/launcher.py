@@ -111,7 +111,7 @@ class FreshLauncher:
             folder = _prepare(Path(temporary), job)
             kills, start = _kernel_oom_kills(), time.perf_counter()
             process = subprocess.Popen(
-                [sys.executable, "-m", "profiler.child", str(folder)],
+                [sys.executable, "-m", "profiler.child", str(folder), str(os.getpid())],
                 env=_child_environment(self._engine),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
