@@ -69,7 +69,7 @@ class TensorFlowEngine:
         if kind == "gpu":
             self._use_gpu(int(index or 0), point.limit_bytes)
             return
-        tf.config.set_visible_devices([], "GPU")
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         ceiling = point.limit_bytes or max(machine.available_bytes(), MIB)
         os.environ["TF_CPU_ALLOCATOR_USE_BFC"] = "1"
         os.environ["TF_CPU_BFC_MEM_LIMIT_IN_MB"] = str(ceiling // MIB)
@@ -84,14 +84,16 @@ class TensorFlowEngine:
         self._config.intra_op_parallelism_threads = 1
 
     def _use_gpu(self, index: int, limit: int | None) -> None:
-        gpu = tf.config.list_physical_devices("GPU")[index]
-        tf.config.set_visible_devices([gpu], "GPU")
+        # CUDA reads this when it is first touched, which is in this child: the point sees
+        # one GPU only, so that both of TensorFlow's ways to ask for devices agree.
+        offered = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = offered.split(",")[index] if offered else str(index)
         if limit is not None:
+            (gpu,) = tf.config.list_physical_devices("GPU")
             memory = tf.config.LogicalDeviceConfiguration(memory_limit=limit // MIB)
             tf.config.set_logical_device_configuration(gpu, [memory])
             virtual = self._config.gpu_options.experimental.virtual_devices.add()
             virtual.memory_limit_mb.append(limit // MIB)
-        self._config.gpu_options.visible_device_list = str(index)
         self._device = "GPU:0"
 
     def _start(self, recorder: Recorder) -> None:
