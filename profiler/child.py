@@ -160,7 +160,7 @@ def _catalog(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
 
 def _describe(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     with recorder.phase("start"):
-        return {"description": load_engine(job["engine"]).describe()}
+        return {"describe": load_engine(job["engine"]).describe()}
 
 
 _TASKS: dict[str, Callable[[dict[str, Any], Recorder], dict[str, Any]]] = {

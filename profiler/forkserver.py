@@ -5,7 +5,7 @@ It reads a line of JSON per request from a socket and answers with lines of JSON
 ==========================  ===========================================
 ``{"fork": FOLDER}``        fork a child that runs the job in FOLDER
 ``{"kill": FOLDER, ...}``   send ``signal`` to that child's process group
-``{"started": FOLDER}``     answer: the child runs, with its ``pid``
+``{"ready": true}``         answer: the framework is imported
 ``{"ended": FOLDER}``       answer: the child ended, with its ``status``
 ==========================  ===========================================
 
@@ -76,7 +76,6 @@ class _Server:
             self._channel.close()
             run_child(Path(folder), server)
         self._folders[pid] = folder
-        self._say(started=folder, pid=pid)
 
     def _kill(self, folder: str, number: int) -> None:
         for pid, name in self._folders.items():

@@ -56,7 +56,7 @@ class Session:
 
     def describe(self) -> dict[str, Any]:
         """Return the versions and the devices as the framework sees them."""
-        description: dict[str, Any] = self._ask("describe")["description"]
+        description: dict[str, Any] = self._ask("describe")["describe"]
         return description
 
     def measure(self, point: Point, *, inspect: bool = True, timeline: bool = False) -> Measurement:
@@ -74,7 +74,7 @@ class Session:
     def _ask(self, task: str) -> dict[str, Any]:
         job = {"task": task, "engine": self.engine, "sources": list(self.sources)}
         ended = self.launcher.run(job, timeout_s=_QUERY_TIMEOUT_S)
-        if task not in ended.facts and "description" not in ended.facts:
+        if task not in ended.facts:
             end = _outcome(ended)
             raise StepwallError(f"the framework's child failed: {end.reason}\n{ended.log_tail}")
         return ended.facts

@@ -159,7 +159,7 @@ def test_the_catalog_comes_from_a_child() -> None:
 def test_the_description_comes_from_a_child() -> None:
     """Versions and devices as the framework sees them."""
     description = {"versions": {"tensorflow": "2.21.0"}, "devices": ["CPU:0"]}
-    launcher = _FakeLauncher(_ended({"description": description}))
+    launcher = _FakeLauncher(_ended({"describe": description}))
 
     assert Session(launcher=launcher).describe() == description
 
