@@ -63,7 +63,7 @@ class _Options:
     type=click.Choice([item.value for item in Schedule]),
     default=Schedule.SERIAL.value,
     show_default=True,
-    help="serial: one thread in a fixed order, so that peaks repeat; parallel: the default threads.",
+    help="serial: one thread, in a fixed order, so peaks repeat; parallel: the default threads.",
 )
 @click.option(
     "--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of each point."
