@@ -12,7 +12,7 @@ RESULTS ?= results
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile report view test unit bench lint format check wheel clean
+.PHONY: help setup profile report view confirm test unit bench lint format check wheel clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ report: $(STAMP) ## Write the newest run's report again
 view: $(STAMP) ## Open the newest report, or print its path where there is no browser
 	@$(BIN)/python -m webbrowser -t "file://$(abspath $(RESULTS))/latest/report.html" >/dev/null 2>&1 || true
 	@echo "$(RESULTS)/latest/report.html"
+
+confirm: $(STAMP) ## Run both ends of every exact wall in RESULTS again, in fresh interpreters
+	@$(BIN)/python tests/confirm_walls.py $(RESULTS) $(ARGS)
 
 test: $(STAMP) ## Run every test with real TensorFlow, and hold the coverage gate
 	@rm -f .coverage .coverage.*

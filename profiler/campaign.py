@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from profiler import machine
+from profiler.engines import Mode
 from profiler.plan import by_series
 from profiler.results import Certificate, Measurement, Point, Probe, Run
 from profiler.session import Session
@@ -39,20 +40,22 @@ class Campaign:
     def measure(self, points: Iterable[Point], *, jobs: int = 1, timeline: bool = False) -> None:
         """Measure the points that the run lacks, a series after another or ``jobs`` at once.
 
-        Once a point of a series ran out of memory its longer ones are skipped: they would
-        cost 10 s each to say the same.
+        Once a point of a series ran out of memory, now or before the run was resumed, its
+        longer ones are skipped: they would cost 10 s each to say the same.
         """
 
         def series(members: list[Point], stopped: threading.Event) -> None:
             for position, point in enumerate(members):
-                if stopped.is_set() or self.store.has("measurements", self.run, point.key):
-                    continue
-                self.on_start(point)
-                measurement = self.session.measure(point, timeline=timeline)
-                if stopped.is_set():  # killed with the rest: this says nothing of the point
+                if stopped.is_set():
                     return
-                self.store.add_measurement(self.run, measurement)
-                self.on_measurement(measurement)
+                measurement = self.store.measurement(self.run, point.key)
+                if measurement is None:
+                    self.on_start(point)
+                    measurement = self.session.measure(point, timeline=timeline)
+                    if stopped.is_set():  # killed with the rest: this says nothing of the point
+                        return
+                    self.store.add_measurement(self.run, measurement)
+                    self.on_measurement(measurement)
                 if measurement.outcome.status.is_oom:
                     for longer in members[position + 1 :]:
                         self.on_skip(longer)
@@ -60,8 +63,13 @@ class Campaign:
 
         _run_all(series, by_series(points), jobs)
 
-    def find_walls(self, conditions: Iterable[Point], *, max_steps: int) -> list[Certificate]:
-        """Find the wall under each of the conditions (points whose steps do not matter)."""
+    def find_walls(
+        self, conditions: Iterable[Point], *, max_steps: int, confirm: int = 0
+    ) -> list[Certificate]:
+        """Find the wall under each of the conditions (points whose steps do not matter).
+
+        Probes that the run holds from before it was interrupted are not run again.
+        """
         wanted = [replace(point, steps=0) for point in conditions]
 
         def find(point: Point, stopped: threading.Event) -> Certificate | None:
@@ -69,12 +77,12 @@ class Campaign:
                 return None
             certificate = certify(
                 point,
-                lambda probe: self.session.measure(probe, inspect=False),
+                lambda probe, *, whole: self._probe(probe, whole=whole, stopped=stopped),
+                forecast=lambda: self.session.forecast(point, max_steps=max_steps),
                 max_steps=max_steps,
+                confirm=confirm,
                 on_probe=lambda probe: self.on_probe(point, probe),
             )
-            if stopped.is_set():
-                return None
             self.store.add_wall(self.run, point.key, certificate)
             self.on_wall(certificate)
             return certificate
@@ -82,9 +90,20 @@ class Campaign:
         found = _run_all(find, wanted, _walls_at_once(wanted))
         return [certificate for certificate in found if certificate is not None]
 
+    def _probe(self, point: Point, *, whole: bool, stopped: threading.Event) -> Measurement:
+        stored = self.store.probe(self.run, point.key)
+        if stored is not None and not (whole and stored.outcome.cut_short):
+            return stored
+        measurement = self.session.measure(point, mode=Mode(inspect=False, whole=whole))
+        if stopped.is_set():  # killed with the rest: this says nothing of the point
+            raise CancelledError
+        self.store.add_probe(self.run, measurement)
+        return measurement
+
 
 def _walls_at_once(conditions: list[Point]) -> int:
-    largest = max((point.limit_bytes or 0 for point in conditions), default=0)
+    limits = (point.host_limit_bytes or point.limit_bytes or 0 for point in conditions)
+    largest = max(limits, default=0)
     room = machine.available_bytes() // (largest + _HOST_BYTES_PER_WALL)
     return max(1, min(WALLS_AT_ONCE, room))
 

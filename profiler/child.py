@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from profiler import outcome
+from profiler import host_limit, outcome
 from profiler.discovery import discover
-from profiler.engines import load_engine
+from profiler.engines import Mode, load_engine
 from profiler.errors import ScenarioError, UsageError
 from profiler.recorder import LOG_FILE, Recorder
 from profiler.registry import Scenario
@@ -24,6 +24,7 @@ from profiler.results import Outcome, Point, Status, Timeline, from_json, to_jso
 JOB_FILE = "job.json"
 SAMPLE_INTERVAL_S = 0.01
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _ASK_PERSONALITY = 0xFFFFFFFF
 _ADDR_NO_RANDOMIZE = 0x0040000
 
@@ -32,18 +33,27 @@ def run(folder: Path, parent: int) -> int:
     """Run the job in ``folder`` for process ``parent`` and return the exit code."""
     _redirect_output(folder / LOG_FILE)
     _die_with(parent)
+    adopt_orphans()
     _be_first_to_be_killed()
     job = json.loads((folder / JOB_FILE).read_text())
     recorder = Recorder(folder)
     try:
         facts = _TASKS[job["task"]](job, recorder)
     except BaseException as error:  # noqa: BLE001 (whatever a scenario raises is its outcome)
-        traceback.print_exception(error)
-        recorder.finish(_outcome(job, error, recorder.phase_name))
-    else:
-        recorder.finish(Outcome(status=Status.OK), **facts)
-    sys.stdout.flush()
-    sys.stderr.flush()
+        with contextlib.suppress(Exception):  # the scenario may have closed or filled the log
+            traceback.print_exception(error)
+        return _report(recorder, _outcome(job, error, recorder))
+    return _report(recorder, Outcome(status=Status.OK), **facts)
+
+
+def _report(recorder: Recorder, ended: Outcome, **facts: Any) -> int:
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    try:
+        recorder.finish(ended, **facts)
+    except OSError:
+        return outcome.UNWRITTEN
     return 0
 
 
@@ -53,6 +63,12 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the kernel was asked
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever this process's descendants leave behind (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def fix_addresses(module: str) -> None:
@@ -83,19 +99,23 @@ def _be_first_to_be_killed() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _outcome(job: dict[str, Any], error: BaseException, phase: str | None) -> Outcome:
+def _outcome(job: dict[str, Any], error: BaseException, recorder: Recorder) -> Outcome:
+    phase = recorder.phase_name
     if isinstance(error, SystemExit):
         reason = f"the scenario called sys.exit({error.code!r})"
         return Outcome(status=Status.ERROR, phase=phase, reason=reason)
     engine = load_engine(job["engine"])
     cause = engine.cause(error)
-    return outcome.from_exception(cause, phase, device_oom=engine.device_oom(cause))
+    shortage = engine.device_oom(cause, recorder.log_path)
+    return outcome.from_exception(cause, phase, shortage=shortage)
 
 
 def _measure(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     point = from_json(Point, job["point"])
-    engine = load_engine(job["engine"])
     with recorder.phase("start"):
+        if job["host_cap"] is not None:
+            recorder.take_meter(host_limit.enter(job["host_cap"]))
+        engine = load_engine(job["engine"])
         engine.prepare(point)
         scenario = _find(point.scenario, job["sources"])
     recorder.take_baseline()
@@ -106,7 +126,7 @@ def _measure(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
                 point,
                 lambda: scenario.build(point.steps, **point.parameters),
                 recorder,
-                inspect=job["inspect"],
+                from_json(Mode, job["mode"]),
             )
         except BaseException as error:  # noqa: BLE001 (re-raised by the caller)
             return error
@@ -152,6 +172,23 @@ def _find(name: str, sources: list[str]) -> Scenario:
     raise UsageError(f"no scenario {name!r}")
 
 
+def _forecast(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    point = from_json(Point, job["point"])
+    with recorder.phase("start"):
+        if job["host_cap"] is not None:
+            recorder.take_meter(host_limit.enter(job["host_cap"]))
+        engine = load_engine(job["engine"])
+        engine.prepare(point)
+        scenario = _find(point.scenario, job["sources"])
+    forecast = engine.forecast(
+        point,
+        lambda steps: scenario.build(steps, **point.parameters),
+        recorder,
+        max_steps=job["max_steps"],
+    )
+    return {"forecast": to_json(forecast)}
+
+
 def _catalog(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     with recorder.phase("start"):
         catalog = discover(job["sources"])
@@ -165,6 +202,7 @@ def _describe(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
 
 _TASKS: dict[str, Callable[[dict[str, Any], Recorder], dict[str, Any]]] = {
     "measure": _measure,
+    "forecast": _forecast,
     "catalog": _catalog,
     "describe": _describe,
 }

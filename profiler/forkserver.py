@@ -6,11 +6,15 @@ It reads a line of JSON per request from a socket and answers with lines of JSON
 ``{"fork": FOLDER}``        fork a child that runs the job in FOLDER
 ``{"kill": FOLDER, ...}``   send ``signal`` to that child's process group
 ``{"ready": true}``         answer: the framework is imported
+``{"forked": FOLDER}``      answer: the child runs, as process ``pid``
 ``{"ended": FOLDER}``       answer: the child ended, with its ``status``
 ==========================  ===========================================
 
 The framework's runtime is never started here, and no scenario is imported here: a forked
 runtime is dead. At the end of the socket it kills its children and leaves.
+
+Whatever a child started, in whatever session, ends with it: the server and each child are
+sub-reapers (Linux), so that what a dead child leaves becomes the server's own child.
 """
 
 from __future__ import annotations
@@ -24,10 +28,13 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from profiler import child
+
+_ROUNDS = 100
 
 
 class _Server:
@@ -35,6 +42,7 @@ class _Server:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
+        self._ours: list[socket.socket | selectors.BaseSelector] = []
         self._folders: dict[int, str] = {}
         self._pending = b""
 
@@ -44,7 +52,9 @@ class _Server:
         wake.setblocking(False)  # noqa: FBT003 (the name of the method says it)
         signal.set_wakeup_fd(wake.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        child.adopt_orphans()
         with selectors.DefaultSelector() as selector:
+            self._ours = [self._channel, woken, wake, selector]
             selector.register(self._channel, selectors.EVENT_READ)
             selector.register(woken, selectors.EVENT_READ)
             self._say(ready=True)
@@ -57,6 +67,7 @@ class _Server:
                     break
         for pid in self._folders:
             _kill_group(pid, signal.SIGKILL)
+        _end_children(spared=())
 
     def _answer(self) -> bool:
         received = self._channel.recv(65536)
@@ -73,9 +84,11 @@ class _Server:
         server = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._channel.close()
+            for item in self._ours:  # a scenario could reach the server through them
+                item.close()
             run_child(Path(folder), server)
         self._folders[pid] = folder
+        self._say(forked=folder, pid=pid)
 
     def _kill(self, folder: str, number: int) -> None:
         for pid, name in self._folders.items():
@@ -88,7 +101,9 @@ class _Server:
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 _kill_group(pid, signal.SIGKILL)
                 _, status = os.waitpid(pid, 0)
-                self._say(ended=self._folders.pop(pid), status=status)
+                folder = self._folders.pop(pid)
+                _end_children(spared=self._folders)
+                self._say(ended=folder, status=status)
 
     def _say(self, **message: Any) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -112,6 +127,29 @@ def run_child(folder: Path, server: int) -> None:
 def _kill_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def _end_children(spared: Container[int]) -> None:
+    """Kill this process's children but those spared, and what becomes its child thereby."""
+    # Bounded, for those that do nothing but fork and leave.
+    for _ in range(_ROUNDS):
+        strangers = [pid for pid in _children() if pid not in spared]
+        if not strangers:
+            return
+        for pid in strangers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in strangers:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    """Return the ids of this process's children; none where the kernel does not list them."""
+    with contextlib.suppress(OSError):
+        lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+        return [int(pid) for pids in lists for pid in pids.split()]
+    return []
 
 
 def main() -> None:

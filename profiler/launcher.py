@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -18,15 +18,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from profiler.child import JOB_FILE
+from profiler import job_folder
 from profiler.engines import DEFAULT_ENGINE, IMPORT_ENVIRONMENT, PRELOAD
 from profiler.errors import StepwallError
+from profiler.keeper import Keeper
 from profiler.outcome import Exit
-from profiler.recorder import LOG_FILE, RESULT_FILE
+from profiler.workspace import Workspace, end_marked, marked
 
 GRACE_S = 2.0
 START_TIMEOUT_S = 120.0
-_LOG_TAIL_BYTES = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +49,11 @@ class Launcher(Protocol):
 class ForkLauncher:
     """Children of one fork server, which is started again if it dies; use it in ``with``."""
 
-    def __init__(self, engine: str = DEFAULT_ENGINE) -> None:
+    def __init__(self, engine: str = DEFAULT_ENGINE, keeper: Keeper | None = None) -> None:
         """Make a launcher; the server starts with the first job."""
         self._engine = engine
-        self._temporary = tempfile.TemporaryDirectory(prefix="stepwall-")
+        self._keeper = keeper or Keeper()
+        self._workspace = Workspace()
         self._server: _Server | None = None
         self._lock = threading.Lock()
 
@@ -69,24 +70,24 @@ class ForkLauncher:
         """End the server, its children and the temporary files."""
         if self._server is not None:
             self._server.close()
-        self._temporary.cleanup()
+        self._workspace.close()
 
     def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
         """Run ``job`` in a forked child."""
-        folder = _prepare(Path(self._temporary.name), job)
-        server = self._running_server()
-        kills, start = _kernel_oom_kills(), time.perf_counter()
-        fork = server.fork(folder)
-        timed_out = None
-        if not fork.done.wait(timeout_s):
-            timed_out = timeout_s
-            server.stop(folder, fork)
-        exited = Exit(
-            wait_status=fork.status,
-            timed_out_s=timed_out,
-            kernel_oom_kill=_kernel_oom_kills() > kills,
-        )
-        return _collect(folder, exited, time.perf_counter() - start)
+        with self._keeper.keep(job) as kept:
+            folder = job_folder.prepare(self._workspace.path, kept.job)
+            server = self._running_server()
+            start = time.perf_counter()
+            fork = server.fork(folder)
+            timed_out, facts = None, None
+            with kept.guarded(lambda: fork.pid, lambda: server.kill(folder, signal.SIGKILL)):
+                if not fork.done.wait(timeout_s):
+                    timed_out = timeout_s
+                    # Now: SIGTERM may wake the child, and it goes on.
+                    facts = job_folder.facts(folder)
+                    server.stop(folder, fork)
+            seconds = time.perf_counter() - start
+            return _collect(folder, kept.exit(fork.status, timed_out), seconds, facts)
 
     def _running_server(self) -> _Server:
         with self._lock:
@@ -94,41 +95,40 @@ class ForkLauncher:
                 self._server.close()
                 self._server = None
             if self._server is None:
-                self._server = _Server(Path(self._temporary.name), self._engine)
+                self._server = _Server(self._workspace.path, self._engine)
             return self._server
 
 
 class FreshLauncher:
     """Each job in a fresh interpreter: about ten times slower, and shares nothing."""
 
-    def __init__(self, engine: str = DEFAULT_ENGINE) -> None:
+    def __init__(self, engine: str = DEFAULT_ENGINE, keeper: Keeper | None = None) -> None:
         """Make a launcher."""
         self._engine = engine
+        self._keeper = keeper or Keeper()
 
     def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
         """Run ``job`` in an interpreter of its own."""
-        with tempfile.TemporaryDirectory(prefix="stepwall-") as temporary:
-            folder = _prepare(Path(temporary), job)
-            kills, start = _kernel_oom_kills(), time.perf_counter()
+        with self._keeper.keep(job) as kept, Workspace() as workspace:
+            folder = job_folder.prepare(workspace.path, kept.job)
+            start = time.perf_counter()
             process = subprocess.Popen(
                 [sys.executable, "-m", "profiler.child", str(folder), str(os.getpid())],
-                env=_child_environment(self._engine),
+                env=_child_environment(self._engine) | marked(folder),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            timed_out = None
-            try:
-                process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                timed_out = timeout_s
+            timed_out, facts = None, None
+            with kept.guarded(lambda: process.pid, process.kill):
+                try:
+                    process.wait(timeout_s)
+                except subprocess.TimeoutExpired:
+                    timed_out, facts = timeout_s, job_folder.facts(folder)
             seconds = time.perf_counter() - start
             _stop_group(process)
-            exited = Exit(
-                wait_status=_wait_status(process.returncode),
-                timed_out_s=timed_out,
-                kernel_oom_kill=_kernel_oom_kills() > kills,
-            )
-            return _collect(folder, exited, seconds)
+            end_marked(folder)
+            exited = kept.exit(_wait_status(process.returncode), timed_out)
+            return _collect(folder, exited, seconds, facts)
 
 
 class _Fork:
@@ -136,6 +136,7 @@ class _Fork:
 
     def __init__(self) -> None:
         self.done = threading.Event()
+        self.pid: int | None = None
         self.status: int | None = None
 
     def end(self, status: int | None) -> None:
@@ -154,6 +155,7 @@ class _Server:
         self._sending = threading.Lock()
         self._ready = threading.Event()
         self.alive = True
+        self._closing = False
         with self._log.open("wb") as log, theirs:
             self._process = subprocess.Popen(
                 [
@@ -164,7 +166,7 @@ class _Server:
                     *PRELOAD[engine],
                 ],
                 pass_fds=[theirs.fileno()],
-                env=_child_environment(engine),
+                env=_child_environment(engine) | marked(self._log),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -172,7 +174,7 @@ class _Server:
             )
         threading.Thread(target=self._listen, daemon=True).start()
         if not self._ready.wait(START_TIMEOUT_S) or not self.alive:
-            tail = _tail(self._log)
+            tail = job_folder.tail(self._log)
             self.close()
             raise StepwallError(f"the fork server did not start; its last words:\n{tail}")
 
@@ -184,10 +186,14 @@ class _Server:
             fork.end(None)
         return fork
 
+    def kill(self, folder: Path, number: signal.Signals) -> None:
+        """Send a signal to a child's process group."""
+        self._send(kill=str(folder), signal=int(number))
+
     def stop(self, folder: Path, fork: _Fork) -> None:
         """Kill a child's process group, politely first, and wait until it is gone."""
         for number in (signal.SIGTERM, signal.SIGKILL):
-            self._send(kill=str(folder), signal=int(number))
+            self.kill(folder, number)
             if fork.done.wait(GRACE_S):
                 return
         # The server itself hangs: it takes its children with it.
@@ -196,6 +202,7 @@ class _Server:
 
     def close(self) -> None:
         """Hang up, which makes the server kill its children and leave."""
+        self._closing = True
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
         try:
@@ -203,6 +210,7 @@ class _Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        end_marked(self._log)
         self._channel.close()
 
     def _send(self, **request: Any) -> None:
@@ -215,50 +223,30 @@ class _Server:
                 message = json.loads(line)
                 if "ready" in message:
                     self._ready.set()
+                elif "forked" in message:
+                    self._forks[message["forked"]].pid = message["pid"]
                 elif "ended" in message:
                     self._forks.pop(message["ended"]).end(message["status"])
         self.alive = False
         self._ready.set()
+        if not self._closing:  # what its children started has lost its last keeper
+            end_marked(self._log)
         for fork in list(self._forks.values()):
             fork.end(None)
 
 
-def _prepare(parent: Path, job: dict[str, Any]) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
-    (folder / JOB_FILE).write_text(json.dumps(job))
-    return folder
-
-
-def _collect(folder: Path, exited: Exit, seconds: float) -> Ended:
-    try:
-        facts = json.loads((folder / RESULT_FILE).read_text())
-    except (OSError, ValueError):
-        facts = {}
-    return Ended(
-        facts=facts if isinstance(facts, dict) else {},
+def _collect(
+    folder: Path, exited: Exit, seconds: float, facts: dict[str, Any] | None = None
+) -> Ended:
+    """Return what the child left, and remove it: output may be large, and jobs many."""
+    ended = Ended(
+        facts=job_folder.facts(folder) if facts is None else facts,
         exit=exited,
         seconds=seconds,
-        log_tail=_tail(folder / LOG_FILE),
+        log_tail=job_folder.log_tail(folder),
     )
-
-
-def _tail(path: Path) -> str:
-    try:
-        with path.open("rb") as log:
-            log.seek(0, os.SEEK_END)
-            log.seek(max(0, log.tell() - _LOG_TAIL_BYTES))
-            return log.read().decode(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _kernel_oom_kills() -> int:
-    """Return how many processes the kernel has killed for want of memory since it started."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+    shutil.rmtree(folder, ignore_errors=True)
+    return ended
 
 
 def _child_environment(engine: str) -> dict[str, str]:

@@ -5,36 +5,49 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 import profiler
+from profiler import cgroup
 from profiler.results import Environment
+from profiler.units import MIB
 
 # What is left for the system and the parent when no limit is given.
 _HEADROOM = 0.9
-_CGROUP = Path("/sys/fs/cgroup")
-_CGROUP_FILES = (
-    ("memory.max", "memory.current"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-)
+# The floor under which children are stopped: a share of the memory, within bounds.
+_FLOOR_SHARE = 0.03
+_LEAST_FLOOR, _LARGEST_FLOOR = 256 * MIB, 2048 * MIB
+_LARGEST_FLOOR_SHARE = 1 / 8
 
 
-def available_bytes(cgroup: Path = _CGROUP) -> int:
-    """Return the bytes that a point may take: 90 % of what the machine has available.
+def free_bytes(room: Callable[[], int | None] = cgroup.room_bytes) -> int:
+    """Return the bytes that may still be taken before the machine or its cgroup has none left.
 
-    The smaller of the kernel's estimate and what the memory cgroup still allows.
+    The smaller of the kernel's estimate and what this process's memory cgroups still allow;
+    file cache that the kernel would take back counts as free in both.
     """
-    free = [psutil.virtual_memory().available]
-    for limit_file, usage_file in _CGROUP_FILES:
-        try:
-            limit = int((cgroup / limit_file).read_text())
-            free.append(limit - int((cgroup / usage_file).read_text()))
-        except (OSError, ValueError):  # no such cgroup version, or "max"
-            continue
-    return int(max(0, min(free)) * _HEADROOM)
+    allowed = room()
+    available: int = psutil.virtual_memory().available
+    return available if allowed is None else min(available, allowed)
+
+
+def available_bytes(room: Callable[[], int | None] = cgroup.room_bytes) -> int:
+    """Return the bytes that a point may take: 90 % of what the machine has available."""
+    return int(free_bytes(room) * _HEADROOM)
+
+
+def floor_bytes() -> int:
+    """Return the free bytes under which the largest child is stopped, to protect the machine.
+
+    The larger of 256 MiB and 3 % of the memory, but at most 2 GiB or an eighth of it.
+    """
+    total = psutil.virtual_memory().total
+    floor = min(max(_LEAST_FLOOR, total * _FLOOR_SHARE), _LARGEST_FLOOR)
+    return int(min(floor, total * _LARGEST_FLOOR_SHARE))
 
 
 def environment(description: dict[str, Any]) -> Environment:

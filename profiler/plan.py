@@ -20,6 +20,7 @@ class Conditions:
     overrides: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
     limit_bytes: int | None = None
+    host_limit_bytes: int | None = None
     schedule: Schedule = Schedule.SERIAL
 
 
@@ -48,6 +49,7 @@ def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int =
         steps=steps,
         device=conditions.device,
         limit_bytes=conditions.limit_bytes,
+        host_limit_bytes=conditions.host_limit_bytes,
         schedule=conditions.schedule,
         repeat=repeat,
     )

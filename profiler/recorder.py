@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from profiler import host_memory
+from profiler import host_limit, host_memory
 from profiler.results import Outcome, to_json
 
 RESULT_FILE = "result.json"
 LOG_FILE = "output.log"
+INSPECT = "inspect"
 
 
 class Recorder:
@@ -28,6 +29,7 @@ class Recorder:
         self._start = time.perf_counter()
         self._baseline: int | None = None
         self._resident_at_start = 0
+        self._meter: host_limit.Meter | None = None
         self.phase_name: str | None = None
         self.phases: dict[str, float] = {}
         self._facts: dict[str, Any] = {"missing": {}, "notes": []}
@@ -59,6 +61,11 @@ class Recorder:
         if self._baseline is None:
             self.missing("host.baseline_bytes", host_memory.UNAVAILABLE)
 
+    def take_meter(self, meter: host_limit.Meter) -> None:
+        """Record the host limit that this process is under, and its peak at each phase's end."""
+        self._meter = meter
+        self.put("host", limit_bytes=meter.limit_bytes, limit_by=meter.means.value)
+
     def raise_baseline(self, field: str) -> None:
         """Count what the process took in the last phase as ``host.field``, not as the point's."""
         now = host_memory.resident_bytes()
@@ -70,7 +77,12 @@ class Recorder:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time a phase and take the host memory's peak within it."""
+        """Time a phase and take the host memory's peak within it.
+
+        The host limit ends where the extra runs of ``INSPECT`` begin: no training has them.
+        """
+        if name == INSPECT and self._meter is not None:
+            self._meter.lift()
         self.phase_name = name
         self.phases[name] = self.now()
         self._write()
@@ -101,6 +113,8 @@ class Recorder:
 
     def _close_phase(self) -> None:
         name, self._open_phase = self._open_phase, None
+        if name not in {None, INSPECT}:
+            self._read_meter()
         peak = host_memory.peak_bytes()
         if name is None or self._baseline is None or peak is None:
             return
@@ -109,6 +123,14 @@ class Recorder:
             self.put("host", **{field: max(0, peak - self._baseline)})
         else:
             self.missing(f"host.{field}", "the kernel refuses to reset the high-water mark")
+
+    def _read_meter(self) -> None:
+        if self._meter is None:
+            return
+        peak = self._meter.peak_bytes()
+        self.put("host", capped_peak_bytes=peak)
+        if peak is None:
+            self.missing("host.capped_peak_bytes", host_limit.NO_PEAK)
 
     def _write(self) -> None:
         self._facts["phase"] = self.phase_name

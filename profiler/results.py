@@ -54,22 +54,52 @@ class Point:
     limit_bytes: int | None = None
     schedule: Schedule = Schedule.SERIAL
     repeat: int = 0
+    host_limit_bytes: int | None = None
 
     @property
     def key(self) -> str:
         """A text that is equal for equal points, for ``--resume``."""
-        return json.dumps(to_json(self), sort_keys=True)
+        conditions = to_json(self)
+        if self.host_limit_bytes is None:  # as in runs stored before there was such a limit
+            del conditions["host_limit_bytes"]
+        return json.dumps(conditions, sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortage:
+    """What an allocator had no memory for, as the framework says it; what it does not say is None.
+
+    ``requested_bytes`` is what the operation asked for: the tensor's shape times the size
+    of its items where the framework names both, else the number that the allocator gives,
+    which rounds up. ``op_type`` is that of the operation ``op`` in the graph as built.
+    ``lines`` are the framework's first words on it, the most telling one first.
+    """
+
+    op: str | None = None
+    op_type: str | None = None
+    shape: list[int] | None = None
+    dtype: str | None = None
+    device: str | None = None
+    allocator: str | None = None
+    requested_bytes: int | None = None
+    lines: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a point ended, in which phase, and the first line of the reason."""
+    """How a point ended, in which phase, and the first line of the reason.
+
+    ``shortage`` says what an allocator had no memory for, where the framework reported it.
+    ``cut_short``: a wall probe that waited for memory and was ended; evidence, no proof.
+    """
 
     status: Status
     phase: str | None = None
     reason: str | None = None
     signal: str | None = None
     exit_code: int | None = None
+    shortage: Shortage | None = None
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +167,15 @@ class HostMemory:
     Peaks are the kernel's high-water mark, reset at the start of each phase. The baseline
     is taken after the fork; ``runtime_bytes``, what starting the framework's runtime takes
     after the graph was built, is added to it for the later phases.
+
+    Under a host limit, ``limit_by`` is what caps the process, and ``capped_peak_bytes`` the
+    most that this cap has counted of the whole process, baseline and framework included,
+    from the start to the last phase that ended (``inspect`` left out).
     """
 
+    limit_bytes: int | None = None
+    limit_by: str | None = None
+    capped_peak_bytes: int | None = None
     baseline_bytes: int | None = None
     runtime_bytes: int | None = None
     build_peak_bytes: int | None = None
@@ -195,6 +232,7 @@ class WallStatus(enum.Enum):
     """What a wall certificate proves."""
 
     EXACT = "exact"
+    BAND = "band"
     AT_LEAST = "at_least"
     AT_MOST = "at_most"
     UNPROVEN = "unproven"
@@ -202,22 +240,53 @@ class WallStatus(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """One run of the wall search."""
+    """One run of the wall search; ``peak_bytes`` is of the memory that is limited."""
 
     steps: int
     outcome: Outcome
     seconds: float
     peak_bytes: int | None = None
+    repeat: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """Both ends of a wall, run ``repeats`` more times: how often each held."""
+
+    repeats: int
+    survived: int
+    ran_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The largest steps predicted to survive, before any point near them was run.
+
+    The wall is expected between ``low`` and ``high``; only ``learnt_from`` was run.
+    ``is_line``: predicted by a line through peaks, not by replaying allocations;
+    ``bytes_per_step`` is its slope, where it was made like the wall.
+    """
+
+    steps: float
+    low: float
+    high: float
+    learnt_from: list[int]
+    is_line: bool = False
+    bytes_per_step: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """The wall of one scenario under one limit: both ends were really run.
+    """The wall of one scenario under one limit: both ends were really run, to their own end.
 
     ``exact``: ``last_ok`` survived and ``first_oom == last_ok + 1`` ran out of memory.
+    ``band``: ``last_ok`` survived and ``first_oom`` ran out every time; what lies between did
+    now this, now that.
     ``at_least``: nothing failed up to the largest steps allowed; ``first_oom`` is None.
     ``at_most``: even ``first_oom`` (the fewest steps) ran out; ``last_ok`` is None.
     ``unproven``: the first failing run was no memory failure; ``reason`` says what it was.
+
+    ``kind`` is ``device`` or ``host``: the memory that is limited, and that ran out.
     """
 
     scenario: str
@@ -235,6 +304,38 @@ class Certificate:
     probes: list[Probe]
     seconds: float
     reason: str | None = None
+    predicted_low: float | None = None
+    predicted_high: float | None = None
+    predicted_by: str | None = None
+    confirmation: Confirmation | None = None
+    limit_by: str | None = None
+
+    @property
+    def survivor(self) -> Probe | None:
+        """The run at ``last_ok``."""
+        return self._end(self.last_ok, survived=True)
+
+    @property
+    def failure(self) -> Probe | None:
+        """The run at ``first_oom``."""
+        return self._end(self.first_oom, survived=False)
+
+    @property
+    def price(self) -> float | None:
+        """Seconds of the whole search over those of the two runs that prove the wall."""
+        if self.survivor is None or self.failure is None:
+            return None
+        return self.seconds / (self.survivor.seconds + self.failure.seconds)
+
+    def _end(self, steps: int | None, *, survived: bool) -> Probe | None:
+        ends = [
+            probe
+            for probe in self.probes
+            if probe.steps == steps
+            and (probe.outcome.status is Status.OK) == survived
+            and not probe.outcome.cut_short
+        ]
+        return ends[0] if ends else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +381,12 @@ def to_json(fact: Any) -> Any:
 
 
 def from_json(kind: type[T], data: Any) -> T:
-    """Return the fact of type ``kind`` that ``to_json`` gave; unknown fields are ignored."""
+    """Return the fact of type ``kind`` that ``to_json`` gave; unknown fields are ignored.
+
+    Raises:
+        TypeError: if the data has another shape.
+        ValueError: for a value that an enum does not have.
+    """
     return typing.cast("T", _decode(kind, data))
 
 
@@ -289,6 +395,7 @@ def _decode(kind: Any, data: Any) -> Any:
     if origin in {types.UnionType, typing.Union}:
         inner = [argument for argument in arguments if argument is not type(None)]
         return None if data is None else _decode(inner[0], data) if len(inner) == 1 else data
+    _check(origin or kind, data)
     if origin in {list, tuple}:
         return origin(_decode(arguments[0], value) for value in data)
     if origin is dict:
@@ -300,3 +407,18 @@ def _decode(kind: Any, data: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return kind(data)
     return data
+
+
+def _check(kind: type, data: Any) -> None:
+    """Refuse data that is not of ``kind``: a child may have written anything."""
+    accepted: tuple[type, ...] = (kind,)
+    if dataclasses.is_dataclass(kind):
+        accepted = (dict,)
+    elif kind is tuple:
+        accepted = (list,)
+    elif kind is float:
+        accepted = (float, int)
+    elif kind not in {int, str, list, dict}:
+        return
+    if not isinstance(data, accepted) or isinstance(data, bool):
+        raise TypeError(f"{str(data)[:40]!r} where {accepted[0].__name__} was expected")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from profiler import outcome
+from profiler import host_forecast, outcome
 from profiler.discovery import Listing, listings
-from profiler.engines import DEFAULT_ENGINE
+from profiler.engines import DEFAULT_ENGINE, Mode
 from profiler.errors import StepwallError
 from profiler.launcher import Ended, Launcher
 from profiler.results import (
     DeviceMemory,
+    Forecast,
     GraphSize,
     HostMemory,
     Measurement,
     Outcome,
     Point,
+    Status,
     Timeline,
     Times,
     from_json,
@@ -25,6 +27,7 @@ from profiler.results import (
 
 POINT_TIMEOUT_S = 600.0
 _QUERY_TIMEOUT_S = 300.0
+_FULL = Mode()
 _GROUPS = {
     "graph": GraphSize,
     "time": Times,
@@ -59,17 +62,56 @@ class Session:
         description: dict[str, Any] = self._ask("describe")["describe"]
         return description
 
-    def measure(self, point: Point, *, inspect: bool = True, timeline: bool = False) -> Measurement:
-        """Measure one point in a child of its own; however that ends, it is a measurement."""
+    def measure(
+        self,
+        point: Point,
+        *,
+        mode: Mode = _FULL,
+        timeline: bool = False,
+    ) -> Measurement:
+        """Measure one point in a child of its own; however that ends, it is a measurement.
+
+        Args:
+            point: what to measure.
+            mode: how to measure it.
+            timeline: sample its memory over time.
+        """
         job = {
             "task": "measure",
             "engine": self.engine,
             "sources": list(self.sources),
             "point": to_json(point),
-            "inspect": inspect,
+            "mode": to_json(mode),
             "timeline": timeline,
         }
         return measurement(point, self.launcher.run(job, timeout_s=self.timeout_s))
+
+    def forecast(self, point: Point, *, max_steps: int) -> Forecast | None:
+        """Return the point's wall as predicted from small steps; None where that cannot be done.
+
+        Args:
+            point: the conditions; its steps do not matter.
+            max_steps: nothing beyond is looked at.
+        """
+        if point.host_limit_bytes is not None:
+            return host_forecast.predict(
+                lambda steps, like: self._host_demand(replace(point, steps=steps), like),
+                limit_bytes=point.host_limit_bytes,
+                max_steps=max_steps,
+            )
+        job = {
+            "task": "forecast",
+            "engine": self.engine,
+            "sources": list(self.sources),
+            "point": to_json(point),
+            "max_steps": max_steps,
+        }
+        facts = self.launcher.run(job, timeout_s=self.timeout_s).facts
+        return from_json(Forecast, facts["forecast"]) if facts.get("forecast") else None
+
+    def _host_demand(self, point: Point, like: int | None) -> int | None:
+        host = self.measure(point, mode=Mode(inspect=False, like=like)).host
+        return None if host is None else host.capped_peak_bytes
 
     def _ask(self, task: str) -> dict[str, Any]:
         job = {"task": task, "engine": self.engine, "sources": list(self.sources)}
@@ -81,19 +123,33 @@ class Session:
 
 
 def measurement(point: Point, ended: Ended) -> Measurement:
-    """Return what a child's end says of its point."""
+    """Return what a child's end says of its point; what cannot be read counts as nothing."""
+    try:
+        return _reported(point, ended)
+    except (TypeError, ValueError) as error:
+        end = replace(
+            outcome.from_exit(ended.exit, None), reason=f"left an unreadable result: {error}"
+        )
+        return Measurement(point=point, outcome=end, seconds=ended.seconds, log_tail=ended.log_tail)
+
+
+def _reported(point: Point, ended: Ended) -> Measurement:
     facts = ended.facts
     end = _outcome(ended)
+    if point.host_limit_bytes is not None:
+        end = outcome.of_host(end, ended.exit, on_gpu=point.device != "cpu")
     groups: dict[str, Any] = {
         name: from_json(kind, facts[name]) for name, kind in _GROUPS.items() if name in facts
     }
+    if end.status is Status.OK and "device" not in groups:
+        raise ValueError("it says ok, and nothing of the device's memory")
     return Measurement(
         point=point,
         outcome=end,
         seconds=ended.seconds,
-        missing=facts.get("missing", {}),
-        notes=facts.get("notes", []),
-        log_tail=None if end.status.value == "ok" else ended.log_tail,
+        missing=from_json(dict[str, str], facts.get("missing", {})),
+        notes=from_json(list[str], facts.get("notes", [])),
+        log_tail=None if end.status is Status.OK else ended.log_tail,
         **groups,
     )
 
@@ -101,4 +157,6 @@ def measurement(point: Point, ended: Ended) -> Measurement:
 def _outcome(ended: Ended) -> Outcome:
     if "outcome" in ended.facts and ended.exit.timed_out_s is None:
         return from_json(Outcome, ended.facts["outcome"])
-    return outcome.from_exit(ended.exit, ended.facts.get("phase"))
+    phase = ended.facts.get("phase")
+    phase = phase if isinstance(phase, str) else None
+    return outcome.from_exit(ended.exit, phase, log_tail=ended.log_tail)

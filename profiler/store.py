@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-import threading
-import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+from profiler.database import Database
 from profiler.errors import StepwallError, UsageError, did_you_mean
-from profiler.results import (
-    Certificate,
-    Environment,
-    Measurement,
-    Run,
-    from_json,
-    to_json,
-)
+from profiler.filelock import FileLock, holder
+from profiler.results import Certificate, Environment, Measurement, Run, from_json, to_json
 
 FILE_NAME = "stepwall.sqlite"
-VERSION = 1
-_WAL_TRIES = 100
-_TABLES = """
-CREATE TABLE runs (
-    id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_at TEXT NOT NULL,
-    command TEXT NOT NULL, environment TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE measurements (
-    run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
-    PRIMARY KEY (run, key));
-CREATE TABLE walls (
-    run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
-    PRIMARY KEY (run, key));
-"""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,49 +42,16 @@ class Store:
             UsageError: if there is none, it cannot be written, or a newer stepwall wrote it.
         """
         self.path = folder / FILE_NAME
-        self._lock = threading.RLock()
+        self._held: list[FileLock] = []
         if not create and not self.path.exists():
             raise UsageError(f"no results in {str(folder)!r}: run 'stepwall profile' first")
         try:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
-            # Python 3.11's implicit transactions start too late for a check-then-insert.
-            self._db = sqlite3.connect(
-                self.path, timeout=60, check_same_thread=False, isolation_level=None
-            )
         except OSError as error:
             reason = error.strerror or error
             raise UsageError(f"results folder {str(folder)!r} cannot be used: {reason}") from None
-        except sqlite3.OperationalError as error:
-            raise UsageError(f"results folder {str(folder)!r} cannot be used: {error}") from None
-        with self._translated():
-            self._prepare(create=create)
-
-    def _prepare(self, *, create: bool) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise UsageError(
-                f"{self.path} was written by a newer stepwall (schema {version}, this one "
-                f"reads up to {VERSION}): upgrade stepwall, or use another --results folder"
-            )
-        if create:
-            self._use_wal()
-        if version == 0:
-            with self._transaction():
-                (version,) = self._db.execute("PRAGMA user_version").fetchone()
-                if version == 0:
-                    for statement in filter(str.strip, _TABLES.split(";")):
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _use_wal(self) -> None:
-        # SQLite does not wait for a lock here: two first runs at once would fail.
-        for _ in range(_WAL_TRIES):
-            with contextlib.suppress(sqlite3.OperationalError):
-                self._db.execute("PRAGMA journal_mode=WAL")
-                return
-            time.sleep(0.05)
-        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db = Database(self.path, create=create)
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -118,11 +63,17 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the database."""
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the database, and let others go on with its runs."""
         self._db.close()
+        for lock in self._held:
+            lock.release()
 
     def start_run(self, name: str | None, command: str, environment: Environment) -> Run:
-        """Store a new, empty run and return it.
+        """Store a new, empty run, held until the store is closed, and return it.
 
         Raises:
             UsageError: if a run of that name exists.
@@ -140,37 +91,90 @@ class Store:
             walls=[],
         )
         row = (run.id, run.name, run.created_at, command, json.dumps(to_json(environment)))
-        with self._transaction():
-            if self._db.execute("SELECT 1 FROM runs WHERE name = ?", (run.name,)).fetchone():
-                raise UsageError(
-                    f"a run named {run.name!r} exists: choose another --name, "
-                    "or go on with it by --resume"
-                )
-            self._db.execute(
+        self._hold(run.id, run.name)
+        with self._db.transaction() as connection:
+            self.check_free(run.name)
+            connection.execute(
                 "INSERT INTO runs (id, name, created_at, command, environment) "
                 "VALUES (?, ?, ?, ?, ?)",
                 row,
             )
         return run
 
+    def check_free(self, name: str | None) -> None:
+        """Check that no run has that name, before anything is measured for it.
+
+        Raises:
+            UsageError: if one has.
+        """
+        if self._db.fetch("SELECT 1 FROM runs WHERE name = ?", (name,)):
+            raise UsageError(
+                f"a run named {name!r} exists: choose another --name, or go on with it by --resume"
+            )
+
+    def resume(self, name: str | None = None) -> Run | None:
+        """Hold a stored run until the store is closed, and return it.
+
+        Args:
+            name: the run's name or id; None is the newest unfinished run, if there is one.
+
+        Raises:
+            UsageError: if there is no such run, or another process works on it.
+        """
+        unfinished = [run for run in self.summaries() if not run.finished]
+        if name is None and not unfinished:
+            return None
+        found = unfinished[-1] if name is None else self._find(name)
+        self._hold(found.id, found.name)
+        return self.load(found.id)
+
+    def _hold(self, run_id: str, name: str) -> None:
+        path = self.path.with_name(f".{run_id}.lock")
+        try:
+            lock = FileLock.take(path)
+        except OSError as error:
+            raise StepwallError(f"{path}: {error.strerror or error}") from error
+        if lock is None:
+            raise UsageError(f"run {name!r} is being worked on by {holder(path)}")
+        self._held.append(lock)
+
     def add_measurement(self, run: Run, measurement: Measurement) -> None:
-        """Store one measurement; an earlier one of an equal point is replaced."""
+        """Store one measurement; an earlier one of an equal point is replaced.
+
+        Its run is unfinished again, until ``finish_run``.
+        """
         self._put("measurements", run, measurement.point.key, measurement)
 
     def add_wall(self, run: Run, key: str, wall: Certificate) -> None:
         """Store one wall certificate under a key that tells its conditions."""
         self._put("walls", run, key, wall)
 
+    def add_probe(self, run: Run, measurement: Measurement) -> None:
+        """Store one finished probe of a wall search, under its point's key."""
+        self._put("probes", run, measurement.point.key, measurement)
+
+    def measurement(self, run: Run, key: str) -> Measurement | None:
+        """Return the run's measurement of the point with that key, or None if it lacks it."""
+        return self._get("measurements", run, key)
+
+    def probe(self, run: Run, key: str) -> Measurement | None:
+        """Return the run's probe of the point with that key, or None if it has none yet."""
+        return self._get("probes", run, key)
+
+    def _get(self, table: str, run: Run, key: str) -> Measurement | None:
+        query = f"SELECT data FROM {table} WHERE run = ? AND key = ?"  # noqa: S608 (our names)
+        rows = self._db.fetch(query, (run.id, key))
+        return self._read(Measurement, rows[0][0]) if rows else None
+
     def finish_run(self, run: Run) -> None:
         """Mark the run as complete."""
-        with self._transaction():
-            self._db.execute("UPDATE runs SET finished = 1 WHERE id = ?", (run.id,))
+        with self._db.transaction() as connection:
+            connection.execute("UPDATE runs SET finished = 1 WHERE id = ?", (run.id,))
 
     def has(self, table: str, run: Run, key: str) -> bool:
         """Whether the run holds a row of that key in ``measurements`` or ``walls``."""
         query = f"SELECT 1 FROM {table} WHERE run = ? AND key = ?"  # noqa: S608 (our own names)
-        with self._translated():
-            return self._db.execute(query, (run.id, key)).fetchone() is not None
+        return bool(self._db.fetch(query, (run.id, key)))
 
     def summaries(self) -> list[RunSummary]:
         """Return every stored run, oldest first."""
@@ -179,8 +183,6 @@ class Store:
                    (SELECT count(*) FROM measurements WHERE run = id),
                    (SELECT count(*) FROM walls WHERE run = id)
             FROM runs ORDER BY created_at, rowid"""
-        with self._translated():
-            rows = self._db.execute(query).fetchall()
         return [
             RunSummary(
                 id=row[0],
@@ -191,7 +193,7 @@ class Store:
                 measurements=row[5],
                 walls=row[6],
             )
-            for row in rows
+            for row in self._db.fetch(query)
         ]
 
     def load(self, name: str | None = None) -> Run:
@@ -201,19 +203,17 @@ class Store:
             UsageError: if there is no such run.
         """
         found = self._find(name)
-        with self._translated():
-            (environment,) = self._db.execute(
-                "SELECT environment FROM runs WHERE id = ?", (found.id,)
-            ).fetchone()
+        query = "SELECT environment FROM runs WHERE id = ?"
+        ((environment,),) = self._db.fetch(query, (found.id,))
         return Run(
             id=found.id,
             name=found.name,
             created_at=found.created_at,
             command=found.command,
-            environment=from_json(Environment, json.loads(environment)),
+            environment=self._read(Environment, environment),
             finished=found.finished,
-            measurements=[from_json(Measurement, row) for row in self._rows("measurements", found)],
-            walls=[from_json(Certificate, row) for row in self._rows("walls", found)],
+            measurements=self._rows(Measurement, "measurements", found),
+            walls=self._rows(Certificate, "walls", found),
         )
 
     def _find(self, name: str | None) -> RunSummary:
@@ -227,32 +227,18 @@ class Store:
                 return run
         raise UsageError(f"no run {name!r}{did_you_mean(name, [run.name for run in runs])}")
 
-    def _rows(self, table: str, run: RunSummary) -> list[object]:
+    def _rows(self, kind: type[T], table: str, run: RunSummary) -> list[T]:
         query = f"SELECT data FROM {table} WHERE run = ? ORDER BY rowid"  # noqa: S608
-        with self._translated():
-            return [json.loads(data) for (data,) in self._db.execute(query, (run.id,))]
+        return [self._read(kind, data) for (data,) in self._db.fetch(query, (run.id,))]
+
+    def _read(self, kind: type[T], data: str) -> T:
+        try:
+            return from_json(kind, json.loads(data))
+        except (TypeError, ValueError) as error:
+            raise StepwallError(f"{self.path}: {error}") from error
 
     def _put(self, table: str, run: Run, key: str, fact: Measurement | Certificate) -> None:
         query = f"INSERT OR REPLACE INTO {table} (run, key, data) VALUES (?, ?, ?)"  # noqa: S608
-        with self._transaction():
-            self._db.execute(query, (run.id, key, json.dumps(to_json(fact))))
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        # One connection serves the threads of a campaign, one at a time.
-        try:
-            with self._lock:
-                yield
-        except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-            raise StepwallError(f"{self.path}: {error}") from error
+        with self._db.transaction() as connection:
+            connection.execute(query, (run.id, key, json.dumps(to_json(fact))))
+            connection.execute("UPDATE runs SET finished = 0 WHERE id = ?", (run.id,))

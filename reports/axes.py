@@ -10,9 +10,10 @@ from itertools import pairwise
 from reports.series import Unit
 from reports.text import count_text, seconds_text, size_text
 
-__all__ = ["Scale", "steps_scale", "tick_text", "value_scale"]
+__all__ = ["MOST_TICKS", "Scale", "steps_scale", "tick_text", "value_scale"]
 
-_MOST_TICKS = 9
+MOST_TICKS = 9
+_MOST_GAPS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +26,18 @@ class Scale:
     ticks: tuple[float, ...] = ()
 
 
-def steps_scale(steps: Iterable[int]) -> Scale:
+def steps_scale(steps: Iterable[int], *, most_ticks: int = MOST_TICKS) -> Scale:
     """Return the axis of the steps: doubled steps are spaced evenly, at powers of two."""
     known = sorted(set(steps))
     if not _is_geometric(known):
         margin = 0.05 * (known[-1] - known[0]) or 1
         low, high = known[0] - margin, known[-1] + margin
-        return Scale(logarithmic=False, low=low, high=high, ticks=_thinned(known))
+        return Scale(
+            logarithmic=False, low=low, high=high, ticks=_thinned(_apart(known), most_ticks)
+        )
     low, high = known[0] / 1.2, known[-1] * 1.2
     powers = [2**k for k in range(int(math.log2(high)) + 1) if low <= 2**k]
-    return Scale(logarithmic=True, low=low, high=high, ticks=_thinned(powers))
+    return Scale(logarithmic=True, low=low, high=high, ticks=_thinned(powers, most_ticks))
 
 
 def value_scale(values: Iterable[float], unit: Unit, *, logarithmic: bool) -> Scale:
@@ -96,7 +99,17 @@ def _one_two_five(low: float, high: float) -> list[float]:
     return rounds[first : last + 1]
 
 
-def _thinned(ticks: Sequence[float]) -> tuple[float, ...]:
+def _apart(ticks: Sequence[int]) -> list[int]:
+    """Leave out what lies too near to its left neighbour."""
+    nearest = (ticks[-1] - ticks[0]) / _MOST_GAPS
+    kept = [ticks[0]]
+    for tick in ticks[1:]:
+        if tick - kept[-1] >= nearest:
+            kept.append(tick)
+    return kept
+
+
+def _thinned(ticks: Sequence[float], most: int = MOST_TICKS) -> tuple[float, ...]:
     """Keep every n-th tick, so that no two labels touch."""
-    stride = math.ceil(len(ticks) / _MOST_TICKS)
+    stride = math.ceil(len(ticks) / most)
     return tuple(ticks[::stride])

@@ -7,25 +7,27 @@ from typing import Any
 
 import pandas as pd
 
-from profiler.frames import LoadedRun
+from profiler.frames import LoadedRun, prediction_error
 from profiler.results import SCHEMA, Certificate, Measurement, Probe, Run, to_json
 
-__all__ = ["json_text", "measurements_csv", "run_document", "wall_document"]
+__all__ = ["json_text", "measurements_csv", "run_document", "wall_document", "walls_csv"]
 
 Document = dict[str, Any]
-_WHOLE = ("_bytes", "_nodes", "steps", "repeat", "exit_code")
+_WHOLE = (
+    *("_bytes", "_nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
+    *("_repeats", "_survived", "_ran_out"),
+)
+_NESTED = {"parameters", "by_op", "oom_shape", "predicted_from"}
 
 
 def measurements_csv(loaded: LoadedRun) -> str:
-    """Return one row per measurement; ``parameters`` and ``by_op`` are JSON text."""
-    rows = loaded.measurements.copy()
-    for column in rows.columns:
-        if column in {"parameters", "by_op"}:
-            rows[column] = [_cell(value) for value in rows[column]]
-        elif column.endswith(_WHOLE):
-            # A column with a gap is float in pandas; bytes must not be written as 1024.0.
-            rows[column] = pd.to_numeric(rows[column]).astype("Int64")
-    return rows.to_csv(index=False, lineterminator="\n")
+    """Return one row per measurement; dicts and lists in it are JSON text."""
+    return _csv(loaded.measurements)
+
+
+def walls_csv(loaded: LoadedRun) -> str:
+    """Return one row per wall certificate; dicts and lists in it are JSON text."""
+    return _csv(loaded.walls)
 
 
 def run_document(run: Run) -> Document:
@@ -45,8 +47,13 @@ def run_document(run: Run) -> Document:
 
 def wall_document(wall: Certificate) -> Document:
     """Return one wall certificate as the document that ``--json`` prints."""
-    fields = to_json(wall)
-    return {"schema": SCHEMA, **fields, "probes": [_probe(probe) for probe in wall.probes]}
+    return {
+        "schema": SCHEMA,
+        **to_json(wall),
+        "prediction_error_steps": prediction_error(wall),
+        "price": wall.price,
+        "probes": [_probe(probe) for probe in wall.probes],
+    }
 
 
 def json_text(document: Document) -> str:
@@ -54,8 +61,19 @@ def json_text(document: Document) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def _csv(frame: pd.DataFrame) -> str:
+    rows = frame.copy()
+    for column in rows.columns:
+        if column in _NESTED:
+            rows[column] = [_cell(value) for value in rows[column]]
+        elif column.endswith(_WHOLE):
+            # A column with a gap is float in pandas; bytes must not be written as 1024.0.
+            rows[column] = pd.to_numeric(rows[column]).astype("Int64")
+    return rows.to_csv(index=False, lineterminator="\n")
+
+
 def _cell(value: object) -> str | None:
-    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else None
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else None
 
 
 def _measurement(measurement: Measurement) -> Document:
@@ -68,7 +86,13 @@ def _measurement(measurement: Measurement) -> Document:
 def _probe(probe: Probe) -> Document:
     return {
         "steps": probe.steps,
+        "repeat": probe.repeat,
         "outcome": probe.outcome.status.value,
+        "phase": probe.outcome.phase,
+        "reason": probe.outcome.reason,
+        "signal": probe.outcome.signal,
+        "cut_short": probe.outcome.cut_short,
+        "shortage": to_json(probe.outcome.shortage),
         "peak_bytes": probe.peak_bytes,
         "seconds": probe.seconds,
     }

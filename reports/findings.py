@@ -9,23 +9,29 @@ from fractions import Fraction
 from itertools import pairwise
 
 from profiler.frames import LoadedRun
-from profiler.results import Certificate, Measurement, Status, WallStatus
-from reports.series import Metric, Panel, Series, labelled_walls, panels
+from profiler.results import Measurement, Status
+from reports.series import Metric, Panel, Series, panels
 from reports.text import (
     count_text,
     list_text,
     outcome_text,
     rate_text,
-    size_text,
     steps_text,
 )
+from reports.walls import (
+    prediction_sentences,
+    price_sentences,
+    shortage_sentences,
+    wall_groups,
+    wall_pair,
+    wall_sentence,
+)
 
-__all__ = ["Findings", "Growth", "findings", "growth", "wall_clause"]
+__all__ = ["Findings", "Growth", "findings", "growth"]
 
 _NODES = Metric(columns=("total_nodes",), title="nodes", unit="nodes", from_failed=True)
 _BACKPROP = Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes")
 _MOST_NAMED = 5
-LabelledWall = tuple[str, Certificate]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +79,8 @@ def findings(loaded: LoadedRun) -> Findings:
     contrast = max(
         (_contrast(grown) for grown in nodes.values() if grown), key=_steepness, default=[]
     )
-    pair = _wall_pair(loaded, contrast)
-    second = [_wall_sentence(pair)] if pair else _memory_headline(memory, contrast)
+    pair = wall_pair(loaded, [one.label for one in contrast])
+    second = [wall_sentence(pair)] if pair else _memory_headline(memory, contrast)
     headlines = [*_node_headline(contrast), *second]
     details = [
         *(
@@ -84,7 +90,10 @@ def findings(loaded: LoadedRun) -> Findings:
         ),
         *(_memory_sentence(name, grown) for name, grown in memory.items() if grown),
         *_single_sentences(loaded),
-        *(_wall_sentence(group) for group in _wall_groups(loaded) if _has_more(group, pair)),
+        *(wall_sentence(group) for group in wall_groups(loaded) if _has_more(group, pair)),
+        *(sentence for group in wall_groups(loaded) for sentence in shortage_sentences(group)),
+        *prediction_sentences(loaded),
+        *price_sentences(loaded),
         *_failure_sentences(loaded),
     ]
     missing = 2 - len(headlines)
@@ -110,17 +119,6 @@ def growth(series: Series) -> Growth | None:
         last=points[-1][1],
         exact=len(points) > 2 and len(slopes) == 1,  # noqa: PLR2004 - two points are always a line
     )
-
-
-def wall_clause(label: str, wall: Certificate) -> str:
-    """Return what a certificate says of a scenario, without its conditions."""
-    last, first = steps_text(wall.last_ok or 0), steps_text(wall.first_oom or 0)
-    return {
-        WallStatus.EXACT: f"{label} survives {last} and runs out of memory at {first.split()[0]}",
-        WallStatus.AT_LEAST: f"{label} still survives {last}, the most that were tried",
-        WallStatus.AT_MOST: f"{label} runs out of memory even at {first}",
-        WallStatus.UNPROVEN: f"no wall was proven for {label} ({wall.reason or 'no reason given'})",
-    }[wall.status]
 
 
 def _growths(panel: Panel) -> list[Growth]:
@@ -216,36 +214,6 @@ def _single_sentences(loaded: LoadedRun) -> list[str]:
 def _single(series: Series) -> str:
     spot = series.spots[0]
     return f"{series.label} has {count_text(spot.median)} nodes at {steps_text(spot.steps)}"
-
-
-def _wall_groups(loaded: LoadedRun) -> list[list[LabelledWall]]:
-    """Return the walls of each family that were searched under the same conditions."""
-    groups: dict[tuple[str, str, int], list[LabelledWall]] = {}
-    for label, wall in labelled_walls(loaded):
-        key = (wall.family, wall.kind, wall.limit_bytes)
-        groups.setdefault(key, []).append((label, wall))
-    return list(groups.values())
-
-
-def _wall_sentence(group: Sequence[LabelledWall]) -> str:
-    wall = group[0][1]
-    clauses = "; ".join(wall_clause(*item) for item in group)
-    return f"Under {size_text(wall.limit_bytes)} of {wall.kind} memory, {clauses}."
-
-
-def _wall_pair(loaded: LoadedRun, contrast: Sequence[Growth]) -> list[LabelledWall]:
-    """Return the walls of the contrasted series, or else the lowest and the highest of a group."""
-    names = [one.label for one in contrast]
-    groups = [
-        [item for item in group if item[1].status is not WallStatus.UNPROVEN]
-        for group in _wall_groups(loaded)
-    ]
-    if not any(groups):
-        return []
-    group = max(groups, key=lambda one: (sum(item[0] in names for item in one), len(one)))
-    named = [item for item in group if item[0] in names]
-    ordered = sorted(named if len(named) > 1 else group, key=lambda item: item[1].last_ok or 0)
-    return [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
 
 
 def _failure_sentences(loaded: LoadedRun) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from profiler.frames import LoadedRun
-from reports.exports import json_text, measurements_csv, run_document
+from reports.exports import json_text, measurements_csv, run_document, walls_csv
 from reports.html import Picture, page, render
 from reports.plots import image, plots
 
@@ -32,6 +32,7 @@ def _files(loaded: LoadedRun) -> Iterator[tuple[str, bytes]]:
     ]
     yield "report.html", render(page(loaded), pictures).encode()
     yield "measurements.csv", measurements_csv(loaded).encode()
+    yield "walls.csv", walls_csv(loaded).encode()
     yield "measurements.json", json_text(run_document(loaded.run)).encode()
     for plot, svg in drawn:
         yield f"{plot.name}.svg", svg

@@ -11,10 +11,20 @@ import jinja2
 from profiler.frames import LoadedRun
 from profiler.registry import describe_parameters
 from profiler.results import Certificate, Measurement, Run, Status, WallStatus
+from reports.certificate import (
+    confirmation_text,
+    learnt_text,
+    limit_text,
+    miss_text,
+    peaks_text,
+    predicted_text,
+    price_text,
+    zone_text,
+)
 from reports.findings import Findings, findings
 from reports.series import labelled_walls
-from reports.table import Grid, measurement_grid, outcome_sentence, probe_grid
-from reports.text import bytes_text, count_text, seconds_text, size_text
+from reports.table import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
+from reports.text import DASH, bytes_text, count_text
 
 __all__ = ["FailedPoint", "Gap", "Page", "Picture", "WallCard", "page", "render"]
 
@@ -36,7 +46,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class WallCard:
-    """One wall certificate as texts; ``survives`` and ``runs_out`` are None where unknown."""
+    """One wall certificate as texts; ends and prediction are None where unknown."""
 
     label: str
     status: str
@@ -44,17 +54,19 @@ class WallCard:
     conditions: str
     survives: str | None
     runs_out: str | None
+    predicted: str | None
     facts: tuple[tuple[str, str], ...]
     probes: Grid
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailedPoint:
-    """One failed point: which, how it ended, and the child's last lines."""
+    """One failed point: which, how it ended, what the framework said of it, the last lines."""
 
     label: str
     steps: str
     ending: str
+    said: str | None
     log_tail: str | None
 
 
@@ -77,6 +89,7 @@ class Page:
     command: str
     findings: Findings
     walls: tuple[WallCard, ...]
+    wall_table: Grid
     table: Grid
     failures: tuple[FailedPoint, ...]
     gaps: tuple[Gap, ...]
@@ -85,6 +98,7 @@ class Page:
 
 _PROOFS = {
     WallStatus.EXACT: "both ends were really run",
+    WallStatus.BAND: "each end held every time; in between, runs ended now this way, now that",
     WallStatus.AT_LEAST: "nothing failed up to the most steps allowed",
     WallStatus.AT_MOST: "even the fewest steps ran out",
     WallStatus.UNPROVEN: "the first failing run was no memory failure",
@@ -105,6 +119,7 @@ def page(loaded: LoadedRun) -> Page:
         command=run.command,
         findings=findings(loaded),
         walls=tuple(_wall_card(label, wall) for label, wall in labelled_walls(loaded)),
+        wall_table=wall_grid(loaded),
         table=measurement_grid(loaded),
         failures=tuple(_failed_point(label, m) for label, m in labelled if _has_failed(m)),
         gaps=_gaps(labelled),
@@ -126,7 +141,9 @@ def render(data: Page, pictures: Sequence[Picture]) -> str:
 
 def _summary(run: Run) -> str:
     count = len(run.measurements)
-    scenarios = len({m.point.scenario for m in run.measurements})
+    scenarios = len(
+        {*(m.point.scenario for m in run.measurements), *(wall.scenario for wall in run.walls)}
+    )
     parts = [
         f"{count_text(count)} measurement{_plural(count)}",
         f"{scenarios} scenario{_plural(scenarios)}",
@@ -151,10 +168,12 @@ def _has_failed(measurement: Measurement) -> bool:
 
 
 def _failed_point(label: str, measurement: Measurement) -> FailedPoint:
+    shortage = measurement.outcome.shortage
     return FailedPoint(
         label=label,
         steps=count_text(measurement.point.steps),
         ending=outcome_sentence(measurement.outcome),
+        said="\n".join(shortage.lines) if shortage else None,
         log_tail=measurement.log_tail,
     )
 
@@ -164,29 +183,41 @@ def _wall_card(label: str, wall: Certificate) -> WallCard:
         label=label,
         status=wall.status.value.replace("_", " "),
         proof=wall.reason or _PROOFS[wall.status],
-        conditions=f"{size_text(wall.limit_bytes)} of {wall.kind} memory · {wall.device} · "
+        conditions=f"{wall.kind} memory limited to {limit_text(wall)} · {wall.device} · "
         f"{wall.schedule.value} · {describe_parameters(wall.parameters)}",
         survives=None if wall.last_ok is None else count_text(wall.last_ok),
         runs_out=None if wall.first_oom is None else count_text(wall.first_oom),
+        predicted=_prediction(wall),
         facts=tuple(_wall_facts(wall)),
         probes=probe_grid(wall.probes),
     )
 
 
+def _prediction(wall: Certificate) -> str | None:
+    if wall.predicted is None:
+        return None
+    return "predicted " + ": ".join(filter(None, (_predicted_steps(wall), miss_text(wall))))
+
+
+def _predicted_steps(wall: Certificate) -> str:
+    predicted = predicted_text(wall)
+    return DASH if predicted is None else f"{predicted} steps"
+
+
 def _wall_facts(wall: Certificate) -> list[tuple[str, str]]:
-    last = next((p for p in wall.probes if p.steps == wall.last_ok), None)
-    first = next((p for p in wall.probes if p.steps == wall.first_oom), None)
-    facts = []
-    if wall.predicted is not None:
-        points = f" from {len(wall.predicted_from)} points" if wall.predicted_from else ""
-        most = f" of at most {max(wall.predicted_from):,} steps" if wall.predicted_from else ""
-        facts.append(("predicted", f"{count_text(wall.predicted)} steps{points}{most}"))
-    if last is not None and last.peak_bytes is not None:
-        facts.append(("peak of the survivor", bytes_text(last.peak_bytes)))
-    if first is not None:
-        facts.append(("the failing run", outcome_sentence(first.outcome)))
-    facts.append(("search took", f"{seconds_text(wall.seconds)}, {len(wall.probes)} runs"))
-    return facts
+    failure = wall.failure
+    words = failure.outcome.reason if failure and failure.outcome.shortage else None
+    facts = [
+        ("predicted", ", ".join(filter(None, (_predicted_steps(wall), learnt_text(wall))))),
+        ("error of the prediction", miss_text(wall) or DASH),
+        ("peak of the survivor", peaks_text(wall) or DASH),
+        ("the steps between", zone_text(wall)),
+        ("the failing run", outcome_sentence(failure.outcome) if failure else DASH),
+        ("in the framework's words", words),
+        ("confirmation", confirmation_text(wall)),
+        ("price of the search", price_text(wall)),
+    ]
+    return [(name, text) for name, text in facts if text is not None]
 
 
 def _gaps(labelled: Sequence[tuple[str, Measurement]]) -> tuple[Gap, ...]:

@@ -15,45 +15,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from profiler.frames import LoadedRun
 from profiler.results import WallStatus
-from reports.axes import Scale, steps_scale, tick_text, value_scale
+from reports import look
+from reports.axes import MOST_TICKS, Scale, steps_scale, tick_text, value_scale
+from reports.legend import BAND_END, WALL_KEYS, failure_text, series_text
 from reports.series import Panel, Series, Wall, panels
 from reports.subjects import SUBJECTS, Subject
-from reports.text import count_text, outcome_text, size_text, steps_text
+from reports.text import count_text, size_text
 
 __all__ = ["Plot", "image", "plots"]
 
-# Okabe and Ito's palette for all kinds of colour vision, without its yellow (faint on white).
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "v", "<", ">", "p", "h")
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)))
-_FAILURE_MARKERS = {"oom_device": "X", "oom_host": "X"}
-_OTHER_FAILURE = "P"
-_WALL_MARKERS = {WallStatus.EXACT: "D", WallStatus.AT_LEAST: ">", WallStatus.AT_MOST: "<"}
-_WALL_KEYS = {
-    WallStatus.EXACT: "the wall: the most steps that survived",
-    WallStatus.AT_LEAST: "the wall lies further on",
-    WallStatus.AT_MOST: "the wall lies before this",
-}
-_QUIET = "#555555"
-_LOOK: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#999999",
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.8,
-    "svg.hashsalt": "stepwall",
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "xtick.labelcolor": "#222222",
-    "ytick.labelcolor": "#222222",
-}
+_WIDE_COLUMNS, _FEW_TICKS = 2, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +39,7 @@ class Plot:
 
 def plots(loaded: LoadedRun) -> list[Plot]:
     """Return the plots of a run; a subject of which nothing was measured is left out."""
-    with mpl.rc_context(_LOOK):
+    with mpl.rc_context(look.LOOK):
         drawn = [(subject, _figure(subject, loaded)) for subject in SUBJECTS]
     return [
         Plot(name=s.name, title=s.title, caption=s.caption, figure=figure)
@@ -81,7 +52,7 @@ def image(figure: Figure, kind: str) -> bytes:
     """Return a figure as the bytes of a ``png`` or ``svg`` file, the same every time."""
     target = io.BytesIO()
     stamps = {"Date": None} if kind == "svg" else {}
-    with mpl.rc_context(_LOOK):
+    with mpl.rc_context(look.LOOK):
         figure.savefig(target, format=kind, dpi=150, metadata=stamps)
     return target.getvalue()
 
@@ -92,22 +63,33 @@ def _figure(subject: Subject, loaded: LoadedRun) -> Figure | None:
     rows = [row for row in zip(*columns, strict=True) if not all(p.is_empty for p in row)]
     if not rows:
         return None
-    figure = Figure(figsize=(10.5, 0.5 + 3.3 * len(rows)), layout="constrained")
+    keys = [_entries(row) for row in rows]
+    heights = [look.row_inches([str(entry.get_label()) for entry in entries]) for entries in keys]
+    figure = Figure(figsize=(10.5, 0.5 + sum(heights)), layout="constrained")
     figure.suptitle(subject.title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    grid = figure.subplots(len(rows), len(columns), squeeze=False, sharey="row")
-    for line, row in zip(grid, rows, strict=True):
+    grid = figure.subplots(
+        len(rows), len(columns), squeeze=False, sharey="row", height_ratios=heights
+    )
+    for line, row, entries in zip(grid, rows, keys, strict=True):
         _draw_row(line, row)
+        _legend(line[-1], entries)
     return figure
 
 
 def _draw_row(line: Sequence[Axes], row: Sequence[Panel]) -> None:
-    values = [value for panel in row for value in _heights(panel)]
-    for index, (axes, panel) in enumerate(zip(line, row, strict=True)):
-        scale = steps_scale(_steps(panel) or [s for other in row for s in _steps(other)])
-        vertical = value_scale(values or [1.0], panel.metric.unit, logarithmic=scale.logarithmic)
-        _set_axes(axes, scale, vertical, panel, first=index == 0)
+    values = [value for panel in row for value in panel.values]
+    most = _FEW_TICKS if len(row) > _WIDE_COLUMNS else MOST_TICKS
+    scales = [steps_scale(_steps(panel, row), most_ticks=most) for panel in row]
+    shared = value_scale(
+        values or [1.0], row[0].metric.unit, logarithmic=any(one.logarithmic for one in scales)
+    )
+    for axes, panel, scale in zip(line, row, scales, strict=True):
+        _set_axes(axes, scale, shared, panel, first=axes is line[0])
         _draw(axes, panel)
-    _legend(line[-1], row)
+
+
+def _steps(panel: Panel, row: Sequence[Panel]) -> list[int]:
+    return [s for other in row for s in other.steps] if panel.is_empty else panel.steps
 
 
 def _set_axes(axes: Axes, steps: Scale, values: Scale, panel: Panel, *, first: bool) -> None:
@@ -134,66 +116,20 @@ def _set_scale(
     axis.set_major_formatter(FuncFormatter(lambda value, _position: text(value)))
 
 
-def _steps(panel: Panel) -> list[int]:
-    """Return every number of steps that the panel has a mark at."""
-    found: list[int] = []
-    for series in panel.series:
-        found += [spot.steps for spot in series.spots]
-        found += [failure.steps for failure in series.failures]
-        for wall in series.walls:
-            found += [] if wall.steps is None else [wall.steps]
-            found += [probe.steps for probe in wall.probes]
-    return found
-
-
-def _heights(panel: Panel) -> list[float]:
-    found: list[float] = list(panel.limits)
-    for series in panel.series:
-        probes = [probe for wall in series.walls for probe in wall.probes]
-        found += [value for spot in (*series.spots, *probes) for value in (spot.low, spot.high)]
-    return found
-
-
 def _draw(axes: Axes, panel: Panel) -> None:
     if panel.is_empty:
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=_QUIET)
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=look.QUIET)
+        return
     _draw_limits(axes, panel.limits)
-    buried = _buried(panel.series)
+    widths = look.line_widths(panel.series)
     for index, series in enumerate(panel.series):
-        style = _style(index)
-        # A line that others cover is drawn wider, so that it stays visible around them.
-        width = 1.7 + buried[index] * min(2.4, 12 / len(panel.series))
-        _draw_spots(axes, series, {**style, "linewidth": width, "markersize": 4 + width})
+        size = {"linewidth": widths[index], "markersize": 4 + widths[index]}
+        style = {**look.style_of(index), **size}
+        _draw_spots(axes, series, style)
         for wall in series.walls:
             _draw_wall(axes, series, wall, style["color"])
     for index, series in enumerate(panel.series):
-        _draw_failures(axes, series, _style(index)["color"])
-
-
-def _style(index: int) -> dict[str, Any]:
-    colour = _COLOURS[index % len(_COLOURS)]
-    return {
-        "color": colour,
-        "marker": _MARKERS[index % len(_MARKERS)],
-        "linestyle": _DASHES[index % len(_DASHES)],
-        "markerfacecolor": colour if index % 2 == 0 else "white",
-        "linewidth": 1.7,
-    }
-
-
-def _buried(series: Sequence[Series]) -> list[int]:
-    """Return for each series how many later ones lie on top of it."""
-    values = [{spot.steps: spot.median for spot in one.spots} for one in series]
-    return [
-        sum(_coincide(mine, other) for other in values[index + 1 :])
-        for index, mine in enumerate(values)
-    ]
-
-
-def _coincide(mine: dict[int, float], other: dict[int, float]) -> bool:
-    shared = mine.keys() & other.keys()
-    close = [s for s in shared if abs(mine[s] - other[s]) <= 0.06 * abs(mine[s])]
-    return len(close) > len(shared) / 2
+        _draw_failures(axes, series, look.style_of(index)["color"])
 
 
 def _draw_spots(axes: Axes, series: Series, style: dict[str, Any]) -> None:
@@ -213,34 +149,61 @@ def _draw_limits(axes: Axes, limits: Iterable[int]) -> None:
             f"limit {size_text(limit)}",
             xy=(0, limit),
             xycoords=("axes fraction", "data"),
-            xytext=(14, 3),
+            xytext=(14, 7),
             textcoords="offset points",
             fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            zorder=3.5,
         )
 
 
 def _draw_wall(axes: Axes, series: Series, wall: Wall, colour: str) -> None:
     dots = [(probe.steps, probe.median) for probe in wall.probes]
     axes.plot([d[0] for d in dots], [d[1] for d in dots], ".", color=colour, markersize=4)
+    heights = [wall.limit_bytes] * len(wall.failed)
+    axes.plot(wall.failed, heights, "x", color=colour, markersize=5)
     if wall.steps is None or wall.status is WallStatus.UNPROVEN:
         return
+    _draw_band(axes, wall, colour)
+    _draw_prediction(axes, wall, colour)
     below = [spot for spot in (*series.spots, *wall.probes) if spot.steps < wall.steps]
     if below:
         last = max(below, key=lambda spot: spot.steps)
         ends = [last.steps, wall.steps], [last.median, wall.limit_bytes]
         axes.plot(*ends, ":", color=colour, linewidth=1)
     axes.vlines(wall.steps, 0, wall.limit_bytes, colors=colour, linewidth=0.8, alpha=0.5)
+    _mark_wall(axes, wall.steps, wall, color=colour)
+
+
+def _mark_wall(axes: Axes, steps: int, wall: Wall, **style: Any) -> None:
     axes.plot(
-        wall.steps,
+        steps,
         wall.limit_bytes,
-        marker=_WALL_MARKERS[wall.status],
+        marker=look.WALL_MARKERS[wall.status],
         markersize=8,
-        color=colour,
         markeredgecolor="black",
         linestyle="none",
         zorder=4,
         clip_on=False,
+        **style,
     )
+
+
+def _draw_band(axes: Axes, wall: Wall, colour: str) -> None:
+    """Shade the steps of a band, to the edge of the plot where it has no end."""
+    if wall.status is not WallStatus.BAND:
+        return
+    left, right = axes.get_xlim()
+    ends = (wall.last_ok or left, wall.first_oom or right)
+    axes.fill_between(ends, axes.get_ylim()[0], wall.limit_bytes, color=colour, alpha=0.18, lw=0)
+    if wall.first_oom is not None:
+        _mark_wall(axes, wall.first_oom, wall, color=colour, markerfacecolor="white")
+
+
+def _draw_prediction(axes: Axes, wall: Wall, colour: str) -> None:
+    if wall.predicted is not None:
+        mark = {**look.PREDICTED, "color": colour}
+        axes.plot(wall.predicted, wall.limit_bytes, zorder=3, clip_on=False, **mark)
 
 
 def _draw_failures(axes: Axes, series: Series, colour: str) -> None:
@@ -256,7 +219,7 @@ def _draw_failures(axes: Axes, series: Series, colour: str) -> None:
             failure.steps,
             height,
             transform=transform,
-            marker=_FAILURE_MARKERS.get(failure.status, _OTHER_FAILURE),
+            marker=look.failure_marker(failure.status),
             markersize=11,
             markerfacecolor=colour,
             markeredgecolor="black",
@@ -266,7 +229,8 @@ def _draw_failures(axes: Axes, series: Series, colour: str) -> None:
         )
 
 
-def _legend(axes: Axes, row: Sequence[Panel]) -> None:
+def _entries(row: Sequence[Panel]) -> list[Line2D]:
+    """Return the legend of a row: its series, then its marks."""
     last = row[-1]
     shown = [
         (index, series)
@@ -274,11 +238,15 @@ def _legend(axes: Axes, row: Sequence[Panel]) -> None:
         if any(p.series[index].spots or p.series[index].failures for p in row) or series.walls
     ]
     handles = [
-        Line2D([], [], markersize=6, label=_with_walls(series, last), **_style(index))
+        Line2D([], [], markersize=6, label=series_text(series, last), **look.style_of(index))
         for index, series in shown
     ]
+    return [*handles, *_key(row)]
+
+
+def _legend(axes: Axes, entries: Sequence[Line2D]) -> None:
     axes.legend(
-        handles=[*handles, *_key(row)],
+        handles=entries,
         loc="upper left",
         bbox_to_anchor=(1.01, 1.02),
         frameon=False,
@@ -288,52 +256,25 @@ def _legend(axes: Axes, row: Sequence[Panel]) -> None:
     )
 
 
-def _with_walls(series: Series, panel: Panel) -> str:
-    lines = [series.label]
-    for wall in series.walls:
-        limit = f" under {size_text(wall.limit_bytes)}" if len(panel.limits) > 1 else ""
-        lines.append(f"   {_wall_text(wall)}{limit}")
-    return "\n".join(lines)
-
-
-def _wall_text(wall: Wall) -> str:
-    steps = steps_text(wall.steps or 0)
-    return {
-        WallStatus.EXACT: f"survives {steps}",
-        WallStatus.AT_LEAST: f"still survives {steps}",
-        WallStatus.AT_MOST: f"runs out even at {steps}",
-        WallStatus.UNPROVEN: "no wall proven",
-    }[wall.status]
-
-
 def _key(row: Sequence[Panel]) -> list[Line2D]:
     """Return the legend entries of the marks that are not lines."""
     every = [series for panel in row for series in panel.series]
     statuses = dict.fromkeys(failure.status for one in every for failure in one.failures)
     walls = dict.fromkeys(wall.status for one in every for wall in one.walls)
-    key = [
-        _mark(_FAILURE_MARKERS.get(status, _OTHER_FAILURE), 9, _failure_text(status))
-        for status in statuses
-    ]
-    key += [_mark(_WALL_MARKERS[w], 7, _WALL_KEYS[w]) for w in walls if w in _WALL_MARKERS]
-    if any(probe for one in every for wall in one.walls for probe in wall.probes):
+    key = [_mark(look.failure_marker(status), 9, failure_text(status)) for status in statuses]
+    key += [_mark(look.WALL_MARKERS[w], 7, WALL_KEYS[w]) for w in walls if w in look.WALL_MARKERS]
+    if WallStatus.BAND in walls:
+        key.append(_mark(look.WALL_MARKERS[WallStatus.BAND], 7, BAND_END, markerfacecolor="white"))
+    if any(wall.predicted is not None for one in every for wall in one.walls):
+        shown = {**look.PREDICTED, "color": look.QUIET, "markersize": 12}
+        key.append(Line2D([], [], label="predicted before any run near it", **shown))
+    if any(wall.probes for one in every for wall in one.walls):
         key.append(_mark(".", 5, "another run of the search"))
+    if any(wall.failed for one in every for wall in one.walls):
+        key.append(_mark("x", 5, "a run of the search that failed", markeredgecolor=look.QUIET))
     return key
 
 
-def _failure_text(status: str) -> str:
-    text = outcome_text(status)
-    return text if status.startswith("oom") else f"failed: {text}"
-
-
-def _mark(marker: str, size: float, label: str) -> Line2D:
-    return Line2D(
-        [],
-        [],
-        marker=marker,
-        markersize=size,
-        color=_QUIET,
-        markeredgecolor="black",
-        linestyle="none",
-        label=label,
-    )
+def _mark(marker: str, size: float, label: str, **style: Any) -> Line2D:
+    shown = {"color": look.QUIET, "markeredgecolor": "black", **style}
+    return Line2D([], [], marker=marker, markersize=size, linestyle="none", label=label, **shown)

@@ -8,8 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
-from profiler.frames import LoadedRun
-from profiler.results import Certificate, WallStatus
+from profiler.frames import LoadedRun, prediction_error
+from profiler.results import Certificate, Status, WallStatus
 
 __all__ = [
     "Failure",
@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 Unit = Literal["nodes", "bytes", "seconds"]
+_LIMIT_COLUMNS = {"device": "limit_bytes", "host": "host_limit_bytes"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +68,24 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Wall:
-    """A wall certificate as a mark: ``steps`` is None where no end was reached."""
+    """A wall certificate as marks.
+
+    ``predicted`` is None where it is what was found; ``failed`` are the steps of the search's
+    runs that did not survive, ``probes`` the peaks of those that did.
+    """
 
     status: WallStatus
     limit_bytes: int
-    steps: int | None
+    last_ok: int | None
+    first_oom: int | None
+    predicted: int | None
     probes: tuple[Spot, ...]
+    failed: tuple[int, ...] = ()
+
+    @property
+    def steps(self) -> int | None:
+        """Where the wall is marked: at its survivor, else at its failure; None for no end."""
+        return self.last_ok if self.last_ok is not None else self.first_oom
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +112,28 @@ class Panel:
         """Whether there is nothing to draw: no value, no wall."""
         return not any(series.spots or series.walls for series in self.series)
 
+    @property
+    def steps(self) -> list[int]:
+        """Every number of steps that has a mark."""
+        found: list[int] = []
+        for series in self.series:
+            found += [spot.steps for spot in series.spots]
+            found += [failure.steps for failure in series.failures]
+            for wall in series.walls:
+                ends = (wall.last_ok, wall.first_oom, wall.predicted, *wall.failed)
+                found += [steps for steps in ends if steps is not None]
+                found += [probe.steps for probe in wall.probes]
+        return found
+
+    @property
+    def values(self) -> list[float]:
+        """Every value that is drawn, limits included."""
+        found: list[float] = list(self.limits)
+        for series in self.series:
+            probes = [probe for wall in series.walls for probe in wall.probes]
+            found += [value for spot in (*series.spots, *probes) for value in (spot.low, spot.high)]
+        return found
+
 
 def labelled_walls(loaded: LoadedRun) -> list[tuple[str, Certificate]]:
     """Return each wall certificate of a run with its label."""
@@ -120,6 +155,8 @@ def families(loaded: LoadedRun) -> dict[str, list[str]]:
 def panels(loaded: LoadedRun, metric: Metric) -> list[Panel]:
     """Return the panels of one metric, empty ones included, in the order of the run."""
     rows = _with_value(loaded.measurements, metric)
+    if metric.wall_kind == "host":  # what had no such limit was never counted this way
+        rows = rows[rows["host_limit_bytes"].notna()]
     walls = [item for item in labelled_walls(loaded) if item[1].kind == metric.wall_kind]
     return [
         Panel(
@@ -139,7 +176,9 @@ def _with_value(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     values = rows[list(metric.columns)].astype("float64").sum(axis=1, skipna=False)
     if not metric.from_failed:
         values = values.where(rows["status"] == "ok")
-    return rows[["family", "label", "steps", "status", "limit_bytes"]].assign(value=values)
+    return rows[["family", "label", "steps", "status", *_LIMIT_COLUMNS.values()]].assign(
+        value=values
+    )
 
 
 def _of(rows: pd.DataFrame, family: str, label: str) -> pd.DataFrame:
@@ -179,16 +218,26 @@ def _marks(walls: Iterable[tuple[str, Certificate]], family: str, label: str) ->
         Wall(
             status=wall.status,
             limit_bytes=wall.limit_bytes,
-            steps=wall.last_ok if wall.last_ok is not None else wall.first_oom,
+            last_ok=wall.last_ok,
+            first_oom=wall.first_oom,
+            predicted=_misplaced(wall),
+            failed=tuple(
+                dict.fromkeys(p.steps for p in wall.probes if p.outcome.status is not Status.OK)
+            ),
             probes=tuple(
                 Spot(steps=p.steps, median=p.peak_bytes, low=p.peak_bytes, high=p.peak_bytes)
                 for p in wall.probes
-                if p.peak_bytes is not None and p.outcome.status.value == "ok"
+                if p.peak_bytes is not None and p.outcome.status is Status.OK
             ),
         )
         for name, wall in walls
         if name == label and wall.family == family
     )
+
+
+def _misplaced(wall: Certificate) -> int | None:
+    """Return the predicted steps where they are not what was found."""
+    return int(wall.predicted) if wall.predicted is not None and prediction_error(wall) else None
 
 
 def _limits(
@@ -198,7 +247,7 @@ def _limits(
     metric: Metric,
 ) -> tuple[int, ...]:
     limits = {wall.limit_bytes for _, wall in walls if wall.family == family}
-    if metric.wall_kind == "device":
-        known = rows[rows["family"] == family]["limit_bytes"].dropna()
+    if metric.wall_kind is not None:
+        known = rows[rows["family"] == family][_LIMIT_COLUMNS[metric.wall_kind]].dropna()
         limits |= {int(limit) for limit in known}
     return tuple(sorted(limits))

@@ -57,7 +57,9 @@ SUBJECTS = (
             "Left: what one training step adds to the memory resident before it. Right: the "
             "whole peak, which is what a limit bounds. Read from the framework's own allocator; "
             "a diamond is the largest number of steps that really survived under the limit, "
-            "with the next one run too and out of memory; dots are other runs of that search."
+            "with the next one run too and out of memory; dots are other runs of that search. "
+            "A shaded band reaches from the steps that survived every time to those that ran "
+            "out every time. A bar is where the wall was predicted, if it was found elsewhere."
         ),
         metrics=(
             Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes"),
@@ -73,19 +75,26 @@ SUBJECTS = (
         name="host_memory",
         title="Host memory",
         caption=(
-            "The process's peak over its baseline (Python and the framework already loaded): "
+            "The process's peak over its baseline (Python and the framework already loaded), "
+            "while the forward graph is built and over all phases: "
             "graph objects, optimizer, runtime, and on CPU the tensors too. The kernel's "
-            "high-water mark, reset at every phase."
+            "high-water mark, reset at every phase. A host limit counts the whole process, "
+            "Python and the framework included, so its walls stand in a panel of their own."
         ),
         metrics=(
             Metric(
                 columns=("host_build_peak_bytes",),
-                title="peak while building the forward graph",
+                title="peak while building",
                 unit="bytes",
             ),
             Metric(
                 columns=("host_peak_bytes",),
                 title="peak over all phases",
+                unit="bytes",
+            ),
+            Metric(
+                columns=("host_capped_peak_bytes",),
+                title="whole process, limited",
                 unit="bytes",
                 wall_kind="host",
             ),

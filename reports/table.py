@@ -11,7 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from profiler.frames import LoadedRun
-from profiler.results import Certificate, Measurement, Outcome, Probe, Status, WallStatus
+from profiler.results import (
+    Measurement,
+    Outcome,
+    Probe,
+    Status,
+    WallStatus,
+)
+from reports.certificate import error_text, predicted_text
 from reports.series import labelled_walls
 from reports.text import (
     DASH,
@@ -20,7 +27,9 @@ from reports.text import (
     outcome_text,
     phase_text,
     seconds_text,
+    shortage_text,
     size_text,
+    times_text,
 )
 
 __all__ = [
@@ -83,21 +92,27 @@ def _build_s(measurement: Measurement) -> float | None:
 
 
 def outcome_sentence(outcome: Outcome) -> str:
-    """Return how something ended, in which phase, by which signal, and the reason."""
+    """Return how something ended, in which phase, by which signal, and what ran out or why."""
     if outcome.status is Status.OK:
         return "ok"
     phase = f" during {phase_text(outcome.phase)}" if outcome.phase else ""
     ending = outcome.signal or (f"exit code {outcome.exit_code}" if outcome.exit_code else "")
-    details = [part for part in (ending, outcome.reason) if part]
+    reason = shortage_text(outcome.shortage) if outcome.shortage else outcome.reason
+    details = [part for part in (ending, reason) if part]
     return f"{outcome_text(outcome.status.value)}{phase}" + "".join(f": {d}" for d in details)
 
 
-def _peak_of_survivor(wall: Certificate) -> int | None:
-    return next((p.peak_bytes for p in wall.probes if p.steps == wall.last_ok), None)
+def _figure(text: str) -> str:
+    """Return a text that is a number already, as one of a column of numbers."""
+    return text
 
 
-def _phase_of_failure(wall: Certificate) -> str | None:
-    return next((p.outcome.phase for p in wall.probes if p.steps == wall.first_oom), None)
+def _probe_ending(probe: Probe) -> str:
+    """Return how a run of a search ended, and whether it had its time to end so."""
+    again = f" (repeat {probe.repeat})" if probe.repeat else ""
+    if probe.outcome.cut_short:
+        return f"waited for memory, and was cut short{again}"
+    return outcome_sentence(probe.outcome) + again
 
 
 _MEASUREMENT = (
@@ -127,19 +142,23 @@ _GAP = 3
 _SHORT_OUTCOME = 12
 _WALL = (
     _Column("limit", _field("limit_bytes"), size_text),
-    _Column("of", _field("kind")),
+    _Column("of", lambda wall: wall.kind + (f" ({wall.limit_by})" if wall.limit_by else "")),
     _Column("status", lambda wall: wall.status.value.replace("_", " ")),
     _Column("survives", _field("last_ok"), count_text),
     _Column("runs out", _field("first_oom"), count_text),
-    _Column("predicted", _field("predicted"), count_text),
-    _Column("peak", _peak_of_survivor, bytes_text),
-    _Column("during", _phase_of_failure, phase_text),
+    _Column("predicted", predicted_text, _figure),
+    _Column("error", error_text, _figure),
+    _Column("price", _field("price"), times_text),
+    _Column("peak", _field("survivor.peak_bytes"), bytes_text),
+    _Column("during", _field("failure.outcome.phase"), phase_text),
+    _Column("what ran out", _field("failure.outcome.shortage"), shortage_text),
 )
+_LESS_IMPORTANT_OF_WALLS = ("peak", "price", "of", "error", "limit", "during", "status")
 _PROBE = (
     _Column("steps", _field("steps"), count_text),
     _Column("peak", _field("peak_bytes"), bytes_text),
     _Column("took", _field("seconds"), seconds_text),
-    _Column("outcome", _field("outcome"), outcome_sentence),
+    _Column("outcome", lambda probe: probe, _probe_ending),
 )
 
 
@@ -171,17 +190,12 @@ def measurement_table(loaded: LoadedRun, *, width: int | None = None) -> Table:
         width: characters of the terminal; columns that matter less are left out until
             the rest fits. None for no bound.
     """
-    grid = measurement_grid(loaded)
-    for heading in _LESS_IMPORTANT if width is not None else ():
-        if _width(grid) <= (width or 0):
-            break
-        grid = _without(grid, heading)
-    return _rich(grid)
+    return _rich(_narrowed(measurement_grid(loaded), _LESS_IMPORTANT, width))
 
 
-def wall_table(loaded: LoadedRun) -> Table:
-    """Return every wall certificate of a run as a terminal table."""
-    return _rich(wall_grid(loaded))
+def wall_table(loaded: LoadedRun, *, width: int | None = None) -> Table:
+    """Return every wall certificate of a run as a terminal table; ``width`` as above."""
+    return _rich(_narrowed(wall_grid(loaded), _LESS_IMPORTANT_OF_WALLS, width))
 
 
 def _labelled_grid(
@@ -197,7 +211,7 @@ def _labelled_grid(
 
 
 def _grid(columns: Sequence[_Column], facts: Iterable[tuple[Any, bool, tuple[str, ...]]]) -> Grid:
-    numbers = {bytes_text, count_text, seconds_text, size_text}
+    numbers = {bytes_text, count_text, seconds_text, size_text, times_text, _figure}
     return Grid(
         headings=tuple(column.heading for column in columns),
         numeric=tuple(column.text in numbers for column in columns),
@@ -206,6 +220,15 @@ def _grid(columns: Sequence[_Column], facts: Iterable[tuple[Any, bool, tuple[str
             for fact, failed, leading in facts
         ),
     )
+
+
+def _narrowed(grid: Grid, less_important: Sequence[str], width: int | None) -> Grid:
+    """Return the grid without as many of these columns as it takes to fit the width."""
+    for heading in less_important if width is not None else ():
+        if _width(grid) <= (width or 0):
+            break
+        grid = _without(grid, heading)
+    return grid
 
 
 def _width(grid: Grid) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from profiler.results import Shortage
+
 __all__ = [
     "DASH",
     "bytes_text",
@@ -13,13 +15,16 @@ __all__ = [
     "phase_text",
     "rate_text",
     "seconds_text",
+    "shortage_text",
     "size_text",
     "steps_text",
+    "times_text",
 ]
 
 DASH = "–"  # noqa: RUF001 - the en dash stands for a value that is not there
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _LONG_S = 120.0
+_NAME_PARTS = 3
 _OUTCOMES = {
     "ok": "ok",
     "oom_device": "ran out of device memory",
@@ -76,6 +81,11 @@ def rate_text(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0")
 
 
+def times_text(value: float) -> str:
+    """Return a ratio, as in 1.2 times."""
+    return f"{value:,.1f} \N{MULTIPLICATION SIGN}"
+
+
 def list_text(words: Sequence[str]) -> str:
     """Return ``a, b and c``."""
     *head, last = words
@@ -90,6 +100,27 @@ def outcome_text(status: str) -> str:
 def phase_text(phase: str) -> str:
     """Return the name of a phase in words: ``first step`` for ``first_step``."""
     return phase.replace("_", " ")
+
+
+def shortage_text(shortage: Shortage) -> str:
+    """Return ``rnn/…/MatMul (MatMul) asked for [32,128] float32, 16.0 KiB``.
+
+    What the framework did not say is left out; long names are cut in the middle.
+    """
+    who = [_short_name(shortage.op)] if shortage.op else []
+    if shortage.op_type:
+        who.append(f"({shortage.op_type})" if who else shortage.op_type)
+    what = []
+    if shortage.shape is not None:
+        what.append(f"[{','.join(map(str, shortage.shape))}] {shortage.dtype or ''}".strip())
+    if shortage.requested_bytes is not None:
+        what.append(bytes_text(shortage.requested_bytes))
+    return f"{' '.join(who) or 'an operation'} asked for {', '.join(what) or 'memory'}"
+
+
+def _short_name(name: str) -> str:
+    parts = name.split("/")
+    return name if len(parts) <= _NAME_PARTS else f"{parts[0]}/…/{parts[-1]}"
 
 
 def _scaled(value: float) -> tuple[float, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import traceback
@@ -68,9 +69,15 @@ def _exit_code(arguments: list[str]) -> int:
         sys.stderr.close()  # the reader of our output has left, and Python would complain
         return 1
     except Exception as error:  # noqa: BLE001 (the last resort, so that no traceback is shown)
-        message = f"{type(error).__name__}: {error} (this is a bug; --debug shows where)"
-        return _fail(message, StepwallError.exit_code, arguments)
+        return _fail(_unexpected(error), StepwallError.exit_code, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}"
+    return f"{type(error).__name__}: {error} (this is a bug; --debug shows where)"
 
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:

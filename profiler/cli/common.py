@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import click
 
 from profiler.discovery import Listing
-from profiler.errors import UsageError
+from profiler.errors import StepwallError, UsageError
 from profiler.launcher import ForkLauncher
+from profiler.results import Schedule
 from profiler.session import POINT_TIMEOUT_S, Session
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -61,7 +62,7 @@ class Common:
         """Write the document to where ``--json`` says, if it was given.
 
         Raises:
-            UsageError: if the file cannot be written.
+            StepwallError: if the file cannot be written.
         """
         if self.json_path is None:
             return
@@ -72,7 +73,7 @@ class Common:
         try:
             Path(self.json_path).write_text(text + "\n")
         except OSError as error:
-            raise UsageError(f"--json {self.json_path!r}: {error.strerror}") from None
+            raise StepwallError(f"--json {self.json_path!r}: {error.strerror}") from None
         self.echo(f"Wrote {self.json_path}")
 
 
@@ -113,6 +114,14 @@ def measuring_options(function: Command) -> Command:
         function = option(function)
     return function
 
+
+schedule_option = click.option(
+    "--schedule",
+    type=click.Choice([item.value for item in Schedule]),
+    default=Schedule.SERIAL.value,
+    show_default=True,
+    help="serial: one thread, in a fixed order, so peaks repeat; parallel: the default threads.",
+)
 
 _MEASURING_OPTIONS = (
     click.option("--set", "settings", multiple=True, metavar="K=V", help="Set a parameter."),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from profiler import machine
+from profiler import host_limit, machine
 from profiler.cli.common import Common, common_options, open_session
 from profiler.cli.progress import reporter
 from profiler.results import SCHEMA, Environment, Measurement, Point, Status, to_json
@@ -16,6 +16,16 @@ from profiler.units import MIB
 
 _PROBE = "dynamic_rnn"
 _PROBE_LIMIT = 64 * MIB
+_HOST_LIMIT = 1 << 30
+_HOST_FIELDS = ("limit_bytes", "limit_by", "capped_peak_bytes")
+_MEANINGS = {
+    host_limit.Means.CGROUP_V2.value: "memory cgroup v2: the kernel kills the child at the limit",
+    host_limit.Means.CGROUP_V1.value: "memory cgroup v1: the kernel kills the child at the limit",
+    host_limit.Means.RLIMIT_DATA.value: (
+        "RLIMIT_DATA: counts private writable mappings, touched or not, thread stacks included; "
+        "for a memory cgroup: systemd-run --user --scope -p Delegate=yes stepwall ..."
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +45,13 @@ def command(common: Common) -> int:
         report.stage("starting TensorFlow")
         environment = machine.environment(session.describe())
         report.stage("measuring a small point")
-        measurement = _measure(session)
-    checks = [*_environment_checks(environment), *_point_checks(measurement)]
+        measurement = _measure(session, limit_bytes=_PROBE_LIMIT)
+        limited = _measure(session, host_limit_bytes=_HOST_LIMIT)
+    checks = [
+        *_environment_checks(environment),
+        *_safety_checks(limited),
+        *_point_checks(measurement),
+    ]
     _print(common, checks)
     common.write_json(
         {
@@ -49,7 +64,9 @@ def command(common: Common) -> int:
     return 0 if measurement.outcome.status is Status.OK else 1
 
 
-def _measure(session: Session) -> Measurement:
+def _measure(
+    session: Session, *, limit_bytes: int | None = None, host_limit_bytes: int | None = None
+) -> Measurement:
     catalog, _ = session.catalog()
     listing = catalog[_PROBE]
     point = Point(
@@ -57,7 +74,8 @@ def _measure(session: Session) -> Measurement:
         family=listing.family,
         parameters=listing.settings({}),
         steps=4,
-        limit_bytes=_PROBE_LIMIT,
+        limit_bytes=limit_bytes,
+        host_limit_bytes=host_limit_bytes,
     )
     return session.measure(point, timeline=True)
 
@@ -79,6 +97,25 @@ def _environment_checks(environment: Environment) -> list[Check]:
             what="memory without --limit",
             works=free > 0,
             detail=f"a point may take {free / 2**30:.1f} GiB of device memory",
+        ),
+    ]
+
+
+def _safety_checks(limited: Measurement) -> list[Check]:
+    end, host = limited.outcome, limited.host
+    by = (host.limit_by if host else None) or ""
+    works = end.status is Status.OK and by in _MEANINGS
+    floor = f"{machine.floor_bytes() / MIB:.0f} MiB"
+    return [
+        Check(
+            what="host limit",
+            works=works,
+            detail=_MEANINGS[by] if works else f"{end.status.value}: {end.reason}",
+        ),
+        Check(
+            what="machine safety",
+            works=True,
+            detail=f"the largest child is stopped when less than {floor} is left",
         ),
     ]
 
@@ -107,6 +144,8 @@ def _missing(name: str, group: object, measurement: Measurement) -> str:
     if group is None or not dataclasses.is_dataclass(group):
         return "not measured"
     fields = [item.name for item in dataclasses.fields(group) if getattr(group, item.name) is None]
+    if name == "host":  # those of a host limit, which has a line of its own
+        fields = [field for field in fields if field not in _HOST_FIELDS]
     reasons = [
         f"{field}: {measurement.missing.get(f'{name}.{field}', 'not measured')}" for field in fields
     ]

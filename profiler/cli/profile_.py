@@ -17,6 +17,7 @@ from profiler.cli.common import (
     measuring_options,
     open_session,
     parse_settings,
+    schedule_option,
     usable_catalog,
 )
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
@@ -58,13 +59,7 @@ class _Options:
 @click.option(
     "--wall-limit", metavar="SIZE", help="Also find each scenario's wall under this limit."
 )
-@click.option(
-    "--schedule",
-    type=click.Choice([item.value for item in Schedule]),
-    default=Schedule.SERIAL.value,
-    show_default=True,
-    help="serial: one thread, in a fixed order, so peaks repeat; parallel: the default threads.",
-)
+@schedule_option
 @click.option(
     "--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of each point."
 )
@@ -114,14 +109,16 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
 def _profile(
     common: Common, options: _Options, store: Store, session: Session, report: Reporter
 ) -> Run:
+    run = store.resume(options.name) if options.resume else None
+    if run is None:
+        store.check_free(options.name)
     report.stage("starting TensorFlow")
     listings = plan.select(options.names, usable_catalog(common, session))
     points = plan.expand(listings, options.steps, options.conditions, options.repeats)
     description = session.describe()
     plan.check_device(options.conditions.device, description["devices"])
-    run = (_resumed(store, options) if options.resume else None) or store.start_run(
-        options.name, command_line(), environment(description)
-    )
+    if run is None:
+        run = store.start_run(options.name, command_line(), environment(description))
     campaign = Campaign(
         session=session,
         store=store,
@@ -141,13 +138,6 @@ def _profile(
         campaign.find_walls(walls, max_steps=DEFAULT_MAX_STEPS)
     store.finish_run(run)
     return store.load(run.id)
-
-
-def _resumed(store: Store, options: _Options) -> Run | None:
-    if options.name is not None:
-        return store.load(options.name)
-    unfinished = [run for run in store.summaries() if not run.finished]
-    return store.load(unfinished[-1].id) if unfinished else None
 
 
 def _failed(run: Run) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from profiler.recorder import Recorder
-from profiler.results import Point
+from profiler.results import Forecast, Point, Shortage
 
 DEFAULT_ENGINE = "tensorflow"
 
@@ -20,6 +23,24 @@ class PointError(Exception):
         return " ".join(map(str, self.args))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mode:
+    """How a point is measured.
+
+    Attributes:
+        inspect: also run what is only needed to look inside (the forward part alone, one
+            traced step).
+        whole: run to the end whatever happens; otherwise a point that waits for memory
+            without hope may be ended, with an outcome that is ``cut_short``.
+        like: steps of which the point shall be a small model: limits of the framework that
+            do not grow with the steps are lowered with it.
+    """
+
+    inspect: bool = True
+    whole: bool = True
+    like: int | None = None
+
+
 class Engine(Protocol):
     """One framework: all that the core asks of it."""
 
@@ -27,7 +48,7 @@ class Engine(Protocol):
         """Set the runtime up, without starting it, for the point's device, limit, schedule."""
 
     def measure(
-        self, point: Point, build: Callable[[], Any], recorder: Recorder, *, inspect: bool
+        self, point: Point, build: Callable[[], Any], recorder: Recorder, mode: Mode
     ) -> None:
         """Build the training graph, run its first and steady steps, and record all of it.
 
@@ -35,33 +56,53 @@ class Engine(Protocol):
             point: what is measured.
             build: calls the scenario and returns what it returned.
             recorder: takes the phases and the facts.
-            inspect: also run what is only needed to look inside (the forward part alone,
-                one traced step); a wall probe leaves it out.
+            mode: how it is measured.
+        """
+
+    def forecast(
+        self, point: Point, build: Callable[[int], Any], recorder: Recorder, *, max_steps: int
+    ) -> Forecast | None:
+        """Predict the point's wall from steps of at most an eighth of it, or return None.
+
+        Args:
+            point: the conditions; its steps do not matter.
+            build: calls the scenario with a number of steps.
+            recorder: tells where files may be written.
+            max_steps: the wall lies beyond where even these fit.
         """
 
     def cause(self, error: BaseException) -> BaseException:
         """Return the exception whose message says what went wrong, often ``error`` itself."""
 
-    def device_oom(self, error: BaseException) -> str | None:
-        """Return what the device's allocator could not give, or None for any other error."""
+    def device_oom(self, error: BaseException, log: Path) -> Shortage | None:
+        """Return what the device's allocator could not give, or None for any other error.
+
+        Args:
+            error: what ``measure`` raised, after ``cause``.
+            log: this process's captured output, in which the framework may have said more.
+        """
 
     def describe(self) -> dict[str, Any]:
         """Return ``versions`` (package -> version) and ``devices`` as the framework sees them."""
 
 
 # What the fork server imports before it forks: the slow part that every child shares.
-PRELOAD = {DEFAULT_ENGINE: ("profiler.engines.tensorflow", "tf_keras")}
+PRELOAD = {DEFAULT_ENGINE: ("profiler.engines.tensorflow.runtime", "tf_keras")}
 # What must stand in the environment before the framework is imported.
 IMPORT_ENVIRONMENT = {
     DEFAULT_ENGINE: {
         "TF_USE_LEGACY_KERAS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "1",
+        # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
+        # the same graph then needs up to a quarter more.
+        "TF_ENABLE_ONEDNN_OPTS": "0",
         "PYTHONHASHSEED": "0",
     }
 }
 
 
+@functools.cache
 def load_engine(name: str) -> Engine:
-    """Import the engine of that name, and with it its framework."""
+    """Import the engine of that name, and with it its framework; one engine per process."""
     engine: Engine = importlib.import_module(f"profiler.engines.{name}").engine()
     return engine

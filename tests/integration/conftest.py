@@ -21,7 +21,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 COMMAND = Path(sys.executable).with_name("stepwall")
 COMMAND_TIMEOUT_S = 180
-CONDITIONS = {"device", "limit_bytes", "schedule", "repeat"}
+CONDITIONS = {"device", "limit_bytes", "host_limit_bytes", "schedule", "repeat"}
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +77,25 @@ def stepwall() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return stepwall
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Return ``disk(size)``: a small disk of its own; called again, it has that size."""
+    place = tmp_path / "disk"
+
+    def disk(size: str) -> Path:
+        new = not place.exists()
+        place.mkdir(exist_ok=True)
+        options = f"size={size}" if new else f"remount,size={size}"
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+            pytest.skip("a small disk cannot be mounted here: that needs root")
+        return place
+
+    yield disk
+    if place.is_mount():
+        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
 
 
 @pytest.fixture(scope="session")

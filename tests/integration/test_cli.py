@@ -270,8 +270,50 @@ class TestWall:
         """The prediction is near the wall, and was made before any probe near it."""
         document = walled.document
 
-        assert document["predicted"] == pytest.approx(document["last_ok"], rel=0.2)
+        assert document["predicted_by"] == "replay"
+        assert document["predicted"] == pytest.approx(document["last_ok"], rel=0.05)
+        assert document["predicted_low"] < document["predicted"] < document["predicted_high"]
         assert max(document["predicted_from"]) < document["last_ok"] / 2
+
+    def test_parallel_schedule_and_repeats_are_said(
+        self, stepwall: Stepwall, tmp_path: Path
+    ) -> None:
+        """Both ends held in every repeat, and what lies between is no proof of either."""
+        arguments = ["--limit", "4MiB", "--schedule", "parallel", "--confirm", "1", "--json", "-"]
+        done = stepwall("wall", "dynamic_rnn", *arguments, cwd=tmp_path)
+        document = json.loads(done.stdout)
+
+        assert done.returncode == OK
+        assert document["status"] in {"exact", "band"}
+        assert document["confirmation"] == {"repeats": 1, "survived": 1, "ran_out": 1}
+        assert document["last_ok"] < document["first_oom"]
+
+    def test_host_wall_names_what_capped_the_process(
+        self, stepwall: Stepwall, tmp_path: Path
+    ) -> None:
+        """The limit is one on the whole process; nothing ran out of so few steps."""
+        arguments = ["--kind", "host", "--limit", "2GiB", "--max-steps", "12", "--json", "-"]
+        done = stepwall("wall", "dynamic_rnn", *SMALL, *arguments, cwd=tmp_path)
+        document = json.loads(done.stdout)
+
+        assert done.returncode == OK
+        assert (document["kind"], document["limit_bytes"]) == ("host", 2 << 30)
+        assert document["limit_by"] in {"cgroup v1", "cgroup v2", "RLIMIT_DATA"}
+        assert (document["status"], document["last_ok"]) == ("at_least", 12)
+        assert all(probe["peak_bytes"] for probe in document["probes"])
+
+    def test_without_a_limit_the_machine_is_the_limit(
+        self, stepwall: Stepwall, tmp_path: Path
+    ) -> None:
+        """The cap is what is available, in whole MiB; a wall beyond --max-steps is not foreseen."""
+        arguments = ["--max-steps", "12", "--json", "-"]
+        done = stepwall("wall", "dynamic_rnn", *SMALL, *arguments, cwd=tmp_path)
+        document = json.loads(done.stdout)
+
+        assert done.returncode == OK
+        assert 0 < document["limit_bytes"] < psutil.virtual_memory().total
+        assert document["limit_bytes"] % MIB == 0
+        assert (document["status"], document["predicted"]) == ("at_least", None)
 
 
 class TestReading:
@@ -370,7 +412,9 @@ class TestBadInput:
             (["profile", "--limit", "0MiB"], "size '0MiB': must be"),
             (["profile", "--limit", "5KiB"], "at least 1MiB"),
             (["profile", "--wall-limit", "many"], "size 'many'"),
-            (["wall", "static_rnn"], "give --limit SIZE, as 64MiB or 1.5GiB"),
+            (["wall", "static_rnn", "--device", "gpu"], "give --limit SIZE for a GPU, as 16GiB"),
+            (["wall", "static_rnn", "--kind", "disk"], "'disk' is not one of"),
+            (["wall", "static_rnn", "--confirm", "-1"], "-1 is not in the range"),
             (["profile", "--device", "tpu"], "device 'tpu': use cpu, gpu or gpu:N"),
             (["profile", "--set", "units"], "--set 'units': write name=value"),
             (["profile", "--set", "a=1", "--set", "a=2"], "'a' is set twice"),

@@ -12,6 +12,7 @@ from dataclasses import replace
 from profiler.frames import LoadedRun, frames
 from profiler.results import (
     Certificate,
+    Confirmation,
     DeviceMemory,
     Environment,
     GraphSize,
@@ -22,21 +23,32 @@ from profiler.results import (
     Probe,
     Run,
     Schedule,
+    Shortage,
     Status,
     Times,
     WallStatus,
 )
 
-KIB = 1024
-MIB = 1024 * KIB
+KIB, MIB = 1024, 1024 * 1024
 KIB_PER_STEP = 96
 DOUBLED = (8, 16, 32, 64, 128, 256)
 OK = Outcome(status=Status.OK)
 OOM = Outcome(
     status=Status.OOM_DEVICE,
     phase="first_step",
-    reason="ResourceExhaustedError: OOM when allocating tensor with shape[256,32,128]",
+    reason="OOM when allocating tensor with shape[256,32,128] and type float",
+    shortage=Shortage(
+        op="gradients/rnn/cell/MatMul_7_grad/MatMul",
+        op_type="MatMul",
+        shape=[256, 32, 128],
+        dtype="float32",
+        device="CPU:0",
+        allocator="bfc",
+        requested_bytes=256 * 32 * 128 * 4,
+        lines=["OOM when allocating tensor with shape[256,32,128] and type float", "[[node]]"],
+    ),
 )
+RAN_OUT = "gradients/…/MatMul (MatMul) asked for [256,32,128] float32, 4.0 MiB"
 CRASH = Outcome(status=Status.CRASHED, phase="gradients", signal="SIGSEGV", exit_code=None)
 ENVIRONMENT = Environment(
     stepwall="0.1.0",
@@ -167,6 +179,31 @@ def wall(
     )
 
 
+def foreseen(wall: Certificate, by: str = "replay", margin: float = 4) -> Certificate:
+    """Return a wall that says how it was predicted, and how far off that may be."""
+    low, high = (wall.predicted or 0) - margin, (wall.predicted or 0) + margin
+    return replace(wall, predicted_low=low, predicted_high=high, predicted_by=by)
+
+
+def band(last_ok: int = 640, first_oom: int = 660) -> Certificate:
+    """Return a wall whose ends held three times more, after one run that was cut short."""
+    exact = wall(last_ok=last_ok)
+    cut = Probe(steps=first_oom, outcome=replace(OOM, cut_short=True), seconds=1.0)
+    again = [
+        Probe(steps=steps, outcome=end, seconds=3.0, peak_bytes=peak, repeat=n)
+        for steps, end, peak in ((last_ok, OK, 61 * MIB), (first_oom, OOM, None))
+        for n in (1, 2, 3)
+    ]
+    return replace(
+        exact,
+        status=WallStatus.BAND,
+        schedule=Schedule.PARALLEL,
+        first_oom=first_oom,
+        probes=[*exact.probes, cut, *again],
+        confirmation=Confirmation(repeats=3, survived=3, ran_out=3),
+    )
+
+
 def run(measurements: Iterable[Measurement] = (), walls: Iterable[Certificate] = ()) -> Run:
     """Return a run of these facts."""
     return Run(
@@ -237,8 +274,7 @@ def _walls() -> list[Certificate]:
         wall("dynamic_rnn", 1021),
         wall("keras_unrolled", 520),
         wall("while_loop", 5000, status=WallStatus.AT_LEAST),
-        wall("bottleneck_static", 1290, family="shapes"),
-        wall("bottleneck_dynamic", 1302, family="shapes"),
+        *(wall(f"bottleneck_{way}", 1290, family="shapes") for way in ("static", "dynamic")),
         wall("wide_input_static", None, family="shapes", status=WallStatus.AT_MOST),
         wall("stacked_static", 244, family="shapes", status=WallStatus.UNPROVEN),
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,16 @@ import pytest
 from profiler.campaign import Campaign
 from profiler.launcher import Ended
 from profiler.outcome import Exit
-from profiler.results import Environment, Outcome, Point, Status, WallStatus, to_json
+from profiler.results import (
+    Confirmation,
+    Environment,
+    Forecast,
+    Outcome,
+    Point,
+    Status,
+    WallStatus,
+    to_json,
+)
 from profiler.session import Session
 from profiler.store import Store
 
@@ -31,26 +42,45 @@ ENVIRONMENT = Environment(
     frameworks={},
     devices=["cpu"],
 )
+LIMIT = 64 << 10
+PER_STEP = 1 << 10
+EDGE = LIMIT // PER_STEP
+MAX_STEPS = 1000
+CONDITION = Point(scenario="a", family="toys", parameters={}, steps=1, limit_bytes=LIMIT)
 Ends = Callable[[dict[str, Any]], Outcome]
 
 
 class _Launcher:
-    """Ends every job as it is told, without a process."""
+    """Ends every job as it is told, without a process; remembers what was measured, and how.
 
-    def __init__(self, ends: Ends) -> None:
+    An out of memory is cut short unless it is run whole. A job that asks for a forecast
+    gets ``foreseen``.
+    """
+
+    def __init__(self, ends: Ends, foreseen: Forecast | None = None) -> None:
         self.asked: list[tuple[str, int]] = []
+        self.whole: list[bool] = []
         self._ends = ends
+        self._foreseen = foreseen
         self._lock = threading.Lock()
 
     def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
         assert timeout_s > 0
-        with self._lock:
-            self.asked.append((job["point"]["scenario"], job["point"]["steps"]))
-        facts = {
-            "outcome": to_json(self._ends(job["point"])),
-            "device": {"fed_bytes": 0, "peak_bytes": job["point"]["steps"] << 10},
-        }
+        if job["task"] == "forecast":
+            facts: dict[str, Any] = {"forecast": to_json(self._foreseen)}
+        else:
+            facts = self._measured(job["point"], whole=job["mode"]["whole"])
         return Ended(facts=facts, exit=Exit(wait_status=0), seconds=0.1, log_tail="")
+
+    def _measured(self, point: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+        with self._lock:
+            self.asked.append((point["scenario"], point["steps"]))
+            self.whole.append(whole)
+        end = self._ends(point)
+        if end.status is Status.OOM_DEVICE and not whole:
+            end = replace(end, cut_short=True)
+        device = {"fed_bytes": 0, "peak_bytes": point["steps"] * PER_STEP}
+        return {"outcome": to_json(end), "device": device}
 
 
 def _fine(_: dict[str, Any]) -> Outcome:
@@ -110,6 +140,19 @@ def test_longer_points_are_skipped_once_memory_ran_out(store: Store) -> None:
     assert skipped == [SERIES[0][2], SERIES[1][2]]
 
 
+def test_longer_points_are_skipped_when_memory_ran_out_before(store: Store) -> None:
+    """A resumed run remembers, too, and measures none of them."""
+    skipped: list[Point] = []
+    launcher = _Launcher(_oom_beyond(8))
+    campaign = _campaign(store, launcher, on_skip=skipped.append)
+    campaign.measure(SERIES[0][:2])
+    launcher.asked.clear()
+    campaign.measure(SERIES[0])
+
+    assert launcher.asked == []
+    assert skipped == [SERIES[0][2]]
+
+
 def test_an_interrupt_keeps_what_was_stored_and_stores_no_more(store: Store) -> None:
     """What the killed children would say is nothing about their points."""
 
@@ -130,28 +173,116 @@ def test_an_interrupt_keeps_what_was_stored_and_stores_no_more(store: Store) -> 
 def test_walls_are_found_side_by_side_and_stored(store: Store) -> None:
     """One certificate for each of the conditions, with every probe told."""
     told: list[int] = []
-    conditions = [
-        Point(scenario=name, family="toys", parameters={}, steps=1, limit_bytes=20 << 10)
-        for name in ("a", "b")
-    ]
+    conditions = [replace(CONDITION, scenario=name) for name in ("a", "b")]
     campaign = _campaign(
-        store, _Launcher(_oom_beyond(20)), on_probe=lambda _, probe: told.append(probe.steps)
+        store, _Launcher(_oom_beyond(EDGE)), on_probe=lambda _, probe: told.append(probe.steps)
     )
-    found = campaign.find_walls(conditions, max_steps=1000)
+    found = campaign.find_walls(conditions, max_steps=MAX_STEPS)
     stored = store.load(campaign.run.id).walls
 
     assert [(w.scenario, w.status) for w in found] == [(n, WallStatus.EXACT) for n in ("a", "b")]
-    assert {(w.last_ok, w.first_oom) for w in stored} == {(20, 21)}
+    assert {(w.last_ok, w.first_oom) for w in stored} == {(EDGE, EDGE + 1)}
     assert len(told) == sum(len(w.probes) for w in stored)
 
 
 def test_a_stored_wall_is_not_searched_again(store: Store) -> None:
     """So that a resumed run pays for the missing ones only."""
-    condition = Point(scenario="a", family="toys", parameters={}, steps=1, limit_bytes=20 << 10)
-    launcher = _Launcher(_oom_beyond(20))
+    launcher = _Launcher(_oom_beyond(EDGE))
     campaign = _campaign(store, launcher)
-    campaign.find_walls([condition], max_steps=1000)
+    campaign.find_walls([CONDITION], max_steps=MAX_STEPS)
     launcher.asked.clear()
-    again = campaign.find_walls([condition], max_steps=1000)
+    again = campaign.find_walls([CONDITION], max_steps=MAX_STEPS)
 
     assert (again, launcher.asked) == ([], [])
+
+
+@pytest.mark.parametrize("foreseen", [None, EDGE, EDGE + 5, EDGE // 2])
+@pytest.mark.parametrize("killed_after", range(5))
+def test_a_resumed_search_runs_no_finished_probe_again(
+    store: Store, killed_after: int, foreseen: int | None
+) -> None:
+    """It goes the same way, on what is stored; only the probe in flight was lost."""
+    forecast = None if foreseen is None else _forecast(foreseen)
+    launcher = _Launcher(_interrupted(_oom_beyond(EDGE), killed_after), forecast)
+    campaign = _campaign(store, launcher)
+    with contextlib.suppress(KeyboardInterrupt):
+        campaign.find_walls([CONDITION], max_steps=MAX_STEPS)
+    finished = launcher.asked[:killed_after]
+    resumed = _Launcher(_oom_beyond(EDGE), forecast)
+    replace(campaign, session=Session(launcher=resumed)).find_walls(
+        [CONDITION], max_steps=MAX_STEPS
+    )
+    uninterrupted = _Launcher(_oom_beyond(EDGE), forecast)
+    other = replace(campaign, run=store.start_run("other", "", ENVIRONMENT))
+    replace(other, session=Session(launcher=uninterrupted)).find_walls(
+        [CONDITION], max_steps=MAX_STEPS
+    )
+    walls = [store.load(run.id).walls[0] for run in (campaign.run, other.run)]
+
+    assert finished + resumed.asked == uninterrupted.asked
+    assert replace(walls[0], seconds=0.0) == replace(walls[1], seconds=0.0)
+
+
+def test_a_stored_probe_that_was_cut_short_is_run_again_where_it_must_be_whole(
+    store: Store,
+) -> None:
+    """Evidence from before the interruption is no proof after it, but still evidence."""
+    forecast = _forecast(EDGE + 1)
+    launcher = _Launcher(_interrupted(_oom_beyond(EDGE), 2), forecast)
+    campaign = _campaign(store, launcher)
+    with pytest.raises(KeyboardInterrupt):
+        campaign.find_walls([CONDITION], max_steps=MAX_STEPS)
+    stored = store.probe(campaign.run, replace(CONDITION, steps=EDGE + 1).key)
+    resumed = _Launcher(_oom_beyond(EDGE), forecast)
+    (wall,) = replace(campaign, session=Session(launcher=resumed)).find_walls(
+        [CONDITION], max_steps=MAX_STEPS
+    )
+
+    assert stored is not None
+    assert stored.outcome.cut_short
+    assert (resumed.asked, resumed.whole) == ([("a", EDGE + 1)], [True])
+    assert wall.failure is not None
+    assert not wall.failure.outcome.cut_short
+
+
+def test_the_runs_that_confirm_a_wall_are_kept_too(store: Store) -> None:
+    """Each is a point of its own, and none is run again."""
+    launcher = _Launcher(_interrupted(_oom_beyond(EDGE), 4), _forecast(EDGE))
+    campaign = _campaign(store, launcher)
+    with pytest.raises(KeyboardInterrupt):
+        campaign.find_walls([CONDITION], max_steps=MAX_STEPS, confirm=2)
+    resumed = _Launcher(_oom_beyond(EDGE), _forecast(EDGE))
+    (wall,) = replace(campaign, session=Session(launcher=resumed)).find_walls(
+        [CONDITION], max_steps=MAX_STEPS, confirm=2
+    )
+
+    assert launcher.asked[:4] == [("a", EDGE), ("a", EDGE + 1), ("a", EDGE), ("a", EDGE)]
+    assert resumed.asked == [("a", EDGE + 1), ("a", EDGE + 1)]
+    assert wall.confirmation == Confirmation(repeats=2, survived=2, ran_out=2)
+
+
+def test_an_interrupted_probe_is_not_stored(store: Store) -> None:
+    """What a killed child says is nothing about its point."""
+    launcher = _Launcher(_interrupted(_oom_beyond(EDGE), 1), _forecast(EDGE))
+    campaign = _campaign(store, launcher)
+    with pytest.raises(KeyboardInterrupt):
+        campaign.find_walls([CONDITION], max_steps=MAX_STEPS)
+
+    assert store.probe(campaign.run, replace(CONDITION, steps=EDGE).key) is not None
+    assert store.probe(campaign.run, replace(CONDITION, steps=EDGE + 1).key) is None
+
+
+def _forecast(steps: int) -> Forecast:
+    return Forecast(steps=steps, low=steps - 1, high=steps + 1, learnt_from=[8, 10])
+
+
+def _interrupted(ends: Ends, after: int) -> Ends:
+    """Return ``ends`` with an interrupt in place of all but the first ``after`` of them."""
+    answers = iter(range(after))
+
+    def interrupted(point: dict[str, Any]) -> Outcome:
+        if next(answers, None) is None:
+            raise KeyboardInterrupt
+        return ends(point)
+
+    return interrupted

@@ -12,13 +12,24 @@ import report_samples as samples
 import profiler
 from profiler.errors import UsageError
 from profiler.frames import LoadedRun, frames, load_run
-from profiler.results import Certificate, DeviceMemory, HostMemory, Point, WallStatus
+from profiler.results import (
+    Certificate,
+    Confirmation,
+    DeviceMemory,
+    HostMemory,
+    Point,
+)
 from profiler.store import Store
 
+SHORTAGE_COLUMNS = {
+    *("oom_op", "oom_op_type", "oom_shape", "oom_dtype", "oom_device", "oom_allocator"),
+    "oom_requested_bytes",
+}
 MEASUREMENT_COLUMNS = {
     *("scenario", "family", "label", "parameters"),
     *("steps", "device", "limit_bytes", "schedule", "repeat"),
     *("status", "phase", "reason", "signal", "exit_code"),
+    *SHORTAGE_COLUMNS,
     *("forward_nodes", "backward_nodes", "total_nodes", "library_nodes", "executed_nodes"),
     *("graph_bytes", "by_op"),
     *("build_forward_s", "build_gradients_s", "initialize_s", "first_step_s", "step_s"),
@@ -28,12 +39,15 @@ MEASUREMENT_COLUMNS = {
     *("host_peak_bytes", "seconds"),
 }
 WALL_COLUMNS = {
-    *(field.name for field in fields(Certificate) if field.name != "probes"),
-    *("label", "peak_bytes", "oom_reason", "oom_phase"),
+    *(field.name for field in fields(Certificate) if field.name != "confirmation"),
+    *(f"confirmation_{field.name}" for field in fields(Confirmation)),
+    *("label", "prediction_error_steps", "price", "failed_probes", "cut_short_probes"),
+    *("peak_bytes", "oom_reason", "oom_phase"),
+    *SHORTAGE_COLUMNS,
 }
 PROBE_COLUMNS = {
-    *("label", "scenario", "limit_bytes", "steps", "status", "phase", "reason"),
-    *("peak_bytes", "seconds"),
+    *("label", "scenario", "kind", "limit_bytes", "steps", "repeat", "status", "phase"),
+    *("reason", "cut_short", "peak_bytes", "seconds"),
 }
 
 
@@ -79,6 +93,8 @@ def test_a_failed_point_has_its_outcome_and_no_numbers() -> None:
 
     assert (row.status, row.phase) == ("oom_device", "first_step")
     assert row.reason == samples.OOM.reason
+    assert (row.oom_op_type, row.oom_shape) == ("MatMul", [256, 32, 128])
+    assert row.oom_requested_bytes == 256 * 32 * 128 * 4
     assert pd.isna(row[["total_nodes", "step_s", "device_peak_bytes", "host_peak_bytes"]]).all()
     assert pd.isna(row.backprop_bytes)
 
@@ -128,24 +144,6 @@ def test_a_wall_has_the_same_label_as_its_points() -> None:
 
     assert list(loaded.measurements.label) == ["static_rnn batch=32"]
     assert list(loaded.walls.label) == ["static_rnn batch=32", "static_rnn batch=64"]
-
-
-def test_a_wall_row_holds_the_last_peak_and_the_first_failure() -> None:
-    """Both come from the probes of the two ends."""
-    row = samples.loaded([], [samples.wall(last_ok=650)]).walls.iloc[0]
-
-    assert (row.status, row.last_ok, row.first_oom) == ("exact", 650, 651)
-    assert row.peak_bytes == 64 * samples.MIB - 99
-    assert (row.oom_phase, row.oom_reason) == (samples.OOM.phase, samples.OOM.reason)
-
-
-def test_a_wall_that_was_not_reached_has_no_failure() -> None:
-    """At least: nothing failed, so nothing can be said of the failure."""
-    wall = samples.wall(last_ok=650, status=WallStatus.AT_LEAST)
-    row = samples.loaded([], [wall]).walls.iloc[0]
-
-    assert pd.isna(row.first_oom)
-    assert pd.isna(row.oom_reason)
 
 
 def test_a_probe_is_one_row_in_the_order_it_was_run() -> None:

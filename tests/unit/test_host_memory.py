@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -81,3 +82,54 @@ def test_a_status_without_the_field_is_unknown() -> None:
 
     assert host_memory.resident_bytes() == 12 * 1024
     assert host_memory.peak_bytes() is None
+
+
+@pytest.mark.usefixtures("_no_proc")
+@pytest.mark.parametrize(
+    ("resident", "mapped", "given_back"),
+    [((70, 50), (900, 800), 20), ((70, 50), (810, 800), 10), ((40, 50), (800, 800), 0)],
+    ids=["touched", "mapped", "none"],
+)
+def test_a_peak_of_data_adds_what_was_given_back(
+    resident: tuple[int, int], mapped: tuple[int, int], given_back: int
+) -> None:
+    """The smaller of what left the resident set and what was unmapped."""
+    host_memory._STATUS.write_text(
+        "VmData:\t300 kB\n"
+        f"VmHWM:\t{resident[0]} kB\nVmRSS:\t{resident[1]} kB\n"
+        f"VmPeak:\t{mapped[0]} kB\nVmSize:\t{mapped[1]} kB\n"
+    )
+
+    assert host_memory.data_bytes() == 300 * 1024
+    assert host_memory.data_peak_bytes() == (300 + given_back) * 1024
+
+
+@pytest.mark.usefixtures("_no_proc")
+def test_a_peak_of_data_needs_all_readings() -> None:
+    """Unknown is None, never zero."""
+    host_memory._STATUS.write_text("VmData:\t300 kB\nVmPeak:\t900 kB\n")
+
+    assert host_memory.data_peak_bytes() is None
+
+
+@linux
+def test_a_fork_copies_what_it_inherited_once() -> None:
+    """Of what is its own, as in a process that was not forked, next to nothing is copied."""
+    code = """if True:
+        import os
+        from profiler import host_memory
+        block = bytearray(b"x" * (64 << 20))
+        print(host_memory.copy_inherited(), flush=True)
+        if os.fork() == 0:
+            before = host_memory.anonymous_bytes()
+            copied, again = host_memory.copy_inherited(), host_memory.copy_inherited()
+            print(copied, again, before, host_memory.anonymous_bytes(), block[-1])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    alone, copied, again, before, after, last = map(int, done.stdout.split())
+
+    assert max(alone, again) < 1 << 16  # pages of zeros have no owner
+    assert BLOCK <= copied <= before
+    # The bookkeeping of the copying is not free.
+    assert abs(after - before) < SLACK
+    assert last == ord("x")

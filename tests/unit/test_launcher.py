@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -13,50 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from profiler.child import JOB_FILE
 from profiler.launcher import (
-    _LOG_TAIL_BYTES,
     Ended,
     _child_environment,
     _collect,
-    _prepare,
     _stop_group,
-    _tail,
     _wait_status,
 )
 from profiler.outcome import Exit
 from profiler.recorder import LOG_FILE, RESULT_FILE
 
 EXITED = Exit(wait_status=0)
-
-
-def test_the_tail_of_a_small_file_is_the_file(tmp_path: Path) -> None:
-    """Without the blank lines around it."""
-    log = tmp_path / "log"
-    log.write_text("\n  one\ntwo\n\n")
-
-    assert _tail(log) == "one\ntwo"
-
-
-def test_the_tail_of_a_big_file_is_its_last_bytes(tmp_path: Path) -> None:
-    """A child that fills the disk with words costs no memory here."""
-    log = tmp_path / "log"
-    log.write_bytes(b"a" * 1_000_000 + b"b" * _LOG_TAIL_BYTES)
-
-    assert _tail(log) == "b" * _LOG_TAIL_BYTES
-
-
-def test_the_tail_of_bytes_that_are_no_text_is_text(tmp_path: Path) -> None:
-    """A cut through a character, or binary output, is no error."""
-    log = tmp_path / "log"
-    log.write_bytes("é".encode() * _LOG_TAIL_BYTES + b"\xff")
-
-    assert set(_tail(log)) == {"é", "\ufffd"}
-
-
-def test_the_tail_of_no_file_is_empty(tmp_path: Path) -> None:
-    """A child that died at once has no log."""
-    assert _tail(tmp_path / "nowhere") == ""
 
 
 @pytest.mark.parametrize("code", [0, 1, 255])
@@ -72,34 +38,16 @@ def test_a_signals_return_code_becomes_a_wait_status() -> None:
     assert os.waitstatus_to_exitcode(_wait_status(-signal.SIGKILL)) == -signal.SIGKILL
 
 
-def test_every_job_has_a_folder_of_its_own(tmp_path: Path) -> None:
-    """With the job in it, and nothing else yet."""
-    first, second = _prepare(tmp_path, {"task": "a"}), _prepare(tmp_path, {"task": "b"})
-
-    assert first != second
-    assert first.parent == second.parent == tmp_path
-    assert [path.name for path in first.iterdir()] == [JOB_FILE]
-    assert json.loads((second / JOB_FILE).read_text()) == {"task": "b"}
-
-
 def test_what_a_child_left_is_collected(tmp_path: Path) -> None:
-    """Its facts, its exit, its seconds and its last words."""
-    (tmp_path / RESULT_FILE).write_text('{"phase": "build"}')
-    (tmp_path / LOG_FILE).write_text("last words\n")
+    """Its facts, its exit, its seconds and its last words; and the folder is removed."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    (folder / RESULT_FILE).write_text('{"phase": "build"}')
+    (folder / LOG_FILE).write_text("last words\n")
+    ended = _collect(folder, EXITED, 1.5)
 
-    assert _collect(tmp_path, EXITED, 1.5) == Ended(
-        facts={"phase": "build"}, exit=EXITED, seconds=1.5, log_tail="last words"
-    )
-
-
-@pytest.mark.parametrize(
-    "garbage", [b"", b"{", b"rubbish", b"\xff\xfe\x00", b"[1, 2]", b'"text"', b"null", b"7"]
-)
-def test_a_result_that_is_garbage_is_no_facts(tmp_path: Path, garbage: bytes) -> None:
-    """The exit says how the child ended; the file does not matter then."""
-    (tmp_path / RESULT_FILE).write_bytes(garbage)
-
-    assert _collect(tmp_path, EXITED, 0.0).facts == {}
+    assert ended == Ended(facts={"phase": "build"}, exit=EXITED, seconds=1.5, log_tail="last words")
+    assert not folder.exists()
 
 
 def test_a_child_that_left_nothing_is_collected(tmp_path: Path) -> None:

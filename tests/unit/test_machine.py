@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ import pytest
 import profiler
 from profiler import machine
 
+MIB = 1 << 20
 GIB = 1 << 30
 FREE = 10 * GIB
 
@@ -24,59 +24,46 @@ def _free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
 
 
-def _cgroup_v2(folder: Path, limit: str, usage: int) -> Path:
-    (folder / "memory.max").write_text(f"{limit}\n")
-    (folder / "memory.current").write_text(f"{usage}\n")
-    return folder
-
-
-def _cgroup_v1(folder: Path, limit: int, usage: int) -> Path:
-    (folder / "memory").mkdir()
-    (folder / "memory" / "memory.limit_in_bytes").write_text(f"{limit}\n")
-    (folder / "memory" / "memory.usage_in_bytes").write_text(f"{usage}\n")
-    return folder
-
-
 def _headroom(size: int) -> int:
     """Return the 90 % of it that a point may take."""
     return int(size * 0.9)
 
 
-def test_without_a_cgroup_the_kernels_estimate_counts(tmp_path: Path) -> None:
+def test_without_a_cgroup_the_kernels_estimate_counts() -> None:
     """A tenth is left for the rest of the system."""
-    assert machine.available_bytes(tmp_path) == _headroom(FREE)
+    assert machine.available_bytes(lambda: None) == _headroom(FREE)
 
 
-@pytest.mark.parametrize("make", [lambda p, a, b: _cgroup_v2(p, str(a), b), _cgroup_v1])
-def test_a_tighter_cgroup_counts(tmp_path: Path, make: Callable[..., Path]) -> None:
-    """What it still allows, in either version."""
-    cgroup = make(tmp_path, 4 * GIB, GIB)
-
-    assert machine.available_bytes(cgroup) == _headroom(3 * GIB)
-
-
-def test_a_cgroup_without_a_limit_does_not_count(tmp_path: Path) -> None:
-    """Version 2 writes ``max``."""
-    assert machine.available_bytes(_cgroup_v2(tmp_path, "max", GIB)) == _headroom(FREE)
+@pytest.mark.parametrize("room", [0, 3 * GIB])
+def test_a_tighter_cgroup_counts(room: int) -> None:
+    """What it still allows, down to nothing."""
+    assert machine.free_bytes(lambda: room) == room
+    assert machine.available_bytes(lambda: room) == _headroom(room)
 
 
-def test_a_cgroup_with_the_largest_limit_does_not_count(tmp_path: Path) -> None:
-    """Version 1 writes the largest number of whole pages."""
-    unlimited = (1 << 63) - os.sysconf("SC_PAGE_SIZE")
-
-    assert machine.available_bytes(_cgroup_v1(tmp_path, unlimited, GIB)) == _headroom(FREE)
+def test_a_wider_cgroup_does_not_count() -> None:
+    """It may allow more than the machine has."""
+    assert machine.available_bytes(lambda: 4 * FREE) == _headroom(FREE)
 
 
-def test_a_cgroup_beyond_its_limit_leaves_nothing(tmp_path: Path) -> None:
-    """Nothing is zero, not less."""
-    assert machine.available_bytes(_cgroup_v2(tmp_path, str(GIB), 2 * GIB)) == 0
+@pytest.mark.parametrize(
+    ("total", "floor"),
+    [
+        (GIB, GIB // 8),
+        (4 * GIB, 256 * MIB),
+        (32 * GIB, int(32 * GIB * 0.03)),
+        (512 * GIB, 2 * GIB),
+    ],
+    ids=["an eighth", "256 MiB", "3 %", "2 GiB"],
+)
+def test_the_floor_is_a_share_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, total: int, floor: int
+) -> None:
+    """Small machines keep some, large ones not too much."""
+    memory = SimpleNamespace(available=total, total=total)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
 
-
-def test_a_cgroup_that_tells_no_usage_does_not_count(tmp_path: Path) -> None:
-    """Half a reading is none."""
-    (tmp_path / "memory.max").write_text(str(GIB))
-
-    assert machine.available_bytes(tmp_path) == _headroom(FREE)
+    assert machine.floor_bytes() == floor
 
 
 def test_the_environment_names_machine_and_software() -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from profiler.outcome import Exit, first_line, from_exception, from_exit
-from profiler.results import Outcome, Status
+from profiler.outcome import (
+    Exit,
+    first_line,
+    from_exception,
+    from_exit,
+    from_shortage,
+    of_host,
+    was_stopped,
+)
+from profiler.results import Outcome, Shortage, Status
 
 CORE_DUMPED = 0x80
+MIB = 1 << 20
 
 
 def _killed(number: int) -> int:
@@ -24,21 +35,41 @@ def _exited(code: int) -> int:
 
 def test_the_devices_word_on_memory_comes_first() -> None:
     """What the allocator says it lacked is the reason, whatever the exception is called."""
-    end = from_exception(RuntimeError("noise"), "first_step", device_oom="asked for 9 bytes")
+    shortage = Shortage(requested_bytes=9, lines=["asked for 9 bytes", "more"])
+    end = from_exception(RuntimeError("noise"), "first_step", shortage=shortage)
 
-    assert end == Outcome(status=Status.OOM_DEVICE, phase="first_step", reason="asked for 9 bytes")
+    assert end == Outcome(
+        status=Status.OOM_DEVICE,
+        phase="first_step",
+        reason="asked for 9 bytes",
+        shortage=shortage,
+    )
+
+
+def test_the_reason_names_the_node_once() -> None:
+    """It is added where the framework's first line does not hold it."""
+    said = Shortage(op="a/b", lines=["a/b asked for memory"])
+    unsaid = Shortage(op="a/b", lines=["out of room"])
+
+    assert from_shortage(said, "steady").reason == "a/b asked for memory"
+    assert from_shortage(unsaid, "steady").reason == "out of room in a/b"
+
+
+def test_a_shortage_without_words_still_has_a_reason() -> None:
+    """A reader never finds an empty one."""
+    assert from_shortage(Shortage(), "steady").reason == "out of memory"
 
 
 def test_a_memory_error_is_the_hosts() -> None:
     """Python itself could not allocate."""
-    end = from_exception(MemoryError(), "build", device_oom=None)
+    end = from_exception(MemoryError(), "build", shortage=None)
 
     assert end == Outcome(status=Status.OOM_HOST, phase="build", reason="MemoryError")
 
 
 def test_any_other_exception_is_an_error() -> None:
     """Type and first line are the reason."""
-    end = from_exception(ValueError("bad shape\nand more"), "build", device_oom=None)
+    end = from_exception(ValueError("bad shape\nand more"), "build", shortage=None)
 
     assert end == Outcome(status=Status.ERROR, phase="build", reason="ValueError: bad shape")
 
@@ -106,6 +137,140 @@ def test_the_kernels_word_explains_no_other_signal() -> None:
     end = from_exit(Exit(wait_status=_killed(signal.SIGSEGV), kernel_oom_kill=True), "build")
 
     assert end.status is Status.CRASHED
+
+
+@pytest.mark.parametrize("by", ["cgroup v1", "cgroup v2"])
+def test_a_kill_in_a_childs_own_group_names_its_limit(by: str) -> None:
+    """It was the child's own memory that ran out, not the machine's."""
+    ended = Exit(
+        wait_status=_killed(signal.SIGKILL),
+        kernel_oom_kill=True,
+        host_limit_bytes=512 * MIB,
+        host_limit_by=by,
+    )
+    end = from_exit(ended, "first_step")
+
+    assert end.status is Status.OOM_HOST
+    assert end.reason == f"the kernel killed it at the host limit of 512 MiB ({by})"
+
+
+def test_a_child_that_stepwall_stopped_says_so() -> None:
+    """What the machine had left is no wall of the child's own."""
+    ended = Exit(wait_status=_killed(signal.SIGKILL), machine_left_bytes=310 * MIB)
+    end = from_exit(ended, "build")
+
+    assert end == Outcome(
+        status=Status.OOM_HOST,
+        phase="build",
+        reason="stepwall stopped it: the machine had only 310 MiB left",
+        signal="SIGKILL",
+    )
+    assert was_stopped(end)
+
+
+@pytest.mark.parametrize("status", [Status.OOM_HOST, Status.CRASHED, Status.OK])
+def test_nothing_else_counts_as_stopped(status: Status) -> None:
+    """The kernel's kill does not, nor does an end without a reason."""
+    assert not was_stopped(Outcome(status=status, reason="the kernel killed it"))
+    assert not was_stopped(Outcome(status=status))
+
+
+def test_a_child_that_died_first_was_not_stopped() -> None:
+    """The guard came too late: the segfault is the outcome."""
+    end = from_exit(Exit(wait_status=_killed(signal.SIGSEGV), machine_left_bytes=MIB), "build")
+
+    assert end.status is Status.CRASHED
+
+
+BAD_ALLOC = "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  nothing"
+THREAD = "Check failed: ret == 0 (11 vs. 0) Thread tf_Compute creation via pthread_create() failed."
+THREAD += "\n    @     0x7fffe98fdf8e  TFE_NewContext" * 30
+BY_RLIMIT: dict[str, Any] = {"host_limit_bytes": 300 * MIB, "host_limit_by": "RLIMIT_DATA"}
+
+
+def test_an_abort_for_bad_alloc_is_the_hosts_memory() -> None:
+    """The C++ runtime's last words are the evidence."""
+    ended = Exit(wait_status=_killed(signal.SIGABRT) | CORE_DUMPED)
+    end = from_exit(ended, "first_step", log_tail=f"noise\n{BAD_ALLOC}")
+
+    assert end == Outcome(
+        status=Status.OOM_HOST,
+        phase="first_step",
+        reason="std::bad_alloc: the C++ runtime found no memory and aborted",
+        signal="SIGABRT",
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "log_tail"),
+    [
+        (signal.SIGABRT, ""),
+        (signal.SIGABRT, "Check failed: 1 == 2"),
+        (signal.SIGABRT, BAD_ALLOC + "\nand went on" * 20),
+        (signal.SIGABRT, THREAD),
+        (signal.SIGSEGV, BAD_ALLOC),
+        (signal.SIGKILL, BAD_ALLOC),
+    ],
+)
+def test_other_deaths_and_other_words_stay_crashes(number: int, log_tail: str) -> None:
+    """Only an abort, and only with such words at the end."""
+    end = from_exit(Exit(wait_status=_killed(number)), "build", log_tail=log_tail)
+
+    assert end.status is Status.CRASHED
+
+
+def test_a_thread_that_was_refused_its_stack_is_the_limit() -> None:
+    """RLIMIT_DATA counts stacks; TensorFlow aborts, and prints a trace after its words."""
+    ended = Exit(wait_status=_killed(signal.SIGABRT), **BY_RLIMIT)
+    end = from_exit(ended, "runtime", log_tail=THREAD)
+
+    assert end.status is Status.OOM_HOST
+    assert end.reason == "a refused mapping aborted it at the host limit of 300 MiB (RLIMIT_DATA)"
+
+
+SHORT = Outcome(status=Status.OOM_DEVICE, phase="steady", reason="OOM", shortage=Shortage())
+
+
+@pytest.mark.parametrize(
+    ("device", "on_gpu", "status"),
+    [
+        (None, False, Status.OOM_HOST),
+        ("CPU:0", False, Status.OOM_HOST),
+        ("CPU:0", True, Status.OOM_HOST),
+        ("GPU:0", True, Status.OOM_DEVICE),
+        (None, True, Status.OOM_DEVICE),
+    ],
+)
+def test_under_a_host_limit_the_cpus_memory_is_the_hosts(
+    device: str | None, *, on_gpu: bool, status: Status
+) -> None:
+    """A GPU has memory of its own; the shortage is kept."""
+    end = replace(SHORT, shortage=Shortage(device=device))
+
+    assert of_host(end, Exit(wait_status=0), on_gpu=on_gpu) == replace(end, status=status)
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"), [(BY_RLIMIT, Status.OOM_HOST), ({}, Status.ERROR)], ids=["limit", "none"]
+)
+@pytest.mark.parametrize(
+    "reason",
+    ["RuntimeError: can't start new thread", "OSError: [Errno 12] Cannot allocate memory"],
+)
+def test_an_error_that_memory_was_refused_counts_under_a_limit_that_refuses(
+    limit: dict[str, Any], status: Status, reason: str
+) -> None:
+    """Without one it may have other causes."""
+    error = Outcome(status=Status.ERROR, phase="build", reason=reason)
+
+    assert of_host(error, Exit(wait_status=0, **limit), on_gpu=False).status is status
+
+
+def test_other_errors_stay_errors_under_a_limit() -> None:
+    """A scenario's own fault is no wall."""
+    error = Outcome(status=Status.ERROR, phase="build", reason="ValueError: 3")
+
+    assert of_host(error, Exit(wait_status=0, **BY_RLIMIT), on_gpu=False) == error
 
 
 def test_a_signal_without_a_name_has_its_number() -> None:

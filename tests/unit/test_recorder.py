@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from profiler import host_memory
+from profiler.host_limit import Means
 from profiler.recorder import RESULT_FILE, Recorder
 from profiler.results import HostMemory, Outcome, Status, Times, from_json
 
@@ -303,3 +304,63 @@ def test_host_fields_are_fields_of_the_measurement(
 
     assert [getattr(memory, f"{name}_peak_bytes") for name in names] == [0, 1, 2, 3, 4]
     assert memory.peak_bytes == 4
+
+
+class _Meter:
+    """A host limit that has counted what the test sets."""
+
+    means = Means.CGROUP_V1
+    limit_bytes = 9000
+
+    def __init__(self, peak: int | None) -> None:
+        self.peak = peak
+        self.lifted = False
+
+    def peak_bytes(self) -> int | None:
+        """Return what was set."""
+        return self.peak
+
+    def lift(self) -> None:
+        """Remember it."""
+        self.lifted = True
+
+
+def test_a_host_limit_is_on_disk_before_the_next_phase(recorder: Recorder, tmp_path: Path) -> None:
+    """A child that the kernel kills there leaves the peak of the phases before."""
+    recorder.take_meter(_Meter(7000))
+    with recorder.phase("build"):
+        pass
+    with recorder.phase("gradients"):
+        killed = _on_disk(tmp_path)
+
+    assert killed["phase"] == "gradients"
+    assert killed["host"]["limit_bytes"] == 9000
+    assert killed["host"]["limit_by"] == "cgroup v1"
+    assert killed["host"]["capped_peak_bytes"] == 7000
+
+
+def test_the_extra_runs_are_not_under_the_host_limit(recorder: Recorder, tmp_path: Path) -> None:
+    """No training has them: the limit ends before, and the peak stays that of training."""
+    meter = _Meter(7000)
+    recorder.take_meter(meter)
+    with recorder.phase("steady"):
+        pass
+    before = meter.lifted
+    with recorder.phase("inspect"):
+        meter.peak = 99_000
+    recorder.finish(OK)
+
+    assert not before
+    assert meter.lifted
+    assert _on_disk(tmp_path)["host"]["capped_peak_bytes"] == 7000
+
+
+def test_a_peak_that_no_kernel_keeps_is_missing(recorder: Recorder, tmp_path: Path) -> None:
+    """With a reason, and never zero."""
+    recorder.take_meter(_Meter(None))
+    with recorder.phase("steady"):
+        pass
+    recorder.finish(OK)
+
+    assert _on_disk(tmp_path)["host"]["capped_peak_bytes"] is None
+    assert "host.capped_peak_bytes" in _on_disk(tmp_path)["missing"]

@@ -106,3 +106,16 @@ def test_every_value_lies_inside_its_axis(values: list[float], unit: Unit, log: 
 def test_a_tick_has_its_unit_and_no_empty_decimals(value: float, unit: Unit, text: str) -> None:
     """Ticks are round, so their decimals would be noise."""
     assert text == tick_text(value, unit)
+
+
+def test_ticks_of_steps_that_nearly_touch_are_left_out() -> None:
+    """The probes of a search crowd around its wall."""
+    scale = steps_scale([8, 36, 65, 68, 72, 75, 77, 80, 92])
+
+    assert not scale.logarithmic
+    assert scale.ticks == (8, 36, 65, 72, 80, 92)
+
+
+def test_a_narrow_panel_has_fewer_ticks() -> None:
+    """Three panels in a row leave room for five labels each."""
+    assert steps_scale([8, 16, 32, 64, 128, 256], most_ticks=5).ticks == (8, 32, 128)

@@ -17,13 +17,25 @@ from profiler.results import (
     HostMemory,
     Outcome,
     Times,
+    WallStatus,
     from_json,
+    to_json,
 )
-from reports.exports import json_text, measurements_csv, run_document, wall_document
+from reports.exports import (
+    json_text,
+    measurements_csv,
+    run_document,
+    wall_document,
+    walls_csv,
+)
 
 
 def _rows(loaded: LoadedRun) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(measurements_csv(loaded))))
+    return _read(measurements_csv(loaded))
+
+
+def _read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 def test_csv_has_one_row_per_measurement() -> None:
@@ -58,6 +70,20 @@ def test_csv_dicts_are_json_text() -> None:
     assert json.loads(row["by_op"]) == {"MatMul": total - total // 3, "Tanh": total // 3}
 
 
+def test_csv_says_what_ran_out() -> None:
+    """The shape is JSON text, the bytes are whole; a point that is well has neither."""
+    points = [samples.measured(), samples.failed(samples.measured(steps=16))]
+    good, bad = _rows(samples.loaded(points))
+
+    assert (bad["oom_op"], bad["oom_dtype"]) == (
+        "gradients/rnn/cell/MatMul_7_grad/MatMul",
+        "float32",
+    )
+    assert json.loads(bad["oom_shape"]) == [256, 32, 128]
+    assert bad["oom_requested_bytes"] == str(256 * 32 * 128 * 4)
+    assert {good[name] for name in good if name.startswith("oom_")} == {""}
+
+
 def test_a_measurement_comes_back_from_json() -> None:
     """Every group of a measurement can be rebuilt from the document."""
     point = samples.measured(steps=32)
@@ -85,6 +111,7 @@ def test_the_conditions_of_a_point_stand_apart_from_its_memory() -> None:
         "limit_bytes": samples.MIB,
         "schedule": "serial",
         "repeat": 2,
+        "host_limit_bytes": None,
     }
 
 
@@ -105,17 +132,58 @@ def test_a_run_document_names_its_schema_and_its_environment() -> None:
 
 
 def test_a_wall_document_has_flat_probes() -> None:
-    """A probe is steps, outcome, peak and seconds."""
+    """A probe is steps, how it ended, what ran out, peak and seconds."""
     document = wall_document(samples.wall(last_ok=650))
 
     assert (document["schema"], document["status"]) == (1, "exact")
     assert (document["last_ok"], document["first_oom"]) == (650, 651)
     assert document["probes"][2] == {
         "steps": 651,
+        "repeat": 0,
         "outcome": "oom_device",
+        "phase": samples.OOM.phase,
+        "reason": samples.OOM.reason,
+        "signal": None,
+        "cut_short": False,
+        "shortage": to_json(samples.OOM.shortage),
         "peak_bytes": None,
         "seconds": 11.0,
     }
+
+
+def test_a_wall_document_tells_prediction_and_price() -> None:
+    """With how far off the one was, and how often the ends held."""
+    document = wall_document(samples.foreseen(samples.band(640, 660)))
+
+    assert (document["predicted"], document["predicted_low"]) == (637, 633)
+    assert (document["predicted_high"], document["predicted_by"]) == (641, "replay")
+    assert document["prediction_error_steps"] == 637 - 640
+    assert document["price"] == 15 / (2 + 3)
+    assert document["confirmation"] == {"repeats": 3, "survived": 3, "ran_out": 3}
+    assert [probe["cut_short"] for probe in document["probes"]].count(True) == 1
+
+
+def test_walls_have_a_csv_of_their_own() -> None:
+    """One row per certificate: whole numbers whole, gaps empty, lists as JSON."""
+    walls = [samples.wall("a", 650), samples.wall("b", None, status=WallStatus.AT_MOST)]
+    found, at_most = _read(walls_csv(samples.loaded([], walls)))
+
+    assert (found["last_ok"], found["first_oom"], found["limit_bytes"]) == (
+        "650",
+        "651",
+        str(2**26),
+    )
+    assert (found["prediction_error_steps"], json.loads(found["predicted_from"])) == (
+        "-3",
+        [40, 80],
+    )
+    assert (at_most["last_ok"], at_most["first_oom"]) == ("", "1")
+    assert (at_most["price"], at_most["prediction_error_steps"]) == ("", "")
+
+
+def test_a_run_without_walls_has_a_csv_with_headings() -> None:
+    """The columns do not depend on the data."""
+    assert walls_csv(samples.loaded()).splitlines() == [",".join(samples.contrast().walls.columns)]
 
 
 def test_a_run_document_holds_its_walls() -> None:

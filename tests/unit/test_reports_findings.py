@@ -7,8 +7,9 @@ from dataclasses import replace
 import report_samples as samples
 
 from profiler.results import Measurement, WallStatus
-from reports.findings import findings, growth, wall_clause
+from reports.findings import findings, growth
 from reports.series import Series, Spot
+from reports.walls import wall_clause
 
 
 def _series(*values: float, steps: tuple[int, ...] = (8, 16, 32)) -> Series:
@@ -71,7 +72,7 @@ def test_the_second_headline_contrasts_the_walls() -> None:
 
 def test_memory_per_step_is_told_with_the_steps_it_holds_for() -> None:
     """Backprop bytes per step come from the two ends of the sweep."""
-    (sentence,) = findings(samples.contrast()).details
+    sentence = findings(samples.contrast()).details[0]
 
     assert sentence == (
         "Backprop memory that one more step takes in builds: static_rnn 96.0 KiB and "
@@ -160,12 +161,22 @@ def test_walls_alone_make_a_headline() -> None:
     """A run of wall searches needs no measurements."""
     loaded = samples.loaded([], [samples.wall("b", 90), samples.wall("a", 40)])
 
-    assert findings(loaded).headlines == (
-        (
-            "Under 64 MiB of device memory, a survives 40 steps and runs out of memory at 41; "
-            "b survives 90 steps and runs out of memory at 91."
-        ),
+    assert findings(loaded).headlines[0] == (
+        "Under 64 MiB of device memory, a survives 40 steps and runs out of memory at 41; "
+        "b survives 90 steps and runs out of memory at 91."
     )
+
+
+def test_what_ran_out_at_a_wall_is_told() -> None:
+    """The operation, the tensor and the bytes, of the walls whose failing run said so."""
+    silent = samples.wall("b", 90)
+    silent = replace(silent, probes=[probe for probe in silent.probes if probe.steps != 91])
+    told = findings(samples.loaded([], [samples.wall("a", 40), silent]))
+
+    assert told.headlines[1] == (
+        f"What ran out under 64 MiB of device memory: a at 41 steps, {samples.RAN_OUT}."
+    )
+    assert "What ran out" not in " ".join(findings(samples.loaded([], [silent])).headlines)
 
 
 def test_every_wall_is_told_once_per_family() -> None:
@@ -174,21 +185,6 @@ def test_every_wall_is_told_once_per_family() -> None:
 
     for wall in samples.large().run.walls:
         assert wall_clause(wall.scenario, wall) in text
-
-
-def test_a_certificate_says_only_what_it_proves() -> None:
-    """Each status has its own words."""
-    clauses = [
-        wall_clause("a", samples.wall(last_ok=5000, status=WallStatus.AT_LEAST)),
-        wall_clause("a", samples.wall(last_ok=None, status=WallStatus.AT_MOST)),
-        wall_clause("a", samples.wall(last_ok=40, status=WallStatus.UNPROVEN)),
-    ]
-
-    assert clauses == [
-        "a still survives 5,000 steps, the most that were tried",
-        "a runs out of memory even at 1 step",
-        "no wall was proven for a (SIGSEGV under the limit)",
-    ]
 
 
 def test_an_unproven_wall_is_no_headline() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from profiler.frames import LoadedRun
 from reports import write_report
 
 PLOTS = ("nodes", "build_time", "device_memory", "host_memory", "step_time")
-DATA = ["report.html", "measurements.csv", "measurements.json"]
+DATA = ["report.html", "measurements.csv", "walls.csv", "measurements.json"]
 
 
 def test_a_report_is_a_page_its_data_and_its_plots(tmp_path: Path) -> None:
@@ -37,8 +38,10 @@ def test_a_report_is_a_page_its_data_and_its_plots(tmp_path: Path) -> None:
         samples.loaded([samples.failed(samples.measured())]),
         samples.loaded([], [samples.wall()]),
         samples.loaded([samples.measured()], [samples.wall(kind="host")]),
+        samples.loaded([], [replace(samples.band(), last_ok=None, first_oom=None)]),
+        samples.loaded([], [replace(samples.wall(), probes=[], predicted=None)]),
     ],
-    ids=["empty", "failed", "built", "wall only", "host wall"],
+    ids=["empty", "failed", "built", "wall only", "host wall", "endless band", "no probes"],
 )
 def test_partial_runs_have_a_report_too(loaded: LoadedRun, tmp_path: Path) -> None:
     """Whatever is missing, there is a page and its data."""

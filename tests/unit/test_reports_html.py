@@ -7,8 +7,9 @@ from dataclasses import replace
 import report_samples as samples
 
 from profiler.frames import LoadedRun, frames
-from profiler.results import WallStatus
+from profiler.results import Shortage, WallStatus
 from reports.html import Picture, page, render
+from reports.text import DASH
 
 EVIL = "<script>alert(1)</script>"
 PICTURE = Picture(name="nodes", title="Graph size", caption="Nodes.", svg=b"<svg/>")
@@ -21,9 +22,10 @@ def _html(loaded: LoadedRun) -> str:
 def test_text_from_outside_is_escaped_everywhere() -> None:
     """Names, reasons, logs, notes and commands cannot become markup."""
     point = samples.failed(samples.measured(EVIL, family=EVIL))
+    shortage = Shortage(op=EVIL, op_type=EVIL, dtype=EVIL, lines=[EVIL])
     point = replace(
         point,
-        outcome=replace(samples.OOM, reason=EVIL, phase=EVIL),
+        outcome=replace(samples.OOM, reason=EVIL, phase=EVIL, shortage=shortage),
         missing={EVIL: EVIL},
         notes=[EVIL],
         log_tail=EVIL,
@@ -87,9 +89,54 @@ def test_a_wall_card_shows_both_ends_and_how_they_were_found() -> None:
     card = page(samples.contrast()).walls[0]
 
     assert (card.survives, card.runs_out, card.status) == ("650", "651", "exact")
-    assert card.conditions == "64 MiB of device memory · cpu · serial · batch 32 · units 128"
-    assert dict(card.facts)["predicted"] == "647 steps from 2 points of at most 80 steps"
+    assert (
+        card.conditions == "device memory limited to 64 MiB · cpu · serial · batch 32 · units 128"
+    )
+    assert card.predicted == "predicted 647 steps: 3 steps too few (0.5 %)"
+    assert dict(card.facts)["predicted"] == "647 steps, from 2 points of at most 80 steps"
     assert len(card.probes.rows) == 4
+
+
+def test_a_wall_card_tells_margin_method_band_and_price() -> None:
+    """Whatever a certificate knows is on its card."""
+    (card,) = page(samples.loaded([], [samples.foreseen(samples.band(640, 660))])).walls
+    facts = dict(card.facts)
+
+    assert (card.status, card.survives, card.runs_out) == ("band", "640", "660")
+    assert facts["predicted"] == "637 ± 4 steps, replayed from 2 points of at most 80 steps"
+    assert facts["the steps between"] == "641 to 659 steps"
+    assert facts["confirmation"] == "run again: 640 steps survived 3 of 3, 660 steps ran out 3 of 3"
+    assert facts["price of the search"].startswith(f"{15 / (2 + 3):.1f} × ")  # noqa: RUF001
+    assert facts["price of the search"].endswith("6 repeats besides, 18.0 s")
+    assert [row.cells[-1] for row in card.probes.rows].count(
+        "waited for memory, and was cut short"
+    ) == 1
+
+
+def test_a_wall_card_of_an_old_certificate_has_dashes() -> None:
+    """What it did not store is not made up."""
+    old = replace(samples.wall(last_ok=None, status=WallStatus.AT_MOST), predicted_from=[])
+    facts = dict(page(samples.loaded([], [old])).walls[0].facts)
+
+    assert (facts["predicted"], facts["error of the prediction"]) == (DASH, DASH)
+    assert "confirmation" not in facts
+
+
+def test_a_host_wall_says_what_capped_the_process() -> None:
+    """A cgroup and a resource limit count differently."""
+    wall = replace(samples.wall(kind="host"), limit_by="cgroup v1")
+
+    assert (
+        page(samples.loaded([], [wall]))
+        .walls[0]
+        .conditions.startswith("host memory limited to 64 MiB (cgroup v1) · ")
+    )
+
+
+def test_several_walls_stand_side_by_side() -> None:
+    """As a table too; one wall alone has its card."""
+    assert "Side by side" in _html(samples.contrast())
+    assert "Side by side" not in _html(samples.loaded([], [samples.wall()]))
 
 
 def test_a_wall_card_of_an_unproven_wall_gives_the_reason() -> None:
@@ -108,6 +155,19 @@ def test_every_failed_point_shows_its_log() -> None:
         ("small_batch_static", "128"),
     ]
     assert all(one.log_tail and "OOM!" in one.log_tail for one in failures)
+
+
+def test_a_failure_is_told_in_the_frameworks_own_words_too() -> None:
+    """Beside the sentence that was read out of them."""
+    data = page(samples.loaded([samples.failed(samples.measured())], [samples.wall()]))
+    shortage = samples.OOM.shortage
+
+    assert shortage is not None
+    assert data.failures[0].ending.endswith(samples.RAN_OUT)
+    assert data.failures[0].said == "\n".join(shortage.lines)
+    assert dict(data.walls[0].facts)["the failing run"].endswith(samples.RAN_OUT)
+    assert dict(data.walls[0].facts)["in the framework's words"] == samples.OOM.reason
+    assert "[[node]]" in render(data, [])
 
 
 def test_a_failed_point_without_a_log_says_so() -> None:
@@ -133,6 +193,13 @@ def test_an_interrupted_run_says_so() -> None:
     assert page(frames(run)).summary == (
         "1 measurement · 1 scenario · 0 walls · interrupted: some points are not measured yet"
     )
+
+
+def test_scenarios_of_walls_are_counted_too() -> None:
+    """A run of one wall search is about one scenario."""
+    data = page(samples.loaded([], [samples.wall()]))
+
+    assert data.summary == "0 measurements · 1 scenario · 1 wall"
 
 
 def test_the_page_names_machine_and_command() -> None:

@@ -7,7 +7,6 @@ import io
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import report_samples as samples
 from matplotlib import image as matplotlib_image
 from matplotlib.axes import Axes
@@ -16,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from profiler.frames import LoadedRun
-from profiler.results import WallStatus
 from reports.plots import Plot, image, plots
 
 
@@ -135,47 +133,6 @@ def test_memory_has_binary_units_at_the_ticks() -> None:
 
     assert texts
     assert all(text.endswith(("KiB", "MiB")) for text in texts)
-
-
-def test_the_wall_stands_on_the_limit_at_the_last_survivor() -> None:
-    """The diamond's coordinates are the certificate, and the legend tells its steps."""
-    peak = _contrast()["device_memory"].figure.axes[1]
-    walls = [line for line in peak.get_lines() if line.get_marker() == "D"]
-
-    limit = 64 * samples.MIB
-    assert [_points(wall) for wall in walls] == [[(650, limit)], [(980, limit)]]
-    assert [text.get_text() for text in peak.texts] == ["limit 64 MiB"]
-    assert "static_rnn\n   survives 650 steps" in _legend(peak)
-
-
-@pytest.mark.parametrize(
-    ("status", "last_ok", "marker", "text"),
-    [
-        (WallStatus.AT_LEAST, 5000, ">", "still survives 5,000 steps"),
-        (WallStatus.AT_MOST, None, "<", "runs out even at 1 step"),
-        (WallStatus.UNPROVEN, 40, ".", "no wall proven"),
-    ],
-)
-def test_only_an_exact_wall_is_a_diamond(
-    status: WallStatus, last_ok: int | None, marker: str, text: str
-) -> None:
-    """What was not found on both sides is not drawn as if it had been."""
-    loaded = samples.loaded([], [samples.wall(last_ok=last_ok, status=status)])
-    axes = _plot(loaded, "device_memory").figure.axes[-1]
-
-    assert "D" not in _markers(axes)
-    assert marker in _markers(axes)
-    assert f"static_rnn\n   {text}" in _legend(axes)
-
-
-def test_two_limits_are_told_apart() -> None:
-    """Where several limits are drawn, the legend says which wall belongs to which."""
-    walls = [samples.wall(last_ok=650), replace(samples.wall(last_ok=300), limit_bytes=2**25)]
-    axes = _plot(samples.loaded([], walls), "device_memory").figure.axes[-1]
-
-    assert _legend(axes)[0] == (
-        "static_rnn\n   survives 650 steps under 64 MiB\n   survives 300 steps under 32 MiB"
-    )
 
 
 def test_repeats_are_a_band_around_their_median() -> None:

@@ -77,8 +77,15 @@ def test_a_failed_row_is_marked_and_gives_its_reason() -> None:
 
     assert grid.rows[0].failed
     assert grid.rows[0].cells[-1] == (
-        f"ran out of device memory during first step: {samples.OOM.reason}"
+        f"ran out of device memory during first step: {samples.RAN_OUT}"
     )
+
+
+def test_an_outcome_without_a_shortage_gives_its_reason() -> None:
+    """A host's kill, for example, names no tensor."""
+    killed = Outcome(status=Status.OOM_HOST, phase="build", reason="killed by the kernel")
+
+    assert outcome_sentence(killed) == ("ran out of host memory during build: killed by the kernel")
 
 
 def test_an_outcome_names_the_signal_or_the_exit_code() -> None:
@@ -93,7 +100,7 @@ def test_brackets_of_a_reason_are_printed_as_they_are() -> None:
     """A tensor's shape is no markup."""
     printed = _printed(measurement_table(samples.loaded([samples.failed(samples.measured())])))
 
-    assert "shape[256,32,128]" in printed
+    assert "[256,32,128]" in printed
     assert "\x1b[31m" in printed
 
 
@@ -109,8 +116,11 @@ def test_a_wall_is_one_row_with_both_ends() -> None:
         "survives": "650",
         "runs out": "651",
         "predicted": "647",
+        "error": "-3 (0.5 %)",
+        "price": f"{15 / (2 + 11):.1f} ×",  # noqa: RUF001
         "peak": "64.0 MiB",
         "during": "first step",
+        "what ran out": samples.RAN_OUT,
     }
 
 
@@ -118,13 +128,27 @@ def test_a_wall_without_an_end_has_dashes() -> None:
     """What was not reached is not invented."""
     wall = samples.wall(last_ok=None, status=WallStatus.AT_MOST)
     row = _row(wall_grid(samples.loaded([], [wall])))
+    unknown = ("survives", "predicted", "error", "price", "peak")
 
-    assert [row[name] for name in ("survives", "runs out", "predicted", "peak")] == [
-        DASH,
-        "1",
-        DASH,
-        DASH,
-    ]
+    assert row["runs out"] == "1"
+    assert {row[name] for name in unknown} == {DASH}
+
+
+def test_a_wall_row_has_the_margin_and_what_capped_the_process() -> None:
+    """What was predicted, with how far off it may be."""
+    wall = replace(samples.foreseen(samples.wall(kind="host")), limit_by="RLIMIT_DATA")
+    row = _row(wall_grid(samples.loaded([], [wall])))
+
+    assert (row["predicted"], row["of"]) == ("647 ± 4", "host (RLIMIT_DATA)")
+
+
+def test_what_ran_out_is_from_the_run_that_was_not_cut_short() -> None:
+    """A run that was ended while it waited never said what it waited for."""
+    wall = samples.wall()
+    cut = replace(wall.probes[2], outcome=Outcome(status=Status.OOM_DEVICE, cut_short=True))
+    row = _row(wall_grid(samples.loaded([], [replace(wall, probes=[cut, *wall.probes])])))
+
+    assert row["what ran out"] == samples.RAN_OUT
 
 
 def test_probes_are_listed_in_the_order_in_which_they_ran() -> None:
@@ -133,6 +157,14 @@ def test_probes_are_listed_in_the_order_in_which_they_ran() -> None:
 
     assert [row.cells[0] for row in grid.rows] == ["40", "80", "651", "650"]
     assert [row.failed for row in grid.rows] == [False, False, True, False]
+
+
+def test_probes_say_if_they_were_cut_short_or_repeated() -> None:
+    """Evidence and confirmation are told apart from proof."""
+    cells = [row.cells[-1] for row in probe_grid(samples.band().probes).rows]
+
+    assert cells[4] == "waited for memory, and was cut short"
+    assert cells[5:8] == ["ok (repeat 1)", "ok (repeat 2)", "ok (repeat 3)"]
 
 
 def test_empty_runs_have_tables_with_headings() -> None:
@@ -150,3 +182,13 @@ def test_a_narrow_terminal_gets_fewer_columns() -> None:
     assert len(narrow) < len(wide)
     assert set(narrow) >= {"scenario", "steps", "backprop memory", "device peak", "outcome"}
     assert narrow == [heading for heading in wide if heading in narrow]
+
+
+def test_a_narrow_terminal_gets_fewer_columns_of_the_walls() -> None:
+    """Both ends, the prediction and what ran out stay."""
+    loaded = samples.contrast()
+    wide = [column.header for column in wall_table(loaded).columns]
+    narrow = [column.header for column in wall_table(loaded, width=80).columns]
+
+    assert len(narrow) < len(wide)
+    assert set(narrow) >= {"scenario", "survives", "runs out", "predicted", "what ran out"}

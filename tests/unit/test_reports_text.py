@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from profiler.results import Shortage
 from reports.text import (
     DASH,
     bytes_text,
@@ -14,8 +15,10 @@ from reports.text import (
     outcome_text,
     rate_text,
     seconds_text,
+    shortage_text,
     size_text,
     steps_text,
+    times_text,
 )
 
 KIB = 1024
@@ -105,6 +108,34 @@ def test_one_step_is_singular() -> None:
     assert [steps_text(1), steps_text(1024)] == ["1 step", "1,024 steps"]
 
 
+@pytest.mark.parametrize(
+    ("shortage", "text"),
+    [
+        (
+            Shortage(
+                op="rnn/while/body/_1/cell/MatMul",
+                op_type="MatMul",
+                shape=[32, 128],
+                dtype="float32",
+                requested_bytes=32 * 128 * 4,
+            ),
+            "rnn/…/MatMul (MatMul) asked for [32,128] float32, 16.0 KiB",
+        ),
+        (Shortage(op="a/b/c", shape=[]), "a/b/c asked for []"),
+        (Shortage(op_type="Fill", requested_bytes=0), "Fill asked for 0 B"),
+        (Shortage(), "an operation asked for memory"),
+    ],
+)
+def test_what_ran_out_is_a_clause_of_what_is_known(shortage: Shortage, text: str) -> None:
+    """Long names are cut in the middle, and what the framework did not say is left out."""
+    assert shortage_text(shortage) == text
+
+
 def test_an_unknown_status_reads_as_itself() -> None:
     """A status of a later version is shown, not dropped."""
     assert [outcome_text("timeout"), outcome_text("melted")] == ["timed out", "melted"]
+
+
+def test_a_ratio_has_one_decimal_and_a_times_sign() -> None:
+    """A price is read as a multiple."""
+    assert times_text(1.25) == "1.2 ×"  # noqa: RUF001

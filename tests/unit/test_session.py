@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
 
+from profiler.engines import Mode
 from profiler.errors import StepwallError
 from profiler.launcher import Ended
 from profiler.outcome import Exit
 from profiler.registry import Parameter
-from profiler.results import HostMemory, Measurement, Outcome, Status, Times, to_json
+from profiler.results import HostMemory, Measurement, Outcome, Status, Times, from_json, to_json
 from profiler.session import Session, measurement
 
 POINT = samples.measured().point
@@ -110,6 +113,52 @@ def test_a_child_that_was_killed_for_its_time_timed_out_whatever_it_wrote() -> N
     assert found.log_tail == "the last words"
 
 
+_GROUPS = ["outcome", "graph", "time", "device", "host", "timeline", "missing", "notes", "phase"]
+_FIELDS = ["status", "ok", "by_op", "forward_nodes", "fed_bytes", "baseline_bytes", "time_s"]
+_NAMES = st.sampled_from([*_GROUPS, *_FIELDS])
+_ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=6),
+)
+
+
+@given(st.dictionaries(_NAMES, _ANY_JSON))
+def test_whatever_a_child_wrote_there_is_a_measurement(facts: dict[str, Any]) -> None:
+    """It can be stored and comes back as it was."""
+    found = measurement(POINT, _ended(facts))
+
+    assert from_json(Measurement, to_json(found)) == found
+    assert found.outcome.status is not Status.OK or found.device is not None
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"outcome": 7}, "'7' where dict was expected"),
+        ({"outcome": {"status": "splendid"}}, "'splendid' is not a valid Status"),
+        ({"outcome": {}}, "missing 1 required keyword-only argument: 'status'"),
+        ({"outcome": {"status": "ok"}}, "it says ok, and nothing of the device's memory"),
+        ({"device": {"fed_bytes": "many"}}, "'many' where int was expected"),
+        ({"device": {"fed_bytes": True}}, "'True' where int was expected"),
+        ({"time": {"build_forward_s": None}}, "'None' where float was expected"),
+        ({"graph": []}, "'[]' where dict was expected"),
+        ({"notes": "text"}, "'text' where list was expected"),
+        ({"missing": ["why"]}, "where dict was expected"),
+        ({"timeline": {"interval_s": 1, "time_s": 7}}, "'7' where list was expected"),
+    ],
+)
+def test_facts_of_another_shape_are_a_crash_that_says_so(facts: dict[str, Any], why: str) -> None:
+    """None of them is kept: who wrote one wrong thing may have written more."""
+    good = {"phase": "build", "host": {"baseline_bytes": 7}}
+    found = measurement(POINT, _ended(good | facts, status=3 << 8))
+    end = found.outcome
+
+    assert (end.status, end.exit_code, found.host) == (Status.CRASHED, 3, None)
+    assert str(end.reason).startswith("left an unreadable result: ")
+    assert why in str(end.reason)
+    assert found.log_tail == "the last words"
+
+
 def test_what_a_newer_child_adds_is_ignored() -> None:
     """Groups and fields alike."""
     facts = {"host": {"baseline_bytes": 7, "inspect_peak_bytes": 8}, "from_the_future": {}}
@@ -122,7 +171,7 @@ def test_measuring_sends_the_point_and_the_sources() -> None:
     """The job is plain JSON; the session's time limit goes with it."""
     launcher = _FakeLauncher(_ended(_facts(samples.OK)))
     session = Session(launcher=launcher, sources=("mine.py",), timeout_s=33.0)
-    found = session.measure(POINT, inspect=False, timeline=True)
+    found = session.measure(POINT, mode=Mode(inspect=False), timeline=True)
 
     assert found.outcome == samples.OK
     assert launcher.jobs == [

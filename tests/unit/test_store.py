@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -11,9 +13,10 @@ from pathlib import Path
 import pytest
 import report_samples as samples
 
+from profiler.database import VERSION
 from profiler.errors import StepwallError, UsageError
-from profiler.results import Run
-from profiler.store import FILE_NAME, VERSION, Store
+from profiler.results import Run, to_json
+from profiler.store import FILE_NAME, Store
 
 WRITERS = 4
 EACH = 8
@@ -119,6 +122,115 @@ def test_a_resumed_run_knows_what_it_has(tmp_path: Path) -> None:
         assert not store.has("walls", run, key)
 
 
+def test_a_probe_is_found_by_its_points_key(tmp_path: Path) -> None:
+    """In its own run only, as it was stored, and apart from the run's measurements."""
+    probe = samples.measured(steps=9)
+    with Store(tmp_path, create=True) as store:
+        run, other = _start(store), _start(store, "second")
+        store.add_probe(run, probe)
+
+        assert store.probe(run, probe.point.key) == probe
+        assert store.probe(run, samples.measured(steps=10).point.key) is None
+        assert store.probe(other, probe.point.key) is None
+        assert store.load("first").measurements == []
+
+
+def test_a_probe_is_on_disk_before_its_search_is_done(tmp_path: Path) -> None:
+    """A search that is killed finds it again."""
+    probe = samples.measured(steps=9)
+    with Store(tmp_path, create=True) as writer, Store(tmp_path) as reader:
+        run = _start(writer)
+        writer.add_probe(run, probe)
+        found = reader.probe(run, probe.point.key)
+
+    assert found == probe
+
+
+def test_a_run_that_gets_more_is_unfinished_again(tmp_path: Path) -> None:
+    """Resumed and killed, it must not pass for complete."""
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        store.add_measurement(run, samples.measured(steps=8))
+        store.finish_run(run)
+    with Store(tmp_path, create=True) as store:
+        resumed = store.resume("first")
+        assert resumed is not None
+        store.add_measurement(resumed, samples.measured(steps=16))
+        found = store.load("first")
+
+    assert resumed == replace(run, measurements=[samples.measured(steps=8)], finished=True)
+    assert [m.point.steps for m in found.measurements] == [8, 16]
+    assert not found.finished
+
+
+def test_a_taken_name_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    """Without a name there is nothing to refuse."""
+    with Store(tmp_path, create=True) as store:
+        _start(store)
+        store.check_free("second")
+        store.check_free(None)
+        with pytest.raises(UsageError, match=r"a run named 'first' exists"):
+            store.check_free("first")
+
+
+def test_the_newest_unfinished_run_is_resumed_by_default(tmp_path: Path) -> None:
+    """Complete runs are left alone; where all are complete there is none."""
+    with Store(tmp_path, create=True) as store:
+        runs = [_start(store, name) for name in ("first", "second", "third")]
+        store.finish_run(runs[2])
+    with Store(tmp_path, create=True) as store:
+        resumed = store.resume()
+        for run in runs[:2]:
+            store.finish_run(run)
+
+        assert resumed == runs[1]
+        assert store.resume() is None
+
+
+@pytest.mark.parametrize("name", [None, "first"])
+def test_a_run_that_is_being_worked_on_is_not_resumed(tmp_path: Path, name: str | None) -> None:
+    """Whether it was started or resumed, its process is named; afterwards it is free."""
+    expected = f"run 'first' is being worked on by process {os.getpid()}"
+    with Store(tmp_path, create=True) as other:
+        with Store(tmp_path, create=True) as first:
+            _start(first)
+            with pytest.raises(UsageError) as while_started:
+                other.resume(name)
+        with Store(tmp_path, create=True) as second:
+            second.resume(name)
+            with pytest.raises(UsageError) as while_resumed:
+                other.resume(name)
+        resumed = other.resume(name)
+
+    assert [str(caught.value) for caught in (while_started, while_resumed)] == [expected] * 2
+    assert resumed is not None
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_an_unknown_run_is_not_resumed(tmp_path: Path) -> None:
+    """A typing mistake starts no run of its own."""
+    with Store(tmp_path, create=True) as store:
+        _start(store)
+        with pytest.raises(UsageError, match=r"no run 'frist' \(did you mean 'first'\?\)"):
+            store.resume("frist")
+
+
+def test_one_of_several_takes_a_free_run(tmp_path: Path) -> None:
+    """At the same moment, too."""
+    with Store(tmp_path, create=True) as store:
+        _start(store)
+    stores = [Store(tmp_path, create=True) for _ in range(WRITERS)]
+
+    def resume(index: int) -> None:
+        stores[index].resume("first")
+
+    raised = _in_threads(resume)
+    for store in stores:
+        store.close()
+
+    assert [type(error) for error in raised] == [UsageError] * (WRITERS - 1)
+
+
 def test_runs_are_listed_oldest_first_with_what_they_hold(tmp_path: Path) -> None:
     """Made within one second, they still stand in their order."""
     with Store(tmp_path, create=True) as store:
@@ -215,6 +327,83 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def _write_version_1(folder: Path) -> None:
+    """Make the database that stepwall made before it stored probes, with one of each."""
+    database = sqlite3.connect(folder / FILE_NAME)
+    database.executescript("""
+        CREATE TABLE runs (
+            id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_at TEXT NOT NULL,
+            command TEXT NOT NULL, environment TEXT NOT NULL,
+            finished INTEGER NOT NULL DEFAULT 0);
+        CREATE TABLE measurements (
+            run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
+            PRIMARY KEY (run, key));
+        CREATE TABLE walls (
+            run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
+            PRIMARY KEY (run, key));
+        PRAGMA user_version = 1;""")
+    point, wall = samples.measured(), samples.wall()
+    facts = [json.dumps(to_json(fact)) for fact in (samples.ENVIRONMENT, point, wall)]
+    database.execute(
+        "INSERT INTO runs VALUES ('a1', 'old', '2026-01-01T00:00:00', 'stepwall', ?, 1)", facts[:1]
+    )
+    database.execute("INSERT INTO measurements VALUES ('a1', ?, ?)", (point.point.key, facts[1]))
+    database.execute("INSERT INTO walls VALUES ('a1', 'a key', ?)", facts[2:])
+    database.commit()
+    database.close()
+
+
+def test_an_older_schema_is_upgraded_with_all_its_data(tmp_path: Path) -> None:
+    """Opened for writing, it takes probes, and what it held is still there."""
+    _write_version_1(tmp_path)
+    with Store(tmp_path, create=True) as store:
+        old = store.load("old")
+        store.add_probe(old, samples.measured(steps=9))
+        ((version,),) = store._db.fetch("PRAGMA user_version")
+
+        assert store.probe(old, samples.measured(steps=9).point.key) == samples.measured(steps=9)
+    assert (old.measurements, old.walls) == ([samples.measured()], [samples.wall()])
+    assert (old.environment, old.finished) == (samples.ENVIRONMENT, True)
+    assert version == VERSION
+
+
+def test_an_older_schema_is_upgraded_once(tmp_path: Path) -> None:
+    """Several invocations that find it at the same moment all get through."""
+    _write_version_1(tmp_path)
+
+    def begin(index: int) -> None:
+        with Store(tmp_path, create=True) as own:
+            _start(own, f"run {index}")
+
+    raised = _in_threads(begin)
+
+    assert raised == []
+
+
+def test_reading_an_older_schema_changes_no_byte(tmp_path: Path) -> None:
+    """An archived file, even on a read-only disk, can be reported."""
+    _write_version_1(tmp_path)
+    before = (tmp_path / FILE_NAME).read_bytes()
+    with Store(tmp_path) as store:
+        found = store.load("old").measurements
+
+    assert found == [samples.measured()]
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
+def test_a_closed_database_is_read_where_no_file_can_be_made(tmp_path: Path) -> None:
+    """As on a full or a read-only disk: SQLite wants one beside it, and none is needed."""
+    with Store(tmp_path, create=True) as store:
+        _start(store)
+    (tmp_path / f"{FILE_NAME}-shm").symlink_to(tmp_path / "nowhere" / "file")  # in its way
+    with Store(tmp_path) as store:
+        found = store.load("first").name
+    with pytest.raises(StepwallError, match="unable to open database file"):
+        Store(tmp_path, create=True)
+
+    assert found == "first"
+
+
 def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     """The operating system's reason is passed on, in one line."""
     place = tmp_path / "results"
@@ -262,29 +451,40 @@ def test_a_damaged_database_is_one_error(tmp_path: Path) -> None:
         store.load()
 
 
+@pytest.mark.parametrize("data", ["7", '{"outcome": 7}', '{"point": []}'])
+def test_a_row_of_another_shape_is_one_error(tmp_path: Path, data: str) -> None:
+    """JSON that is no measurement does not give a traceback either."""
+    with Store(tmp_path, create=True) as store:
+        run = _start(store)
+        store.add_measurement(run, samples.measured())
+        store._db.fetch("UPDATE measurements SET data = ?", (data,))
+
+        with pytest.raises(StepwallError, match=str(tmp_path)):
+            store.load()
+
+
 def test_a_row_that_is_no_json_is_one_error(tmp_path: Path) -> None:
     """Whoever edited the database by hand learns which file is broken."""
     with Store(tmp_path, create=True) as store:
         run = _start(store)
         store.add_measurement(run, samples.measured())
-        store._db.execute("UPDATE measurements SET data = '{'")
-        store._db.commit()
+        store._db.fetch("UPDATE measurements SET data = '{'")
 
         with pytest.raises(StepwallError, match=str(tmp_path)):
             store.load()
 
 
 def test_a_full_disk_is_one_error_and_loses_nothing_stored(tmp_path: Path) -> None:
-    """What was committed before stays; the store goes on when there is room again."""
+    """What was committed before stays, the message says so, and room makes it go on."""
     large = replace(samples.measured(steps=16), log_tail="x" * 100_000)
     with Store(tmp_path, create=True) as store:
         run = _start(store)
         store.add_measurement(run, samples.measured())
-        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
-        store._db.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(StepwallError, match="full"):
+        ((pages,),) = store._db.fetch("PRAGMA page_count")
+        store._db.fetch(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StepwallError, match=r"the disk is full; what was stored is kept: .*"):
             store.add_measurement(run, large)
-        store._db.execute(f"PRAGMA max_page_count = {pages + 1000}")
+        store._db.fetch(f"PRAGMA max_page_count = {pages + 1000}")
         store.add_measurement(run, large)
 
         assert store.load().measurements == [samples.measured(), large]

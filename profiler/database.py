@@ -1,0 +1,166 @@
+"""The SQLite file behind the store: opened, brought up to date, its errors in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from profiler.errors import StepwallError, UsageError
+
+# One script for each version of the schema; an older file gets those that it lacks.
+_SCHEMAS = (
+    """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_at TEXT NOT NULL,
+    command TEXT NOT NULL, environment TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE measurements (
+    run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (run, key));
+CREATE TABLE walls (
+    run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (run, key));
+""",
+    """
+CREATE TABLE probes (
+    run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (run, key));
+""",
+)
+VERSION = len(_SCHEMAS)
+_WAL_TRIES = 100
+_LOCK_WAIT_S = 60.0
+_NO_ROOM_BYTES = 1 << 16
+_NO_PLACE = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+_FULL = "the disk is full; what was stored is kept: free some space and go on by --resume"
+
+
+class Database:
+    """An open database; several threads may use it."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        """Open the file, made or brought to the newest schema if ``create``.
+
+        Raises:
+            UsageError: if it cannot be opened, or a newer stepwall wrote it.
+            StepwallError: if it cannot be read or written.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        self._connection = self._connect("")
+        with self._translated():
+            try:
+                version = self._version()
+            except sqlite3.OperationalError as error:
+                if create or _kind(error) not in _NO_PLACE or not self._is_closed():
+                    raise
+                # Reading takes a file of its own beside it: none can be made on a full or a
+                # read-only disk, and none is needed where nobody writes.
+                self._connection.close()
+                self._connection = self._connect("?immutable=1")
+                version = self._version()
+            self._prepare(version, create=create)
+
+    def fetch(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows that a query finds."""
+        with self._translated():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Do all that is inside, or nothing of it."""
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _connect(self, options: str) -> sqlite3.Connection:
+        try:
+            # Python 3.11's implicit transactions start too late for a check-then-insert.
+            return sqlite3.connect(
+                f"{self.path.absolute().as_uri()}{options}",
+                uri=True,
+                timeout=_LOCK_WAIT_S,
+                check_same_thread=False,
+                isolation_level=None,
+            )
+        except sqlite3.OperationalError as error:
+            folder = str(self.path.parent)
+            raise UsageError(f"results folder {folder!r} cannot be used: {error}") from None
+
+    def _version(self) -> int:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def _is_closed(self) -> bool:
+        """Whether the last writer has left nothing to be merged."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return self.path.is_file() and not (log.exists() and log.stat().st_size)
+
+    def _prepare(self, version: int, *, create: bool) -> None:
+        if version > VERSION:
+            raise UsageError(
+                f"{self.path} was written by a newer stepwall (schema {version}, this one "
+                f"reads up to {VERSION}): upgrade stepwall, or use another --results folder"
+            )
+        if create:
+            self._use_wal()
+        # A reader changes no older file, and has no use for newer tables.
+        if version == 0 or (create and version < VERSION):
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        with self.transaction() as connection:
+            version = self._version()
+            for script in _SCHEMAS[version:]:
+                for statement in filter(str.strip, script.split(";")):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {max(version, VERSION)}")
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait for a lock here: two first runs at once would fail.
+        for _ in range(_WAL_TRIES):
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+        self._connection.execute("PRAGMA journal_mode=WAL")
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        # One connection serves the threads of a campaign, one at a time.
+        try:
+            with self._lock:
+                yield
+        except sqlite3.DatabaseError as error:
+            reason = _FULL if self._is_full(error) else error
+            raise StepwallError(f"{self.path}: {reason}") from error
+
+    def _is_full(self, error: sqlite3.DatabaseError) -> bool:
+        return _kind(error) == sqlite3.SQLITE_FULL or (
+            _kind(error) == sqlite3.SQLITE_IOERR
+            and shutil.disk_usage(self.path.parent).free < _NO_ROOM_BYTES
+        )
+
+
+def _kind(error: sqlite3.DatabaseError) -> int:
+    """Return the primary code of an SQLite error, which is the low byte of the extended one."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

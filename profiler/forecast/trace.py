@@ -1,0 +1,60 @@
+"""What an allocator was asked for, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# An allocation up to this size that is released at once leaves no trace in any allocator.
+_FLEETING_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Allocations and releases, from the allocator's start on.
+
+    Attributes:
+        labels: what each allocation was for, in the order of allocation.
+        events: ``(allocation, bytes)``: the position in ``labels`` and the bytes asked
+            for, or 0 bytes where that allocation is released.
+    """
+
+    labels: list[str]
+    events: list[tuple[int, int]]
+
+    def tidied(self) -> Trace:
+        """Return an equal trace in one of its equivalent forms.
+
+        An allocation that is released before anything else happens is left out (if small:
+        it cannot be what runs out), and releases in a row stand in the order of allocation;
+        neither changes what an allocator can give afterwards.
+        """
+        kept: list[tuple[int, int]] = []
+        for event in self.events:
+            allocation, size = event
+            if not size and kept and kept[-1][0] == allocation and kept[-1][1] <= _FLEETING_BYTES:
+                kept.pop()
+            else:
+                kept.append(event)
+        return _renumbered(self.labels, _releases_in_order(kept))
+
+
+def _releases_in_order(events: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    ordered: list[tuple[int, int]] = []
+    start = 0
+    for position, (_, size) in enumerate([*events, (0, 1)]):
+        if size:
+            ordered += sorted(events[start:position])
+            ordered += events[position : position + 1]
+            start = position + 1
+    return ordered
+
+
+def _renumbered(labels: list[str], events: list[tuple[int, int]]) -> Trace:
+    numbers: dict[int, int] = {}
+    for allocation, size in events:
+        if size:
+            numbers[allocation] = len(numbers)
+    return Trace(
+        labels=[labels[allocation] for allocation in numbers],
+        events=[(numbers[allocation], size) for allocation, size in events],
+    )

@@ -1,0 +1,272 @@
+"""Continuing a trace to more time steps.
+
+A training step over T time steps asks its allocator for the same things in the same order
+as one over T - 2, but for a few places where the work of two more time steps is put in (in
+the forward pass, in the backward pass, where the gradients are summed, ...). Two traces
+show these places; repeating what was put in there gives the trace of any number of steps.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from profiler.forecast.trace import Trace
+
+# How far an insertion may be moved to the left in search of its regular place.
+_MAX_SLIDE = 256
+
+
+class NoPatternError(Exception):
+    """The two traces show no regular growth."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A number that is affine in the steps, and in the copy within a repeated part."""
+
+    base: int
+    per_step: int = 0
+    per_copy: int = 0
+
+    def at(self, steps: int, copy: int) -> int:
+        return self.base + self.per_step * steps + self.per_copy * copy
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """One event: an allocation of ``value`` bytes, or the release of allocation ``value``.
+
+    Where a release follows no line, ``rank`` says which allocation of its kind it is: so many
+    after the oldest that is held, or (negative) before the newest.
+    """
+
+    kind: Hashable
+    label: str | None
+    value: _Value | None
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Events that occur once, or once more for every further step."""
+
+    events: list[_Event]
+    repeated: bool
+
+
+class Unrolling:
+    """The traces of a scenario at any number of steps, learnt from two of them."""
+
+    def __init__(self, first: Trace, second: Trace, steps: tuple[int, int]) -> None:
+        """Learn from the traces at two numbers of steps, the smaller one first.
+
+        Raises:
+            NoPatternError: if no regular growth leads from the first to the second.
+        """
+        self.first_steps = steps[0]
+        self._parts = _Learner(first.tidied(), second.tidied(), steps[1] - steps[0]).parts()
+
+    def at(self, steps: int) -> Trace:
+        """Return the trace at ``steps``, at least ``first_steps``.
+
+        Raises:
+            NoPatternError: if the pattern releases what it does not hold, or shrinks to nothing.
+        """
+        more = steps - self.first_steps
+        labels: list[str] = []
+        events: list[tuple[int, int]] = []
+        held: dict[Hashable, list[int]] = defaultdict(list)
+        for part in self._parts:
+            for copy in range(more if part.repeated else 1):
+                for event in part.events:
+                    value = event.value.at(more, copy) if event.value else -1
+                    if event.label is None:
+                        events.append((_released(held[event.kind], value, event.rank), 0))
+                    elif value <= 0:
+                        raise NoPatternError(f"{event.label} would shrink to nothing")
+                    else:
+                        held[event.kind].append(len(labels))
+                        events.append((len(labels), value))
+                        labels.append(event.label)
+        return Trace(labels=labels, events=events)
+
+    def growing(self, mark: str) -> list[tuple[int, int]]:
+        """Return ``(bytes at first_steps, bytes per step)`` of growing allocations so labelled."""
+        values = [
+            event.value
+            for part in self._parts
+            for event in part.events
+            if event.label is not None and event.value and mark in event.label
+        ]
+        return [(value.base, value.per_step) for value in values if value.per_step > 0]
+
+
+class _Learner:
+    """Compares two traces that differ by ``gap`` steps."""
+
+    def __init__(self, first: Trace, second: Trace, gap: int) -> None:
+        self._traces = (first, second)
+        self._gap = gap
+        sizes = [
+            {(_kind(trace.labels[allocation]), size) for allocation, size in trace.events if size}
+            for trace in self._traces
+        ]
+        kinds = [_kinds(trace, sizes[0] & sizes[1]) for trace in self._traces]
+        self._a, self._b = (_tokens(*pair) for pair in zip(self._traces, kinds, strict=True))
+        self._kinds = kinds[0]
+        self._ranks = _ranks(first, self._kinds)
+
+    def parts(self) -> list[_Part]:
+        """Return the parts, single and repeated ones by turns."""
+        parts = []
+        i = j = 0
+        for at_a, at_b, word in [*self._insertions(), (len(self._a), len(self._b), [])]:
+            single = [self._both(i + k, j + k) for k in range(at_a - i)]
+            parts += [_Part(single, repeated=False), _Part(word, repeated=True)]
+            i, j = at_a, at_b + self._gap * len(word)
+        return parts
+
+    def _insertions(self) -> list[tuple[int, int, list[_Event]]]:
+        """Return ``(position in a, position in b, events per step)`` of what b has more."""
+        if (len(self._b) - len(self._a)) % self._gap:
+            raise NoPatternError("the number of events grows by a broken number per step")
+        found: list[tuple[int, int, list[_Event]]] = []
+        i = j = 0
+        while True:
+            same = _common(self._a, self._b, i, j)
+            i, j = i + same, j + same
+            if i == len(self._a) and j == len(self._b):
+                return found
+            length = self._length_at(i, j)
+            slide, word = self._slide(i, j, length, i - found[-1][0] if found else i)
+            found.append((i - slide, j - slide, word))
+            j += length
+
+    def _length_at(self, i: int, j: int) -> int:
+        """Return how much b has more here: that after which most is the same again."""
+        left = len(self._b) - len(self._a) - (j - i)
+        least = left if i == len(self._a) else self._gap
+        best, length = 0, 0
+        for candidate in range(least, left + 1, self._gap):
+            period = candidate // self._gap
+            copies = self._b[j : j + candidate]
+            if copies[period:] != copies[:-period]:
+                continue
+            same = _common(self._a, self._b, i, j + candidate)
+            if same > best or not length:
+                best, length = same, candidate
+            if i + same == len(self._a):
+                break
+        if not length or (not best and i < len(self._a)):
+            raise NoPatternError(f"the traces part at event {i} of {len(self._a)}")
+        return length
+
+    def _slide(self, i: int, j: int, length: int, most: int) -> tuple[int, list[_Event]]:
+        """Return how far to the left the insertion is regular, and what a step puts in there."""
+        for slide in range(min(_MAX_SLIDE, most) + 1):
+            if slide and self._a[i - slide] != self._b[j + length - slide]:
+                break
+            word = self._word(i - slide, j - slide, length)
+            if word is not None:
+                return slide, word
+        raise NoPatternError(f"what is put in at event {i} of {len(self._a)} is irregular")
+
+    def _both(self, i: int, j: int) -> _Event:
+        """Return the event that both traces have."""
+        (a, size_a), (b, size_b) = self._traces[0].events[i], self._traces[1].events[j]
+        if not size_a:
+            return _Event(self._kinds[a], None, self._line(a, b), self._ranks[i])
+        size = self._line(size_a, size_b)
+        if size is None:
+            raise NoPatternError("an allocation grows by a broken number of bytes per step")
+        return _Event(self._kinds[a], self._traces[0].labels[a], size)
+
+    def _line(self, at_a: int, at_b: int, per_copy: int = 0) -> _Value | None:
+        """Return the line through two numbers, or None if it leaves the whole numbers."""
+        rate, rest = divmod(at_b - at_a, self._gap)
+        return None if rest else _Value(at_a + per_copy, rate, per_copy)
+
+    def _word(self, i: int, j: int, length: int) -> list[_Event] | None:
+        """Return what every further step puts in here, or None if that is not regular."""
+        period = length // self._gap
+        if i < period or self._a[i - period : i] != self._b[j : j + period]:
+            return None
+        word = []
+        for k in range(period):
+            event = self._repeated(i - period + k, j - period + k, period)
+            if event is None:
+                return None
+            word.append(event)
+        return word
+
+    def _repeated(self, i: int, j: int, period: int) -> _Event | None:
+        """Return the event whose last copy in a is at ``i``; in b, ``gap`` more follow ``j``."""
+        first, second = self._traces
+        (a, size_a), (b, size_b) = first.events[i], second.events[j]
+        copies = [second.events[j + period * k] for k in range(1, self._gap + 1)]
+        if size_a:
+            regular = all(size == size_b for _, size in copies)
+            size = self._line(size_a, size_b)
+            return _Event(self._kinds[a], first.labels[a], size) if size and regular else None
+        stride = copies[0][0] - b
+        if any(target != b + stride * (k + 1) for k, (target, _) in enumerate(copies)):
+            return None
+        target = self._line(a, b, stride)
+        return _Event(self._kinds[a], None, target, self._ranks[i]) if target else None
+
+
+def _kind(label: str) -> str:
+    """Return the label without the numbers that tell unrolled copies apart."""
+    return re.sub(r"\d+", "", label)
+
+
+def _kinds(trace: Trace, fixed: set[tuple[str, int]]) -> list[Hashable]:
+    """Return the kind of each allocation: its label, and its bytes where they are fixed."""
+    pairs = ((_kind(trace.labels[allocation]), size) for allocation, size in trace.events if size)
+    return [pair if pair in fixed else pair[0] for pair in pairs]
+
+
+def _tokens(trace: Trace, kinds: list[Hashable]) -> list[Hashable]:
+    """Return what must be equal in two events for them to be the same one."""
+    return [
+        kinds[allocation] if size else (kinds[allocation], "released")
+        for allocation, size in trace.events
+    ]
+
+
+def _ranks(trace: Trace, kinds: list[Hashable]) -> list[int]:
+    """Return for each release its place among the held ones of its kind, from the nearer end."""
+    held: dict[Hashable, list[int]] = defaultdict(list)
+    ranks = []
+    for allocation, size in trace.events:
+        same = held[kinds[allocation]]
+        if size:
+            same.append(allocation)
+            ranks.append(0)
+        else:
+            place = bisect_left(same, allocation)
+            ranks.append(place if 2 * place < len(same) else place - len(same))
+            del same[place]
+    return ranks
+
+
+def _released(held: list[int], wanted: int, rank: int) -> int:
+    """Take what is to be released out of the held allocations of its kind."""
+    if not held:
+        raise NoPatternError("the pattern releases what it does not hold")
+    place = bisect_left(held, wanted)
+    if place == len(held) or held[place] != wanted:
+        place = max(-len(held), min(rank, len(held) - 1))
+    return held.pop(place)
+
+
+def _common(a: Sequence[Hashable], b: Sequence[Hashable], i: int, j: int) -> int:
+    """Return how many tokens are the same from ``a[i]`` and ``b[j]`` on."""
+    count, most = 0, min(len(a) - i, len(b) - j)
+    while count < most and a[i + count] == b[j + count]:
+        count += 1
+    return count

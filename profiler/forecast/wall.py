@@ -1,0 +1,186 @@
+"""The predicted wall: small steps are recorded, continued and replayed under the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from profiler.forecast.bfc import fits, replay
+from profiler.forecast.trace import Trace
+from profiler.forecast.unrolling import NoPatternError, Unrolling
+from profiler.results import Forecast
+
+# The first look, at any scenario; then the real learning, at an eighth of what it promised.
+_FIRST_TRIES = (10, 18, 40, 80)
+_TRIES = 3
+_REACHED = 4
+_GAP = 2
+_SHARE = 8
+# A longer step teaches no more than this one (loops settle after twice their 32 parallel
+# iterations), it only costs more.
+_MOST = 80
+_UNLIMITED = 1 << 50
+# A guess may be wrong by as much: a regime that ends within it is looked at.
+_REACH = 1.25
+# No prediction claims to be closer than this share of its steps.
+_FINEST = 0.002
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where traces come from.
+
+    Attributes:
+        record: ``record(steps, folded_bytes)`` runs a training step and returns its trace;
+            the framework folds no constant of more than ``folded_bytes`` (None: its default).
+        folded_label: the text in the labels of constants that the framework folded.
+        most_folded_bytes: the largest constant that it folds by default.
+    """
+
+    record: Callable[[int, int | None], Trace]
+    folded_label: str
+    most_folded_bytes: int
+
+
+def predict(source: Source, *, limit_bytes: int, max_steps: int) -> Forecast | None:
+    """Return the largest steps predicted to fit, or None if the traces show no pattern."""
+    try:
+        return _Prediction(source, limit_bytes, max_steps).forecast()
+    except NoPatternError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Regime:
+    """How traces continue beyond ``after`` steps, where no larger constant is folded."""
+
+    after: int
+    folded: int | None
+    unrolling: Unrolling
+
+
+class _Prediction:
+    """One prediction: the traces recorded so far, and how they are continued."""
+
+    def __init__(self, source: Source, limit_bytes: int, max_steps: int) -> None:
+        self._source = source
+        self._limit = limit_bytes
+        self._max = max_steps
+        self._traces: dict[tuple[int, int | None], Trace] = {}
+
+    def forecast(self) -> Forecast:
+        rough, first = self._learn_any(_FIRST_TRIES)
+        last = max(min(self._guess(rough) // _SHARE, _MOST), first)
+        settled, last = self._learn_any([*range(last, max(last - _TRIES, first), -1), first])
+        regimes = self._regimes(settled, last)
+        edge = max(self._edge(regimes[-1].unrolling), regimes[-1].after)
+        margin = max(1, round(edge * max(self._error(rough, regimes, edge), _FINEST)))
+        return Forecast(
+            steps=edge,
+            low=max(0, edge - margin),
+            high=edge + margin,
+            learnt_from=sorted({steps for steps, _ in self._traces}),
+        )
+
+    def _trace(self, steps: int, folded: int | None = None) -> Trace:
+        key = (steps, folded)
+        if key not in self._traces:
+            self._traces[key] = self._source.record(steps, folded)
+        return self._traces[key]
+
+    def _learn_any(self, lasts: Sequence[int]) -> tuple[Unrolling, int]:
+        """Return the first unrolling that shows a pattern, and what it was learnt up to."""
+        for last in lasts[:-1]:
+            try:
+                unrolling = self._learn(last, None)
+                unrolling.at(_REACHED * last)
+            except NoPatternError:
+                continue
+            return unrolling, last
+        return self._learn(lasts[-1], None), lasts[-1]
+
+    def _learn(self, last: int, folded: int | None) -> Unrolling:
+        first = last - _GAP
+        return Unrolling(self._trace(first, folded), self._trace(last, folded), (first, last))
+
+    def _regimes(self, unrolling: Unrolling, last: int) -> list[_Regime]:
+        """Return the regimes up to the one in which the limit is met.
+
+        The framework folds a constant only while it is small: where that ends, another
+        regime begins. A small step whose constant is not folded shows what it is like.
+        """
+        regimes = [_Regime(after=0, folded=None, unrolling=unrolling)]
+        while True:
+            now = regimes[-1]
+            crossing, size = self._crossing(now)
+            if crossing == _UNLIMITED or crossing > _REACH * self._guess(now.unrolling):
+                return regimes
+            if not fits(now.unrolling.at(max(crossing, last)), self._limit):
+                return regimes
+            learnt = self._learn(last, size - 1)
+            regimes.append(_Regime(after=crossing, folded=size - 1, unrolling=learnt))
+
+    def _crossing(self, now: _Regime) -> tuple[int, int]:
+        """Return the last steps with a folded constant, and its bytes at the learnt steps."""
+        most, first = self._source.most_folded_bytes, now.unrolling.first_steps
+        ends = [
+            (first + (most - size) // rate, size)
+            for size, rate in now.unrolling.growing(self._source.folded_label)
+            if now.folded is None or size < now.folded
+        ]
+        return min(ends, default=(_UNLIMITED, 0))
+
+    def _edge(self, unrolling: Unrolling) -> int:
+        """Return the largest steps that fit; 0 if not even the first learnt ones do."""
+        first = unrolling.first_steps
+        low, high = 0, self._max + 1
+        guess = self._guess(unrolling, refined=True)
+        stride = 1
+        while high - low > 1:
+            guess = min(max(guess, low + 1, first), high - 1)
+            if fits(unrolling.at(guess), self._limit):
+                low = guess
+                guess = guess + stride if high > self._max else (low + high) // 2
+            elif guess == first:
+                return low
+            else:
+                high = guess
+                guess = guess - stride if not low else (low + high) // 2
+            stride *= 2
+        return low
+
+    def _guess(self, unrolling: Unrolling, *, refined: bool = False) -> int:
+        """Return about where the highest address in use, without a limit, meets the limit.
+
+        Tops grow nearly in a line; ``refined`` takes it from one point that is near the limit.
+        """
+        near = unrolling.first_steps
+        far = min(_REACHED * near, self._max)
+        top = _top(unrolling.at(near))
+        while True:
+            beyond = _top(unrolling.at(far))
+            if far <= near or beyond <= top:
+                return self._max
+            meets = near + (self._limit - top) * (far - near) // (beyond - top)
+            meets = min(max(meets, unrolling.first_steps), self._max)
+            if not refined or meets <= far:
+                return meets
+            near, top, far, refined = far, beyond, meets, False
+
+    def _error(self, rough: Unrolling, regimes: list[_Regime], edge: int) -> float:
+        """Return by what share a prediction of this kind missed a larger recorded trace."""
+        settled = regimes[0].unrolling
+        last = settled.first_steps + _GAP
+        check = edge // _SHARE
+        if check >= 2 * last:
+            holds = [regime for regime in regimes if regime.after < check]
+            return _miss(holds[-1].unrolling.at(check), self._trace(check))
+        return _miss(rough.at(last), self._trace(last)) if settled is not rough else 1 / _SHARE
+
+
+def _top(trace: Trace) -> int:
+    return replay(trace, _UNLIMITED).top
+
+
+def _miss(predicted: Trace, real: Trace) -> float:
+    return abs(_top(predicted) / _top(real) - 1)

@@ -1,0 +1,63 @@
+"""Noticing that this process waits: it uses no processor, and no thread of it wants one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_POLL_S = 0.05
+_STALL_S = 0.6
+# What watching itself takes of the processor, at most, per poll.
+_IDLE_SHARE = 0.05
+_TASKS = Path("/proc/self/task")
+_WORKING = {"R", "D"}
+
+
+class StallWatch:
+    """While open, calls back once, in a thread of its own, when the process has stalled."""
+
+    def __init__(self, found: Callable[[], None]) -> None:
+        """Watch from entering on; ``found`` is called after more than half a second of waiting."""
+        self._found = found
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Start to watch."""
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop watching; waits for a call back that is under way."""
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        own = threading.get_native_id()
+        used, since = time.process_time(), time.monotonic()
+        while not self._stop.wait(_POLL_S):
+            now, elapsed = time.process_time(), time.monotonic() - since
+            if now - used > _IDLE_SHARE * elapsed or _wants_processor(own):
+                used, since = now, time.monotonic()
+            elif elapsed > _STALL_S:
+                self._found()
+                return
+
+
+def _wants_processor(own: int) -> bool:
+    """Whether any other thread runs, is ready to, or waits for the disk."""
+    try:
+        tasks = [task for task in _TASKS.iterdir() if task.name != str(own)]
+        stats = [(task / "stat").read_text() for task in tasks]
+    except OSError:  # a thread ended meanwhile, or there is no /proc
+        return True
+    return any(stat.rpartition(")")[2].split()[0] in _WORKING for stat in stats)

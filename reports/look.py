@@ -1,0 +1,103 @@
+"""The look of the plots: colours, markers and matplotlib's settings, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from profiler.results import WallStatus
+from reports.series import Series
+
+__all__ = [
+    "LOOK",
+    "PREDICTED",
+    "QUIET",
+    "WALL_MARKERS",
+    "failure_marker",
+    "line_widths",
+    "row_inches",
+    "style_of",
+]
+
+# Okabe and Ito's palette for all kinds of colour vision, without its yellow (faint on white).
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "v", "<", ">", "p", "h")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)))
+QUIET = "#555555"
+_WIDTH = 1.7
+_ROW_INCHES = 3.3
+_MARGIN_INCHES, _LINE_INCHES, _GAP_INCHES = 0.6, 0.15, 0.08
+WALL_MARKERS = {
+    WallStatus.EXACT: "D",
+    WallStatus.BAND: "d",
+    WallStatus.AT_LEAST: ">",
+    WallStatus.AT_MOST: "<",
+}
+PREDICTED: dict[str, Any] = {
+    "marker": "|",
+    "markersize": 20,
+    "markeredgewidth": 1.6,
+    "linestyle": "none",
+}
+LOOK: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#999999",
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "svg.hashsalt": "stepwall",
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "xtick.labelcolor": "#222222",
+    "ytick.labelcolor": "#222222",
+}
+
+
+def style_of(index: int) -> dict[str, Any]:
+    """Return the look of the series with this index: colour, marker and dashes."""
+    colour = _COLOURS[index % len(_COLOURS)]
+    return {
+        "color": colour,
+        "marker": _MARKERS[index % len(_MARKERS)],
+        "linestyle": _DASHES[index % len(_DASHES)],
+        "markerfacecolor": colour if index % 2 == 0 else "white",
+        "linewidth": _WIDTH,
+    }
+
+
+def failure_marker(status: str) -> str:
+    """Return the mark of a failed point: memory ran out, or anything else."""
+    return "X" if status.startswith("oom") else "P"
+
+
+def row_inches(legend: Sequence[str]) -> float:
+    """Return a height that holds a legend: a taller one would leave the axes no room."""
+    lines = sum(label.count("\n") + 1 for label in legend)
+    return max(_ROW_INCHES, _MARGIN_INCHES + lines * _LINE_INCHES + len(legend) * _GAP_INCHES)
+
+
+def line_widths(series: Sequence[Series]) -> list[float]:
+    """Return each line's width: one that others cover is wider, to stay visible around them."""
+    return [_WIDTH + count * min(2.4, 12 / len(series)) for count in _buried(series)]
+
+
+def _buried(series: Sequence[Series]) -> list[int]:
+    """Return for each series how many later ones lie on top of it."""
+    values = [{spot.steps: spot.median for spot in one.spots} for one in series]
+    return [
+        sum(_coincide(mine, other) for other in values[index + 1 :])
+        for index, mine in enumerate(values)
+    ]
+
+
+def _coincide(mine: dict[int, float], other: dict[int, float]) -> bool:
+    shared = mine.keys() & other.keys()
+    close = [s for s in shared if abs(mine[s] - other[s]) <= 0.06 * abs(mine[s])]
+    return len(close) > len(shared) / 2

@@ -1,0 +1,169 @@
+"""What a wall costs beside the two runs that any exact answer needs, and how well it is foreseen.
+
+Numbers are reported, never asserted; one case takes half a minute, all of them about half an
+hour, most of it for the doubling-and-bisecting search that they are compared with.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from test_cost import Report
+
+from profiler.engines import Mode
+from profiler.launcher import ForkLauncher
+from profiler.results import Certificate, Measurement, Point, Status, WallStatus
+from profiler.session import Session
+from profiler.units import MIB
+from profiler.wall import certify
+
+MAX_STEPS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A wall to be found; ``compared``: also by doubling and bisecting."""
+
+    scenario: str
+    parameters: dict[str, Any]
+    device_mib: int | None = None
+    host_mib: int | None = None
+    compared: bool = False
+
+    def __str__(self) -> str:
+        """Return the case as it is printed."""
+        settings = "".join(f" {name}={value}" for name, value in self.parameters.items())
+        limit = f"{self.device_mib} MiB" if self.device_mib else f"{self.host_mib} MiB host"
+        return f"{self.scenario}{settings}, {limit}"
+
+    @property
+    def conditions(self) -> Point:
+        """The point to vary."""
+        return Point(
+            scenario=self.scenario,
+            family="builds",
+            parameters=self.parameters,
+            steps=0,
+            limit_bytes=self.device_mib * MIB if self.device_mib else None,
+            host_limit_bytes=self.host_mib * MIB if self.host_mib else None,
+        )
+
+
+CASES = (
+    Case(scenario="static_rnn", parameters={}, device_mib=32, compared=True),
+    Case(scenario="static_rnn", parameters={"cell": "lstm"}, device_mib=128),
+    Case(scenario="static_rnn", parameters={"cell": "gru"}, device_mib=64, compared=True),
+    Case(scenario="static_rnn", parameters={"batch": 1}, device_mib=32),
+    Case(scenario="static_rnn", parameters={"batch": 256}, device_mib=256),
+    Case(scenario="dynamic_rnn", parameters={}, device_mib=64, compared=True),
+    Case(scenario="dynamic_rnn", parameters={"cell": "lstm"}, device_mib=64, compared=True),
+    Case(scenario="dynamic_rnn", parameters={"cell": "gru"}, device_mib=256),
+    Case(scenario="dynamic_rnn", parameters={"batch": 1}, device_mib=32),
+    Case(scenario="dynamic_rnn", parameters={"batch": 256}, device_mib=512, compared=True),
+    Case(scenario="dynamic_rnn", parameters={"cell": "lstm", "batch": 256}, device_mib=1024),
+    Case(scenario="handmade_rnn", parameters={}, device_mib=32),
+    Case(scenario="static_rnn", parameters={}, host_mib=512, compared=True),
+    Case(scenario="handmade_rnn", parameters={}, host_mib=512),
+)
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Session]:
+    """Return a session whose fork server has started, and has forked once."""
+    with ForkLauncher() as launcher:
+        session = Session(launcher=launcher)
+        session.catalog()
+        yield session
+
+
+@pytest.fixture(scope="module")
+def walls() -> Iterator[list[Certificate]]:
+    """Return the list of the walls found, for the medians."""
+    return iter([[]])
+
+
+def probe(session: Session, point: Point, *, whole: bool) -> Measurement:
+    """Run one probe."""
+    return session.measure(point, mode=Mode(inspect=False, whole=whole))
+
+
+def double_then_bisect(session: Session, case: Case) -> int:
+    """Find the wall as batch-size finders do, and return the largest steps that passed."""
+
+    def fits(steps: int) -> bool:
+        point = Point(**{**vars(case.conditions), "steps": steps})
+        return probe(session, point, whole=True).outcome.status is Status.OK
+
+    low, high = 1, 2
+    while fits(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_price_of_a_wall(
+    benchmark: BenchmarkFixture,
+    warm: Session,
+    report: Report,
+    walls: list[Certificate],
+    case: Case,
+) -> None:
+    """Two runs prove a wall; what finding them takes is the price."""
+
+    def find() -> Certificate:
+        return certify(
+            case.conditions,
+            lambda point, *, whole: probe(warm, point, whole=whole),
+            forecast=lambda: warm.forecast(case.conditions, max_steps=MAX_STEPS),
+            max_steps=MAX_STEPS,
+        )
+
+    start = time.perf_counter()
+    wall: Certificate = benchmark.pedantic(find, rounds=1)
+    seconds = time.perf_counter() - start
+
+    assert wall.status is WallStatus.EXACT
+    walls.append(wall)
+    assert wall.price is not None
+    report(f"{case}: found at", float(wall.last_ok or 0), unit="steps", aim="for comparison")
+    report(f"{case}: foreseen with an error of", error(wall), unit="%", aim="aim: at most 3")
+    report(f"{case}: price", wall.price, unit="x", aim=f"{len(wall.probes)} probes")
+    if case.compared:
+        start = time.perf_counter()
+        double_then_bisect(warm, case)
+        bisecting = time.perf_counter() - start
+        report(f"{case}: cheaper than bisecting", bisecting / seconds, unit="x", aim="above 1")
+
+
+def test_medians(report: Report, walls: list[Certificate]) -> None:
+    """The cases above, in short."""
+    prices = [wall.price or math.nan for wall in walls]
+    errors = [error(wall) for wall in walls]
+    report("price, median", statistics.median(prices), unit="x", aim="aim: at most 1.5")
+    report("price, worst", max(prices), unit="x", aim="aim: at most 3")
+    report("error of the forecast, median", statistics.median(errors), unit="%", aim="aim: 1")
+    report("error of the forecast, worst", max(errors), unit="%", aim="aim: at most 3")
+    failing = statistics.median(failures(wall) for wall in walls)
+    report("failing probes, median", failing, unit="", aim="aim: at most 2")
+
+
+def error(wall: Certificate) -> float:
+    """Return by how many percent the forecast missed the wall."""
+    if wall.predicted is None or not wall.last_ok:
+        return math.nan
+    return abs(wall.predicted / wall.last_ok - 1) * 100
+
+
+def failures(wall: Certificate) -> int:
+    """Return how many probes failed, cut short or not."""
+    return sum(item.outcome.status is not Status.OK for item in wall.probes)

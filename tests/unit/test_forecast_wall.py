@@ -1,0 +1,191 @@
+"""The wall of a training step of known memory is predicted where it is, from small steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler.forecast.trace import Trace
+from profiler.forecast.wall import Source, predict
+from profiler.results import Forecast
+
+CHUNK = 256
+MIB = 1 << 20
+FIRST = (8, 10)  # steps that are always recorded
+SHARE = 8  # of what is predicted: nothing larger is recorded, but for the first ones
+MOST = 80  # steps to learn from
+MAX_STEPS = 100_000
+FOLDED = "__folded__"
+MOST_FOLDED = 1000 * CHUNK
+
+
+def step(steps: int, per_step: int, *once: tuple[str, int]) -> Trace:
+    """Return a trace that holds some tensors at once, and one more for every time step."""
+    labels = [label for label, _ in once] + [f"step_{t}" for t in range(steps)]
+    sizes = [size for _, size in once] + [per_step] * steps
+    held = range(len(labels))
+    events = [*zip(held, sizes, strict=True), *((number, 0) for number in reversed(held))]
+    return Trace(labels=labels, events=events)
+
+
+@dataclass(kw_only=True)
+class Recorded:
+    """A source that remembers what was recorded: steps, and the bytes that may be folded."""
+
+    trace: Callable[[int, int], Trace]
+    asked: list[tuple[int, int | None]] = field(default_factory=list)
+
+    def record(self, steps: int, folded_bytes: int | None) -> Trace:
+        """Run one training step."""
+        self.asked.append((steps, folded_bytes))
+        return self.trace(steps, MOST_FOLDED if folded_bytes is None else folded_bytes)
+
+    def predict(self, limit_bytes: int, max_steps: int = MAX_STEPS) -> Forecast | None:
+        """Predict the wall."""
+        source = Source(record=self.record, folded_label=FOLDED, most_folded_bytes=MOST_FOLDED)
+        return predict(source, limit_bytes=limit_bytes, max_steps=max_steps)
+
+
+def plain(per_step: int, weights: int = CHUNK) -> Recorded:
+    """Return a source without constants: weights, and so many bytes per step."""
+    return Recorded(trace=lambda steps, _: step(steps, per_step, ("weights", weights)))
+
+
+def folding(per_step: int, constant: int, *, unfolded: int) -> Recorded:
+    """Return a source with a constant per step, which takes ``unfolded`` bytes if not folded."""
+
+    def trace(steps: int, most: int) -> Trace:
+        if constant * steps <= most:
+            return step(steps, per_step, (FOLDED, constant * steps))
+        return step(steps, per_step, *[("computed", constant * steps)] * (unfolded // constant))
+
+    return Recorded(trace=trace)
+
+
+chunks = st.integers(1, 400).map(lambda count: count * CHUNK)
+
+
+@given(chunks, chunks, st.integers(FIRST[1], 3000), st.integers(0, 99))
+def test_a_wall_is_predicted_where_it_is(
+    per_step: int, weights: int, edge: int, percent: int
+) -> None:
+    """The closed form says where: the limit less the weights, by the bytes per step."""
+    source = plain(per_step, weights)
+    forecast = source.predict(weights + per_step * edge + per_step * percent // 100)
+
+    assert forecast is not None
+    assert forecast.steps == edge
+    assert forecast.low < edge < forecast.high
+    assert not forecast.is_line
+
+
+@given(chunks, st.integers(FIRST[1], 20_000))
+def test_only_small_steps_are_recorded(per_step: int, edge: int) -> None:
+    """The first ones, and else no more than an eighth of the prediction; each of them once."""
+    source = plain(per_step)
+    forecast = source.predict(CHUNK + per_step * edge)
+    recorded = [steps for steps, _ in source.asked]
+
+    assert forecast is not None
+    assert recorded[:2] == list(FIRST)
+    assert max(recorded) <= max(FIRST[1], edge // SHARE)
+    assert forecast.learnt_from == sorted(recorded)
+    assert len(set(source.asked)) == len(source.asked)
+
+
+@given(chunks, st.integers(1, 30), st.integers(1, 3), st.integers(2, 3))
+def test_a_wall_beyond_the_last_folded_constant_is_predicted(
+    per_step: int, constant: int, copies: int, far: int
+) -> None:
+    """There the constant takes other bytes, as a small step shows that folds nothing."""
+    last_folded = MOST_FOLDED // (constant * CHUNK)
+    edge = max(last_folded * far, FIRST[1])
+    unfolded = copies * constant * CHUNK
+    source = folding(per_step, constant * CHUNK, unfolded=unfolded)
+    forecast = source.predict((per_step + unfolded) * edge)
+
+    assert forecast is not None
+    assert forecast.steps == edge
+    assert max(steps for steps, _ in source.asked) <= max(FIRST[1], edge // SHARE * 2)
+
+
+def test_a_wall_before_the_last_folded_constant_is_predicted_as_if_there_were_no_end() -> None:
+    """Where the constant is still folded nothing else needs to be looked at."""
+    per_step, constant, edge = 40 * CHUNK, CHUNK, 400
+    source = folding(per_step, constant, unfolded=3 * constant)
+    forecast = source.predict((per_step + constant) * edge)
+
+    assert edge * 1.25 < MOST_FOLDED // constant
+    assert forecast is not None
+    assert forecast.steps == edge
+    assert {folded for _, folded in source.asked} == {None}
+
+
+def test_a_wall_may_be_where_the_folding_ends() -> None:
+    """If the constant takes so much more that one step beyond it finds no room."""
+    per_step, constant = CHUNK, 10 * CHUNK
+    last_folded = MOST_FOLDED // constant
+    source = folding(per_step, constant, unfolded=4 * constant)
+    limit = (per_step + constant) * (last_folded + 5)
+    forecast = source.predict(limit)
+
+    assert limit < (per_step + 4 * constant) * (last_folded + 1)
+    assert forecast is not None
+    assert forecast.steps == last_folded
+
+
+@pytest.mark.parametrize("max_steps", [FIRST[1], 79, 500])
+def test_nothing_beyond_the_largest_steps_is_predicted(max_steps: int) -> None:
+    """Where all of them fit, they are what is predicted; and none beyond is recorded."""
+    source = plain(CHUNK)
+    forecast = source.predict(1 << 40, max_steps)
+
+    assert forecast is not None
+    assert forecast.steps == max_steps
+    assert max(forecast.learnt_from) <= max_steps
+
+
+def test_fewer_steps_than_the_first_ones_are_not_predicted() -> None:
+    """Nothing beyond the largest steps is run, not even to learn from."""
+    source = plain(CHUNK)
+
+    assert source.predict(1 << 40, FIRST[1] - 1) is None
+    assert source.asked == []
+
+
+@pytest.mark.parametrize("edge", range(FIRST[0]))
+def test_a_wall_before_the_first_steps_is_not_predicted(edge: int) -> None:
+    """What was not recorded in between cannot be told."""
+    source = plain(MIB)
+
+    assert source.predict(CHUNK + edge * MIB) is None
+
+
+def test_no_pattern_is_no_prediction() -> None:
+    """A step whose work grows with the square of its steps is not continued."""
+    source = Recorded(trace=lambda steps, _: step(steps**2 // 3, CHUNK))
+
+    assert source.predict(MIB) is None
+
+
+def test_the_margin_is_what_was_missed_at_an_eighth() -> None:
+    """A larger step is recorded beside the prediction, and tells how far it is to be trusted."""
+    edge = 4000
+    surplus = edge // SHARE // 5  # events that nothing smaller has shown
+    per_step = 4 * CHUNK
+
+    def trace(steps: int, _: int) -> Trace:
+        return step(steps + (surplus if steps > MOST else 0), per_step)
+
+    source = Recorded(trace=trace)
+    forecast = source.predict(per_step * edge)
+    missed = 1 - 1 / (1 + 1 / 5)
+
+    assert forecast is not None
+    assert forecast.learnt_from == [*FIRST, MOST - 2, MOST, edge // SHARE]
+    assert forecast.steps == edge
+    assert forecast.high - edge == edge - forecast.low == round(edge * missed)
