@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# An allocation up to this size that is released at once leaves no trace in any allocator.
+# Allocations up to this size in all that are released at once leave no trace in an allocator.
 _FLEETING_BYTES = 4096
 
 
@@ -24,17 +24,21 @@ class Trace:
     def tidied(self) -> Trace:
         """Return an equal trace in one of its equivalent forms.
 
-        An allocation that is released before anything else happens is left out (if small:
-        it cannot be what runs out), and releases in a row stand in the order of allocation;
-        neither changes what an allocator can give afterwards.
+        An allocation that is released before anything else happens is left out (if small,
+        with what was left out within it: it cannot be what runs out), and releases in a row
+        stand in the order of allocation; neither changes what an allocator can give afterwards.
         """
         kept: list[tuple[int, int]] = []
-        for event in self.events:
-            allocation, size = event
-            if not size and kept and kept[-1][0] == allocation and kept[-1][1] <= _FLEETING_BYTES:
+        within = [0]  # per event kept, and before the first: the most bytes left out after it
+        for allocation, size in self.events:
+            fleeting = kept[-1][1] + within[-1] if kept and kept[-1][0] == allocation else 0
+            if 0 < fleeting <= _FLEETING_BYTES:
                 kept.pop()
+                within.pop()
+                within[-1] = max(within[-1], fleeting)
             else:
-                kept.append(event)
+                kept.append((allocation, size))
+                within.append(0)
         return _renumbered(self.labels, _releases_in_order(kept))
 
 

@@ -24,6 +24,8 @@ _UNLIMITED = 1 << 50
 _REACH = 1.25
 # No prediction claims to be closer than this share of its steps.
 _FINEST = 0.002
+# What misses a larger recorded trace by more is no prediction.
+_MOST_WRONG = 1 / 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,13 @@ class Source:
 
 
 def predict(source: Source, *, limit_bytes: int, max_steps: int) -> Forecast | None:
-    """Return the largest steps predicted to fit, or None if the traces show no pattern."""
+    """Return the largest steps predicted to fit, up to ``max_steps``.
+
+    None if the traces show no pattern, if the limit is met before the first recorded steps, or
+    if ``max_steps`` lies there.
+    """
+    if max_steps < _FIRST_TRIES[0]:
+        return None
     try:
         return _Prediction(source, limit_bytes, max_steps).forecast()
     except NoPatternError:
@@ -68,13 +76,18 @@ class _Prediction:
         self._max = max_steps
         self._traces: dict[tuple[int, int | None], Trace] = {}
 
-    def forecast(self) -> Forecast:
+    def forecast(self) -> Forecast | None:
         rough, first = self._learn_any(_FIRST_TRIES)
         last = max(min(self._guess(rough) // _SHARE, _MOST), first)
         settled, last = self._learn_any([*range(last, max(last - _TRIES, first), -1), first])
         regimes = self._regimes(settled, last)
         edge = max(self._edge(regimes[-1].unrolling), regimes[-1].after)
-        margin = max(1, round(edge * max(self._error(rough, regimes, edge), _FINEST)))
+        if not edge:
+            return None
+        error = self._error(rough, regimes, edge)
+        if error > _MOST_WRONG:
+            raise NoPatternError(f"what was continued is wrong by {error:.0%}")
+        margin = max(1, round(edge * max(error, _FINEST)))
         return Forecast(
             steps=edge,
             low=max(0, edge - margin),
@@ -172,10 +185,14 @@ class _Prediction:
         settled = regimes[0].unrolling
         last = settled.first_steps + _GAP
         check = edge // _SHARE
-        if check >= 2 * last:
+        if check >= 2 * last and edge < self._max:
             holds = [regime for regime in regimes if regime.after < check]
             return _miss(holds[-1].unrolling.at(check), self._trace(check))
-        return _miss(rough.at(last), self._trace(last)) if settled is not rough else 1 / _SHARE
+        return (
+            _miss(rough.at(last), self._trace(last))
+            if settled.first_steps > rough.first_steps
+            else _MOST_WRONG
+        )
 
 
 def _top(trace: Trace) -> int:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from profiler.launcher import ForkLauncher
+from profiler.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +31,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def findings(pytestconfig: pytest.Config) -> list[Finding]:
-    """Return the list that the summary prints."""
-    return pytestconfig.stash[_FINDINGS]
+def report(benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> Callable[..., None]:
+    """Return ``report(what, value, unit=..., aim=...)``."""
+
+    def report(what: str, value: float, *, unit: str, aim: str) -> None:
+        benchmark.extra_info[what] = value
+        finding = Finding(what=what, value=value, unit=unit, aim=aim)
+        pytestconfig.stash[_FINDINGS].append(finding)
+
+    return report
 
 
-@pytest.fixture
-def finding() -> type[Finding]:
-    """Return the class of a finding."""
-    return Finding
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Session]:
+    """Return a session whose fork server has started, and has forked once."""
+    with ForkLauncher() as launcher:
+        session = Session(launcher=launcher)
+        session.catalog()
+        yield session
 
 
 def pytest_terminal_summary(
@@ -45,4 +59,4 @@ def pytest_terminal_summary(
     if found:
         terminalreporter.section("stepwall: what it costs")
     for item in found:
-        terminalreporter.write_line(f"{item.what:<58} {item.value:>6.2f} {item.unit} ({item.aim})")
+        terminalreporter.write_line(f"{item.what:<66} {item.value:>6.2f} {item.unit} ({item.aim})")

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +14,14 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from profiler.campaign import Campaign
-from profiler.launcher import ForkLauncher, FreshLauncher, Launcher
+from profiler.launcher import FreshLauncher, Launcher
 from profiler.machine import environment
 from profiler.results import Measurement, Point, Status
 from profiler.session import Session
 from profiler.store import Store
 
-Report = Callable[..., None]
-
 COMMAND = Path(sys.executable).with_name("stepwall")
 SWEPT = (8, 16, 24, 32, 40, 48, 56, 64)
-
-
-@pytest.fixture
-def report(benchmark: BenchmarkFixture, findings: list[Any], finding: Callable[..., Any]) -> Report:
-    """Return ``report(what, value, unit=..., aim=...)``."""
-
-    def report(what: str, value: float, *, unit: str, aim: str) -> None:
-        benchmark.extra_info[what] = value
-        findings.append(finding(what=what, value=value, unit=unit, aim=aim))
-
-    return report
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[Session]:
-    """Return a session whose fork server has started, and has forked once."""
-    with ForkLauncher() as launcher:
-        session = Session(launcher=launcher)
-        session.catalog()
-        yield session
 
 
 def point(steps: int, scenario: str = "dynamic_rnn") -> Point:
@@ -76,7 +54,11 @@ def measure_through(launcher: Launcher, small: Point) -> None:
 
 @pytest.mark.parametrize(("scenario", "steps"), [("static_rnn", 2), ("dynamic_rnn", 8)])
 def test_forked_point_against_a_fresh_interpreter(
-    benchmark: BenchmarkFixture, warm: Session, report: Report, scenario: str, steps: int
+    benchmark: BenchmarkFixture,
+    warm: Session,
+    report: Callable[..., None],
+    scenario: str,
+    steps: int,
 ) -> None:
     """A point in a forked child costs a fraction of one in an interpreter of its own."""
     small = point(steps, scenario)
@@ -92,7 +74,7 @@ def test_forked_point_against_a_fresh_interpreter(
 
 
 def test_sweep_against_its_points(
-    benchmark: BenchmarkFixture, warm: Session, report: Report, tmp_path: Path
+    benchmark: BenchmarkFixture, warm: Session, report: Callable[..., None], tmp_path: Path
 ) -> None:
     """A sweep takes little more than its points: choosing and storing them is cheap."""
     points: list[Measurement] = []
@@ -112,7 +94,7 @@ def test_sweep_against_its_points(
     report("a sweep over the sum of its points", seconds / own, unit="x", aim="aim: at most 1.2")
 
 
-def test_start_of_help(benchmark: BenchmarkFixture, report: Report) -> None:
+def test_start_of_help(benchmark: BenchmarkFixture, report: Callable[..., None]) -> None:
     """The help appears at once."""
 
     def ask() -> None:

@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from test_cost import Report
 
 from profiler.engines import Mode
-from profiler.launcher import ForkLauncher
 from profiler.results import Certificate, Measurement, Point, Status, WallStatus
 from profiler.session import Session
 from profiler.units import MIB
@@ -75,18 +73,9 @@ CASES = (
 
 
 @pytest.fixture(scope="module")
-def warm() -> Iterator[Session]:
-    """Return a session whose fork server has started, and has forked once."""
-    with ForkLauncher() as launcher:
-        session = Session(launcher=launcher)
-        session.catalog()
-        yield session
-
-
-@pytest.fixture(scope="module")
-def walls() -> Iterator[list[Certificate]]:
+def walls() -> list[Certificate]:
     """Return the list of the walls found, for the medians."""
-    return iter([[]])
+    return []
 
 
 def probe(session: Session, point: Point, *, whole: bool) -> Measurement:
@@ -114,26 +103,29 @@ def double_then_bisect(session: Session, case: Case) -> int:
 def test_price_of_a_wall(
     benchmark: BenchmarkFixture,
     warm: Session,
-    report: Report,
+    report: Callable[..., None],
     walls: list[Certificate],
     case: Case,
 ) -> None:
     """Two runs prove a wall; what finding them takes is the price."""
 
-    def find() -> Certificate:
-        return certify(
-            case.conditions,
-            lambda point, *, whole: probe(warm, point, whole=whole),
-            forecast=lambda: warm.forecast(case.conditions, max_steps=MAX_STEPS),
-            max_steps=MAX_STEPS,
+    def find() -> None:
+        walls.append(
+            certify(
+                case.conditions,
+                lambda point, *, whole: probe(warm, point, whole=whole),
+                forecast=lambda: warm.forecast(case.conditions, max_steps=MAX_STEPS),
+                max_steps=MAX_STEPS,
+            )
         )
 
+    pedantic: Callable[..., None] = benchmark.pedantic
     start = time.perf_counter()
-    wall: Certificate = benchmark.pedantic(find, rounds=1)
+    pedantic(find, rounds=1)
     seconds = time.perf_counter() - start
+    wall = walls[-1]
 
     assert wall.status is WallStatus.EXACT
-    walls.append(wall)
     assert wall.price is not None
     report(f"{case}: found at", float(wall.last_ok or 0), unit="steps", aim="for comparison")
     report(f"{case}: foreseen with an error of", error(wall), unit="%", aim="aim: at most 3")
@@ -145,7 +137,7 @@ def test_price_of_a_wall(
         report(f"{case}: cheaper than bisecting", bisecting / seconds, unit="x", aim="above 1")
 
 
-def test_medians(report: Report, walls: list[Certificate]) -> None:
+def test_medians(report: Callable[..., None], walls: list[Certificate]) -> None:
     """The cases above, in short."""
     prices = [wall.price or math.nan for wall in walls]
     errors = [error(wall) for wall in walls]

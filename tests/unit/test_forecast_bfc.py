@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from random import Random
 
@@ -117,16 +118,14 @@ def test_chunks_tile_the_region(size: int, todo: list[int]) -> None:
         ends = [at + have for at, have, _ in tiles]
         assert [at for at, _, _ in tiles] == [0, *ends[:-1]]
         assert ends[-1] == size
-        assert all(not (a[2] and b[2]) for a, b in zip(tiles, tiles[1:], strict=False))
+        assert all(not (a[2] and b[2]) for a, b in itertools.pairwise(tiles))
         assert sorted(used) == sorted(held)
         assert region.in_use == sum(used.values())
         assert (region.peak, region.top) == (most, highest)
 
 
 @given(regions, st.lists(sizes, max_size=30), st.randoms())
-def test_all_released_is_one_free_chunk_again(
-    size: int, wanted: list[int], random: Random
-) -> None:
+def test_all_released_is_one_free_chunk_again(size: int, wanted: list[int], random: Random) -> None:
     """In whatever order."""
     region = Region(size)
     held = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.forecast.trace import Trace
@@ -28,7 +28,7 @@ def step(steps: int, per_step: int, *once: tuple[str, int]) -> Trace:
     labels = [label for label, _ in once] + [f"step_{t}" for t in range(steps)]
     sizes = [size for _, size in once] + [per_step] * steps
     held = range(len(labels))
-    events = [*zip(held, sizes, strict=True), *((number, 0) for number in reversed(held))]
+    events = [*zip(held, sizes, strict=True), *((number, 0) for number in held)]
     return Trace(labels=labels, events=events)
 
 
@@ -67,13 +67,17 @@ def folding(per_step: int, constant: int, *, unfolded: int) -> Recorded:
 
 
 chunks = st.integers(1, 400).map(lambda count: count * CHUNK)
+few_examples = settings(max_examples=25, deadline=None)  # each replays a search of its own
 
 
-@given(chunks, chunks, st.integers(FIRST[1], 3000), st.integers(0, 99))
+@few_examples
+@given(chunks, st.integers(1, FIRST[1]), st.integers(FIRST[1], 1000), st.integers(0, 99))
 def test_a_wall_is_predicted_where_it_is(
-    per_step: int, weights: int, edge: int, percent: int
+    per_step: int, weights_in_steps: int, edge: int, percent: int
 ) -> None:
     """The closed form says where: the limit less the weights, by the bytes per step."""
+    # No larger than what follows: the allocator would hand out the rest of its memory with it.
+    weights = per_step * weights_in_steps
     source = plain(per_step, weights)
     forecast = source.predict(weights + per_step * edge + per_step * percent // 100)
 
@@ -83,7 +87,8 @@ def test_a_wall_is_predicted_where_it_is(
     assert not forecast.is_line
 
 
-@given(chunks, st.integers(FIRST[1], 20_000))
+@few_examples
+@given(chunks, st.integers(FIRST[1], 5000))
 def test_only_small_steps_are_recorded(per_step: int, edge: int) -> None:
     """The first ones, and else no more than an eighth of the prediction; each of them once."""
     source = plain(per_step)
@@ -97,11 +102,13 @@ def test_only_small_steps_are_recorded(per_step: int, edge: int) -> None:
     assert len(set(source.asked)) == len(source.asked)
 
 
-@given(chunks, st.integers(1, 30), st.integers(1, 3), st.integers(2, 3))
+@few_examples
+@given(st.integers(1, 30), st.integers(1, 20), st.integers(1, 3), st.integers(2, 3))
 def test_a_wall_beyond_the_last_folded_constant_is_predicted(
-    per_step: int, constant: int, copies: int, far: int
+    constant: int, times: int, copies: int, far: int
 ) -> None:
     """There the constant takes other bytes, as a small step shows that folds nothing."""
+    per_step = times * constant * CHUNK
     last_folded = MOST_FOLDED // (constant * CHUNK)
     edge = max(last_folded * far, FIRST[1])
     unfolded = copies * constant * CHUNK
@@ -110,7 +117,8 @@ def test_a_wall_beyond_the_last_folded_constant_is_predicted(
 
     assert forecast is not None
     assert forecast.steps == edge
-    assert max(steps for steps, _ in source.asked) <= max(FIRST[1], edge // SHARE * 2)
+    promised = (per_step + unfolded) * edge // (per_step + constant * CHUNK)
+    assert max(steps for steps, _ in source.asked) <= max(FIRST[1], promised // SHARE)
 
 
 def test_a_wall_before_the_last_folded_constant_is_predicted_as_if_there_were_no_end() -> None:
@@ -127,7 +135,7 @@ def test_a_wall_before_the_last_folded_constant_is_predicted_as_if_there_were_no
 
 def test_a_wall_may_be_where_the_folding_ends() -> None:
     """If the constant takes so much more that one step beyond it finds no room."""
-    per_step, constant = CHUNK, 10 * CHUNK
+    per_step, constant = 10 * CHUNK, 10 * CHUNK
     last_folded = MOST_FOLDED // constant
     source = folding(per_step, constant, unfolded=4 * constant)
     limit = (per_step + constant) * (last_folded + 5)
@@ -166,16 +174,16 @@ def test_a_wall_before_the_first_steps_is_not_predicted(edge: int) -> None:
 
 
 def test_no_pattern_is_no_prediction() -> None:
-    """A step whose work grows with the square of its steps is not continued."""
-    source = Recorded(trace=lambda steps, _: step(steps**2 // 3, CHUNK))
+    """What a larger step shows to be something else is not continued."""
+    squares = Recorded(trace=lambda steps, _: step(steps**2 // 2, CHUNK))
 
-    assert source.predict(MIB) is None
+    assert squares.predict(MIB) is None
 
 
 def test_the_margin_is_what_was_missed_at_an_eighth() -> None:
     """A larger step is recorded beside the prediction, and tells how far it is to be trusted."""
     edge = 4000
-    surplus = edge // SHARE // 5  # events that nothing smaller has shown
+    surplus = edge // SHARE // 10  # events that nothing smaller has shown
     per_step = 4 * CHUNK
 
     def trace(steps: int, _: int) -> Trace:
@@ -183,7 +191,7 @@ def test_the_margin_is_what_was_missed_at_an_eighth() -> None:
 
     source = Recorded(trace=trace)
     forecast = source.predict(per_step * edge)
-    missed = 1 - 1 / (1 + 1 / 5)
+    missed = 1 - 1 / (1 + 1 / 10)
 
     assert forecast is not None
     assert forecast.learnt_from == [*FIRST, MOST - 2, MOST, edge // SHARE]
