@@ -10,12 +10,14 @@ from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import NoPatternError, Unrolling
 from profiler.results import Forecast
 
-# The first look, at any scenario; then the real learning, at an eighth of what it promised.
+# The first look, at any scenario; then the real learning, at an eighth of what it promised,
+# less what that may be too much.
 _FIRST_TRIES = (10, 18, 40, 80)
 _TRIES = 3
 _REACHED = 4
 _GAP = 2
 _SHARE = 8
+_CAUTIOUS_SHARE = 9
 # A longer step teaches no more than this one (loops settle after twice their 32 parallel
 # iterations), it only costs more.
 _MOST = 80
@@ -78,7 +80,7 @@ class _Prediction:
 
     def forecast(self) -> Forecast | None:
         rough, first = self._learn_any(_FIRST_TRIES)
-        last = max(min(self._guess(rough) // _SHARE, _MOST), first)
+        last = max(min(self._guess(rough) // _CAUTIOUS_SHARE, _MOST), first)
         settled, last = self._learn_any([*range(last, max(last - _TRIES, first), -1), first])
         regimes = self._regimes(settled, last)
         edge = max(self._edge(regimes[-1].unrolling), regimes[-1].after)

@@ -54,13 +54,34 @@ class TestFiles:
         assert points[0]["parameters"] == {"batch": 32, "inputs": 64, "units": 128}
         assert points[0]["device"]["fed_bytes"] == 32 * 4 * 64 * 4
 
-    def test_may_start_the_runtime_at_import(self, measure: Measure, resources: Path) -> None:
-        """A constant at module level does no harm: the file is imported in the child only."""
-        point = measure("scaled", steps=6, source=resources / "module_constant.py")
+    def test_may_start_the_runtime_at_import(
+        self, measure: Measure, resources: Path, tmp_path: Path
+    ) -> None:
+        """A constant at module level does no harm, and takes nothing of the device's memory."""
+        source = resources / "module_constant.py"
+        without = tmp_path / "no_constant.py"
+        without.write_text(source.read_text().replace("tf.constant(0.5)", "np.array([0.5])"))
+        without.write_text(without.read_text().replace("SCALE.numpy()", "SCALE[0]"))
+        point = measure("scaled", steps=6, source=source)
 
         assert point.outcome == Outcome(status=Status.OK)
         assert point.device is not None
-        assert point.device.fed_bytes == 6 * 3 * 4
+        assert point.device == measure("scaled", steps=6, source=without).device
+
+    def test_have_their_feeds_in_the_peak(self, measure: Measure, resources: Path) -> None:
+        """A copy of them is on the device, where nothing else here grows so much with steps."""
+        steps, width, outputs, float_bytes = 64, 1000, 4, 4
+        point = measure("scaled", steps=steps, source=resources / "module_constant.py")
+
+        assert point.device is not None
+        device = point.device
+        assert device.fed_bytes == steps * width * float_bytes
+        assert device.peak_bytes is not None
+        assert device.weights_bytes is not None
+        assert device.peak_bytes >= device.fed_bytes + device.weights_bytes
+        # The weights' gradient, its product with the rate, and the layer's outputs.
+        others = 4 * (width + steps) * outputs * float_bytes
+        assert device.peak_bytes <= device.fed_bytes + device.weights_bytes + others
 
     def test_may_import_what_lies_beside_them(self, session: Session, tmp_path: Path) -> None:
         """A file's own folder comes first on the path, as for a script."""

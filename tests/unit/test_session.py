@@ -181,7 +181,7 @@ def test_measuring_sends_the_point_and_the_sources() -> None:
                 "engine": "tensorflow",
                 "sources": ["mine.py"],
                 "point": to_json(POINT),
-                "inspect": False,
+                "mode": {"inspect": False, "whole": True, "like": None},
                 "timeline": True,
             },
             33.0,

@@ -1,0 +1,75 @@
+"""Run in an interpreter of its own: what TensorFlow's allocator did, beside the replay of it.
+
+Arguments: the scenario, its parameters as JSON, and three numbers of steps. The last line printed
+is a JSON object; see ``test_forecast.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from profiler.discovery import discover
+from profiler.engines import load_engine
+from profiler.engines.tensorflow.runtime import TensorFlowEngine
+from profiler.forecast.bfc import Region, replay
+from profiler.forecast.trace import Trace
+from profiler.forecast.unrolling import Unrolling
+from profiler.recorder import Recorder
+from profiler.results import Point
+from profiler.units import MIB
+
+LIMIT = 256 * MIB
+
+
+def elsewhere(trace: Trace, addresses: list[int]) -> int:
+    """Return how many allocations the replay does not put where the allocator put them."""
+    region, held, count = Region(LIMIT), dict[int, int](), 0
+    for number, size in trace.events:
+        if size:
+            held[number] = region.allocate(size)
+            count += held[number] != addresses[number] - min(addresses)
+        else:
+            region.release(held.pop(number))
+    return count
+
+
+def main(name: str, parameters: str, *lengths: str) -> None:
+    """Record a training step of each length, replay it, and print what differs."""
+    point = Point(
+        scenario=name,
+        family="builds",
+        parameters=json.loads(parameters),
+        steps=0,
+        limit_bytes=LIMIT,
+    )
+    engine = load_engine("tensorflow")
+    assert isinstance(engine, TensorFlowEngine)
+    engine.prepare(point)
+    scenario = discover([]).scenarios[name]
+    traces: list[Trace] = []
+    found: dict[str, list[int | None]] = {"allocations": [], "elsewhere": [], "peaks": []}
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(Path(folder))
+        engine._start(recorder)
+        for steps in map(int, lengths):
+
+            def build(steps: int = steps) -> object:
+                return scenario.build(steps, **point.parameters)
+
+            recording = engine._record(build, recorder)
+            traces.append(recording.trace())
+            found["allocations"].append(len(traces[-1].labels))
+            found["elsewhere"].append(elsewhere(traces[-1], recording.addresses()))
+            found["peaks"].append(engine._allocator.peak())
+    first, second, last = map(int, lengths)
+    predicted = Unrolling(traces[0], traces[1], (first, second)).at(last)
+    found["replayed_peaks"] = [replay(trace, LIMIT).peak for trace in traces]
+    found["tops"] = [replay(trace, LIMIT).top for trace in (traces[-1], predicted)]
+    sys.stdout.write(f"{json.dumps(found)}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
