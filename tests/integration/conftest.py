@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from profiler.launcher import ForkLauncher
 from profiler.results import Measurement, Point
 from profiler.session import Session
 
+# Whoever runs the tests in the background may ignore Ctrl-C; commands under test must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
