@@ -15,7 +15,7 @@ from typing import Any
 
 from profiler import host_limit, outcome
 from profiler.discovery import discover
-from profiler.engines import Mode, load_engine
+from profiler.engines import Engine, Mode, load_engine
 from profiler.errors import ScenarioError, UsageError
 from profiler.recorder import LOG_FILE, Recorder
 from profiler.registry import Scenario
@@ -111,13 +111,7 @@ def _outcome(job: dict[str, Any], error: BaseException, recorder: Recorder) -> O
 
 
 def _measure(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
-    point = from_json(Point, job["point"])
-    with recorder.phase("start"):
-        if job["host_cap"] is not None:
-            recorder.take_meter(host_limit.enter(job["host_cap"]))
-        engine = load_engine(job["engine"])
-        engine.prepare(point)
-        scenario = _find(point.scenario, job["sources"])
+    point, engine, scenario = _prepared(job, recorder)
     recorder.take_baseline()
 
     def work() -> BaseException | None:
@@ -172,14 +166,32 @@ def _find(name: str, sources: list[str]) -> Scenario:
     raise UsageError(f"no scenario {name!r}")
 
 
-def _forecast(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+def _prepared(job: dict[str, Any], recorder: Recorder) -> tuple[Point, Engine, Scenario]:
+    """Enter the job's limits, set its engine up, and find its scenario."""
     point = from_json(Point, job["point"])
     with recorder.phase("start"):
         if job["host_cap"] is not None:
             recorder.take_meter(host_limit.enter(job["host_cap"]))
         engine = load_engine(job["engine"])
         engine.prepare(point)
-        scenario = _find(point.scenario, job["sources"])
+        return point, engine, _find(point.scenario, job["sources"])
+
+
+def _explain(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    from profiler.explain.account import Recorded, explain
+
+    point, engine, scenario = _prepared(job, recorder)
+
+    def record(steps: int) -> Recorded:
+        return engine.record(steps, lambda: scenario.build(steps, **point.parameters), recorder)
+
+    batch = point.parameters.get("batch")
+    explanation = explain(record, point.steps, batch=batch, alone=job["alone"])
+    return {"explanation": to_json(explanation)}
+
+
+def _forecast(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    point, engine, scenario = _prepared(job, recorder)
     forecast = engine.forecast(
         point,
         lambda steps: scenario.build(steps, **point.parameters),
@@ -203,6 +215,7 @@ def _describe(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
 _TASKS: dict[str, Callable[[dict[str, Any], Recorder], dict[str, Any]]] = {
     "measure": _measure,
     "forecast": _forecast,
+    "explain": _explain,
     "catalog": _catalog,
     "describe": _describe,
 }

@@ -9,6 +9,7 @@ from profiler import host_forecast, outcome
 from profiler.discovery import Listing, listings
 from profiler.engines import DEFAULT_ENGINE, Mode
 from profiler.errors import StepwallError
+from profiler.explain.facts import Explanation
 from profiler.launcher import Ended, Launcher
 from profiler.results import (
     DeviceMemory,
@@ -108,6 +109,25 @@ class Session:
         }
         facts = self.launcher.run(job, timeout_s=self.timeout_s).facts
         return from_json(Forecast, facts["forecast"]) if facts.get("forecast") else None
+
+    def explain(self, point: Point, *, alone: bool = False) -> Explanation | Outcome:
+        """Say what is held at the peak of the point's training step; else how its child ended.
+
+        Args:
+            point: the training step, run once more with its allocations recorded.
+            alone: run no shorter ones to tell what a time step adds.
+        """
+        job = {
+            "task": "explain",
+            "engine": self.engine,
+            "sources": list(self.sources),
+            "point": to_json(point),
+            "alone": alone,
+        }
+        ended = self.launcher.run(job, timeout_s=self.timeout_s)
+        if "explanation" not in ended.facts:
+            return _outcome(ended)
+        return from_json(Explanation, ended.facts["explanation"])
 
     def _host_demand(self, point: Point, like: int | None) -> int | None:
         host = self.measure(point, mode=Mode(inspect=False, like=like)).host

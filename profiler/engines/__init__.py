@@ -7,10 +7,13 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from profiler.recorder import Recorder
 from profiler.results import Forecast, Point, Shortage
+
+if TYPE_CHECKING:  # it brings NumPy, which the command line starts without
+    from profiler.explain.account import Recorded
 
 DEFAULT_ENGINE = "tensorflow"
 
@@ -69,6 +72,15 @@ class Engine(Protocol):
             build: calls the scenario with a number of steps.
             recorder: tells where files may be written.
             max_steps: the wall lies beyond where even these fit.
+        """
+
+    def record(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:
+        """Run a first and a steady training step, and record every allocation.
+
+        Args:
+            steps: as the scenario is built by ``build``.
+            build: calls the scenario and returns what it returned.
+            recorder: tells where files may be written.
         """
 
     def cause(self, error: BaseException) -> BaseException:

@@ -10,17 +10,35 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
+from profiler.explain.ledger import Events
 from profiler.forecast.trace import Trace
 
 _ALLOCATION = "MemoryAllocation"
 _RELEASE = "MemoryDeallocation"
 # The allocators that a device's tensors come from, as their events name them.
 _ALLOCATORS = {"CPU:0": "bfc_cpu_allocator_for_gpu", "GPU:0": "GPU_0_bfc"}
+_FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128)
+
+
+class _Event(NamedTuple):
+    """An allocation or a release."""
+
+    at: int
+    is_allocation: bool
+    address: int
+    op: str
+    requested: int
+    chunk: int
+    run: int
+    region: str
+    shape: str
+    dtype: int
 
 
 class Recording:
@@ -29,7 +47,7 @@ class Recording:
     def __init__(self, device: str) -> None:
         """Record the allocator of ``device``, ``CPU:0`` or ``GPU:0``."""
         self._allocator = _ALLOCATORS[device]
-        self._events: list[tuple[int, str, dict[str, Any]]] = []
+        self._events: list[_Event] = []
 
     @contextlib.contextmanager
     def open(self, folder: Path) -> Iterator[None]:
@@ -45,27 +63,44 @@ class Recording:
         for path in folder.rglob("*.xplane.pb"):
             self._read(path.read_bytes())
         shutil.rmtree(folder, ignore_errors=True)
-        self._events.sort(key=lambda event: event[0])
+        self._events.sort(key=lambda event: event.at)
 
     def trace(self) -> Trace:
         """Return what was recorded; releases of what was there before are left out."""
         labels: list[str] = []
         events: list[tuple[int, int]] = []
         held: dict[int, int] = {}
-        for _, name, facts in self._events:
-            if name == _ALLOCATION:
-                held[facts["addr"]] = len(labels)
-                events.append((len(labels), facts["requested_bytes"]))
-                rank = facts.get("shape", "").count(",")
-                kind = facts.get("region_type", "")
-                labels.append(f"{facts.get('tf_op', '')} {kind} {'x' * rank}")
-            elif facts["addr"] in held:
-                events.append((held.pop(facts["addr"]), 0))
+        for event in self._events:
+            if event.is_allocation:
+                held[event.address] = len(labels)
+                events.append((len(labels), event.requested))
+                labels.append(f"{event.op} {event.region} {'x' * event.shape.count(',')}")
+            elif event.address in held:
+                events.append((held.pop(event.address), 0))
         return Trace(labels=labels, events=events)
 
     def addresses(self) -> list[int]:
         """Return the address of each allocation, in the order of the trace's labels."""
-        return [facts["addr"] for _, name, facts in self._events if name == _ALLOCATION]
+        return [event.address for event in self._events if event.is_allocation]
+
+    def events(self) -> tuple[list[str], Events]:
+        """Return the names of the ops that allocated, and what was recorded, as columns."""
+        names: dict[str, int] = {}
+        op = [names.setdefault(event.op, len(names)) for event in self._events]
+        floats = {kind.as_datatype_enum for kind in _FLOATS}
+
+        def column(name: str) -> Any:
+            return np.array([getattr(event, name) for event in self._events], np.int64)
+
+        return list(names), Events(
+            is_allocation=column("is_allocation").astype(bool),
+            address=column("address"),
+            op=np.array(op, np.int64),
+            requested=column("requested"),
+            chunk=column("chunk"),
+            run=column("run"),
+            is_float=np.array([event.dtype in floats for event in self._events], bool),
+        )
 
     def _read(self, space: bytes) -> None:
         for plane in xplane_pb2.XSpace.FromString(space).planes:
@@ -79,7 +114,22 @@ class Recording:
                     facts = {fields[stat.metadata_id]: _value(stat, fields) for stat in event.stats}
                     if facts["allocator_name"] == self._allocator:
                         at = line.timestamp_ns * 1000 + event.offset_ps
-                        self._events.append((at, name, facts))
+                        self._events.append(_event(at, facts, is_allocation=name == _ALLOCATION))
+
+
+def _event(at: int, facts: dict[str, Any], *, is_allocation: bool) -> _Event:
+    return _Event(
+        at=at,
+        is_allocation=is_allocation,
+        address=facts["addr"],
+        op=facts.get("tf_op", ""),
+        requested=facts["requested_bytes"],
+        chunk=facts["allocation_bytes"],
+        run=facts.get("id", 0),
+        region=facts.get("region_type", ""),
+        shape=facts.get("shape", ""),
+        dtype=facts.get("data_type", 0),
+    )
 
 
 def _value(stat: Any, names: dict[int, str]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import os
 import statistics
 import time
@@ -18,14 +17,16 @@ import tensorflow as tf
 from profiler import host_memory, machine
 from profiler.engines import Mode, PointError
 from profiler.engines.tensorflow import messages, shortage
-from profiler.engines.tensorflow.allocations import Recording
 from profiler.engines.tensorflow.allocator import Allocator
 from profiler.engines.tensorflow.step import (
     TrainingStep,
     build_step,
     count_library,
     keep_host_tensors_apart,
+    run_step,
 )
+from profiler.engines.tensorflow.tracing import Tracer
+from profiler.explain.account import Recorded
 from profiler.forecast.trace import Trace
 from profiler.forecast.wall import Source, predict
 from profiler.log_watch import LogWatch
@@ -37,7 +38,6 @@ from profiler.units import MIB
 tf1 = tf.compat.v1
 
 STEADY_STEPS = 5
-_RECORDED_STEPS = 2  # the first one and a steady one: the others repeat that
 # Constants that the executor's own constant folding made, and how large they may get.
 _FOLDED_LABEL = "__cf__"
 _MOST_FOLDED_BYTES = 10 << 20
@@ -54,6 +54,7 @@ class TensorFlowEngine:
         self._allocator = Allocator()
         self._config = tf1.ConfigProto()
         self._region_bytes: int | None = None
+        self._started = False
         self._graph: Any = None
 
     def prepare(self, point: Point) -> None:
@@ -104,11 +105,14 @@ class TensorFlowEngine:
         self._allocator = Allocator("GPU:0")
 
     def _start(self, recorder: Recorder) -> None:
-        """Start the runtime.
+        """Start the runtime, unless it has been.
 
         Only after the graph was built: with a running runtime the small constants of
         TensorFlow's shape inference would come from the measured allocator.
         """
+        if self._started:
+            return
+        self._started = True
         if self._region_bytes is not None:
             self._reserve_one_region(self._region_bytes, recorder)
         self._allocator.start(recorder)
@@ -169,35 +173,29 @@ class TensorFlowEngine:
         if point.limit_bytes is None or point.schedule is not Schedule.SERIAL:
             return None
         self._start(recorder)
+        tracer = self._tracer()
 
         def record(steps: int, folded_bytes: int | None) -> Trace:
             self._fold_at_most(folded_bytes or _MOST_FOLDED_BYTES)
-            return self._record(lambda: build(steps), recorder).trace()
+            return tracer.recording(lambda: build(steps), recorder).trace()
 
         source = Source(
             record=record, folded_label=_FOLDED_LABEL, most_folded_bytes=_MOST_FOLDED_BYTES
         )
         return predict(source, limit_bytes=point.limit_bytes, max_steps=max_steps)
 
+    def record(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:
+        """Record one training step; see ``profiler.engines.Engine``."""
+        self._start(recorder)
+        return self._tracer().recorded(steps, build, recorder)
+
+    def _tracer(self) -> Tracer:
+        return Tracer(self._config, self._allocator, copy_feeds=self._region_bytes is not None)
+
     def _fold_at_most(self, size: int) -> None:
         """Fold no constant of more than ``size`` bytes."""
         options = self._config.graph_options.optimizer_options
         options.max_folded_constant_in_bytes = max(1, size)
-
-    def _record(self, build: Callable[[], Any], recorder: Recorder) -> Recording:
-        """Return what a session asks the allocator for, up to its first steady step."""
-        recording = Recording(self._allocator.device)
-        with tf.Graph().as_default() as graph:
-            step = build_step(graph, build, recorder, copy_feeds=self._region_bytes is not None)
-            with (
-                recorder.phase("record"),
-                recording.open(recorder.log_path.parent / "profile"),
-                tf1.Session(config=self._config) as session,
-            ):
-                session.run([tf1.global_variables_initializer()])
-                for _ in range(_RECORDED_STEPS):
-                    self._step(session, step)
-        return recording
 
     def _run(self, step: TrainingStep, recorder: Recorder, *, inspect: bool) -> None:
         with contextlib.ExitStack() as stack:
@@ -213,7 +211,7 @@ class TensorFlowEngine:
 
     def _train(self, session: Any, step: TrainingStep, recorder: Recorder) -> None:
         with recorder.phase("first_step"):
-            first_peak = self._step(session, step)
+            first_peak = run_step(session, step, self._allocator)
         first_s = recorder.seconds("first_step")
         recorder.put("time", first_step_s=first_s)
         recorder.put("device", first_step_peak_bytes=first_peak)
@@ -222,7 +220,7 @@ class TensorFlowEngine:
             for _ in range(STEADY_STEPS):
                 residents.append(self._allocator.in_use())
                 start = time.perf_counter()
-                peaks.append(self._step(session, step))
+                peaks.append(run_step(session, step, self._allocator))
                 seconds.append(time.perf_counter() - start)
         recorder.put("time", step_s=statistics.median(seconds), steady_steps=len(seconds))
         known = [peak for peak in peaks if peak is not None]
@@ -233,14 +231,6 @@ class TensorFlowEngine:
                 steady_peak_bytes=max(known),
                 peak_bytes=max(first_peak, *known),
             )
-
-    def _step(self, session: Any, step: TrainingStep) -> int | None:
-        """Run one training step and return the device's peak bytes during it, where known."""
-        self._allocator.reset()
-        loss, _ = session.run([step.loss, step.update], step.feeds)
-        if not math.isfinite(loss):
-            raise PointError(f"the loss is {loss}: a step that diverges measures nothing")
-        return self._allocator.peak()
 
     def _look_inside(self, session: Any, step: TrainingStep, recorder: Recorder) -> None:
         self._allocator.reset()

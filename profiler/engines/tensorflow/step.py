@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from profiler.engines import PointError
+from profiler.engines.tensorflow.allocator import Allocator
 from profiler.recorder import Recorder
 from profiler.registry import Training
 
@@ -34,6 +36,9 @@ class TrainingStep:
     copy_names: frozenset[str]
     backward_names: frozenset[str]
     update_names: frozenset[str]
+    variables: Sequence[Any]
+    gradients: Sequence[Any]
+    custom_gradients: bool
 
     def check_backprop(self, executed: Iterable[Any]) -> None:
         """Raise PointError unless the executed graph holds backward work and every update.
@@ -96,7 +101,23 @@ def build_step(
         copy_names=frozenset(_copies(training.feeds) if copy_feeds else ()),
         backward_names=frozenset(operation.name for operation in operations[forward:]),
         update_names=frozenset(operation.name for operation in update.control_inputs),
+        variables=variables,
+        gradients=gradients,
+        custom_gradients=training.gradients is not None,
     )
+
+
+def run_step(session: Any, step: TrainingStep, allocator: Allocator) -> int | None:
+    """Run one training step and return the device's peak bytes during it, where known.
+
+    Raises:
+        PointError: if the loss is no finite number.
+    """
+    allocator.reset()
+    loss, _ = session.run([step.loss, step.update], step.feeds)
+    if not math.isfinite(loss):
+        raise PointError(f"the loss is {loss}: a step that diverges measures nothing")
+    return allocator.peak()
 
 
 def keep_host_tensors_apart() -> None:

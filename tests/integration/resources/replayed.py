@@ -59,7 +59,7 @@ def main(name: str, parameters: str, *lengths: str) -> None:
             def build(steps: int = steps) -> object:
                 return scenario.build(steps, **point.parameters)
 
-            recording = engine._record(build, recorder)
+            recording = engine._tracer().recording(build, recorder)
             traces.append(recording.trace())
             found["allocations"].append(len(traces[-1].labels))
             found["elsewhere"].append(elsewhere(traces[-1], recording.addresses()))

@@ -1,0 +1,289 @@
+"""From a recorded training step to the account of its peak."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiler.explain import theory
+from profiler.explain.facts import (
+    Curve,
+    Explanation,
+    GraphGrowth,
+    GraphParts,
+    Growth,
+    Holding,
+    Role,
+)
+from profiler.explain.ledger import Events, Ledger, Mask
+from profiler.explain.roles import Op, Part, Roles, bytes_by_role, classify
+from profiler.explain.theory import Cell
+
+STEADY, FIRST = "steady", "first"
+# Of the steps: close enough for peaks in the same place, far enough to tell a line from a curve.
+_SHORTER = (0.75, 0.5)
+_CURVE_POINTS = 400
+_LINEAR = 0.01
+# The number at the end of a name's part tells unrolled copies apart; a part that is all number
+# belongs to the name.
+_COPY = re.compile(r"(?<=[^/])_\d+(?=/|_grad|_on_device|$)|/_\d+__cf__\d+$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One training step over ``steps``, recorded from the session's begin.
+
+    Attributes:
+        ops: what the graph says of the ops; ``events.op`` are positions in it.
+        peaks: the allocator's own peak in the last runs, the first step's and a steady one's.
+        residents: the allocator's own bytes in use before each of them.
+        forward, backward: name and type of each node that was built.
+        cells: the recurrent cells of the graph.
+        custom_gradients: the scenario brings gradients of its own.
+    """
+
+    steps: int
+    ops: list[Op]
+    events: Events
+    peaks: list[int | None]
+    residents: list[int | None]
+    forward: list[tuple[str, str]]
+    backward: list[tuple[str, str]]
+    cells: list[Cell]
+    custom_gradients: bool
+
+
+class Account:
+    """The account of the one of the recorded training steps that needs the most memory."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        """Replay the allocations."""
+        self.recorded = recorded
+        self.ledger = Ledger(recorded.events)
+        self._names = [folded(op.name) for op in recorded.ops]
+        runs = self.ledger.runs()[-len(recorded.peaks) :]
+        self._in_use = self.ledger.in_use(self.ledger.chunk)
+        peaks = [self._peak(run) for run in runs]
+        # Of equal ones the last: a steady step.
+        at = max(range(len(runs)), key=lambda number: (self._in_use[peaks[number]], number))
+        self.number = at - len(runs)
+        self.run, self.position = runs[at], peaks[at]
+        self.roles: Roles = classify(self.ledger, recorded.ops, self.run)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most bytes that were handed out at once."""
+        return int(self._in_use[self.position])
+
+    @property
+    def held(self) -> Mask:
+        """Which allocations are held at the peak."""
+        return self.ledger.held(self.position)
+
+    @property
+    def place(self) -> str:
+        """The op, without its number, that allocates at the peak."""
+        return self._names[self._op_at_peak()]
+
+    def highest(self, place: str) -> int | None:
+        """Return where most is in use of all positions at which ``place`` allocates."""
+        start, end = self.ledger.span(self.run)
+        there = np.array([name == place for name in self._names], np.bool_)
+        began = self.ledger.began[there[self.ledger.op]]
+        began = began[(began >= start) & (began < end)]
+        return int(began[np.argmax(self._in_use[began])]) if len(began) else None
+
+    def by_role(self, position: int | None = None) -> dict[str, int]:
+        """Return the bytes of each role at the peak, or at ``position``, the largest first."""
+        held = self.held if position is None else self.ledger.held(position)
+        sizes = bytes_by_role(self.ledger, self.roles, held)
+        ordered = sorted(sizes.items(), key=lambda item: -item[1])
+        return {role.value: size for role, size in ordered}
+
+    def explanation(self, batch: object = None) -> Explanation:
+        """Return the account as facts; ``batch`` is the scenario's, for the theory."""
+        start, _ = self.ledger.span(self.run)
+        recorded = self.recorded
+        return Explanation(
+            steps=recorded.steps,
+            step=STEADY if self.number == -1 else FIRST,
+            part=self._part(),
+            events=self.ledger.count,
+            peak_bytes=self.peak_bytes,
+            resident_bytes=int(self._in_use[start - 1]) if start else 0,
+            allocator_peak_bytes=recorded.peaks[self.number],
+            allocator_resident_bytes=recorded.residents[self.number],
+            by_role=self.by_role(),
+            holdings=self._holdings(self.held),
+            resident=self._holdings(self.ledger.held(start - 1)) if start else [],
+            curve=self._curve(),
+            graph=_graph_parts(recorded),
+            custom_gradients=recorded.custom_gradients,
+            theory=theory.of(recorded.cells, batch=batch, steps=recorded.steps),
+        )
+
+    def _peak(self, run: int) -> int:
+        start, end = self.ledger.span(run)
+        return start + int(np.argmax(self._in_use[start:end]))
+
+    def _op_at_peak(self) -> int:
+        newest = int(np.searchsorted(self.ledger.began, self.position, side="right")) - 1
+        return int(self.ledger.op[newest])
+
+    def _part(self) -> str:
+        if self.recorded.ops[self._op_at_peak()].part is Part.UPDATE:
+            return "update"
+        return "forward" if self.position < self.roles.backward else "backward"
+
+    def _holdings(self, held: Mask) -> list[Holding]:
+        """Return what is held by role and op, the largest first."""
+        roles, kinds = list(Role), list(dict.fromkeys(map(self._kind, range(len(self._names)))))
+        number = {kind: position for position, kind in enumerate(kinds)}
+        kind_of = np.array([number[self._kind(op)] for op in range(len(self._names))], np.int64)
+        at = np.flatnonzero(held)
+        keys = self.roles.codes[at].astype(np.int64) * len(kinds) + kind_of[self.ledger.op[at]]
+        groups, group_of = np.unique(keys, return_inverse=True)
+        sizes: NDArray[np.int64] = self.ledger.requested[at]
+        holdings = []
+        for group, key in enumerate(groups):
+            mine = sizes[group_of == group]
+            op, op_type, variable = kinds[key % len(kinds)]
+            holdings.append(
+                Holding(
+                    role=roles[key // len(kinds)].value,
+                    op=op,
+                    op_type=op_type,
+                    variable=variable,
+                    tensors=len(mine),
+                    bytes=int(mine.sum()),
+                    each_bytes=int(mine[0]) if (mine == mine[0]).all() else None,
+                )
+            )
+        return sorted(holdings, key=lambda holding: -holding.bytes)
+
+    def _kind(self, op: int) -> tuple[str, str | None, str | None]:
+        facts = self.recorded.ops[op]
+        return self._names[op], facts.type, facts.gradient_of or facts.variable
+
+    def _curve(self) -> Curve:
+        start, end = self.ledger.span(self.run)
+        chosen = np.unique(
+            np.append(np.linspace(start, end - 1, _CURVE_POINTS).astype(np.int64), self.position)
+        )
+        asked = {
+            role.value: self.ledger.in_use(self.ledger.requested, self.roles.mask(role))[chosen]
+            for role in Role
+        }
+        asked[Role.ROUNDING.value] = self._in_use[chosen] - sum(asked.values())
+        return Curve(
+            event=[int(at) for at in chosen - start],
+            bytes={role: list(map(int, size)) for role, size in asked.items() if size.any()},
+            backward=self.roles.backward - start,
+            peak=self.position - start,
+        )
+
+
+def folded(name: str) -> str:
+    """Return an op's name without the numbers that tell its copies apart."""
+    return _COPY.sub("", name)
+
+
+def explain(
+    record: Callable[[int], Recorded], steps: int, *, batch: object = None, alone: bool = False
+) -> Explanation:
+    """Explain the peak of a training step over ``steps``.
+
+    Args:
+        record: runs a training step of some length and records it.
+        steps: the length that is explained.
+        batch: the scenario's batch size, for the theory; anything but an int: unknown.
+        alone: record no shorter lengths: what a time step adds stays unknown.
+    """
+    # The length that is explained comes first: in an allocator that nothing has used before.
+    longest = Account(record(steps))
+    facts = longest.explanation(batch)
+    if alone:
+        return facts
+    shorter = {max(1, round(steps * share)): None for share in _SHORTER}
+    accounts = [longest, *(Account(record(length)) for length in shorter if length != steps)]
+    accounts.sort(key=lambda account: account.recorded.steps)
+    return replace(
+        facts,
+        growth=growth(accounts),
+        graph_growth=graph_growth([account.recorded for account in accounts[-2:]]),
+    )
+
+
+def _graph_parts(recorded: Recorded) -> GraphParts:
+    nodes = [*recorded.forward, *recorded.backward]
+    scopes = Counter(folded(name.rpartition("/")[0]) for name, _ in nodes)
+    return GraphParts(
+        by_scope=dict(scopes.most_common()),
+        forward=dict(Counter(kind for _, kind in recorded.forward).most_common()),
+        backward=dict(Counter(kind for _, kind in recorded.backward).most_common()),
+    )
+
+
+def graph_growth(recorded: list[Recorded]) -> GraphGrowth | None:
+    """Return what a step adds to the last graph, by its difference to the first; None if alone."""
+    first, last = recorded[0], recorded[-1]
+    gap = last.steps - first.steps
+    if gap == 0:
+        return None
+    return GraphGrowth(
+        between=[first.steps, last.steps],
+        forward=_difference(first.forward, last.forward, gap),
+        backward=_difference(first.backward, last.backward, gap),
+    )
+
+
+def _difference(
+    first: list[tuple[str, str]], last: list[tuple[str, str]], gap: int
+) -> dict[str, float]:
+    before, after = (Counter(kind for _, kind in nodes) for nodes in (first, last))
+    more = {kind: (after[kind] - before[kind]) / gap for kind in after | before}
+    ordered = sorted(more.items(), key=lambda item: (-item[1], item[0]))
+    return {kind: rate for kind, rate in ordered if rate}
+
+
+def growth(accounts: list[Account]) -> Growth | None:
+    """Return what a time step adds to the peak, from accounts of increasing steps.
+
+    Shorter steps may peak elsewhere: all are looked at where the longest one peaks. None if
+    there is nothing to compare it with.
+    """
+    place = accounts[-1].place
+    positions = [account.highest(place) for account in accounts]
+    sizes = [
+        (account.recorded.steps, account.by_role(position))
+        for account, position in zip(accounts, positions, strict=True)
+        if position is not None
+    ]
+    rates = [_rates(*pair) for pair in itertools.pairwise(sizes)]
+    if not rates:
+        return None
+    before, last = (rates[-2] if len(rates) > 1 else {}), rates[-1]
+    total = sum(last.values())
+    return Growth(
+        between=[steps for steps, _ in sizes[-2:]],
+        bytes=total,
+        by_role=dict(sorted(last.items(), key=lambda item: -abs(item[1]))),
+        linear=[
+            role
+            for role, rate in last.items()
+            if before and abs(rate - before.get(role, 0)) <= _LINEAR * abs(total)
+        ],
+    )
+
+
+def _rates(short: tuple[int, dict[str, int]], long: tuple[int, dict[str, int]]) -> dict[str, float]:
+    gap = long[0] - short[0]
+    return {
+        role: (long[1].get(role, 0) - short[1].get(role, 0)) / gap for role in long[1] | short[1]
+    }

@@ -1,0 +1,145 @@
+"""The role that each allocation plays in a training step; every one has exactly one."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiler.explain.facts import Role
+from profiler.explain.ledger import Ledger, Mask
+
+
+class Part(enum.IntEnum):
+    """Which part of the training step an op belongs to."""
+
+    UNKNOWN = 0
+    FORWARD = 1
+    BACKWARD = 2
+    UPDATE = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Op:
+    """What the graph says of an op that allocates.
+
+    Attributes:
+        name: as in the executed graph.
+        type: of the op, where the graph still has it.
+        part: of the training step.
+        variable: the variable that it gives a value to.
+        is_input: it brings a fed array to the device.
+        gradient_of: the variable to whose gradient its output is a summand.
+        in_loop: it belongs to a loop or to a loop's lists of tensors.
+    """
+
+    name: str
+    type: str | None = None
+    part: Part = Part.UNKNOWN
+    variable: str | None = None
+    is_input: bool = False
+    gradient_of: str | None = None
+    in_loop: bool = False
+
+
+_CODES = {role: code for code, role in enumerate(Role)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """The roles in one run of a session.
+
+    Attributes:
+        codes: per allocation, the position of its role in ``Role``.
+        backward: position of the event at which the backward part begins.
+    """
+
+    codes: NDArray[np.int8]
+    backward: int
+
+    def mask(self, role: Role) -> Mask:
+        """Return which allocations have the role."""
+        return np.asarray(self.codes == _CODES[role])
+
+
+def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
+    """Return the role of every allocation, as seen in ``run``.
+
+    An allocation from before the run is a weight or a constant. Of the run's own, what the
+    forward part allocates is kept for backward if it is released after that has begun, and
+    temporary otherwise; anything that is released before another op allocates is temporary.
+    """
+    start, end = ledger.span(run)
+    part = np.array([op.part for op in ops], np.int8)[ledger.op]
+    own = ledger.began >= start
+    in_run = own & (ledger.began < end)
+    backward = _backward(ledger, part, in_run, end)
+    is_input = _flag(ledger, [op.is_input for op in ops])
+    is_sum = _flag(ledger, [op.gradient_of is not None for op in ops])
+    in_loop = _flag(ledger, [op.in_loop for op in ops])
+    of_variable = _flag(ledger, [op.variable is not None for op in ops])
+    current = _current_weights(ledger, ops, start)
+    fleeting = ledger.fleeting()
+    forward, update = part == Part.FORWARD, part == Part.UPDATE
+    choices = [
+        (~own & current, Role.WEIGHTS),
+        (~own, Role.CONSTANTS),
+        (is_input, Role.INPUTS),
+        (in_loop & ~ledger.is_float, Role.BOOKKEEPING),
+        (update & of_variable, Role.WEIGHTS),
+        # A sum may release its last summand without having allocated anything.
+        (is_sum, Role.WEIGHT_GRADIENTS),
+        (fleeting, Role.TEMPORARY),
+        (forward & (ledger.ended > backward), Role.FORWARD),
+        (forward | update, Role.TEMPORARY),
+        (part == Part.BACKWARD, Role.ACTIVATION_GRADIENTS),
+    ]
+    codes = np.select(
+        [mask for mask, _ in choices],
+        [_CODES[role] for _, role in choices],
+        _CODES[Role.UNKNOWN],
+    )
+    return Roles(codes=codes.astype(np.int8), backward=backward)
+
+
+def _flag(ledger: Ledger, flags: list[bool]) -> Mask:
+    """Return for each allocation the flag of its op."""
+    return np.array(flags, np.bool_)[ledger.op]
+
+
+def _backward(ledger: Ledger, part: NDArray[np.int8], in_run: Mask, end: int) -> int:
+    """Return where backward begins: at its first tensor after the last one of forward."""
+    floats = in_run & ledger.is_float
+    forward = ledger.began[floats & (part == Part.FORWARD)]
+    last = forward[-1] if len(forward) else -1
+    after = ledger.began[floats & (part == Part.BACKWARD) & (ledger.began > last)]
+    return int(after[0]) if len(after) else end
+
+
+def _current_weights(ledger: Ledger, ops: list[Op], start: int) -> Mask:
+    """Return which allocations held at ``start`` are the newest buffer of a variable."""
+    newest: dict[str, int] = {}
+    variables: list[str | None] = [op.variable for op in ops]
+    candidates = _flag(ledger, [variable is not None for variable in variables])
+    held = candidates & (ledger.began < start) & (ledger.ended >= start)
+    for at in np.flatnonzero(held):
+        newest[variables[ledger.op[at]] or ""] = int(at)
+    current = np.zeros(len(ledger.op), bool)
+    current[list(newest.values())] = True
+    return current
+
+
+def bytes_by_role(ledger: Ledger, roles: Roles, held: Mask) -> dict[Role, int]:
+    """Return the bytes of each role among the ``held`` allocations; what is rounding stands apart.
+
+    They add up to the bytes handed out, exactly.
+    """
+    asked: dict[Role, int] = {
+        role: int(ledger.requested[held & roles.mask(role)].sum())
+        for role in Role
+        if role is not Role.ROUNDING
+    }
+    asked[Role.ROUNDING] = int((ledger.chunk - ledger.requested)[held].sum())
+    return {role: size for role, size in asked.items() if size}
