@@ -126,7 +126,10 @@ def run_child(folder: Path, server: int) -> None:
 
 def _kill_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:  # it has just been forked, and has no group of its own yet
+            os.kill(pid, number)
 
 
 def _end_children(spared: Container[int]) -> None:

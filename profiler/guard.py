@@ -80,12 +80,16 @@ class Guard:
                     self._stop_largest(left)
 
     def _stop_largest(self, left: int) -> None:
-        running = [ward for ward in self._wards if ward.left_bytes is None]
-        if running:
-            largest = max(running, key=lambda ward: _resident(ward.pid()))
+        """Stop the largest child, again if it was stopped and has not gone: a kill can be lost."""
+
+        def size(ward: Ward) -> tuple[int, bool]:
+            return _resident(ward.pid()), ward.left_bytes is None
+
+        largest = max(self._wards, key=size)
+        if largest.left_bytes is None:
             largest.left_bytes = left
-            self._patient_until = time.monotonic() + _RELEASE_S
-            largest.kill()
+        self._patient_until = time.monotonic() + _RELEASE_S
+        largest.kill()
 
 
 def _resident(pid: int | None) -> int:

@@ -37,12 +37,18 @@ FLOOR = MACHINE - (2 << 30)
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="host limits are Linux's")
 
 
-def _left_of_a_small_machine() -> int:
+def _small_machine() -> Callable[[], int]:
+    """Return what is left of a machine of which nothing is used yet."""
+    before = _used_bytes()
+    return lambda: MACHINE - max(0, _used_bytes() - before)
+
+
+def _used_bytes() -> int:
     used = 0
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             used += child.memory_info().rss
-    return MACHINE - used
+    return used
 
 
 def _skip_without(means: Means) -> None:
@@ -225,7 +231,7 @@ class TestGuard:
         self, measure: Measure, resources: Path, kind: Callable[..., ForkLauncher | FreshLauncher]
     ) -> None:
         """It says who stopped it and what was left, and the next point is sound."""
-        watch = Guard(floor_bytes=FLOOR, free=_left_of_a_small_machine)
+        watch = Guard(floor_bytes=FLOOR, free=_small_machine())
         source = resources / "hogs.py"
         with contextlib.ExitStack() as stack:
             launcher = kind(keeper=Keeper(guard=watch))

@@ -91,6 +91,29 @@ def test_if_that_does_not_help_the_next_one_follows(
     assert large.left_bytes == small.left_bytes == LEFT
 
 
+def test_a_child_that_outlives_its_kill_is_stopped_again(
+    machine: _Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill may come before there is anything to kill; what was left at the first one stays."""
+    monkeypatch.setattr(guard, "_RELEASE_S", 0.1)
+    kills: list[int] = []
+    stopped = threading.Event()
+
+    def kill() -> None:
+        kills.append(machine.free)
+        machine.free //= 2
+        if len(kills) > 1:
+            stopped.set()
+
+    keeper = Guard(floor_bytes=FLOOR, free=machine)
+    with keeper.watching(lambda: None, kill) as ward:
+        machine.free = LEFT
+        stopped.wait(WAIT_S)
+
+    assert kills[:2] == [LEFT, LEFT // 2]
+    assert ward.left_bytes == LEFT
+
+
 def test_a_child_without_a_known_process_is_stopped_last(machine: _Machine) -> None:
     """Its size counts as nothing; it is stopped all the same when it is alone."""
     stopped = threading.Event()
