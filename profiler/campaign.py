@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -10,9 +11,10 @@ from typing import TypeVar
 
 from profiler import machine
 from profiler.engines import Mode
+from profiler.explain.facts import Explanation
 from profiler.plan import by_series
 from profiler.results import Certificate, Measurement, Point, Probe, Run
-from profiler.session import Session
+from profiler.session import Session, untraced
 from profiler.store import Store
 from profiler.wall import certify
 
@@ -22,6 +24,16 @@ T = TypeVar("T")
 WALLS_AT_ONCE = 6
 # What a child holds on the host beside its limited device memory, at most, in a wall search.
 _HOST_BYTES_PER_WALL = 1 << 30
+_NO_HOST_TRACE = (
+    "under a host limit the training runs on TensorFlow's default allocator, which records nothing"
+)
+
+
+class Trace(enum.Enum):
+    """What of a point's allocations is recorded: its own step's, or shorter ones', too."""
+
+    ALONE = "alone"
+    GROWTH = "growth"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +49,14 @@ class Campaign:
     on_probe: Callable[[Point, Probe], None] = lambda *_: None
     on_wall: Callable[[Certificate], None] = lambda _: None
 
-    def measure(self, points: Iterable[Point], *, jobs: int = 1, timeline: bool = False) -> None:
+    def measure(
+        self,
+        points: Iterable[Point],
+        *,
+        jobs: int = 1,
+        timeline: bool = False,
+        trace: Trace | None = None,
+    ) -> None:
         """Measure the points that the run lacks, a series after another or ``jobs`` at once.
 
         Once a point of a series ran out of memory, now or before the run was resumed, its
@@ -52,6 +71,8 @@ class Campaign:
                 if measurement is None:
                     self.on_start(point)
                     measurement = self.session.measure(point, timeline=timeline)
+                    if trace is not None:
+                        measurement = self.session.traced(measurement, alone=trace is Trace.ALONE)
                     if stopped.is_set():  # killed with the rest: this says nothing of the point
                         return
                     self.store.add_measurement(self.run, measurement)
@@ -83,12 +104,26 @@ class Campaign:
                 confirm=confirm,
                 on_probe=lambda probe: self.on_probe(point, probe),
             )
+            certificate = self._explained(point, certificate)
+            if stopped.is_set():
+                raise CancelledError
             self.store.add_wall(self.run, point.key, certificate)
             self.on_wall(certificate)
             return certificate
 
         found = _run_all(find, wanted, _walls_at_once(wanted))
         return [certificate for certificate in found if certificate is not None]
+
+    def _explained(self, conditions: Point, wall: Certificate) -> Certificate:
+        """Return the wall with what is held at the peak of the last steps that fit."""
+        if wall.last_ok is None:
+            return replace(wall, unexplained="no steps fit")
+        if conditions.host_limit_bytes is not None:
+            return replace(wall, unexplained=_NO_HOST_TRACE)
+        found = self.session.explain(replace(conditions, steps=wall.last_ok), alone=True)
+        if isinstance(found, Explanation):
+            return replace(wall, explanation=found)
+        return replace(wall, unexplained=untraced(found))
 
     def _probe(self, point: Point, *, whole: bool, stopped: threading.Event) -> Measurement:
         stored = self.store.probe(self.run, point.key)

@@ -16,7 +16,7 @@ forward_nodes, backward_nodes,     nodes of the graph; ``executed_nodes`` after 
 total_nodes, library_nodes,        framework's optimizer
 executed_nodes
 graph_bytes                        bytes of the serialized graph
-by_op                              dict: op type -> nodes
+by_op, executed_by_op              dict: op type -> nodes, as built and as executed
 build_forward_s, build_gradients_s seconds of each phase
 initialize_s, first_step_s, step_s
 device_*_bytes                     the fields of ``results.DeviceMemory``
@@ -25,6 +25,9 @@ host_*_bytes                       the fields of ``results.HostMemory``; ``host_
                                    is the largest phase's peak over the baseline
 seconds                            the point's own seconds, from fork to end
 =================================  ==================================================
+
+Explanations are no columns: ``LoadedRun.run.measurements[i].trace`` and ``walls[i].explanation``
+hold them (``profiler.explain.facts``).
 
 Columns of ``LoadedRun.walls``, one row per certificate: ``label``, the fields of
 ``results.Certificate`` (``confirmation_repeats``, ``confirmation_survived`` and
@@ -206,7 +209,7 @@ _PROBE_COLUMNS = [
 _SHORTAGE_COLUMNS = [
     f"oom_{item.name}" for item in dataclasses.fields(Shortage) if item.name != "lines"
 ]
-_NESTED = {"probes", "confirmation"}
+_NESTED = {"probes", "confirmation", "explanation"}
 _WALL_COLUMNS = [
     "label",
     *(item.name for item in dataclasses.fields(Certificate) if item.name not in _NESTED),

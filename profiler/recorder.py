@@ -119,6 +119,9 @@ class Recorder:
         if name is None or self._baseline is None or peak is None:
             return
         field = f"{name}_peak_bytes"
+        kept = host_memory.resident_bytes()
+        if kept is not None:
+            self.put("host", **{f"{name}_kept_bytes": max(0, kept - self._baseline)})
         if self._can_reset:
             self.put("host", **{field: max(0, peak - self._baseline)})
         else:

@@ -13,6 +13,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from profiler.explain.facts import Explanation
 from profiler.registry import Value
 
 SCHEMA = 1
@@ -108,7 +109,8 @@ class GraphSize:
 
     ``forward_nodes + backward_nodes == total_nodes``; nodes inside library
     functions (loop bodies) are counted apart, in ``library_nodes``.
-    ``executed_nodes`` counts what is left after the framework's own optimizer.
+    ``executed_nodes`` counts what is left after the framework's own optimizer, and
+    ``executed_by_op`` the same by op type: some are of types that only the optimizer makes.
     """
 
     forward_nodes: int
@@ -118,6 +120,7 @@ class GraphSize:
     library_nodes: int | None = None
     graph_bytes: int | None = None
     executed_nodes: int | None = None
+    executed_by_op: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +171,10 @@ class HostMemory:
     is taken after the fork; ``runtime_bytes``, what starting the framework's runtime takes
     after the graph was built, is added to it for the later phases.
 
+    ``*_kept_bytes`` is what is still held over the baseline when the phase ends: graph objects
+    after the builds; after the first step the executor, what the optimizer left, and on CPU the
+    device's memory that was touched once.
+
     Under a host limit, ``limit_by`` is what caps the process, and ``capped_peak_bytes`` the
     most that this cap has counted of the whole process, baseline and framework included,
     from the start to the last phase that ended (``inspect`` left out).
@@ -183,6 +190,11 @@ class HostMemory:
     initialize_peak_bytes: int | None = None
     first_step_peak_bytes: int | None = None
     steady_peak_bytes: int | None = None
+    build_kept_bytes: int | None = None
+    gradients_kept_bytes: int | None = None
+    initialize_kept_bytes: int | None = None
+    first_step_kept_bytes: int | None = None
+    steady_kept_bytes: int | None = None
 
     @property
     def peak_bytes(self) -> int | None:
@@ -213,6 +225,7 @@ class Measurement:
 
     ``missing`` maps ``group.field`` to why it is None; a field that is None without
     a reason there belongs to a phase that the point did not reach (see ``outcome``).
+    ``trace`` explains the peak of a training step, where that was asked for.
     """
 
     point: Point
@@ -223,6 +236,7 @@ class Measurement:
     device: DeviceMemory | None = None
     host: HostMemory | None = None
     timeline: Timeline | None = None
+    trace: Explanation | None = None
     missing: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     log_tail: str | None = None
@@ -240,13 +254,17 @@ class WallStatus(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """One run of the wall search; ``peak_bytes`` is of the memory that is limited."""
+    """One run of the wall search; ``peak_bytes`` is of the memory that is limited.
+
+    ``host``: the process's memory by phase, where the whole process is limited.
+    """
 
     steps: int
     outcome: Outcome
     seconds: float
     peak_bytes: int | None = None
     repeat: int = 0
+    host: HostMemory | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,6 +305,7 @@ class Certificate:
     ``unproven``: the first failing run was no memory failure; ``reason`` says what it was.
 
     ``kind`` is ``device`` or ``host``: the memory that is limited, and that ran out.
+    ``explanation`` says what is held at the peak of ``last_ok``; ``unexplained`` why it is None.
     """
 
     scenario: str
@@ -309,6 +328,8 @@ class Certificate:
     predicted_by: str | None = None
     confirmation: Confirmation | None = None
     limit_by: str | None = None
+    explanation: Explanation | None = None
+    unexplained: str | None = None
 
     @property
     def survivor(self) -> Probe | None:

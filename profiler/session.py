@@ -129,6 +129,16 @@ class Session:
             return _outcome(ended)
         return from_json(Explanation, ended.facts["explanation"])
 
+    def traced(self, measurement: Measurement, *, alone: bool = True) -> Measurement:
+        """Return the measurement with the explanation of its peak, or with why it has none."""
+        if measurement.outcome.status is not Status.OK:
+            return measurement
+        found = self.explain(measurement.point, alone=alone)
+        if isinstance(found, Explanation):
+            return replace(measurement, trace=found)
+        missing = {**measurement.missing, "trace": untraced(found)}
+        return replace(measurement, missing=missing)
+
     def _host_demand(self, point: Point, like: int | None) -> int | None:
         host = self.measure(point, mode=Mode(inspect=False, like=like)).host
         return None if host is None else host.capped_peak_bytes
@@ -140,6 +150,11 @@ class Session:
             end = _outcome(ended)
             raise StepwallError(f"the framework's child failed: {end.reason}\n{ended.log_tail}")
         return ended.facts
+
+
+def untraced(ended: Outcome) -> str:
+    """Return why a training step has no explanation, from how the child that made it ended."""
+    return f"the run that records the allocations ended with {ended.status.value}: {ended.reason}"
 
 
 def measurement(point: Point, ended: Ended) -> Measurement:

@@ -82,6 +82,7 @@ class _Prober:
             seconds=measurement.seconds,
             peak_bytes=self._demand(measurement),
             repeat=repeat,
+            host=measurement.host if self.kind == HOST else None,
         )
         self.probes.append(probe)
         self.on_probe(probe)

@@ -6,7 +6,8 @@ import math
 
 from profiler.frames import prediction_error
 from profiler.registry import describe_parameters
-from profiler.results import Certificate, Probe, Status, WallStatus
+from profiler.results import Certificate, HostMemory, Probe, Status, WallStatus
+from reports.advice import biggest_text, story
 from reports.text import (
     bytes_text,
     count_text,
@@ -23,11 +24,13 @@ __all__ = [
     "confirmation_text",
     "ending_text",
     "error_text",
+    "held_text",
     "learnt_text",
     "limit_text",
     "miss_text",
     "peaks",
     "peaks_text",
+    "phases_text",
     "predicted_text",
     "price_text",
     "probes_text",
@@ -121,6 +124,33 @@ def peaks_text(wall: Certificate) -> str | None:
     return ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
 
 
+def held_text(wall: Certificate) -> str | None:
+    """Return what holds the memory of the last steps that fit, or why that is not known."""
+    if wall.explanation is not None:
+        return " ".join(story(wall.explanation))
+    host = wall.survivor.host if wall.survivor else None
+    if host is not None:
+        return phases_text(host)
+    return f"not explained: {wall.unexplained}" if wall.unexplained else None
+
+
+def phases_text(host: HostMemory) -> str | None:
+    """Return the host memory's peak over its baseline by phase."""
+    peaks = {
+        "build": host.build_peak_bytes,
+        "gradients": host.gradients_peak_bytes,
+        "initialize": host.initialize_peak_bytes,
+        "first_step": host.first_step_peak_bytes,
+        "steady": host.steady_peak_bytes,
+    }
+    known = [
+        f"{phase_text(phase)} {bytes_text(peak)}"
+        for phase, peak in peaks.items()
+        if peak is not None
+    ]
+    return f"peaks over the baseline: {', '.join(known)}" if known else None
+
+
 def ending_text(failure: Probe) -> str:
     """Return in which phase a run failed and what ran out, or its reason."""
     outcome = failure.outcome
@@ -186,8 +216,7 @@ def _rows(wall: Certificate) -> list[Row]:
         words = ": ".join(filter(None, (learnt_text(wall), miss_text(wall))))
         rows.append(("predicted", f"{predicted} steps", words))
     if wall.last_ok is not None:
-        peak = peaks_text(wall)
-        rows.append(("survives", steps_text(wall.last_ok), f"peak {peak}" if peak else None))
+        rows.append(("survives", steps_text(wall.last_ok), _peak_sentence(wall)))
     if (zone := zone_text(wall)) is not None:
         rows.append(("band", zone, "now this, now that"))
     if wall.first_oom is not None:
@@ -195,7 +224,17 @@ def _rows(wall: Certificate) -> list[Row]:
         rows.append(("runs out", steps_text(wall.first_oom), ending))
     if (again := confirmation_text(wall)) is not None:
         rows.append((_verdict(wall), None, again))
+    if (held := held_text(wall)) is not None:
+        rows.append(("held by", None, held))
     return [*rows, *_limits_of_proof(wall), ("price", None, price_text(wall))]
+
+
+def _peak_sentence(wall: Certificate) -> str | None:
+    peak = peaks_text(wall)
+    if peak is None:
+        return None
+    biggest = biggest_text(wall.explanation) if wall.explanation else None
+    return ", ".join(filter(None, (f"peak {peak}", biggest)))
 
 
 def _percent(wall: Certificate, steps: int) -> str:

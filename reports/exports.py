@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from profiler.explain.facts import Explanation
 from profiler.frames import LoadedRun, prediction_error
 from profiler.results import SCHEMA, Certificate, Measurement, Probe, Run, to_json
 
@@ -17,7 +18,7 @@ _WHOLE = (
     *("_bytes", "_nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
     *("_repeats", "_survived", "_ran_out"),
 )
-_NESTED = {"parameters", "by_op", "oom_shape", "predicted_from"}
+_NESTED = {"parameters", "by_op", "executed_by_op", "oom_shape", "predicted_from"}
 
 
 def measurements_csv(loaded: LoadedRun) -> str:
@@ -53,7 +54,13 @@ def wall_document(wall: Certificate) -> Document:
         "prediction_error_steps": prediction_error(wall),
         "price": wall.price,
         "probes": [_probe(probe) for probe in wall.probes],
+        "explanation": _trace(wall.explanation),
     }
+
+
+def measurement_document(measurement: Measurement) -> Document:
+    """Return one measurement as the document that ``explain --json`` prints."""
+    return {"schema": SCHEMA, **_measurement(measurement)}
 
 
 def json_text(document: Document) -> str:
@@ -80,7 +87,27 @@ def _measurement(measurement: Measurement) -> Document:
     fields = to_json(measurement)
     point = fields.pop("point")
     leading = {name: point.pop(name) for name in ("scenario", "parameters", "steps")}
-    return {**leading, "point": point, **fields}
+    return {**leading, "point": point, **fields, "trace": _trace(measurement.trace)}
+
+
+def _trace(explained: Explanation | None) -> Document | None:
+    """Return an explanation with what is held at the peak summed up by op type and by scope."""
+    if explained is None:
+        return None
+    by_op: dict[str, Document] = {}
+    by_scope: dict[str, Document] = {}
+    for one in explained.holdings:
+        op, scope = one.op_type or "", one.op.rpartition("/")[0]
+        for sums, key, name in ((by_op, "op", op), (by_scope, "scope", scope)):
+            sums.setdefault(name, {key: name, "bytes": 0, "tensors": 0})
+            sums[name]["bytes"] += one.bytes
+            sums[name]["tensors"] += one.tensors
+    return {
+        **to_json(explained),
+        "by_op": sorted(by_op.values(), key=lambda item: -item["bytes"]),
+        "by_scope": sorted(by_scope.values(), key=lambda item: -item["bytes"]),
+        "unexplained_bytes": explained.unexplained_bytes,
+    }
 
 
 def _probe(probe: Probe) -> Document:
@@ -92,6 +119,7 @@ def _probe(probe: Probe) -> Document:
         "reason": probe.outcome.reason,
         "signal": probe.outcome.signal,
         "cut_short": probe.outcome.cut_short,
+        "host": to_json(probe.host),
         "shortage": to_json(probe.outcome.shortage),
         "peak_bytes": probe.peak_bytes,
         "seconds": probe.seconds,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from profiler.frames import LoadedRun
 from reports.exports import json_text, measurements_csv, run_document, walls_csv
 from reports.html import Picture, page, render
-from reports.plots import image, plots
+from reports.plots import Plot, image, plots
+from reports.stack_plots import explaining_plots
 
 __all__ = ["write_folder"]
 
@@ -25,15 +27,24 @@ def write_folder(loaded: LoadedRun, folder: Path) -> list[Path]:
 
 
 def _files(loaded: LoadedRun) -> Iterator[tuple[str, bytes]]:
-    drawn = [(plot, image(plot.figure, "svg")) for plot in plots(loaded)]
-    pictures = [
-        Picture(name=plot.name, title=plot.title, caption=plot.caption, svg=svg)
-        for plot, svg in drawn
-    ]
-    yield "report.html", render(page(loaded), pictures).encode()
+    drawn = _drawn(plots(loaded))
+    explaining = {name: _drawn(found) for name, found in explaining_plots(loaded).items()}
+    shown = {name: _pictures(found) for name, found in explaining.items()}
+    yield "report.html", render(page(loaded), _pictures(drawn), shown).encode()
     yield "measurements.csv", measurements_csv(loaded).encode()
     yield "walls.csv", walls_csv(loaded).encode()
     yield "measurements.json", json_text(run_document(loaded.run)).encode()
-    for plot, svg in drawn:
+    for plot, svg in chain(drawn, *explaining.values()):
         yield f"{plot.name}.svg", svg
         yield f"{plot.name}.png", image(plot.figure, "png")
+
+
+def _drawn(found: Iterable[Plot]) -> list[tuple[Plot, bytes]]:
+    return [(plot, image(plot.figure, "svg")) for plot in found]
+
+
+def _pictures(drawn: Iterable[tuple[Plot, bytes]]) -> list[Picture]:
+    return [
+        Picture(name=plot.name, title=plot.title, caption=plot.caption, svg=svg)
+        for plot, svg in drawn
+    ]

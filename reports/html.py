@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import jinja2
 
@@ -13,6 +14,7 @@ from profiler.registry import describe_parameters
 from profiler.results import Certificate, Measurement, Run, Status, WallStatus
 from reports.certificate import (
     confirmation_text,
+    held_text,
     learnt_text,
     limit_text,
     miss_text,
@@ -21,6 +23,7 @@ from reports.certificate import (
     price_text,
     zone_text,
 )
+from reports.explanation import Account, account, subjects
 from reports.findings import Findings, findings
 from reports.series import labelled_walls
 from reports.table import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
@@ -91,6 +94,7 @@ class Page:
     walls: tuple[WallCard, ...]
     wall_table: Grid
     table: Grid
+    accounts: tuple[Account, ...]
     failures: tuple[FailedPoint, ...]
     gaps: tuple[Gap, ...]
     environment: tuple[tuple[str, str], ...]
@@ -121,14 +125,25 @@ def page(loaded: LoadedRun) -> Page:
         walls=tuple(_wall_card(label, wall) for label, wall in labelled_walls(loaded)),
         wall_table=wall_grid(loaded),
         table=measurement_grid(loaded),
+        accounts=tuple(map(account, subjects(loaded))),
         failures=tuple(_failed_point(label, m) for label, m in labelled if _has_failed(m)),
         gaps=_gaps(labelled),
         environment=_environment(run),
     )
 
 
-def render(data: Page, pictures: Sequence[Picture]) -> str:
-    """Return the page as one HTML document that needs no other file."""
+def render(
+    data: Page,
+    pictures: Sequence[Picture],
+    explaining: Mapping[str, Sequence[Picture]] = MappingProxyType({}),
+) -> str:
+    """Return the page as one HTML document that needs no other file.
+
+    Args:
+        data: its texts.
+        pictures: the plots of the whole run.
+        explaining: the plots of each account, by its name.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports"),
         autoescape=True,
@@ -136,7 +151,9 @@ def render(data: Page, pictures: Sequence[Picture]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(page=data, pictures=pictures)
+    return environment.get_template("report.html").render(
+        page=data, pictures=pictures, explaining=explaining
+    )
 
 
 def _summary(run: Run) -> str:
@@ -211,6 +228,7 @@ def _wall_facts(wall: Certificate) -> list[tuple[str, str]]:
         ("predicted", ", ".join(filter(None, (_predicted_steps(wall), learnt_text(wall))))),
         ("error of the prediction", miss_text(wall) or DASH),
         ("peak of the survivor", peaks_text(wall) or DASH),
+        ("what holds it", held_text(wall)),
         ("the steps between", zone_text(wall)),
         ("the failing run", outcome_sentence(failure.outcome) if failure else DASH),
         ("in the framework's words", words),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from profiler.explain.facts import Role
 from profiler.results import WallStatus
 from reports.series import Series
 
@@ -12,6 +13,7 @@ __all__ = [
     "LOOK",
     "PREDICTED",
     "QUIET",
+    "ROLE_COLOURS",
     "WALL_MARKERS",
     "failure_marker",
     "line_widths",
@@ -24,6 +26,18 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = ("o", "s", "^", "v", "<", ">", "p", "h")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)))
 QUIET = "#555555"
+ROLE_COLOURS = {
+    Role.WEIGHTS: "#555555",
+    Role.CONSTANTS: "#a5a5a5",
+    Role.INPUTS: "#F0E442",
+    Role.FORWARD: "#0072B2",
+    Role.BOOKKEEPING: "#CC79A7",
+    Role.ACTIVATION_GRADIENTS: "#56B4E9",
+    Role.WEIGHT_GRADIENTS: "#D55E00",
+    Role.TEMPORARY: "#009E73",
+    Role.UNKNOWN: "#000000",
+    Role.ROUNDING: "#dddddd",
+}
 _WIDTH = 1.7
 _ROW_INCHES = 3.3
 _MARGIN_INCHES, _LINE_INCHES, _GAP_INCHES = 0.6, 0.15, 0.08

@@ -38,7 +38,14 @@ class Plot:
 
 
 def plots(loaded: LoadedRun) -> list[Plot]:
-    """Return the plots of a run; a subject of which nothing was measured is left out."""
+    """Return the plots of a run; a subject of which nothing was measured is left out.
+
+    A run that explains points of one length is about that: nothing grows, nothing is drawn.
+    """
+    lengths = {measurement.point.steps for measurement in loaded.run.measurements}
+    explains = any(measurement.trace is not None for measurement in loaded.run.measurements)
+    if explains and len(lengths) == 1 and not loaded.run.walls:
+        return []
     with mpl.rc_context(look.LOOK):
         drawn = [(subject, _figure(subject, loaded)) for subject in SUBJECTS]
     return [

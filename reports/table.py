@@ -35,6 +35,7 @@ from reports.text import (
 __all__ = [
     "Grid",
     "GridRow",
+    "grid_table",
     "measurement_grid",
     "measurement_table",
     "outcome_sentence",
@@ -190,12 +191,12 @@ def measurement_table(loaded: LoadedRun, *, width: int | None = None) -> Table:
         width: characters of the terminal; columns that matter less are left out until
             the rest fits. None for no bound.
     """
-    return _rich(_narrowed(measurement_grid(loaded), _LESS_IMPORTANT, width))
+    return grid_table(_narrowed(measurement_grid(loaded), _LESS_IMPORTANT, width))
 
 
 def wall_table(loaded: LoadedRun, *, width: int | None = None) -> Table:
     """Return every wall certificate of a run as a terminal table; ``width`` as above."""
-    return _rich(_narrowed(wall_grid(loaded), _LESS_IMPORTANT_OF_WALLS, width))
+    return grid_table(_narrowed(wall_grid(loaded), _LESS_IMPORTANT_OF_WALLS, width))
 
 
 def _labelled_grid(
@@ -251,7 +252,8 @@ def _without(grid: Grid, heading: str) -> Grid:
     )
 
 
-def _rich(grid: Grid) -> Table:
+def grid_table(grid: Grid) -> Table:
+    """Return a grid as a terminal table."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for heading, numeric in zip(grid.headings, grid.numeric, strict=True):
         # The last column alone gives way: names and numbers cut short say nothing.

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from profiler import plan
-from profiler.campaign import Campaign
+from profiler.campaign import Campaign, Trace
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -42,6 +42,7 @@ class _Options:
     repeats: int
     jobs: int
     timeline: bool
+    trace: bool
     wall_limit: int | None
     name: str | None
     resume: bool
@@ -71,6 +72,7 @@ class _Options:
     help="Series measured at once (times disturb one another, memory does not).",
 )
 @click.option("--timeline", is_flag=True, help="Sample each point's memory over time.")
+@click.option("--trace", is_flag=True, help="Also say what holds each point's peak.")
 @click.option("--resume", is_flag=True, help="Go on with the run --name, or the unfinished one.")
 @measuring_options
 @common_options
@@ -89,6 +91,7 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
         repeats=given["repeats"],
         jobs=given["jobs"],
         timeline=given["timeline"],
+        trace=given["trace"],
         wall_limit=limit_of(given["wall_limit"]),
         name=given["name"],
         resume=given["resume"],
@@ -130,7 +133,12 @@ def _profile(
         on_wall=lambda w: report.done(f"{w.scenario}: wall {w.status.value} at {w.last_ok} steps"),
     )
     report.stage(f"{len(listings)} scenarios", len(points))
-    campaign.measure(points, jobs=options.jobs, timeline=options.timeline)
+    campaign.measure(
+        points,
+        jobs=options.jobs,
+        timeline=options.timeline,
+        trace=Trace.ALONE if options.trace else None,
+    )
     if options.wall_limit is not None:
         conditions = replace(options.conditions, limit_bytes=options.wall_limit)
         walls = [plan.point(listing, conditions, steps=1) for listing in listings]

@@ -79,7 +79,7 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
         store.finish_run(campaign.run)
         run = store.load(campaign.run.id)
     certificate = next(wall for wall in run.walls if wall.scenario == scenario)
-    _print(common, certificate, run.name)
+    _print(common, certificate, run.name, given)
     return FAILED_POINT if certificate.status is WallStatus.UNPROVEN else 0
 
 
@@ -125,11 +125,23 @@ def _campaign(
     )
 
 
-def _print(common: Common, certificate: Certificate, run: str) -> None:
+def _print(common: Common, certificate: Certificate, run: str, given: dict[str, Any]) -> None:
     from reports.certificate import certificate_lines
     from reports.exports import wall_document
 
     for line in certificate_lines(certificate):
         common.echo(line)
     common.write_json(wall_document(certificate))
-    common.echo(f"next: stepwall report {run}")
+    common.echo(f"next: {_next(certificate, run, given)}")
+
+
+def _next(wall: Certificate, run: str, given: dict[str, Any]) -> str:
+    """Return the command that explains the last steps that fit, or the run's report."""
+    if wall.explanation is None:
+        return f"stepwall report {run}"
+    options = [f"--steps {wall.last_ok}", f"--limit {wall.limit_bytes // MIB}MiB"]
+    options += [f"--set {setting}" for setting in given["settings"]]
+    options += [f"--device {given['device']}"] if given["device"] != "cpu" else []
+    if wall.schedule is not Schedule.SERIAL:
+        options.append(f"--schedule {wall.schedule.value}")
+    return " ".join(["stepwall explain", wall.scenario, *options])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from profiler.errors import StepwallError
 from profiler.explain import theory
 from profiler.explain.facts import (
     Curve,
@@ -30,9 +31,9 @@ STEADY, FIRST = "steady", "first"
 _SHORTER = (0.75, 0.5)
 _CURVE_POINTS = 400
 _LINEAR = 0.01
-# The number at the end of a name's part tells unrolled copies apart; a part that is all number
+# The numbers at the end of a name's part tell unrolled copies apart; a part that is all number
 # belongs to the name.
-_COPY = re.compile(r"(?<=[^/])_\d+(?=/|_grad|_on_device|$)|/_\d+__cf__\d+$")
+_COPY = re.compile(r"(?<=[^/])(_\d+)+(?=/|_grad|_on_device|$)|/_\d+__cf__\d+$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +64,17 @@ class Account:
     """The account of the one of the recorded training steps that needs the most memory."""
 
     def __init__(self, recorded: Recorded) -> None:
-        """Replay the allocations."""
+        """Replay the allocations.
+
+        Raises:
+            StepwallError: if there is none that a training step made.
+        """
         self.recorded = recorded
         self.ledger = Ledger(recorded.events)
         self._names = [folded(op.name) for op in recorded.ops]
         runs = self.ledger.runs()[-len(recorded.peaks) :]
+        if not runs:
+            raise StepwallError("no allocation of a training step was recorded")
         self._in_use = self.ledger.in_use(self.ledger.chunk)
         peaks = [self._peak(run) for run in runs]
         # Of equal ones the last: a steady step.
@@ -110,15 +117,17 @@ class Account:
         """Return the account as facts; ``batch`` is the scenario's, for the theory."""
         start, _ = self.ledger.span(self.run)
         recorded = self.recorded
+        is_steady = self.number == -1
         return Explanation(
             steps=recorded.steps,
-            step=STEADY if self.number == -1 else FIRST,
+            step=STEADY if is_steady else FIRST,
             part=self._part(),
             events=self.ledger.count,
             peak_bytes=self.peak_bytes,
             resident_bytes=int(self._in_use[start - 1]) if start else 0,
             allocator_peak_bytes=recorded.peaks[self.number],
-            allocator_resident_bytes=recorded.residents[self.number],
+            # Before its first step the session makes constants, after the allocator was asked.
+            allocator_resident_bytes=recorded.residents[self.number] if is_steady else None,
             by_role=self.by_role(),
             holdings=self._holdings(self.held),
             resident=self._holdings(self.ledger.held(start - 1)) if start else [],

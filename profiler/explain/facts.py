@@ -106,10 +106,11 @@ class Explanation:
     """What is held at the peak of a training step.
 
     ``step`` is ``first`` or ``steady``, whichever needs more. ``peak_bytes`` and
-    ``resident_bytes`` come from replaying the step's allocations, ``allocator_peak_bytes``
-    and ``allocator_resident_bytes`` from the allocator's own account; ``by_role`` adds up to
-    the peak exactly. ``part``: which part of the step was running at the peak.
-    ``custom_gradients``: the scenario brings gradients of its own.
+    ``resident_bytes`` (held when the step's first op allocates) come from replaying the
+    allocations, ``allocator_peak_bytes`` and ``allocator_resident_bytes`` from the allocator's own
+    account; the latter is None for a first step, in which constants are made before any op runs.
+    ``by_role`` adds up to the peak exactly. ``part``: which part of the step was running at the
+    peak. ``custom_gradients``: the scenario brings gradients of its own.
     """
 
     steps: int

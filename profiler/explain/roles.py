@@ -53,7 +53,8 @@ class Roles:
 
     Attributes:
         codes: per allocation, the position of its role in ``Role``.
-        backward: position of the event at which the backward part begins.
+        backward: position of the event at which the backward part begins; without one, that at
+            which the run ends.
     """
 
     codes: NDArray[np.int8]
@@ -92,7 +93,7 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
         # A sum may release its last summand without having allocated anything.
         (is_sum, Role.WEIGHT_GRADIENTS),
         (fleeting, Role.TEMPORARY),
-        (forward & (ledger.ended > backward), Role.FORWARD),
+        (forward & (ledger.ended > backward) & (backward < end), Role.FORWARD),
         (forward | update, Role.TEMPORARY),
         (part == Part.BACKWARD, Role.ACTIVATION_GRADIENTS),
     ]
@@ -110,11 +111,18 @@ def _flag(ledger: Ledger, flags: list[bool]) -> Mask:
 
 
 def _backward(ledger: Ledger, part: NDArray[np.int8], in_run: Mask, end: int) -> int:
-    """Return where backward begins: at its first tensor after the last one of forward."""
+    """Return where backward begins: where a cut leaves the fewest bytes in the wrong part.
+
+    Ops of each part may run in the other one: a loss that nothing waits for comes last, zeros
+    that need no input come first. Of equally good cuts it is the last one.
+    """
     floats = in_run & ledger.is_float
-    forward = ledger.began[floats & (part == Part.FORWARD)]
-    last = forward[-1] if len(forward) else -1
-    after = ledger.began[floats & (part == Part.BACKWARD) & (ledger.began > last)]
+    forward = np.where(floats & (part == Part.FORWARD), ledger.requested, 0)
+    backward = np.where(floats & (part == Part.BACKWARD), ledger.requested, 0)
+    # Before each allocation, and after the last one: forward to come, and backward gone by.
+    wrong = forward.sum() + np.append(0, np.cumsum(backward - forward))
+    cut = len(wrong) - 1 - int(np.argmin(wrong[::-1]))
+    after = ledger.began[cut:][backward[cut:] > 0]
     return int(after[0]) if len(after) else end
 
 

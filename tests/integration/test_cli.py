@@ -67,6 +67,14 @@ def walled(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Fini
     return Finished(done=done, folder=folder)
 
 
+@pytest.fixture(scope="module")
+def explained(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """Return the explanation of a short unrolled step, printed as JSON."""
+    folder = tmp_path_factory.mktemp("explained")
+    options = ["--steps", "24", "--name", "why", "--json", "-"]
+    return Finished(done=stepwall("explain", "static_rnn", *options, cwd=folder), folder=folder)
+
+
 @contextmanager
 def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """Start the command, and see to it that nothing of it is left."""
@@ -372,6 +380,84 @@ class TestReading:
         assert all(check["detail"] for check in document["checks"])
 
 
+class TestExplain:
+    """``stepwall explain``, and ``stepwall profile --trace``."""
+
+    def test_document_is_a_measurement_with_its_trace(self, explained: Finished) -> None:
+        """Peak, roles, op types and scopes, each of which adds up."""
+        document = explained.document
+        trace = document["trace"]
+        asked = trace["peak_bytes"] - trace["by_role"].get("allocator rounding", 0)
+
+        assert (explained.done.returncode, explained.done.stderr) == (OK, "")
+        assert (document["schema"], document["scenario"], document["steps"]) == (
+            1,
+            "static_rnn",
+            24,
+        )
+        assert document["device"]["peak_bytes"] == trace["allocator_peak_bytes"]
+        assert trace["peak_bytes"] == trace["allocator_peak_bytes"]
+        assert sum(trace["by_role"].values()) == trace["peak_bytes"]
+        assert sum(item["bytes"] for item in trace["by_op"]) == asked
+        assert sum(item["bytes"] for item in trace["by_scope"]) == asked
+        assert trace["growth"]["between"] == [18, 24]
+
+    def test_leaves_a_report_with_its_plot(self, explained: Finished) -> None:
+        """The page holds the story and the picture."""
+        folder = explained.folder / "results" / "why"
+        page = (folder / "report.html").read_text()
+
+        assert (folder / "one_step_static_rnn.png").stat().st_size > 10_000
+        assert "What holds the memory" in page
+        assert "equal to the byte" in page
+        assert "one_step_static_rnn" in page
+
+    def test_prints_words_and_tables(self, stepwall: Stepwall, tmp_path: Path) -> None:
+        """The story first, the next command last."""
+        options = ["--steps", "12", "--set", "units=256", "--set", "batch=4"]
+        done = stepwall("explain", "static_rnn", *options, cwd=tmp_path)
+        size = (64 + 256) * 256 * 4
+
+        assert done.returncode == OK
+        assert done.stdout.startswith("static_rnn at 12 steps   batch 4")
+        assert f"12 steps \N{MULTIPLICATION SIGN} {size:,} B" in done.stdout.splitlines()[1]
+        assert "by role" in done.stdout
+        assert done.stdout.splitlines()[-1].startswith("next: open ")
+
+    def test_what_ran_out_is_not_explained(self, stepwall: Stepwall, tmp_path: Path) -> None:
+        """It has no peak; how it ended is told, and the point is kept."""
+        options = ["--steps", "400", "--limit", "4MiB", "--json", "-"]
+        done = stepwall("explain", "dynamic_rnn", *options, cwd=tmp_path)
+        document = json.loads(done.stdout)
+
+        assert done.returncode == POINT_FAILED
+        assert document["trace"] is None
+        assert document["outcome"]["status"] == "oom_device"
+        assert "dynamic_rnn at 400 steps: oom_device" in done.stderr
+
+    def test_a_profile_explains_every_point_on_request(
+        self, stepwall: Stepwall, tmp_path: Path
+    ) -> None:
+        """And draws what holds the peak over the steps."""
+        options = ["--steps", "4,8", "--trace", "--name", "traced", "--json", "-"]
+        done = stepwall("profile", "dynamic_rnn", *options, cwd=tmp_path)
+        points = json.loads(done.stdout)["measurements"]
+
+        assert done.returncode == OK
+        assert [point["trace"]["steps"] for point in points] == [4, 8]
+        assert all(p["trace"]["peak_bytes"] == p["device"]["peak_bytes"] for p in points)
+        assert (tmp_path / "results" / "traced" / "peak_dynamic_rnn.png").exists()
+
+    def test_a_wall_explains_its_last_steps(self, walled: Finished) -> None:
+        """To the byte of the run that survived, under the limit."""
+        document = walled.document
+        (survived,) = [p for p in document["probes"] if p["steps"] == document["last_ok"]]
+
+        assert document["explanation"]["steps"] == document["last_ok"]
+        assert document["explanation"]["peak_bytes"] == survived["peak_bytes"]
+        assert document["unexplained"] is None
+
+
 class TestBadInput:
     """Each mistake is one clear line on stderr, and exit code 2."""
 
@@ -382,6 +468,7 @@ class TestBadInput:
             (["profile", "static_rnn", "--set", "unit=8"], "did you mean 'units'?"),
             (["profile", "static_rnn", "--set", "units=many"], "'many' is no int"),
             (["profile", "static_rnn", "--device", "gpu"], "TensorFlow sees only cpu"),
+            (["explain", "statik_rnn", "--steps", "4"], "did you mean 'static_rnn'?"),
         ],
     )
     def test_of_scenarios(
@@ -440,6 +527,8 @@ class TestBadInput:
             (["profile", "--schedule", "random"], "'--schedule'"),
             (["profle"], "did you mean 'profile'?"),
             (["wall"], "Missing argument 'SCENARIO'"),
+            (["explain", "static_rnn"], "Missing option '--steps'"),
+            (["explain", "static_rnn", "--steps", "0"], "0 is not in the range"),
         ],
     )
     def test_of_usage(

@@ -9,6 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from profiler.explain.facts import (
+    Curve,
+    Explanation,
+    GraphGrowth,
+    GraphParts,
+    Growth,
+    Holding,
+    Theory,
+)
 from profiler.frames import LoadedRun, frames
 from profiler.results import (
     Certificate,
@@ -59,6 +68,87 @@ ENVIRONMENT = Environment(
     memory_bytes=8 * 1024 * MIB,
     frameworks={"tensorflow": "2.21.0"},
     devices=["CPU:0"],
+)
+# 200 steps of 96 KiB of weight gradients over a MiB that is resident.
+EXPLANATION = Explanation(
+    steps=200,
+    step="steady",
+    part="backward",
+    events=4_000,
+    peak_bytes=(MIB + 200 * 96 * KIB) + 512 * KIB,
+    resident_bytes=MIB,
+    allocator_peak_bytes=(MIB + 200 * 96 * KIB) + 512 * KIB,
+    allocator_resident_bytes=MIB,
+    by_role={
+        "weight gradients": 200 * 96 * KIB,
+        "weights": MIB,
+        "forward tensors kept for backward": 256 * KIB,
+        "allocator rounding": 256 * KIB,
+    },
+    holdings=[
+        Holding(
+            role="weight gradients",
+            op="gradients/rnn/cell/MatMul_grad/MatMul",
+            op_type="MatMul",
+            tensors=200,
+            bytes=200 * 96 * KIB,
+            each_bytes=96 * KIB,
+            variable="rnn/cell/kernel",
+        ),
+        Holding(
+            role="weights",
+            op="update/rnn/cell/kernel/Assign",
+            op_type="Assign",
+            tensors=1,
+            bytes=MIB,
+            each_bytes=MIB,
+            variable="rnn/cell/kernel",
+        ),
+        Holding(
+            role="forward tensors kept for backward",
+            op="rnn/cell/concat",
+            op_type="ConcatV2",
+            tensors=3,
+            bytes=256 * KIB,
+        ),
+    ],
+    resident=[
+        Holding(
+            role="weights",
+            op="update/rnn/cell/kernel/Assign",
+            op_type="Assign",
+            tensors=1,
+            bytes=MIB,
+            each_bytes=MIB,
+            variable="rnn/cell/kernel",
+        )
+    ],
+    curve=Curve(
+        event=[0, 1_000, 2_500, 3_000],
+        bytes={
+            "weights": [MIB] * 4,
+            "forward tensors kept for backward": [0, 4 * MIB, 256 * KIB, 0],
+            "weight gradients": [0, 0, 200 * 96 * KIB, 0],
+            "allocator rounding": [0, 0, 256 * KIB, 0],
+        },
+        backward=1_000,
+        peak=2_500,
+    ),
+    graph=GraphParts(
+        by_scope={"rnn/cell": 600, "gradients/rnn/cell": 800},
+        forward={"MatMul": 200, "Tanh": 200, "Const": 200},
+        backward={"MatMul": 400, "AddN": 200, "Const": 200},
+    ),
+    theory=Theory(cells=["basic"], least_bytes=2 * MIB, all_bytes=8 * MIB),
+    growth=Growth(
+        between=[150, 200],
+        bytes=97 * KIB,
+        by_role={"weight gradients": 96 * KIB, "allocator rounding": KIB},
+        linear=["weight gradients"],
+    ),
+    graph_growth=GraphGrowth(
+        between=[150, 200], forward={"MatMul": 1, "Tanh": 1}, backward={"MatMul": 2, "AddN": 1}
+    ),
 )
 
 

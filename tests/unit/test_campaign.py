@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import report_samples as samples
 
-from profiler.campaign import Campaign
+from profiler.campaign import Campaign, Trace
 from profiler.launcher import Ended
 from profiler.outcome import Exit
 from profiler.results import (
@@ -60,6 +61,8 @@ class _Launcher:
     def __init__(self, ends: Ends, foreseen: Forecast | None = None) -> None:
         self.asked: list[tuple[str, int]] = []
         self.whole: list[bool] = []
+        self.explained: list[tuple[int, bool]] = []
+        self.explanation: dict[str, Any] = {"explanation": to_json(samples.EXPLANATION)}
         self._ends = ends
         self._foreseen = foreseen
         self._lock = threading.Lock()
@@ -68,6 +71,9 @@ class _Launcher:
         assert timeout_s > 0
         if job["task"] == "forecast":
             facts: dict[str, Any] = {"forecast": to_json(self._foreseen)}
+        elif job["task"] == "explain":
+            self.explained.append((job["point"]["steps"], job["alone"]))
+            facts = self.explanation
         else:
             facts = self._measured(job["point"], whole=job["mode"]["whole"])
         return Ended(facts=facts, exit=Exit(wait_status=0), seconds=0.1, log_tail="")
@@ -286,3 +292,69 @@ def _interrupted(ends: Ends, after: int) -> Ends:
         return ends(point)
 
     return interrupted
+
+
+@pytest.mark.parametrize("trace", Trace)
+def test_a_traced_point_is_stored_with_its_explanation(store: Store, trace: Trace) -> None:
+    """Alone, or with shorter steps that tell what one more adds."""
+    launcher = _Launcher(_fine)
+    campaign = _campaign(store, launcher)
+    campaign.measure(POINTS[:1], trace=trace)
+    (measured,) = store.load(campaign.run.id).measurements
+
+    assert measured.trace == samples.EXPLANATION
+    assert launcher.explained == [(POINTS[0].steps, trace is Trace.ALONE)]
+
+
+def test_a_point_that_cannot_be_explained_says_why(store: Store) -> None:
+    """Its numbers are there all the same."""
+    launcher = _Launcher(_fine)
+    end = Outcome(status=Status.CRASHED, phase="record", reason="gone", signal="SIGKILL")
+    launcher.explanation = {"outcome": to_json(end)}
+    campaign = _campaign(store, launcher)
+    campaign.measure(POINTS[:1], trace=Trace.ALONE)
+    (measured,) = store.load(campaign.run.id).measurements
+
+    assert measured.outcome.status is Status.OK
+    assert measured.trace is None
+    assert "crashed: gone" in measured.missing["trace"]
+
+
+def test_a_point_that_failed_is_not_run_again_to_be_explained(store: Store) -> None:
+    """It has no peak."""
+    launcher = _Launcher(_oom_beyond(1))
+    _campaign(store, launcher).measure(POINTS[:1], trace=Trace.ALONE)
+
+    assert launcher.explained == []
+
+
+def test_a_wall_is_stored_with_what_holds_its_last_steps(store: Store) -> None:
+    """The last that fit, under the same limit."""
+    launcher = _Launcher(_oom_beyond(EDGE))
+    campaign = _campaign(store, launcher)
+    campaign.find_walls([CONDITION], max_steps=MAX_STEPS)
+    (wall,) = store.load(campaign.run.id).walls
+
+    assert wall.explanation == samples.EXPLANATION
+    assert launcher.explained == [(EDGE, True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "edge", "why"),
+    [
+        ({"limit_bytes": None, "host_limit_bytes": LIMIT}, EDGE, "default allocator"),
+        ({}, 0, "no steps fit"),
+    ],
+)
+def test_a_wall_that_is_not_explained_says_why(
+    store: Store, changes: dict[str, Any], edge: int, why: str
+) -> None:
+    """A host limit leaves the allocator untraced; and nothing fits where one step does not."""
+    launcher = _Launcher(_oom_beyond(edge))
+    campaign = _campaign(store, launcher)
+    campaign.find_walls([replace(CONDITION, **changes)], max_steps=MAX_STEPS)
+    (wall,) = store.load(campaign.run.id).walls
+
+    assert wall.explanation is None
+    assert why in (wall.unexplained or "")
+    assert launcher.explained == []

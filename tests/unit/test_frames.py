@@ -31,7 +31,7 @@ MEASUREMENT_COLUMNS = {
     *("status", "phase", "reason", "signal", "exit_code"),
     *SHORTAGE_COLUMNS,
     *("forward_nodes", "backward_nodes", "total_nodes", "library_nodes", "executed_nodes"),
-    *("graph_bytes", "by_op"),
+    *("graph_bytes", "by_op", "executed_by_op"),
     *("build_forward_s", "build_gradients_s", "initialize_s", "first_step_s", "step_s"),
     *(f"device_{field.name}" for field in fields(DeviceMemory)),
     "backprop_bytes",
@@ -39,7 +39,7 @@ MEASUREMENT_COLUMNS = {
     *("host_peak_bytes", "seconds"),
 }
 WALL_COLUMNS = {
-    *(field.name for field in fields(Certificate) if field.name != "confirmation"),
+    *(f.name for f in fields(Certificate) if f.name not in {"confirmation", "explanation"}),
     *(f"confirmation_{field.name}" for field in fields(Confirmation)),
     *("label", "prediction_error_steps", "price", "failed_probes", "cut_short_probes"),
     *("peak_bytes", "oom_reason", "oom_phase"),

@@ -168,7 +168,11 @@ def test_each_phases_peak_is_counted_from_the_baseline(
     memory = from_json(HostMemory, _on_disk(tmp_path)["host"])
 
     assert memory == HostMemory(
-        baseline_bytes=1000, build_peak_bytes=1700 - 1000, gradients_peak_bytes=1500 - 1000
+        baseline_bytes=1000,
+        build_peak_bytes=1700 - 1000,
+        build_kept_bytes=1200 - 1000,
+        gradients_peak_bytes=1500 - 1000,
+        gradients_kept_bytes=1500 - 1000,
     )
     assert host.resets == 2
 
@@ -269,7 +273,7 @@ def test_a_kernel_that_will_not_reset_gives_reasons_not_peaks(
     recorder.finish(OK)
     facts = _on_disk(tmp_path)
 
-    assert facts["host"] == {"baseline_bytes": 1000}
+    assert facts["host"] == {"baseline_bytes": 1000, "build_kept_bytes": 5000 - 1000}
     assert "refuses to reset" in facts["missing"]["host.build_peak_bytes"]
 
 

@@ -145,6 +145,7 @@ def test_a_wall_document_has_flat_probes() -> None:
         "reason": samples.OOM.reason,
         "signal": None,
         "cut_short": False,
+        "host": None,
         "shortage": to_json(samples.OOM.shortage),
         "peak_bytes": None,
         "seconds": 11.0,

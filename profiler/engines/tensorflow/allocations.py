@@ -23,6 +23,10 @@ _ALLOCATION = "MemoryAllocation"
 _RELEASE = "MemoryDeallocation"
 # The allocators that a device's tensors come from, as their events name them.
 _ALLOCATORS = {"CPU:0": "bfc_cpu_allocator_for_gpu", "GPU:0": "GPU_0_bfc"}
+_FACTS = {
+    *("allocator_name", "addr", "tf_op", "requested_bytes", "allocation_bytes"),
+    *("id", "region_type", "shape", "data_type"),
+}
 _FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128)
 
 
@@ -104,17 +108,24 @@ class Recording:
 
     def _read(self, space: bytes) -> None:
         for plane in xplane_pb2.XSpace.FromString(space).planes:
-            names = {key: item.name for key, item in plane.event_metadata.items()}
-            fields = {key: item.name for key, item in plane.stat_metadata.items()}
+            kinds = {key: item.name for key, item in plane.event_metadata.items()}
+            kinds = {key: name for key, name in kinds.items() if name in {_ALLOCATION, _RELEASE}}
+            names = {key: item.name for key, item in plane.stat_metadata.items()}
+            # There may be a million events: of each only the facts that are used are read.
+            wanted = {key: name for key, name in names.items() if name in _FACTS}
             for line in plane.lines:
+                start = line.timestamp_ns * 1000
                 for event in line.events:
-                    name = names[event.metadata_id]
-                    if name not in {_ALLOCATION, _RELEASE}:
+                    if (kind := kinds.get(event.metadata_id)) is None:
                         continue
-                    facts = {fields[stat.metadata_id]: _value(stat, fields) for stat in event.stats}
+                    facts = {
+                        wanted[stat.metadata_id]: _value(stat, names)
+                        for stat in event.stats
+                        if stat.metadata_id in wanted
+                    }
                     if facts["allocator_name"] == self._allocator:
-                        at = line.timestamp_ns * 1000 + event.offset_ps
-                        self._events.append(_event(at, facts, is_allocation=name == _ALLOCATION))
+                        at = start + event.offset_ps
+                        self._events.append(_event(at, facts, is_allocation=kind == _ALLOCATION))
 
 
 def _event(at: int, facts: dict[str, Any], *, is_allocation: bool) -> _Event:

@@ -7,6 +7,7 @@ import functools
 import os
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -240,7 +241,8 @@ class TensorFlowEngine:
         nodes = (node for part in metadata.partition_graphs for node in part.node)
         executed = [node for node in nodes if node.name not in step.copy_names]
         step.check_backprop(executed)
-        recorder.put("graph", executed_nodes=len(executed))
+        by_op = dict(Counter(node.op for node in executed).most_common())
+        recorder.put("graph", executed_nodes=len(executed), executed_by_op=by_op)
         largest = _largest_allocation(metadata, self._allocator.device)
         recorder.put("device", largest_allocation_bytes=largest)
 

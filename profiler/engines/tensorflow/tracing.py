@@ -70,8 +70,9 @@ class Tracer:
         recording = Recording(self._allocator.device)
         with (
             recorder.phase("record"),
-            recording.open(recorder.log_path.parent / "profile"),
             tf1.Session(config=self._config) as session,
+            # Inside: what is released when the session ends is no part of a step.
+            recording.open(recorder.log_path.parent / "profile"),
         ):
             session.run([tf1.global_variables_initializer()])
             for _ in range(_STEPS):

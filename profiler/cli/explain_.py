@@ -1,0 +1,104 @@
+"""``stepwall explain``: what holds the peak of one training step, and what would move it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from profiler import plan
+from profiler.campaign import Campaign, Trace
+from profiler.cli.common import (
+    FAILED_POINT,
+    Common,
+    command_line,
+    common_options,
+    measuring_options,
+    open_session,
+    parse_settings,
+    schedule_option,
+    usable_catalog,
+)
+from profiler.cli.output import check_run_name, limit_of, print_failures, write_folder
+from profiler.cli.progress import reporter
+from profiler.machine import environment
+from profiler.results import Measurement, Run, Schedule
+from profiler.store import Store
+from profiler.units import MAX_STEPS
+
+_MOST_ROWS = 10
+
+
+@click.command("explain")
+@click.argument("scenario")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, MAX_STEPS),
+    required=True,
+    help="The length of the training step to explain.",
+)
+@click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
+@schedule_option
+@measuring_options
+@common_options
+def command(common: Common, *, scenario: str, steps: int, timeout: float, **given: Any) -> int:
+    """Say what holds the memory of a training step at its peak, to the byte, and why."""
+    check_run_name(given["name"])
+    conditions = plan.Conditions(
+        overrides=parse_settings(given["settings"]),
+        device=plan.parse_device(given["device"]),
+        limit_bytes=limit_of(given["limit"]),
+        schedule=Schedule(given["schedule"]),
+    )
+    with (
+        Store(common.results, create=True) as store,
+        reporter(quiet=common.quiet, verbose=common.verbose) as report,
+        open_session(common, timeout_s=timeout) as session,
+    ):
+        report.stage("starting TensorFlow")
+        store.check_free(given["name"])
+        (listing,) = plan.select([scenario], usable_catalog(common, session))
+        point = plan.point(listing, conditions, steps=steps)
+        description = session.describe()
+        plan.check_device(conditions.device, description["devices"])
+        run = store.start_run(given["name"], command_line(), environment(description))
+        report.stage(f"measuring and recording {scenario}, {steps} steps")
+        Campaign(session=session, store=store, run=run).measure([point], trace=Trace.GROWTH)
+        store.finish_run(run)
+        run = store.load(run.id)
+    (measurement,) = run.measurements
+    _print(common, run)
+    write_folder(common, run, common.results / run.name)
+    _write_json(common, measurement)
+    print_failures(run)
+    if measurement.trace is None:
+        _say_why(measurement)
+        return FAILED_POINT
+    common.echo(f"next: open {common.results / run.name / 'report.html'}")
+    return 0
+
+
+def _print(common: Common, run: Run) -> None:
+    from profiler.frames import frames
+    from reports.explanation import account, account_lines, subjects
+    from reports.table import grid_table
+
+    for subject in subjects(frames(run)):
+        given = account(subject, most=_MOST_ROWS)
+        for line in account_lines(given, run.measurements[0].point):
+            common.echo(line)
+        for title, grid in given.tables:
+            common.echo(f"\n{title}")
+            common.table(grid_table(grid))
+
+
+def _write_json(common: Common, measurement: Measurement) -> None:
+    from reports.exports import measurement_document
+
+    common.write_json(measurement_document(measurement))
+
+
+def _say_why(measurement: Measurement) -> None:
+    reason = measurement.missing.get("trace")
+    if reason is not None:
+        click.echo(f"stepwall: no explanation: {reason}", err=True)

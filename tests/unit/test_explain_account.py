@@ -1,0 +1,536 @@
+"""The account of a peak adds up to the byte, and says what a time step adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from explain_samples import (
+    BACKWARD,
+    FIRST,
+    FORWARD,
+    GRADIENT,
+    INITIALIZER,
+    KEPT,
+    STEADY,
+    UPDATE,
+    WEIGHTS,
+    Tape,
+    recordings,
+    started,
+    training,
+    write_step,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler.errors import StepwallError
+from profiler.explain.account import Account, Recorded, explain, folded, graph_growth, growth
+from profiler.explain.facts import GraphGrowth, GraphParts, Holding, Theory
+from profiler.explain.roles import Op
+from profiler.explain.theory import Cell
+
+Record = Callable[[int], Recorded]
+KEPT_ROLE, GRADIENT_ROLE = "forward tensors kept for backward", "activation gradients"
+
+
+def copy_of(op: Op, number: int) -> Op:
+    """Return one of the op's unrolled copies."""
+    return replace(op, name=f"{op.name}_{number}")
+
+
+@given(recordings())
+def test_every_account_adds_up(recorded: Recorded) -> None:
+    """By role, by holding and along the curve; what is resident has its own holdings."""
+    account = Account(recorded)
+    facts = account.explanation()
+
+    in_use = account.ledger.in_use(account.ledger.chunk).tolist()
+    start, _ = account.ledger.span(account.run)
+    rounding = facts.by_role.get("allocator rounding", 0)
+    assert facts.peak_bytes == sum(facts.by_role.values()) == in_use[account.position]
+    assert facts.resident_bytes == (in_use[start - 1] if start else 0)
+    assert sum(holding.bytes for holding in facts.holdings) == facts.peak_bytes - rounding
+    assert sum(holding.tensors for holding in facts.holdings) == account.held.sum()
+    assert [sum(sizes) for sizes in zip(*facts.curve.bytes.values(), strict=True)] == [
+        in_use[start + event] for event in facts.curve.event if facts.curve.bytes
+    ]
+
+
+@given(recordings())
+def test_no_recorded_step_needs_more_than_the_peak(recorded: Recorded) -> None:
+    """The peak is the most of the steps, and something is allocated there."""
+    account = Account(recorded)
+
+    ledger = account.ledger
+    in_use = ledger.in_use(ledger.chunk)
+    spans = [ledger.span(run) for run in ledger.runs()[-2:]]
+    assert account.peak_bytes == max(in_use[start:end].max() for start, end in spans)
+    assert account.position in ledger.began
+    assert account.highest(account.place) == account.position
+
+
+def test_the_peak_is_explained_by_what_is_held_there() -> None:
+    """Weights from before the step, what backward needs, and the gradient that it makes."""
+    account = Account(training(8))
+
+    facts = account.explanation()
+    assert account.place == BACKWARD.name
+    assert facts.steps == 8
+    assert facts.events == 1 + 2 * 4
+    assert facts.part == "backward"
+    assert facts.by_role == {"weights": WEIGHTS, KEPT_ROLE: 8 * KEPT, "temporaries": GRADIENT}
+    assert facts.peak_bytes == WEIGHTS + 8 * KEPT + GRADIENT
+    assert facts.step_bytes == 8 * KEPT + GRADIENT
+    assert facts.resident_bytes == WEIGHTS
+
+
+def test_holdings_name_what_is_held_with_the_largest_first() -> None:
+    """The same at the peak and before the step."""
+    facts = Account(training(32)).explanation()
+
+    weights = Holding(
+        role="weights",
+        op="w/Assign",
+        op_type=None,
+        tensors=1,
+        bytes=WEIGHTS,
+        each_bytes=WEIGHTS,
+        variable="w",
+    )
+    assert facts.resident == [weights]
+    assert facts.holdings[1] == weights
+    assert [(holding.op, holding.bytes) for holding in facts.holdings] == [
+        (FORWARD.name, 32 * KEPT),
+        ("w/Assign", WEIGHTS),
+        (BACKWARD.name, GRADIENT),
+    ]
+
+
+def test_unrolled_copies_are_held_together() -> None:
+    """Their bytes are summed up; one has the same bytes as the other, or none is named."""
+    tape = started()
+    for number in (1, 2, 3):
+        tape.take(copy_of(FORWARD, number), KEPT)
+        tape.take(copy_of(replace(FORWARD, name="rnn/concat"), number), number)
+    tape.take(BACKWARD)
+    facts = Account(tape.recorded()).explanation()
+
+    kept = [holding for holding in facts.holdings if holding.role == KEPT_ROLE]
+    assert [(kind.op, kind.tensors, kind.bytes, kind.each_bytes) for kind in kept] == [
+        ("rnn/MatMul", 3, 3 * KEPT, KEPT),
+        ("rnn/concat", 3, 1 + 2 + 3, None),
+    ]
+
+
+def test_summands_of_two_gradients_are_held_apart() -> None:
+    """They name their variable, not what their op gives a value to."""
+    tape = started()
+    for number, variable in enumerate("vwv"):
+        op = replace(copy_of(BACKWARD, number), gradient_of=variable, variable="other")
+        tape.take(op, GRADIENT)
+    facts = Account(tape.recorded()).explanation()
+
+    gradients = [holding for holding in facts.holdings if holding.role == "weight gradients"]
+    assert [(kind.variable, kind.tensors) for kind in gradients] == [("v", 2), ("w", 1)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "step", "allocator"),
+    [
+        ((50, 40), "first", (2001, None)),
+        ((40, 50), "steady", (2002, 1002)),
+        ((50, 50), "steady", (2002, 1002)),
+    ],
+)
+def test_the_step_that_needs_most_is_explained(
+    sizes: tuple[int, int], step: str, allocator: tuple[int, int | None]
+) -> None:
+    """Of equal ones the steady one; with the allocator's own account of the same step."""
+    tape = started()
+    for tape.run, size in zip((FIRST, STEADY), sizes, strict=True):
+        write_step(tape, size)
+    facts = Account(tape.recorded()).explanation()
+
+    assert facts.step == step
+    assert facts.peak_bytes == WEIGHTS + 50 + GRADIENT
+    assert (facts.allocator_peak_bytes, facts.allocator_resident_bytes) == allocator
+    assert facts.unexplained_bytes == allocator[0] - (WEIGHTS + 50 + GRADIENT)
+
+
+def test_an_allocator_without_an_account_leaves_nothing_unexplained() -> None:
+    """Its peak is unknown, not zero."""
+    recorded = replace(training(8), peaks=[None, None], residents=[None, None])
+    facts = Account(recorded).explanation()
+
+    assert facts.allocator_peak_bytes is None
+    assert facts.unexplained_bytes is None
+
+
+def test_giving_the_variables_their_values_is_no_step() -> None:
+    """Whatever that needs, a training step is explained."""
+    tape = Tape(run=INITIALIZER)
+    tape.free(tape.take(Op(name="w/random_uniform"), 100 * WEIGHTS))
+    for tape.run in (FIRST, STEADY):
+        write_step(tape)
+
+    assert Account(tape.recorded()).peak_bytes == KEPT + GRADIENT
+
+
+@pytest.mark.parametrize(
+    ("op", "part"), [(FORWARD, "forward"), (BACKWARD, "backward"), (UPDATE, "update")]
+)
+def test_the_part_is_that_of_the_peak(op: Op, part: str) -> None:
+    """An update may come at any time; otherwise it is told by when backward begins."""
+    tape = started()
+    for present in (FORWARD, BACKWARD, UPDATE):
+        address = tape.take(present, 100 if present is op else 1)
+        tape.free(address)
+    facts = Account(tape.recorded()).explanation()
+
+    assert facts.part == part
+
+
+def test_the_first_event_may_be_that_of_the_step() -> None:
+    """Then nothing is resident."""
+    tape = Tape(run=FIRST)
+    write_step(tape)
+    facts = Account(tape.recorded()).explanation()
+
+    assert facts.resident_bytes == 0
+    assert facts.resident == []
+    assert facts.peak_bytes == facts.step_bytes == KEPT + GRADIENT
+
+
+def test_one_recorded_run_is_enough() -> None:
+    """It counts as the last one."""
+    tape = Tape(run=STEADY)
+    write_step(tape)
+    facts = Account(tape.recorded()).explanation()
+
+    assert facts.step == "steady"
+    assert facts.allocator_peak_bytes == 2002
+
+
+@pytest.mark.parametrize("outside", [0, 1])
+def test_a_step_that_allocates_nothing_has_no_account(outside: int) -> None:
+    """Whatever was allocated outside of any run; the message says so."""
+    tape = Tape()
+    for _ in range(outside):
+        tape.take(FORWARD)
+
+    with pytest.raises(StepwallError, match="no allocation of a training step was recorded"):
+        Account(tape.recorded())
+
+
+def test_the_curve_follows_every_event_of_a_short_step() -> None:
+    """A role that never holds a byte is left out; rounding has a line of its own."""
+    tape = started()
+    forward = tape.take(FORWARD, 60, chunk=64)
+    backward = tape.take(BACKWARD, 30, chunk=32)
+    tape.free(forward)
+    tape.take(UPDATE, 8)
+    tape.free(backward)
+    curve = Account(tape.recorded()).explanation().curve
+
+    assert curve.event == [0, 1, 2, 3, 4]
+    assert curve.bytes == {
+        "weights": [WEIGHTS] * 5,
+        KEPT_ROLE: [60, 60, 0, 0, 0],
+        GRADIENT_ROLE: [0, 30, 30, 30, 0],
+        "temporaries": [0, 0, 0, 8, 8],
+        "allocator rounding": [4, 4 + 2, 2, 2, 0],
+    }
+    assert (curve.backward, curve.peak) == (1, 1)
+
+
+@given(st.integers(1, 2000))
+def test_the_curve_of_a_long_step_has_few_points_and_its_peak(count: int) -> None:
+    """And its first and last event."""
+    tape = Tape(run=STEADY)
+    addresses = [tape.take(FORWARD) for _ in range(count)]
+    tape.free(*addresses)
+    curve = Account(tape.recorded()).explanation().curve
+
+    assert curve.event == sorted(set(curve.event))
+    assert len(curve.event) <= 401
+    assert {0, curve.peak, 2 * count - 1} <= set(curve.event)
+    assert curve.peak == count - 1
+    assert curve.bytes["temporaries"][curve.event.index(curve.peak)] == count
+
+
+def test_highest_looks_only_where_the_op_allocates_in_the_step() -> None:
+    """By its folded name; an op that the step never runs is nowhere."""
+    tape = started()
+    tape.take(FORWARD, 10)
+    tape.free(tape.take(BACKWARD, 100))
+    expected = tape.take(copy_of(FORWARD, 1), 10)
+    account = Account(tape.recorded())
+
+    assert account.place == BACKWARD.name
+    assert account.highest(FORWARD.name) == expected
+    assert account.highest("w/Assign") is None
+
+
+def test_the_roles_elsewhere_in_the_step_can_be_asked_for() -> None:
+    """The largest first."""
+    account = Account(training(32))
+    start, end = account.ledger.span(account.run)
+
+    assert list(account.by_role(start).items()) == [(KEPT_ROLE, 32 * KEPT), ("weights", WEIGHTS)]
+    assert account.by_role(end - 1) == {"weights": WEIGHTS}
+
+
+def test_the_graph_is_counted_by_scope_and_type() -> None:
+    """Numbered copies of a scope are one; the most frequent come first."""
+    recorded = Tape(run=STEADY, ops=[FORWARD])
+    recorded.take(FORWARD)
+    facts = Account(
+        recorded.recorded(
+            forward=[("x", "Placeholder"), ("rnn/cell/MatMul", "MatMul")],
+            backward=[("rnn/cell_1/MatMul", "MatMul"), ("rnn/cell_2/Tanh", "TanhGrad")],
+        )
+    ).explanation()
+
+    assert list(facts.graph.by_scope.items()) == [("rnn/cell", 3), ("", 1)]
+    assert facts.graph == GraphParts(
+        by_scope={"rnn/cell": 3, "": 1},
+        forward={"Placeholder": 1, "MatMul": 1},
+        backward={"MatMul": 1, "TanhGrad": 1},
+    )
+
+
+def test_the_theory_is_that_of_the_recorded_cells() -> None:
+    """At the recorded steps and the scenario's batch, if it has one."""
+    recorded = replace(training(8), cells=[Cell(kind="basic", inputs=3, units=5)])
+    account = Account(recorded)
+
+    assert account.explanation(batch=2).theory == Theory(
+        cells=["basic"], least_bytes=4 * 2 * 8 * 5, all_bytes=4 * 2 * 8 * (2 * 5 + 3 + 5)
+    )
+    assert account.explanation().theory is None
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_gradients_of_the_scenarios_own_are_named(*, own: bool) -> None:
+    """They may hold what backpropagation would not."""
+    recorded = replace(training(8), custom_gradients=own)
+
+    assert Account(recorded).explanation().custom_gradients is own
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("MatMul", "MatMul"),
+        ("MatMul_7", "MatMul"),
+        ("MatMul_7_1", "MatMul"),
+        ("rnn/cell_12/MatMul_7", "rnn/cell/MatMul"),
+        ("gradients/rnn/MatMul_7_grad/MatMul_1", "gradients/rnn/MatMul_grad/MatMul"),
+        ("gradients_1/Add_10_grad/Sum", "gradients/Add_grad/Sum"),
+        ("x_3_on_device", "x_on_device"),
+        ("rnn/concat/_5__cf__7", "rnn/concat"),
+        ("while/body/_1/x", "while/body/_1/x"),
+        ("while/body/_1/x_2", "while/body/_1/x"),
+        ("layer2/conv2d", "layer2/conv2d"),
+        ("lstm_cell_of_4_gates", "lstm_cell_of_4_gates"),
+        ("", ""),
+    ],
+)
+def test_folding_takes_the_numbers_of_copies_off(name: str, expected: str) -> None:
+    """At the end of a name's parts; a part that is all number, and other numbers, stay."""
+    assert folded(name) == expected
+
+
+_parts = st.lists(
+    st.sampled_from(["a", "/", "_1", "_23", "_grad", "_on_device", "__cf__4", "_", "5"]), max_size=9
+)
+
+
+@given(_parts.map("".join))
+def test_a_folded_name_is_folded(name: str) -> None:
+    """Folding it again changes nothing."""
+    assert folded(folded(name)) == folded(name)
+
+
+def _recording(record: Record) -> tuple[Record, list[int]]:
+    """Return ``record`` with the lengths that it was asked for."""
+    asked: list[int] = []
+
+    def keeping(steps: int) -> Recorded:
+        asked.append(steps)
+        return record(steps)
+
+    return keeping, asked
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"), [(8, [8, 6, 4]), (4, [4, 3, 2]), (3, [3, 2]), (2, [2, 1]), (1, [1])]
+)
+def test_the_length_that_is_explained_is_recorded_first(steps: int, expected: list[int]) -> None:
+    """Then shorter ones, each once."""
+    record, asked = _recording(training)
+    facts = explain(record, steps)
+
+    assert asked == expected
+    assert facts.steps == steps
+    assert facts.peak_bytes == WEIGHTS + steps * KEPT + GRADIENT
+
+
+def test_alone_records_once_and_leaves_growth_unknown() -> None:
+    """There is nothing to compare with; the account itself is the same."""
+    record, asked = _recording(training)
+    alone = explain(record, 8, batch=4, alone=True)
+
+    assert asked == [8]
+    assert alone.growth is None
+    assert alone.graph_growth is None
+    assert alone == replace(explain(training, 8, batch=4), growth=None, graph_growth=None)
+
+
+def test_a_single_step_has_no_growth() -> None:
+    """Nothing is shorter."""
+    facts = explain(training, 1)
+
+    assert facts.growth is None
+    assert facts.graph_growth is None
+
+
+def test_two_steps_grow_without_a_third_length_to_tell_a_line() -> None:
+    """The difference is known, its shape is not."""
+    found = explain(training, 2).growth
+
+    assert found is not None
+    assert found.between == [1, 2]
+    assert found.bytes == KEPT
+    assert found.linear == []
+
+
+@given(st.integers(4, 1000), st.integers(0, 1 << 30))
+def test_linear_growth_is_found_exactly(steps: int, slope: int) -> None:
+    """What grows is at its own rate, what stays at none; both are linear."""
+    found = explain(lambda length: training(length, lambda n: 7 + slope * n), steps).growth
+
+    assert found is not None
+    assert found.between == [round(0.75 * steps), steps]
+    assert found.bytes == slope
+    assert found.by_role == {KEPT_ROLE: slope, "weights": 0, "temporaries": 0}
+    assert next(iter(found.by_role)) == KEPT_ROLE or slope == 0
+    assert sorted(found.linear) == sorted(found.by_role)
+
+
+def test_other_growth_is_not_linear() -> None:
+    """The rate is that of the last two lengths; what stays beside it is linear still."""
+    found = explain(lambda length: training(length, lambda n: n**2), 8).growth
+
+    assert found is not None
+    assert found.bytes == (8**2 - 6**2) / 2
+    assert found.linear == ["weights", "temporaries"]
+
+
+@pytest.mark.parametrize(("off", "linear"), [(9, True), (11, False)])
+def test_linear_allows_a_hundredth_of_all_growth(off: int, linear: bool) -> None:  # noqa: FBT001
+    """As the allocator's chunks are nearly, not exactly, of the size that was asked for."""
+    sizes = {4: 2 * off, 6: 2000, 8: 4000}
+    found = growth([Account(training(steps, sizes.__getitem__)) for steps in sizes])
+
+    assert found is not None
+    assert found.bytes == 1000
+    assert (KEPT_ROLE in found.linear) is linear
+
+
+def test_a_role_may_appear_or_vanish_with_length() -> None:
+    """It grows from nothing, or shrinks to it; the fastest comes first, either way."""
+
+    def record(steps: int) -> Recorded:
+        tape = Tape(run=STEADY)
+        kept = replace(FORWARD, name="kept")
+        if steps < 8:
+            tape.take(kept, 60)
+        else:
+            tape.take(replace(kept, in_loop=True), 90, is_float=False)
+        write_step(tape)
+        return tape.recorded(steps)
+
+    found = explain(record, 8).growth
+
+    assert found is not None
+    assert found.bytes == (90 - 60) / 2
+    assert list(found.by_role.items())[:2] == [("loop bookkeeping", 90 / 2), (KEPT_ROLE, -60 / 2)]
+    assert found.linear == ["temporaries"]
+
+
+def _moving(steps: int) -> Recorded:
+    """Return a step whose forward part makes it peak where that is short."""
+    tape = started()
+    tape.free(tape.take(replace(FORWARD, name="short"), 7 * KEPT))
+    write_step(tape, steps * KEPT)
+    return tape.recorded(steps)
+
+
+def test_growth_looks_at_all_lengths_where_the_longest_peaks() -> None:
+    """A shorter step may peak elsewhere: that says nothing of this place."""
+    places = [Account(_moving(steps)).place for steps in (4, 8)]
+    found = explain(_moving, 8).growth
+
+    assert places == ["short", BACKWARD.name]
+    assert found is not None
+    assert found.bytes == KEPT
+    assert KEPT_ROLE in found.linear
+
+
+def _appearing(only_from: int) -> Record:
+    """Return steps that run their last op only from some length on."""
+
+    def record(steps: int) -> Recorded:
+        tape = started()
+        tape.take(FORWARD, steps * KEPT)
+        if steps >= only_from:
+            tape.take(BACKWARD)
+        return tape.recorded(steps)
+
+    return record
+
+
+def test_growth_leaves_out_lengths_that_never_come_to_the_place() -> None:
+    """Two are enough for a rate, and one is not."""
+    two, one = (explain(_appearing(only_from), 8).growth for only_from in (6, 8))
+
+    assert two is not None
+    assert two.between == [6, 8]
+    assert two.bytes == KEPT
+    assert two.linear == []
+    assert one is None
+
+
+def _with_graph(steps: int) -> Recorded:
+    """Return a step whose graph has 3 + 2 n forward and n - 1 backward nodes, and one constant."""
+    forward = [("c", "Const")] * (20 - steps) + [
+        (f"MatMul_{n}", "MatMul") for n in range(2 * steps)
+    ]
+    backward = [(f"Sum_{n}", "Sum") for n in range(steps - 1)] + [("AddN", "AddN")]
+    return replace(training(steps), forward=forward, backward=backward)
+
+
+def test_graph_growth_is_the_exact_difference() -> None:
+    """What a step takes away counts, what stays is left out, the most comes first."""
+    found = explain(_with_graph, 8).graph_growth
+
+    assert found == GraphGrowth(
+        between=[6, 8], forward={"MatMul": 2, "Const": -1}, backward={"Sum": 1}
+    )
+    assert list(found.forward) == ["MatMul", "Const"]
+
+
+def test_graph_growth_may_be_a_part_of_a_node() -> None:
+    """Where a node comes with every second step."""
+    graphs = [replace(training(steps), forward=[("a", "A")] * (steps // 2)) for steps in (4, 8)]
+
+    assert graph_growth(graphs) == GraphGrowth(between=[4, 8], forward={"A": 0.5}, backward={})
+
+
+def test_graphs_of_one_length_do_not_grow() -> None:
+    """There is no distance to divide by."""
+    assert graph_growth([training(8)]) is None
+    assert graph_growth([training(8), training(8)]) is None

@@ -1,0 +1,139 @@
+"""What holds the peak is told in at most three sentences, with the scenario's own numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler.explain.facts import Explanation, Holding, Role
+from reports.advice import RULES, Rule, biggest_text, formula, story
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+STEPS = 200
+KIB = 1024
+
+
+def holding(role: Role, tensors: int, each: int | None, *, op: str = "scope/op") -> Holding:
+    """Return tensors of one size; of ``tensors`` KiB in all where they differ."""
+    size = tensors * (KIB if each is None else each)
+    return Holding(
+        role=role.value, op=op, op_type="Op", tensors=tensors, bytes=size, each_bytes=each
+    )
+
+
+def explained(*holdings: Holding) -> Explanation:
+    """Return the explanation of a peak that holds just these."""
+    by_role: dict[str, int] = {}
+    for one in holdings:
+        by_role[one.role] = by_role.get(one.role, 0) + one.bytes
+    ordered = dict(sorted(by_role.items(), key=lambda item: -item[1]))
+    return replace(
+        samples.EXPLANATION,
+        holdings=sorted(holdings, key=lambda one: -one.bytes),
+        by_role=ordered,
+        peak_bytes=sum(ordered.values()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tensors", "each", "text"),
+    [
+        (200, 98_304, f"200 steps {TIMES} 98,304 B"),
+        (800, 16_384, f"200 steps {TIMES} 4 {TIMES} 16,384 B"),
+        (199, 512, f"199 tensors {TIMES} 512 B"),
+        (1, 200 * 16_384, f"one tensor of 200 steps {TIMES} 16,384 B"),
+        (1, 1_001, "one tensor of 1,001 B"),
+        (7, None, "7 tensors, 7,168 B"),
+    ],
+)
+def test_a_formula_follows_the_steps_where_the_numbers_do(
+    tensors: int, each: int | None, text: str
+) -> None:
+    """A tensor per step, several per step, one as long as the sequence; else just what is there."""
+    assert formula(holding(Role.FORWARD, tensors, each), STEPS) == text
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**9), st.integers(1, 10**5))
+def test_a_formula_multiplies_up_to_the_bytes(tensors: int, each: int, steps: int) -> None:
+    """Whatever form it takes, it is true."""
+    text = formula(holding(Role.FORWARD, tensors, each), steps)
+    product = 1
+    for factor in text.removeprefix("one tensor of ").split(TIMES):
+        product *= int(factor.split()[0].replace(",", ""))
+
+    assert product == tensors * each
+
+
+def test_partial_weight_gradients_are_told_as_copies_that_wait() -> None:
+    """The sentence that the tool is for."""
+    first, *_ = story(samples.EXPLANATION)
+
+    assert "200 partial gradients of rnn/cell/kernel wait to be summed" in first
+    assert f"200 steps {TIMES} 98,304 B" in first
+    share = 100 * 200 * 96 * KIB / samples.EXPLANATION.peak_bytes
+    assert first.startswith(f"{share:.0f} % of the peak (18.8 MiB)")
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ROUNDING])
+def test_whatever_holds_most_is_told_first(role: Role) -> None:
+    """Every role has its words."""
+    found = explained(holding(role, STEPS, 9 * KIB), holding(Role.FORWARD, 1, KIB, op="small"))
+
+    assert story(found)[0].startswith("100 % of the peak")
+    assert biggest_text(found) == f"100 % of it {role.value}"
+
+
+def test_a_second_term_of_weight_is_told_too() -> None:
+    """A quarter of the peak is worth a sentence, a tenth is not."""
+    big = holding(Role.FORWARD, STEPS, 6 * KIB, op="a/forward")
+    notable = holding(Role.ACTIVATION_GRADIENTS, STEPS, 3 * KIB, op="b/gradient")
+    small = holding(Role.TEMPORARY, STEPS, KIB, op="c/scratch")
+    told = " ".join(story(explained(big, notable, small)))
+
+    assert "a/forward" in told
+    assert "b/gradient" in told
+    assert "c/scratch" not in told
+
+
+def test_at_most_three_sentences_are_told() -> None:
+    """Of many equal terms, too."""
+    terms = [holding(role, 2, KIB) for role in Role if role is not Role.ROUNDING]
+
+    assert 1 <= len(story(explained(*terms[:4]))) <= 3
+
+
+def test_a_peak_that_holds_nothing_has_no_story() -> None:
+    """There is nothing to tell."""
+    assert story(explained()) == ()
+    assert biggest_text(explained()) is None
+
+
+class TestTheRemedy:
+    """What was measured to help, or not, is told after the term that it is about."""
+
+    @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.role.value)
+    def test_every_rule_is_told_where_it_applies(self, rule: Rule) -> None:
+        """Each has a case: a tensor per step, of the backward part."""
+        found = explained(holding(rule.role, STEPS, KIB, op="gradients/loss"))
+
+        assert story(found)[1] == rule.remedy
+
+    def test_weight_gradients_of_a_loop_have_no_remedy(self) -> None:
+        """It holds one sum: there are no copies to add up earlier."""
+        assert len(story(explained(holding(Role.WEIGHT_GRADIENTS, 1, KIB)))) == 1
+
+    def test_constants_of_the_model_have_no_remedy(self) -> None:
+        """Only a gradient of the loss is known to go away, and it is as long as the sequence."""
+        model = holding(Role.CONSTANTS, 1, STEPS * KIB, op="rnn/zeros")
+        short = holding(Role.CONSTANTS, 1, STEPS * KIB + 1, op="gradients/zeros")
+
+        assert len(story(explained(model))) == len(story(explained(short))) == 1
+
+    @pytest.mark.parametrize("role", [Role.WEIGHTS, Role.INPUTS, Role.TEMPORARY, Role.UNKNOWN])
+    def test_where_nothing_was_measured_nothing_is_advised(self, role: Role) -> None:
+        """Silence rather than folklore."""
+        assert len(story(explained(holding(role, STEPS, KIB)))) == 1

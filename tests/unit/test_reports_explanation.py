@@ -1,0 +1,207 @@
+"""An explanation as tables: shares of the peak, names people can read, sums that add up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import report_samples as samples
+from report_samples import EXPLANATION, KIB, MIB
+
+from profiler.explain.facts import Explanation, Holding
+from profiler.results import HostMemory
+from reports.explanation import (
+    account,
+    account_lines,
+    graph_grid,
+    held_grid,
+    host_grid,
+    resident_grid,
+    role_grid,
+    scope_grid,
+    subjects,
+)
+from reports.table import Grid
+from reports.text import DASH
+
+LONG = "gradients/rnn/while_grad/rnn/while_grad/body/_76/gradients/TensorListSetItem_grad/zeros"
+
+
+def column(grid: Grid, heading: str) -> list[str]:
+    """Return the cells of one column."""
+    at = grid.headings.index(heading)
+    return [row.cells[at] for row in grid.rows]
+
+
+def named(op: str, size: int = KIB) -> Holding:
+    """Return a tensor of an operation."""
+    return Holding(role="temporaries", op=op, op_type=None, tensors=1, bytes=size, each_bytes=size)
+
+
+class TestTheTables:
+    """One row per role, operation, scope, op type or phase."""
+
+    def test_roles_have_bytes_share_and_growth(self) -> None:
+        """The last row is the peak; a role that only grows is there, too."""
+        grid = role_grid(EXPLANATION)
+
+        assert column(grid, "role")[0] == "weight gradients"
+        assert column(grid, "per step")[0] == "96.0 KiB"
+        assert column(grid, "role")[-1] == "together"
+        assert column(grid, "share")[-1] == "100.0 %"
+        assert column(grid, "per step")[-1] == "97.0 KiB"
+
+    def test_without_growth_there_is_no_column_for_it(self) -> None:
+        """Rather than a column of dashes."""
+        assert "per step" not in role_grid(replace(EXPLANATION, growth=None)).headings
+
+    def test_operations_are_listed_with_their_copies(self) -> None:
+        """And the rounding, so that the rows add up to the peak."""
+        grid = held_grid(EXPLANATION, 10)
+        shares = [float(share.split()[0]) for share in column(grid, "share")]
+
+        assert grid.rows[0].cells[0].endswith("MatMul \N{MULTIPLICATION SIGN} 200")
+        assert column(grid, "each")[2] == DASH
+        assert column(grid, "role")[-1] == "allocator rounding"
+        assert abs(sum(shares) - 100) < 0.1 * len(shares)
+
+    def test_what_a_table_leaves_out_is_summed_up(self) -> None:
+        """Nothing is dropped."""
+        grid = held_grid(EXPLANATION, 1)
+
+        assert [row.cells[0] for row in grid.rows][1:] == ["2 more", "allocator rounding"]
+        assert column(grid, "bytes")[1] == "1.2 MiB"
+
+    def test_a_long_name_loses_its_middle_and_an_empty_one_is_told(self) -> None:
+        """The scope it begins with and what it is stay."""
+        found = replace(EXPLANATION, holdings=[named(LONG), named("")], by_role={})
+        names = [row.cells[0] for row in held_grid(found, 10).rows]
+
+        assert names[0].startswith("gradients/…/TensorListSetItem_grad/zeros")
+        assert names[1].startswith("(none)")
+
+    def test_scopes_sum_what_their_operations_hold(self) -> None:
+        """The largest first."""
+        grid = scope_grid(EXPLANATION, 10)
+
+        assert column(grid, "scope")[0] == "gradients/rnn/cell/MatMul_grad"
+        assert column(grid, "tensors")[0] == "200"
+
+    def test_resident_weights_go_by_the_name_of_their_variable(self) -> None:
+        """Not by the operation that wrote them last."""
+        assert resident_grid(EXPLANATION, 10).rows[0].cells[:2] == ("rnn/cell/kernel", "weights")
+
+    def test_nodes_are_told_as_built_added_and_executed(self) -> None:
+        """What the optimizer removed is the difference; a type that it made has no built nodes."""
+        graph = replace(samples.graph(100), executed_by_op={"MatMul": 500, "_Fused": 200})
+        grid = graph_grid(EXPLANATION, graph, 10)
+        rows = {row.cells[0]: row.cells[1:] for row in grid.rows}
+
+        assert rows["MatMul"] == ("200", "400", "3", "500")
+        assert rows["Const"] == ("200", "200", "", "0")
+        assert rows["_Fused"] == ("0", "0", "", "200")
+
+    def test_without_a_measurement_nodes_are_told_as_built(self) -> None:
+        """A wall's explanation has no inspected graph."""
+        found = replace(EXPLANATION, graph_growth=None)
+
+        assert graph_grid(found, None, 10).headings == ("op type", "forward", "backward")
+
+    def test_host_memory_is_told_by_phase(self) -> None:
+        """What a phase needs, and what it leaves behind."""
+        grid = host_grid(HostMemory(build_peak_bytes=2 * MIB, build_kept_bytes=MIB))
+
+        assert grid.rows[0].cells[1:3] == ("2.0 MiB", "1.0 MiB")
+        assert grid.rows[1].cells[1:3] == (DASH, DASH)
+
+
+class TestTheFacts:
+    """What is said beside the tables."""
+
+    def facts(self, found: Explanation) -> dict[str, str]:
+        """Return the facts of a point with this explanation."""
+        point = replace(samples.measured(steps=200), trace=found)
+        (subject,) = subjects(samples.loaded([point]))
+        return dict(account(subject).facts)
+
+    def test_two_accounts_that_agree_say_so(self) -> None:
+        """With all three numbers."""
+        step = EXPLANATION.peak_bytes - MIB
+        text = self.facts(EXPLANATION)["two accounts"]
+
+        assert f"{MIB:,} B resident + {step:,} B replayed" in text
+        assert "equal to the byte" in text
+
+    def test_a_difference_is_shown(self) -> None:
+        """Never hidden."""
+        found = replace(EXPLANATION, allocator_peak_bytes=EXPLANATION.peak_bytes + 256)
+
+        assert "a difference of +256 B" in self.facts(found)["two accounts"]
+
+    def test_an_unknown_account_is_said_to_be_unknown(self) -> None:
+        """Not to be equal."""
+        found = replace(EXPLANATION, allocator_peak_bytes=None)
+
+        assert "not known" in self.facts(found)["two accounts"]
+
+    def test_the_theory_is_compared_with_what_the_step_holds(self) -> None:
+        """Measured over the least that is possible."""
+        least = 2 * MIB
+        times = (EXPLANATION.peak_bytes - MIB) / least
+        text = self.facts(EXPLANATION)["theory"]
+
+        assert f"{times:.1f} \N{MULTIPLICATION SIGN} the least" in text
+
+    def test_one_more_step_adds_bytes_and_nodes(self) -> None:
+        """Exactly, by the difference of two builds."""
+        text = self.facts(EXPLANATION)["one more step"]
+
+        assert text.startswith("adds 97.0 KiB at the peak and 2 forward and 3 backward nodes")
+        assert "150 and 200 steps" in text
+
+    def test_gradients_of_the_scenarios_own_are_told(self) -> None:
+        """They are not what the framework would do."""
+        assert "own" in self.facts(replace(EXPLANATION, custom_gradients=True))["gradients"]
+        assert "gradients" not in self.facts(EXPLANATION)
+
+
+class TestTheSubjects:
+    """What a run explains."""
+
+    def test_the_longest_of_a_series_is_explained_beside_its_shorter_ones(self) -> None:
+        """One account per series, with the others for its plot."""
+        points = [
+            replace(samples.measured(steps=n), trace=replace(EXPLANATION, steps=n))
+            for n in (64, 8, 32)
+        ]
+        (subject,) = subjects(samples.loaded(points))
+
+        assert subject.explained.steps == 64
+        assert sorted(one.steps for one in subject.shorter) == [8, 32]
+
+    def test_a_wall_is_explained_at_its_last_steps(self) -> None:
+        """Under its limit."""
+        wall = replace(samples.wall(last_ok=200), explanation=EXPLANATION)
+        (subject,) = subjects(samples.loaded([], [wall]))
+
+        assert subject.title == "static_rnn at its wall: 200 steps under 64 MiB"
+
+    def test_a_run_without_explanations_has_none(self) -> None:
+        """Most runs."""
+        assert subjects(samples.contrast()) == []
+
+    def test_names_are_fit_for_files(self) -> None:
+        """A label may hold anything that a parameter may."""
+        point = replace(samples.measured("a/b c"), trace=EXPLANATION)
+        (subject,) = subjects(samples.loaded([point]))
+
+        assert subject.name == "a_b_c"
+
+    def test_the_terminal_gets_conditions_story_and_facts(self) -> None:
+        """In this order."""
+        point = replace(samples.measured(steps=200), trace=EXPLANATION)
+        (subject,) = subjects(samples.loaded([point]))
+        lines = account_lines(account(subject), point.point)
+
+        assert lines[0].startswith("static_rnn at 200 steps   batch 32")
+        assert "partial gradients" in lines[1]
+        assert any(line.startswith("  two accounts") for line in lines)
