@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -40,6 +42,34 @@ def report(benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> Callable
         pytestconfig.stash[_FINDINGS].append(finding)
 
     return report
+
+
+def _timed(work: Callable[[], object], rounds: int) -> list[float]:
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+@pytest.fixture
+def timed() -> Callable[[Callable[[], object], int], float]:
+    """Return ``timed(work, rounds)``: the median seconds of a round."""
+    return lambda work, rounds: statistics.median(_timed(work, rounds))
+
+
+@pytest.fixture
+def benchmarked(benchmark: BenchmarkFixture) -> Callable[[Callable[[], object], int], float]:
+    """Return the same as ``timed``, after one round that does not count, for pytest-benchmark."""
+
+    def benchmarked(work: Callable[[], object], rounds: int) -> float:
+        seconds: list[float] = []
+        pedantic: Callable[..., None] = benchmark.pedantic
+        pedantic(lambda: seconds.extend(_timed(work, 1)), rounds=rounds, warmup_rounds=1)
+        return statistics.median(seconds[1:] or seconds)
+
+    return benchmarked
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from profiler.campaign import Campaign
 from profiler.launcher import FreshLauncher, Launcher
@@ -20,6 +17,7 @@ from profiler.results import Measurement, Point, Status
 from profiler.session import Session
 from profiler.store import Store
 
+Timed = Callable[[Callable[[], object], int], float]
 COMMAND = Path(sys.executable).with_name("stepwall")
 SWEPT = (8, 16, 24, 32, 40, 48, 56, 64)
 
@@ -29,32 +27,15 @@ def point(steps: int, scenario: str = "dynamic_rnn") -> Point:
     return Point(scenario=scenario, family="builds", parameters={}, steps=steps)
 
 
-def timed(work: Callable[[], Any], rounds: int) -> list[float]:
-    """Return the seconds of each round of work."""
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return seconds
-
-
-def benchmarked(benchmark: BenchmarkFixture, work: Callable[[], Any], rounds: int) -> list[float]:
-    """Return the seconds of each round of work, after one that does not count."""
-    seconds: list[float] = []
-    pedantic: Callable[..., None] = benchmark.pedantic
-    pedantic(lambda: seconds.extend(timed(work, 1)), rounds=rounds, warmup_rounds=1)
-    return seconds[1:] or seconds
-
-
 def measure_through(launcher: Launcher, small: Point) -> None:
     """Measure one point."""
     assert Session(launcher=launcher).measure(small).outcome.status is Status.OK
 
 
 @pytest.mark.parametrize(("scenario", "steps"), [("static_rnn", 2), ("dynamic_rnn", 8)])
-def test_forked_point_against_a_fresh_interpreter(
-    benchmark: BenchmarkFixture,
+def test_forked_point_against_a_fresh_interpreter(  # noqa: PLR0913, PLR0917 (fixtures)
+    timed: Timed,
+    benchmarked: Timed,
     warm: Session,
     report: Callable[..., None],
     scenario: str,
@@ -62,10 +43,8 @@ def test_forked_point_against_a_fresh_interpreter(
 ) -> None:
     """A point in a forked child costs a fraction of one in an interpreter of its own."""
     small = point(steps, scenario)
-    fresh = statistics.median(timed(lambda: measure_through(FreshLauncher(), small), 5))
-    forked = statistics.median(
-        benchmarked(benchmark, lambda: measure_through(warm.launcher, small), 15)
-    )
+    fresh = timed(lambda: measure_through(FreshLauncher(), small), 5)
+    forked = benchmarked(lambda: measure_through(warm.launcher, small), 15)
 
     what = f"{scenario}, {steps} steps"
     report(f"{what}: in a fresh interpreter", fresh, unit="s", aim="for comparison")
@@ -74,7 +53,7 @@ def test_forked_point_against_a_fresh_interpreter(
 
 
 def test_sweep_against_its_points(
-    benchmark: BenchmarkFixture, warm: Session, report: Callable[..., None], tmp_path: Path
+    benchmarked: Timed, warm: Session, report: Callable[..., None], tmp_path: Path
 ) -> None:
     """A sweep takes little more than its points: choosing and storing them is cheap."""
     points: list[Measurement] = []
@@ -86,7 +65,7 @@ def test_sweep_against_its_points(
             campaign.measure(map(point, SWEPT))
             store.finish_run(run)
 
-        seconds = statistics.median(benchmarked(benchmark, sweep, 3))
+        seconds = benchmarked(sweep, 3)
 
     assert {item.outcome.status for item in points} == {Status.OK}
     sweeps = [points[start : start + len(SWEPT)] for start in range(0, len(points), len(SWEPT))]
@@ -94,12 +73,12 @@ def test_sweep_against_its_points(
     report("a sweep over the sum of its points", seconds / own, unit="x", aim="aim: at most 1.2")
 
 
-def test_start_of_help(benchmark: BenchmarkFixture, report: Callable[..., None]) -> None:
+def test_start_of_help(benchmarked: Timed, report: Callable[..., None]) -> None:
     """The help appears at once."""
 
     def ask() -> None:
         subprocess.run([COMMAND, "--help"], check=True, capture_output=True)
 
-    seconds = statistics.median(benchmarked(benchmark, ask, 10))
+    seconds = benchmarked(ask, 10)
 
     report("stepwall --help", seconds, unit="s", aim="aim: below 0.5")

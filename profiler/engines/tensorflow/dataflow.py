@@ -112,7 +112,8 @@ class Dataflow:
             if operation.type in _SUMS:
                 waiting += operation.inputs
             elif operation.type in _PASSES:
-                waiting.append(operation.inputs[0])
+                # An IdentityN hands on each of its inputs, the others their first.
+                waiting.append(operation.inputs[tensor.value_index])
 
 
 def _loop_summands(body: Any, index: int) -> Iterator[str]:
@@ -120,15 +121,17 @@ def _loop_summands(body: Any, index: int) -> Iterator[str]:
     nodes = {node.name: node for node in body.node_def}
     waiting, seen = [body.ret[body.signature.output_arg[index].name]], set()
     while waiting:
-        name = waiting.pop().partition(":")[0].lstrip("^")
-        if name in seen or name not in nodes:
+        source = waiting.pop()
+        name, *output = source.split(":")  # "node:output:0", or an argument's name
+        if source in seen or name not in nodes:
             continue
-        seen.add(name)
+        seen.add(source)
         yield name
+        inputs = [given for given in nodes[name].input if not given.startswith("^")]
         if nodes[name].op in _SUMS:
-            waiting += [source for source in nodes[name].input if not source.startswith("^")]
+            waiting += inputs
         elif nodes[name].op in _PASSES:
-            waiting.append(nodes[name].input[0])
+            waiting.append(inputs[int(output[-1]) if output else 0])
 
 
 def _prefixes(name: str) -> Iterator[str]:
