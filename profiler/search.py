@@ -36,6 +36,8 @@ _PATIENCE = 3
 _NEAR = 0.9
 # ... which is taken to be this share of the limit.
 _NOISE = 0.001
+# What passes where the edge was foreseen, with no more than this share of the limit, refutes that.
+_REFUTED = 0.6
 # Demands that differ by so many times the noise make a line.
 _CLEAR = 10
 
@@ -131,7 +133,7 @@ class _Search:
 
     def __init__(self, *, limit_bytes: int, max_n: int, first: int, given: Forecast | None) -> None:
         self.bracket = Bracket(forecast=given)
-        self._limit_bytes = limit_bytes
+        self._limit = limit_bytes
         self._max_n = max_n
         self._first = first
         self._given = given
@@ -144,10 +146,16 @@ class _Search:
             bracket.passed.add(n)
             if result.demand_bytes is not None:
                 bracket.demands[n] = result.demand_bytes
+                self._doubt(n, result.demand_bytes)
         else:
             bracket.failed[n] = result.cut_short
         if bracket.forecast is None:
             bracket.forecast = self._own_forecast()
+
+    def _doubt(self, n: int, demand_bytes: int) -> None:
+        """Go on without the given forecast where its edge is far from the limit."""
+        if self._given and n >= int(self._given.steps) and demand_bytes <= _REFUTED * self._limit:
+            self._given = None
 
     def next(self) -> int | None:
         low, high = self.bracket.last_ok, self.bracket.first_bad
@@ -196,13 +204,13 @@ class _Search:
         if forecast.bytes_per_step is None:
             return _expected(forecast.steps, margin)
         if low in self.bracket.demands:
-            room = self._limit_bytes - self.bracket.demands[low]
+            room = self._limit - self.bracket.demands[low]
             return self._near(low + room / forecast.bytes_per_step, forecast.bytes_per_step)
         # A pass tells where the edge is, a failure does not: so first where it should pass.
         return _expected(forecast.steps if self.bracket.failed else forecast.low, margin)
 
     def _expected_by_peaks(self) -> _Expected | None:
-        curve = _curve(self.bracket.demands, self._limit_bytes)
+        curve = _curve(self.bracket.demands, self._limit)
         if curve is None:
             return None
         edge, slope = curve
@@ -211,11 +219,11 @@ class _Search:
         return _expected(edge, _MARGIN * edge)
 
     def _near(self, edge: float, bytes_per_n: float) -> _Expected:
-        return _Expected(n=int(edge), stride=max(1, int(_NOISE * self._limit_bytes / bytes_per_n)))
+        return _Expected(n=int(edge), stride=max(1, int(_NOISE * self._limit / bytes_per_n)))
 
     def _own_forecast(self) -> Forecast | None:
         """Predict, once what passed comes near to the largest share to learn from."""
-        curve = _curve(self.bracket.demands, self._limit_bytes)
+        curve = _curve(self.bracket.demands, self._limit)
         if curve is None:
             return None
         edge, _ = curve

@@ -363,6 +363,24 @@ class TestByForecast:
         assert _proved(bracket, oracle)
         assert len(oracle.asked) <= 2 * math.ceil(math.log2(error + 2 * margin + 2)) + 5
 
+    @given(
+        st.integers(1_000, 20_000),
+        st.integers(2, 20),
+        st.floats(0, 0.02),
+        st.floats(0, 0.1),
+    )
+    def test_one_that_the_demand_refutes_is_given_up(
+        self, edge: int, times: int, resident: float, margin: float
+    ) -> None:
+        """What passes there with room to spare tells more than a forecast of a fraction of it."""
+        oracle = _power(edge, resident, 1)
+        foreseen = edge // times
+        bracket = _search(oracle, forecast=_forecast(foreseen, max(1, int(margin * foreseen))))
+
+        assert _proved(bracket, oracle)
+        # The forecast's number, doublings up to the edge, a line, and what its rounding takes.
+        assert len(oracle.asked) <= 2 + math.log2(times) + 6
+
     @given(edges, st.integers(0, 10 * MAX_N), bounds)
     def test_any_is_corrected(self, last_ok: int, steps: int, max_n: int) -> None:
         """Nothing is believed: 0, far beyond the bound, and all between."""
