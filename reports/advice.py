@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from profiler.explain.facts import Explanation, Holding, Role
-from reports.text import bytes_text, count_text, list_text
+from reports.text import bytes_text, count_text, list_text, name_text
 
 __all__ = ["RULES", "Rule", "biggest_text", "formula", "story"]
 
 # A role that holds this much of the peak is worth a sentence of its own.
 _NOTABLE = 0.25
 _MOST_TERMS = 2
+_NAME = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,5 +151,5 @@ def _sentence(explained: Explanation, role: Role, holdings: Sequence[Holding]) -
             f"to be summed, {formula(largest, explained.steps)}."
         )
     told = [one for one in holdings[:_MOST_TERMS] if one.bytes >= size / 10]
-    terms = [f"{one.op} ({formula(one, explained.steps)})" for one in told]
+    terms = [f"{name_text(one.op, _NAME)} ({formula(one, explained.steps)})" for one in told]
     return f"{share}: {role.value}, most of it {list_text(terms)}."

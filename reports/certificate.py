@@ -127,7 +127,7 @@ def peaks_text(wall: Certificate) -> str | None:
 def held_text(wall: Certificate) -> str | None:
     """Return what holds the memory of the last steps that fit, or why that is not known."""
     if wall.explanation is not None:
-        return " ".join(story(wall.explanation))
+        return next(iter(story(wall.explanation)), None)
     host = wall.survivor.host if wall.survivor else None
     if host is not None:
         return phases_text(host)

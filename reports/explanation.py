@@ -20,6 +20,7 @@ from reports.text import (
     bytes_text,
     count_text,
     list_text,
+    name_text,
     rate_text,
     steps_text,
     times_text,
@@ -39,7 +40,6 @@ __all__ = [
     "subjects",
 ]
 
-_LONG_NAME, _NAME_ENDS = 60, 3
 _PARTS = {"forward": "the forward part", "backward": "the backward part", "update": "the update"}
 _PHASES = (
     ("build", "forward graph", "the scenario's Python objects and the framework's graph"),
@@ -181,7 +181,7 @@ def held_grid(explained: Explanation, most: int) -> Grid:
     rounding = explained.by_role.get(Role.ROUNDING.value, 0)
     rows = [
         (
-            f"{_name(holding.op)} \N{MULTIPLICATION SIGN} {holding.tensors:,}",
+            f"{name_text(holding.op)} \N{MULTIPLICATION SIGN} {holding.tensors:,}",
             holding.op_type or DASH,
             holding.role,
             bytes_text(holding.bytes),
@@ -220,7 +220,7 @@ def scope_grid(explained: Explanation, most: int) -> Grid:
         tensors[scope] += holding.tensors
     rows = [
         (
-            _name(scope),
+            name_text(scope),
             count_text(tensors[scope]),
             bytes_text(size),
             _share(size, explained.peak_bytes),
@@ -235,7 +235,9 @@ def resident_grid(explained: Explanation, most: int) -> Grid:
     resident = sorted(explained.resident, key=lambda one: (not _is_weight(one), -one.bytes))
     rows = [
         (
-            holding.variable or _name(holding.op) if _is_weight(holding) else _name(holding.op),
+            holding.variable or name_text(holding.op)
+            if _is_weight(holding)
+            else name_text(holding.op),
             holding.role,
             count_text(holding.tensors),
             bytes_text(holding.bytes),
@@ -344,14 +346,6 @@ def _accounts_text(explained: Explanation) -> str:
     off = explained.unexplained_bytes
     verdict = "equal to the byte" if off == 0 else f"a difference of {off:+,} B"
     return f"{replayed} against {explained.allocator_peak_bytes:,} B by the allocator: {verdict}"
-
-
-def _name(op: str) -> str:
-    """Return the name of an operation or a scope, a long one without its middle."""
-    parts = op.split("/")
-    if len(op) <= _LONG_NAME or len(parts) <= _NAME_ENDS:
-        return op or "(none)"
-    return "/".join([parts[0], "…", *parts[1 - _NAME_ENDS :]])
 
 
 def _is_weight(holding: Holding) -> bool:

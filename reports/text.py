@@ -11,6 +11,7 @@ __all__ = [
     "bytes_text",
     "count_text",
     "list_text",
+    "name_text",
     "outcome_text",
     "phase_text",
     "rate_text",
@@ -90,6 +91,14 @@ def list_text(words: Sequence[str]) -> str:
     """Return ``a, b and c``."""
     *head, last = words
     return f"{', '.join(head)} and {last}" if head else last
+
+
+def name_text(op: str, longest: int = 60) -> str:
+    """Return the name of an operation or a scope; a longer one keeps its two ends only."""
+    parts = op.split("/")
+    if len(op) <= longest or len(parts) <= _NAME_PARTS:
+        return op or "(none)"
+    return "/".join([parts[0], "…", *parts[-2:]])
 
 
 def outcome_text(status: str) -> str:
