@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from profiler.explain.facts import Explanation, Holding, Role, Theory
@@ -34,6 +34,7 @@ __all__ = [
     "graph_grid",
     "held_grid",
     "host_grid",
+    "node_scope_grid",
     "resident_grid",
     "role_grid",
     "scope_grid",
@@ -109,7 +110,8 @@ def account(subject: Subject, *, most: int = 40) -> Account:
         ("held at the peak, by operation", held_grid(explained, most)),
         ("by scope of the graph", scope_grid(explained, most)),
         ("resident before the step", resident_grid(explained, most)),
-        ("nodes of the graph", graph_grid(explained, graph, most)),
+        ("nodes of the graph, by op type", graph_grid(explained, graph, most)),
+        ("nodes of the graph as built, by scope", node_scope_grid(explained, most)),
     ]
     if measured is not None and measured.host is not None:
         tables.append(("host memory by phase", host_grid(measured.host)))
@@ -248,31 +250,34 @@ def resident_grid(explained: Explanation, most: int) -> Grid:
 
 
 def graph_grid(explained: Explanation, graph: GraphSize | None, most: int) -> Grid:
-    """Return the nodes by op type: as built, what a step adds, and what was executed."""
+    """Return the nodes by op type: as built, what a step adds, what the optimizer made of it."""
     parts, grown = explained.graph, explained.graph_growth
-    built = Counter(parts.forward) + Counter(parts.backward)
     executed = Counter((graph.executed_by_op or {}) if graph else {})
+    built = Counter(parts.forward) + Counter(parts.backward) + Counter(parts.library)
     kinds = sorted(built | executed, key=lambda kind: (-max(built[kind], executed[kind]), kind))
-    rows = [
-        (
-            kind,
-            count_text(parts.forward.get(kind, 0)),
-            count_text(parts.backward.get(kind, 0)),
-            *(
-                (_node_rate(grown.forward.get(kind, 0) + grown.backward.get(kind, 0)),)
-                if grown
-                else ()
-            ),
-            *((count_text(executed[kind]),) if executed else ()),
-        )
-        for kind in kinds[:most]
+    columns: list[tuple[str, Callable[[str], str]]] = [
+        ("op type", str),
+        ("forward", lambda kind: count_text(parts.forward.get(kind, 0))),
+        ("backward", lambda kind: count_text(parts.backward.get(kind, 0))),
     ]
-    headings = (
-        *("op type", "forward", "backward"),
-        *(("one more step adds",) if grown else ()),
-        *(("executed",) if executed else ()),
-    )
-    return _grid(headings, rows, texts=1)
+    if parts.library:
+        columns.append(("in functions", lambda kind: count_text(parts.library.get(kind, 0))))
+    if grown is not None:
+        added = Counter(grown.forward)
+        added.update(grown.backward)
+        columns.append(("one more step adds", lambda kind: _signed(added[kind])))
+    if executed:
+        columns.append(("executed", lambda kind: count_text(executed[kind])))
+        columns.append(("by the optimizer", lambda kind: _signed(executed[kind] - built[kind])))
+    rows = [[cell(kind) for _, cell in columns] for kind in kinds[:most]]
+    return _grid([heading for heading, _ in columns], rows, texts=1)
+
+
+def node_scope_grid(explained: Explanation, most: int) -> Grid:
+    """Return the nodes of the graph as built by scope, unrolled copies counted together."""
+    nodes = Counter(explained.graph.by_scope).most_common(most)
+    rows = [(name_text(scope), count_text(count)) for scope, count in nodes]
+    return _grid(("scope", "nodes"), rows, texts=1)
 
 
 def host_grid(host: HostMemory) -> Grid:
@@ -301,6 +306,8 @@ def _facts(explained: Explanation, graph: GraphSize | None) -> Iterable[tuple[st
         built = count_text(graph.total_nodes + (graph.library_nodes or 0))
         executed = count_text(graph.executed_nodes)
         yield "graph optimizer", f"{built} nodes built (library included), {executed} executed"
+    if graph is not None and graph.graph_bytes is not None:
+        yield "serialized graph", bytes_text(graph.graph_bytes)
     if explained.custom_gradients:
         yield "gradients", "the scenario's own, not the framework's plain backprop"
 
@@ -360,8 +367,8 @@ def _rate(value: float) -> str:
     return bytes_text(value) if value else "0"
 
 
-def _node_rate(value: float) -> str:
-    return rate_text(value) if value else ""
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{rate_text(value)}" if value else ""
 
 
 def _grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> Grid:

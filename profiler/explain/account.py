@@ -45,6 +45,7 @@ class Recorded:
         peaks: the allocator's own peak in the last runs, the first step's and a steady one's.
         residents: the allocator's own bytes in use before each of them.
         forward, backward: name and type of each node that was built.
+        library: type of each node in the graph's functions.
         cells: the recurrent cells of the graph.
         custom_gradients: the scenario brings gradients of its own.
     """
@@ -56,6 +57,7 @@ class Recorded:
     residents: list[int | None]
     forward: list[tuple[str, str]]
     backward: list[tuple[str, str]]
+    library: list[str]
     cells: list[Cell]
     custom_gradients: bool
 
@@ -236,6 +238,7 @@ def _graph_parts(recorded: Recorded) -> GraphParts:
         by_scope=dict(scopes.most_common()),
         forward=dict(Counter(kind for _, kind in recorded.forward).most_common()),
         backward=dict(Counter(kind for _, kind in recorded.backward).most_common()),
+        library=dict(Counter(recorded.library).most_common()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Role(enum.Enum):
@@ -82,11 +82,16 @@ class GraphGrowth:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphParts:
-    """Nodes of the training graph as built, by scope and by op type."""
+    """Nodes of the training graph as built, by scope and by op type.
+
+    ``library``: nodes in the bodies and conditions of loops and in other functions, by op type;
+    they are counted apart from the forward and the backward part.
+    """
 
     by_scope: dict[str, int]
     forward: dict[str, int]
     backward: dict[str, int]
+    library: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,7 @@ def recorded(count: int) -> Recorded:
         residents=[0],
         forward=[],
         backward=[],
+        library=[],
         cells=[],
         custom_gradients=False,
     )

@@ -89,6 +89,7 @@ class Tape:
         *,
         forward: Iterable[tuple[str, str]] = (),
         backward: Iterable[tuple[str, str]] = (),
+        library: Iterable[str] = (),
         cells: Iterable[Cell] = (),
     ) -> Recorded:
         """Return what was written down with what else is recorded of a training step."""
@@ -100,6 +101,7 @@ class Tape:
             residents=[1001, 1002],
             forward=list(forward),
             backward=list(backward),
+            library=list(library),
             cells=list(cells),
             custom_gradients=False,
         )

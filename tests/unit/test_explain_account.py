@@ -290,6 +290,7 @@ def test_the_graph_is_counted_by_scope_and_type() -> None:
         recorded.recorded(
             forward=[("x", "Placeholder"), ("rnn/cell/MatMul", "MatMul")],
             backward=[("rnn/cell_1/MatMul", "MatMul"), ("rnn/cell_2/Tanh", "TanhGrad")],
+            library=["Tanh", "MatMul", "Tanh"],
         )
     ).explanation()
 
@@ -298,6 +299,7 @@ def test_the_graph_is_counted_by_scope_and_type() -> None:
         by_scope={"rnn/cell": 3, "": 1},
         forward={"Placeholder": 1, "MatMul": 1},
         backward={"MatMul": 1, "TanhGrad": 1},
+        library={"Tanh": 2, "MatMul": 1},
     )
 
 

@@ -15,6 +15,7 @@ from reports.explanation import (
     graph_grid,
     held_grid,
     host_grid,
+    node_scope_grid,
     resident_grid,
     role_grid,
     scope_grid,
@@ -96,9 +97,27 @@ class TestTheTables:
         grid = graph_grid(EXPLANATION, graph, 10)
         rows = {row.cells[0]: row.cells[1:] for row in grid.rows}
 
-        assert rows["MatMul"] == ("200", "400", "3", "500")
-        assert rows["Const"] == ("200", "200", "", "0")
-        assert rows["_Fused"] == ("0", "0", "", "200")
+        assert rows["MatMul"] == ("200", "400", "+3", "500", "-100")
+        assert rows["Const"] == ("200", "200", "", "0", "-400")
+        assert rows["_Fused"] == ("0", "0", "", "200", "+200")
+
+    def test_nodes_of_functions_are_told_apart(self) -> None:
+        """A loop's body is part of what the optimizer begins with."""
+        parts = replace(EXPLANATION.graph, library={"MatMul": 7})
+        graph = replace(samples.graph(100), executed_by_op={"MatMul": 607})
+        grid = graph_grid(replace(EXPLANATION, graph=parts), graph, 10)
+
+        assert column(grid, "in functions")[0] == "7"
+        assert column(grid, "by the optimizer")[0] == ""
+
+    def test_nodes_are_told_by_scope(self) -> None:
+        """The largest first."""
+        grid = node_scope_grid(EXPLANATION, 10)
+
+        assert [row.cells for row in grid.rows] == [
+            ("gradients/rnn/cell", "800"),
+            ("rnn/cell", "600"),
+        ]
 
     def test_without_a_measurement_nodes_are_told_as_built(self) -> None:
         """A wall's explanation has no inspected graph."""

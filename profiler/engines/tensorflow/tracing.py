@@ -40,6 +40,7 @@ class Tracer:
             step = self._built(graph, build, recorder)
             names, events = self._record(step, recorder, readings).events()
             operations = graph.get_operations()
+            functions = graph.as_graph_def().library.function
             backward = [item for item in operations if item.name in step.backward_names]
             forward = [
                 item
@@ -54,6 +55,7 @@ class Tracer:
                 peaks=[peak for _, peak in readings],
                 forward=[(item.name, item.type) for item in forward],
                 backward=[(item.name, item.type) for item in backward],
+                library=[node.op for function in functions for node in function.node_def],
                 cells=list(dataflow.cells(step.variables)),
                 custom_gradients=step.custom_gradients,
             )
