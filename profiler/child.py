@@ -178,7 +178,8 @@ def _prepared(job: dict[str, Any], recorder: Recorder) -> tuple[Point, Engine, S
 
 
 def _explain(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
-    from profiler.explain.account import Recorded, explain
+    from profiler.explain.account import Recorded
+    from profiler.explain.growth import explain
 
     point, engine, scenario = _prepared(job, recorder)
 

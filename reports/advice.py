@@ -6,6 +6,7 @@ again, docs/explain.md has the numbers); where none was found, that is what is s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ __all__ = ["RULES", "Rule", "biggest_text", "formula", "story"]
 # A role that holds this much of the peak is worth a sentence of its own.
 _NOTABLE = 0.25
 _MOST_TERMS = 2
+# More partial gradients than a loop's running sum and the summand that comes to it.
+_MANY = 3
 _NAME = 40
 
 
@@ -31,14 +34,13 @@ class Rule:
 
 def _unrolled(explained: Explanation, holdings: Sequence[Holding]) -> bool:
     """Whether the role's largest term has at least a tensor per step."""
-    return holdings[0].tensors >= explained.steps > 1
+    return holdings[0].tensors >= max(_MANY, explained.steps)
 
 
 def _loss_gradient(explained: Explanation, holdings: Sequence[Holding]) -> bool:
-    """Whether the role's largest term is a gradient as long as the sequence."""
-    largest = holdings[0]
-    is_long = explained.steps > 1 and largest.bytes % explained.steps == 0
-    return largest.op.startswith("gradients/") and is_long
+    """Whether the role's largest term is a gradient of a mean of squares."""
+    del explained
+    return re.match(r"gradients/(.*/)?(Mean|Square)(_\d+)?_grad/", holdings[0].op) is not None
 
 
 def _always(explained: Explanation, holdings: Sequence[Holding]) -> bool:
@@ -116,20 +118,22 @@ def biggest_text(explained: Explanation) -> str | None:
 
 
 def formula(holding: Holding, steps: int) -> str:
-    """Return ``200 steps x 98,304 B``, as far as a holding's numbers follow the steps."""
+    """Return ``200 steps x 98,304 B`` where a shorter length proves it, else what is there."""
     times = "\N{MULTIPLICATION SIGN}"
-    if holding.each_bytes is None:
-        return f"{holding.tensors:,} tensors, {holding.bytes:,} B"
-    each = f"{holding.each_bytes:,} B"
-    if holding.tensors == 1 and holding.each_bytes % steps == 0 and steps > 1:
-        return f"one tensor of {steps:,} steps {times} {holding.each_bytes // steps:,} B"
-    if holding.tensors == 1:
-        return f"one tensor of {each}"
-    if holding.tensors == steps:
-        return f"{steps:,} steps {times} {each}"
-    if steps > 1 and holding.tensors % steps == 0:
-        return f"{steps:,} steps {times} {holding.tensors // steps} {times} {each}"
-    return f"{holding.tensors:,} tensors {times} {each}"
+    tensors, each = holding.tensors, holding.each_bytes
+    follows = steps > 1 and holding.per_step_bytes is not None
+    if follows and holding.per_step_bytes * steps == holding.bytes:  # type: ignore[operator]
+        rate = f"{steps:,} steps {times} {holding.per_step_bytes:,.0f} B"
+        if tensors == 1:
+            return f"one tensor of {rate}"
+        if each is None or tensors == steps or tensors % steps:
+            return rate
+        return f"{steps:,} steps {times} {tensors // steps} {times} {each:,} B"
+    if each is None:
+        return f"{tensors:,} tensors, {holding.bytes:,} B"
+    return (
+        f"one tensor of {each:,} B" if tensors == 1 else f"{tensors:,} tensors {times} {each:,} B"
+    )
 
 
 def _terms(explained: Explanation) -> list[tuple[Role, list[Holding]]]:
@@ -145,7 +149,7 @@ def _sentence(explained: Explanation, role: Role, holdings: Sequence[Holding]) -
     size = explained.by_role[role.value]
     share = f"{100 * size / explained.peak_bytes:.0f} % of the peak ({bytes_text(size)})"
     largest = holdings[0]
-    if role is Role.WEIGHT_GRADIENTS and largest.tensors > 1:
+    if role is Role.WEIGHT_GRADIENTS and largest.tensors >= _MANY:
         return (
             f"{share}: {count_text(largest.tensors)} partial gradients of {largest.variable} wait "
             f"to be summed, {formula(largest, explained.steps)}."

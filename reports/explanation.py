@@ -180,35 +180,32 @@ def role_grid(explained: Explanation) -> Grid:
 
 def held_grid(explained: Explanation, most: int) -> Grid:
     """Return what is held at the peak by operation, unrolled copies counted together."""
-    rounding = explained.by_role.get(Role.ROUNDING.value, 0)
-    rows = [
-        (
+    peak = explained.peak_bytes
+    grows = any(holding.per_step_bytes is not None for holding in explained.holdings)
+
+    def row(holding: Holding) -> tuple[str, ...]:
+        return (
             f"{name_text(holding.op)} \N{MULTIPLICATION SIGN} {holding.tensors:,}",
             holding.op_type or DASH,
             holding.role,
             bytes_text(holding.bytes),
+            _share(holding.bytes, peak),
             bytes_text(holding.each_bytes),
-            _share(holding.bytes, explained.peak_bytes),
+            *((_rate(holding.per_step_bytes or 0),) if grows else ()),
         )
-        for holding in explained.holdings[:most]
-    ]
+
+    def summed(name: str, role: str, size: int) -> tuple[str, ...]:
+        return name, "", role, bytes_text(size), _share(size, peak), "", *(("",) if grows else ())
+
+    rows = [row(holding) for holding in explained.holdings[:most]]
     rest = explained.holdings[most:]
     if rest:
-        size = sum(holding.bytes for holding in rest)
-        rows.append(
-            (f"{len(rest)} more", "", "", bytes_text(size), "", _share(size, explained.peak_bytes))
-        )
-    if rounding:
-        share = _share(rounding, explained.peak_bytes)
-        rows.append((Role.ROUNDING.value, "", Role.ROUNDING.value, bytes_text(rounding), "", share))
-    headings = (
-        "operation \N{MULTIPLICATION SIGN} tensors",
-        "type",
-        "role",
-        "bytes",
-        "each",
-        "share",
-    )
+        rows.append(summed(f"{len(rest)} more", "", sum(holding.bytes for holding in rest)))
+    rounding = Role.ROUNDING.value
+    if explained.by_role.get(rounding):
+        rows.append(summed(rounding, rounding, explained.by_role[rounding]))
+    first = "operation \N{MULTIPLICATION SIGN} tensors"
+    headings = (first, "type", "role", "bytes", "share", "each", *(("per step",) if grows else ()))
     return _grid(headings, rows, texts=3)
 
 

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from profiler.errors import StepwallError
 from profiler.explain import theory
-from profiler.explain.facts import (
-    Curve,
-    Explanation,
-    GraphGrowth,
-    GraphParts,
-    Growth,
-    Holding,
-    Role,
-)
+from profiler.explain.facts import Curve, Explanation, GraphParts, Holding, Role
 from profiler.explain.ledger import Events, Ledger, Mask
 from profiler.explain.roles import Op, Part, Roles, bytes_by_role, classify
 from profiler.explain.theory import Cell
 
 STEADY, FIRST = "steady", "first"
-# Of the steps: close enough for peaks in the same place, far enough to tell a line from a curve.
-_SHORTER = (0.75, 0.5)
-_CURVE_POINTS = 400
-_LINEAR = 0.01
+_CURVE_POINTS = 240
 # The numbers at the end of a name's part tell unrolled copies apart; a part that is all number
 # belongs to the name.
 _COPY = re.compile(r"(?<=[^/])(_\d+)+(?=/|_grad|_on_device|$)|/_\d+__cf__\d+$")
@@ -131,8 +118,8 @@ class Account:
             # Before its first step the session makes constants, after the allocator was asked.
             allocator_resident_bytes=recorded.residents[self.number] if is_steady else None,
             by_role=self.by_role(),
-            holdings=self._holdings(self.held),
-            resident=self._holdings(self.ledger.held(start - 1)) if start else [],
+            holdings=self.holdings(),
+            resident=self.holdings(start - 1) if start else [],
             curve=self._curve(),
             graph=_graph_parts(recorded),
             custom_gradients=recorded.custom_gradients,
@@ -152,8 +139,9 @@ class Account:
             return "update"
         return "forward" if self.position < self.roles.backward else "backward"
 
-    def _holdings(self, held: Mask) -> list[Holding]:
-        """Return what is held by role and op, the largest first."""
+    def holdings(self, position: int | None = None) -> list[Holding]:
+        """Return what is held at the peak, or at ``position``, by role and op, largest first."""
+        held = self.held if position is None else self.ledger.held(position)
         roles, kinds = list(Role), list(dict.fromkeys(map(self._kind, range(len(self._names)))))
         number = {kind: position for position, kind in enumerate(kinds)}
         kind_of = np.array([number[self._kind(op)] for op in range(len(self._names))], np.int64)
@@ -205,32 +193,6 @@ def folded(name: str) -> str:
     return _COPY.sub("", name)
 
 
-def explain(
-    record: Callable[[int], Recorded], steps: int, *, batch: object = None, alone: bool = False
-) -> Explanation:
-    """Explain the peak of a training step over ``steps``.
-
-    Args:
-        record: runs a training step of some length and records it.
-        steps: the length that is explained.
-        batch: the scenario's batch size, for the theory; anything but an int: unknown.
-        alone: record no shorter lengths: what a time step adds stays unknown.
-    """
-    # The length that is explained comes first: in an allocator that nothing has used before.
-    longest = Account(record(steps))
-    facts = longest.explanation(batch)
-    if alone:
-        return facts
-    shorter = {max(1, round(steps * share)): None for share in _SHORTER}
-    accounts = [longest, *(Account(record(length)) for length in shorter if length != steps)]
-    accounts.sort(key=lambda account: account.recorded.steps)
-    return replace(
-        facts,
-        growth=growth(accounts),
-        graph_growth=graph_growth([account.recorded for account in accounts[-2:]]),
-    )
-
-
 def _graph_parts(recorded: Recorded) -> GraphParts:
     nodes = [*recorded.forward, *recorded.backward]
     scopes = Counter(folded(name.rpartition("/")[0]) for name, _ in nodes)
@@ -240,62 +202,3 @@ def _graph_parts(recorded: Recorded) -> GraphParts:
         backward=dict(Counter(kind for _, kind in recorded.backward).most_common()),
         library=dict(Counter(recorded.library).most_common()),
     )
-
-
-def graph_growth(recorded: list[Recorded]) -> GraphGrowth | None:
-    """Return what a step adds to the last graph, by its difference to the first; None if alone."""
-    first, last = recorded[0], recorded[-1]
-    gap = last.steps - first.steps
-    if gap == 0:
-        return None
-    return GraphGrowth(
-        between=[first.steps, last.steps],
-        forward=_difference(first.forward, last.forward, gap),
-        backward=_difference(first.backward, last.backward, gap),
-    )
-
-
-def _difference(
-    first: list[tuple[str, str]], last: list[tuple[str, str]], gap: int
-) -> dict[str, float]:
-    before, after = (Counter(kind for _, kind in nodes) for nodes in (first, last))
-    more = {kind: (after[kind] - before[kind]) / gap for kind in after | before}
-    ordered = sorted(more.items(), key=lambda item: (-item[1], item[0]))
-    return {kind: rate for kind, rate in ordered if rate}
-
-
-def growth(accounts: list[Account]) -> Growth | None:
-    """Return what a time step adds to the peak, from accounts of increasing steps.
-
-    Shorter steps may peak elsewhere: all are looked at where the longest one peaks. None if
-    there is nothing to compare it with.
-    """
-    place = accounts[-1].place
-    positions = [account.highest(place) for account in accounts]
-    sizes = [
-        (account.recorded.steps, account.by_role(position))
-        for account, position in zip(accounts, positions, strict=True)
-        if position is not None
-    ]
-    rates = [_rates(*pair) for pair in itertools.pairwise(sizes)]
-    if not rates:
-        return None
-    before, last = (rates[-2] if len(rates) > 1 else {}), rates[-1]
-    total = sum(last.values())
-    return Growth(
-        between=[steps for steps, _ in sizes[-2:]],
-        bytes=total,
-        by_role=dict(sorted(last.items(), key=lambda item: -abs(item[1]))),
-        linear=[
-            role
-            for role, rate in last.items()
-            if before and abs(rate - before.get(role, 0)) <= _LINEAR * abs(total)
-        ],
-    )
-
-
-def _rates(short: tuple[int, dict[str, int]], long: tuple[int, dict[str, int]]) -> dict[str, float]:
-    gap = long[0] - short[0]
-    return {
-        role: (long[1].get(role, 0) - short[1].get(role, 0)) / gap for role in long[1] | short[1]
-    }

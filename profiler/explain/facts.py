@@ -27,7 +27,8 @@ class Holding:
 
     ``op`` is the op's name in the graph without the numbers of copies; ``bytes`` is what was
     asked for. ``each_bytes``: the size of one, where all are of one size. ``variable``: whose
-    value they are, or to whose gradient they are summands.
+    value they are, or to whose gradient they are summands. ``per_step_bytes``: what one more time
+    step adds, by the difference to a shorter length; None where no shorter one was run.
     """
 
     role: str
@@ -37,6 +38,7 @@ class Holding:
     bytes: int
     each_bytes: int | None = None
     variable: str | None = None
+    per_step_bytes: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,7 @@ EXPLANATION = Explanation(
             bytes=200 * 96 * KIB,
             each_bytes=96 * KIB,
             variable="rnn/cell/kernel",
+            per_step_bytes=96 * KIB,
         ),
         Holding(
             role="weights",

@@ -62,8 +62,15 @@ class TestTheTables:
 
         assert grid.rows[0].cells[0].endswith("MatMul \N{MULTIPLICATION SIGN} 200")
         assert column(grid, "each")[2] == DASH
+        assert column(grid, "per step")[:2] == ["96.0 KiB", "0"]
         assert column(grid, "role")[-1] == "allocator rounding"
         assert abs(sum(shares) - 100) < 0.1 * len(shares)
+
+    def test_without_a_shorter_length_no_operation_has_a_rate(self) -> None:
+        """The column is left out."""
+        holdings = [replace(one, per_step_bytes=None) for one in EXPLANATION.holdings]
+
+        assert "per step" not in held_grid(replace(EXPLANATION, holdings=holdings), 10).headings
 
     def test_what_a_table_leaves_out_is_summed_up(self) -> None:
         """Nothing is dropped."""
