@@ -9,9 +9,8 @@ from report_samples import EXPLANATION, KIB, MIB
 
 from profiler.explain.facts import Explanation, Holding
 from profiler.results import HostMemory
-from reports.explanation import (
-    account,
-    account_lines,
+from reports.explanation import account, account_lines, subjects
+from reports.explanation_grids import (
     graph_grid,
     held_grid,
     host_grid,
@@ -19,7 +18,6 @@ from reports.explanation import (
     resident_grid,
     role_grid,
     scope_grid,
-    subjects,
 )
 from reports.table import Grid
 from reports.text import DASH

@@ -43,6 +43,32 @@ def test_text_from_outside_is_escaped_everywhere() -> None:
     assert html.count("&lt;script&gt;alert(1)") > 10
 
 
+def test_what_is_held_is_escaped_too() -> None:
+    """Operations and variables have names of the scenario's choice."""
+    evil = replace(samples.EXPLANATION.holdings[0], op=EVIL, variable=EVIL, op_type=EVIL)
+    graph = replace(samples.EXPLANATION.graph, by_scope={EVIL: 1}, forward={EVIL: 1})
+    trace = replace(samples.EXPLANATION, holdings=[evil], resident=[evil], graph=graph)
+    html = _html(samples.loaded([replace(samples.measured(), trace=trace)]))
+
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;alert(1)") >= 5
+
+
+def test_what_holds_the_memory_has_its_story_tables_and_pictures() -> None:
+    """One explained step is open, several are told in a line each."""
+    point = replace(samples.measured(steps=200), trace=samples.EXPLANATION)
+    wall = replace(samples.wall(last_ok=200), explanation=samples.EXPLANATION)
+    one, two = samples.loaded([point]), samples.loaded([point], [wall])
+    html = render(page(one), [], {"static_rnn": [PICTURE]})
+
+    assert '<details class="account" id="memory-static_rnn" open>' in html
+    assert "200 partial gradients of rnn/cell/kernel" in html
+    assert "held at the peak, by operation" in html
+    assert 'src="data:image/svg+xml;base64,' in html
+    assert _html(two).count('<details class="account"') == 2
+    assert " open>" not in _html(two)
+
+
 def test_a_picture_is_part_of_the_page() -> None:
     """Plots are data addresses; nothing is loaded from elsewhere."""
     html = _html(samples.contrast())
