@@ -27,7 +27,7 @@ class Events:
         op: position of the operation's name in a list; of no meaning for releases.
         requested: bytes asked for, in allocations.
         chunk: bytes handed out for it.
-        run: number of the session's run that it was made in; 0 outside of any.
+        run: number of the session's run that it was made in; below 1 outside of any.
         is_float: whether a tensor of floating-point (or complex) numbers was asked for.
     """
 
@@ -67,9 +67,12 @@ class Ledger:
         self.is_float: Mask = events.is_float[self.began]
 
     def runs(self) -> list[int]:
-        """Return the numbers of the session's runs, in the order in which they began."""
+        """Return the numbers of the session's runs, in the order in which they began.
+
+        What is allocated outside of any, as for constants, has a number below 1.
+        """
         numbers, first = np.unique(self.run, return_index=True)
-        return [int(number) for number in numbers[np.argsort(first)] if number]
+        return [int(number) for number in numbers[np.argsort(first)] if number > 0]
 
     def span(self, run: int) -> tuple[int, int]:
         """Return the positions at which a run began, and at which the next one did."""

@@ -147,7 +147,7 @@ def test_an_allocation_is_fleeting_beside_others_of_its_op() -> None:
 def test_runs_stand_in_the_order_in_which_they_began() -> None:
     """Whatever their numbers; what is allocated outside of any run is in none."""
     tape = Tape()
-    for tape.run in (0, 9, 4, 9, 0, 5):
+    for tape.run in (0, 9, 4, 9, -4, 0, 5):
         tape.take(A)
 
     assert tape.ledger().runs() == [9, 4, 5]
