@@ -132,10 +132,10 @@ def graph_grid(explained: Explanation, graph: GraphSize | None, most: int) -> Gr
     if grown is not None:
         added = Counter(grown.forward)
         added.update(grown.backward)
-        columns.append(("one more step adds", lambda kind: _signed(added[kind])))
+        columns.append(("per step", lambda kind: _signed(added[kind])))
     if executed:
         columns.append(("executed", lambda kind: count_text(executed[kind])))
-        columns.append(("by the optimizer", lambda kind: _signed(executed[kind] - built[kind])))
+        columns.append(("optimizer", lambda kind: _signed(executed[kind] - built[kind])))
     rows = [[cell(kind) for _, cell in columns] for kind in kinds[:most]]
     return _grid([heading for heading, _ in columns], rows, texts=1)
 

@@ -140,7 +140,7 @@ _LESS_IMPORTANT = (
     "first step",
 )
 _GAP = 3
-_SHORT_OUTCOME = 12
+_SHORT = 12
 _WALL = (
     _Column("limit", _field("limit_bytes"), size_text),
     _Column("of", lambda wall: wall.kind + (f" ({wall.limit_by})" if wall.limit_by else "")),
@@ -228,15 +228,18 @@ def _narrowed(grid: Grid, less_important: Sequence[str], width: int | None) -> G
     for heading in less_important if width is not None else ():
         if _width(grid) <= (width or 0):
             break
-        grid = _without(grid, heading)
+        if heading in grid.headings:
+            grid = _without(grid, heading)
     return grid
 
 
 def _width(grid: Grid) -> int:
-    """Return the characters that a grid needs, its last column wrapped to a short one."""
+    """Return the characters that a grid needs, the column that gives way wrapped to a short one."""
     columns = zip(grid.headings, *(row.cells for row in grid.rows), strict=True)
     widths = [max(len(heading), *map(len, cells), 0) for heading, *cells in columns]
-    return sum(widths[:-1]) + len(grid.headings) * _GAP + min(widths[-1], _SHORT_OUTCOME)
+    wraps = _giving_way(grid)
+    widths[wraps] = min(widths[wraps], _SHORT)
+    return sum(widths) + len(grid.headings) * _GAP
 
 
 def _without(grid: Grid, heading: str) -> Grid:
@@ -252,14 +255,33 @@ def _without(grid: Grid, heading: str) -> Grid:
     )
 
 
-def grid_table(grid: Grid) -> Table:
-    """Return a grid as a terminal table."""
+def grid_table(
+    grid: Grid, *, less_important: Sequence[str] = (), width: int | None = None
+) -> Table:
+    """Return a grid as a terminal table.
+
+    Args:
+        grid: the table.
+        less_important: headings of columns to leave out, in this order, until the rest fits.
+        width: characters of the terminal; None for no bound.
+    """
+    grid = _narrowed(grid, less_important, width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for heading, numeric in zip(grid.headings, grid.numeric, strict=True):
-        # The last column alone gives way: names and numbers cut short say nothing.
-        last = heading == grid.headings[-1]
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=not last)
+    for at, (heading, numeric) in enumerate(zip(grid.headings, grid.numeric, strict=True)):
+        # One column alone gives way: names and numbers cut short say nothing.
+        gives_way = at == _giving_way(grid)
+        table.add_column(
+            heading,
+            justify="right" if numeric else "left",
+            no_wrap=not gives_way,
+            overflow="fold" if gives_way else "ellipsis",
+        )
     for row in grid.rows:
         # Text, not markup: a reason such as "OOM for tensor [652,32]" holds brackets.
         table.add_row(*map(Text, row.cells), style="red" if row.failed else None)
     return table
+
+
+def _giving_way(grid: Grid) -> int:
+    """Return the position of the column that may wrap: the last if it is text, else the first."""
+    return 0 if grid.numeric[-1] else len(grid.numeric) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import click
@@ -27,6 +28,13 @@ from profiler.store import Store
 from profiler.units import MAX_STEPS
 
 _MOST_ROWS = 10
+_WRAP: dict[str, Any] = {
+    "subsequent_indent": "    ",
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
+# What a narrow terminal does without, in this order; the report and --json hold all.
+_LESS_IMPORTANT = ("type", "each", "what takes it", "in functions", "share", "per step")
 
 
 @click.command("explain")
@@ -86,10 +94,10 @@ def _print(common: Common, run: Run) -> None:
     for subject in subjects(frames(run)):
         given = account(subject, most=_MOST_ROWS)
         for line in account_lines(given, run.measurements[0].point):
-            common.echo(line)
+            common.echo(textwrap.fill(line, common.width, **_WRAP))
         for title, grid in given.tables:
             common.echo(f"\n{title}")
-            common.table(grid_table(grid))
+            common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
 
 
 def _write_json(common: Common, measurement: Measurement) -> None:

@@ -113,7 +113,7 @@ class TestTheTables:
         grid = graph_grid(replace(EXPLANATION, graph=parts), graph, 10)
 
         assert column(grid, "in functions")[0] == "7"
-        assert column(grid, "by the optimizer")[0] == ""
+        assert column(grid, "optimizer")[0] == ""
 
     def test_nodes_are_told_by_scope(self) -> None:
         """The largest first."""

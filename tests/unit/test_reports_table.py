@@ -12,6 +12,8 @@ from rich.table import Table
 from profiler.results import Outcome, Status, WallStatus
 from reports.table import (
     Grid,
+    GridRow,
+    grid_table,
     measurement_grid,
     measurement_table,
     outcome_sentence,
@@ -192,3 +194,27 @@ def test_a_narrow_terminal_gets_fewer_columns_of_the_walls() -> None:
 
     assert len(narrow) < len(wide)
     assert set(narrow) >= {"scenario", "survives", "runs out", "predicted", "what ran out"}
+
+
+def _fits(grid: Grid, width: int) -> str:
+    """Return the grid printed at a width, without what matters less."""
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(grid_table(grid, less_important=["none such", "middle"], width=width))
+    return console.export_text()
+
+
+def test_a_table_of_numbers_wraps_its_names() -> None:
+    """The first column gives way where the last one holds numbers; nothing is cut off."""
+    name = "gradients/" + "x" * 40
+    grid = Grid(
+        headings=("name", "middle", "bytes"),
+        numeric=(False, False, True),
+        rows=(GridRow(cells=(name, "some words", "96.0 KiB"), failed=False),),
+    )
+    narrow, wide = _fits(grid, 30), _fits(grid, 100)
+
+    assert name in wide
+    assert "some words" in wide
+    assert "middle" not in narrow
+    assert "96.0 KiB" in narrow
+    assert "".join(line.split()[0] for line in narrow.splitlines()[3:] if line.strip()) == name
