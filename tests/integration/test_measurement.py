@@ -371,3 +371,18 @@ class TestLimit:
         # The gradient of the mean of squares starts from one constant of all outputs.
         assert limit <= BATCH * LONGEST * UNITS * FLOAT
         assert point.outcome.status is Status.OOM_DEVICE
+
+
+@pytest.mark.parametrize(("steps", "noted"), [(8, False), (56, True)])
+def test_sums_that_the_optimizer_makes_in_place_are_noted(
+    measure: Callable[..., Measurement], steps: int, *, noted: bool
+) -> None:
+    """It does so where it expects more than 256 MiB; a longer sequence then needs less."""
+    units, inputs = 1024, 64
+    kernels = steps * (inputs + units) * units * 4
+    measured = measure("seq_to_vec_static", steps=steps, units=units)
+
+    assert (kernels > 200 << 20) == noted
+    assert measured.device is not None
+    assert any("in place" in note for note in measured.notes) == noted
+    assert ((measured.device.peak_bytes or 0) < kernels) == noted

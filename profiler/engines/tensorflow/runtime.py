@@ -44,6 +44,13 @@ _FOLDED_LABEL = "__cf__"
 _MOST_FOLDED_BYTES = 10 << 20
 # The allocator's book-keeping takes 8 host bytes per 256 bytes of a region, used or not.
 _UNLIMITED_REGION_BYTES = 1 << 30
+# What the graph optimizer makes to add up in place what an AddN would wait for.
+_IN_PLACE = "TemporaryVariable"
+_SUMMED_IN_PLACE = (
+    "TensorFlow's graph optimizer made the sums of gradients add up in place: it expects the graph "
+    "to need more than the device has, for which it takes 256 MiB on any CPU. Fewer steps may need "
+    "more memory, and on a GPU this begins at another length"
+)
 _PACKAGES = ("tensorflow", "tf_keras", "keras", "numpy")
 
 
@@ -243,6 +250,9 @@ class TensorFlowEngine:
         step.check_backprop(executed)
         by_op = dict(Counter(node.op for node in executed).most_common())
         recorder.put("graph", executed_nodes=len(executed), executed_by_op=by_op)
+        built = {operation.type for operation in session.graph.get_operations()}
+        if _IN_PLACE in by_op and _IN_PLACE not in built:
+            recorder.note(_SUMMED_IN_PLACE)
         largest = _largest_allocation(metadata, self._allocator.device)
         recorder.put("device", largest_allocation_bytes=largest)
 
