@@ -25,6 +25,7 @@ from reports.certificate import (
 )
 from reports.explanation import Account, account, subjects
 from reports.findings import Findings, findings
+from reports.laws import law_grid
 from reports.series import labelled_walls
 from reports.table import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
 from reports.text import DASH, bytes_text, count_text
@@ -94,6 +95,7 @@ class Page:
     walls: tuple[WallCard, ...]
     wall_table: Grid
     table: Grid
+    laws: Grid
     accounts: tuple[Account, ...]
     failures: tuple[FailedPoint, ...]
     gaps: tuple[Gap, ...]
@@ -125,6 +127,7 @@ def page(loaded: LoadedRun) -> Page:
         walls=tuple(_wall_card(label, wall) for label, wall in labelled_walls(loaded)),
         wall_table=wall_grid(loaded),
         table=measurement_grid(loaded),
+        laws=law_grid(loaded),
         accounts=tuple(map(account, subjects(loaded))),
         failures=tuple(_failed_point(label, m) for label, m in labelled if _has_failed(m)),
         gaps=_gaps(labelled),

@@ -40,7 +40,7 @@ def bytes_text(value: float | None) -> str:
     """Return ``63.9 MiB``; exact bytes below 1 KiB; a dash for None."""
     if value is None:
         return DASH
-    if abs(value) < 1024:  # noqa: PLR2004 - one KiB
+    if round(abs(value)) < 1024:  # noqa: PLR2004 - one KiB
         return f"{value:.0f} B"
     size, power = _scaled(value)
     return f"{size:,.1f} {_UNITS[power]}"

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("profiler", "scenarios", "reports")
-HEAVY = ("tensorflow", "tf_keras", "keras", "matplotlib", "pandas")
+HEAVY = ("tensorflow", "tf_keras", "keras", "matplotlib", "pandas", "scipy")
 LIGHT = (
     "profiler",
     "profiler.session",
@@ -94,6 +94,8 @@ def test_reports_import_results_and_never_measure() -> None:
         "profiler.errors",
         "profiler.explain.facts",
         "profiler.frames",
+        "profiler.law_fits",
+        "profiler.laws",
         "profiler.registry",
         "profiler.results",
     }
@@ -120,7 +122,9 @@ def test_the_core_knows_neither_reports_nor_the_command_line() -> None:
     assert used == {}
 
 
-@pytest.mark.parametrize("name", ["search", "outcome", "units", "registry", "results"])
+@pytest.mark.parametrize(
+    "name", ["search", "outcome", "units", "registry", "results", "laws", "law_fits"]
+)
 def test_pure_modules_start_no_process_and_print_nothing(name: str) -> None:
     """They work on plain data, so that their tests need nothing."""
     path = ROOT / "profiler" / f"{name}.py"

@@ -31,6 +31,7 @@ FACTORS = {"B": 1, "KiB": KIB, "MiB": KIB**2, "GiB": KIB**3, "TiB": KIB**4, "PiB
         (None, DASH),
         (0, "0 B"),
         (1023, "1023 B"),
+        (1023.6, "1.0 KiB"),
         (KIB, "1.0 KiB"),
         (63.9 * KIB**2, "63.9 MiB"),
         (KIB**2 - 1, "1.0 MiB"),

@@ -1,0 +1,127 @@
+"""The growth laws of a run: one line per scenario and metric, fitted to what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from profiler.frames import LoadedRun
+from profiler.law_fits import fit, validate
+from profiler.laws import Law, TooFew
+from reports.series import Metric, panels
+from reports.table import Grid, GridRow
+from reports.text import DASH, bytes_text, count_text, rate_text, seconds_text
+
+__all__ = ["Fitted", "fitted_laws", "law_grid", "law_text", "step_text"]
+
+_METRICS = (
+    Metric(columns=("total_nodes",), title="nodes", unit="nodes", from_failed=True),
+    Metric(
+        columns=("build_forward_s", "build_gradients_s"),
+        title="building the graph",
+        unit="seconds",
+        from_failed=True,
+    ),
+    Metric(columns=("first_step_s",), title="first step", unit="seconds"),
+    Metric(columns=("step_s",), title="steady step", unit="seconds"),
+    Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes"),
+    Metric(columns=("host_peak_bytes",), title="host memory", unit="bytes"),
+)
+_HEADINGS = (
+    *("scenario", "metric", "law (T: steps)", "one more step"),
+    *("measured", "residual", "foretells"),
+)
+# A law that is further off than this on average says nothing of a step.
+_UNCLEAR = 0.2
+_TEXTS: dict[str, Callable[[float], str]] = {
+    "nodes": rate_text,
+    "bytes": bytes_text,
+    "seconds": seconds_text,
+}
+_FACTORS = {
+    "constant": ("",),
+    "linear": ("", "T"),
+    "T log T": ("", "T", "T log2 T"),
+    "quadratic": ("", "T", "T²"),
+    "jump": ("", "T", "[T ≥ {jump}]"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """The law of one series; ``ahead`` is how far the shorter half of it foretells the longer."""
+
+    label: str
+    metric: Metric
+    law: Law | TooFew
+    ahead: float | None
+
+
+def fitted_laws(loaded: LoadedRun) -> list[Fitted]:
+    """Return the laws of every series of a run, by metric; repeats count by their median."""
+    return [one for metric in _METRICS for one in _fitted(loaded, metric)]
+
+
+def _fitted(loaded: LoadedRun, metric: Metric) -> Iterator[Fitted]:
+    whole = metric.unit == "nodes"
+    for panel in panels(loaded, metric):
+        for series in panel.series:
+            points = [(spot.steps, spot.median) for spot in series.spots]
+            if points:
+                law, ahead = fit(points, whole=whole), validate(points, whole=whole)
+                yield Fitted(label=series.label, metric=metric, law=law, ahead=ahead)
+
+
+def law_grid(loaded: LoadedRun) -> Grid:
+    """Return the laws of a run as texts; of a run of one length nothing."""
+    if len({measurement.point.steps for measurement in loaded.run.measurements}) < 2:  # noqa: PLR2004
+        return Grid(headings=(), numeric=(), rows=())
+    return Grid(
+        headings=_HEADINGS,
+        numeric=(False, False, False, True, True, True, True),
+        rows=tuple(GridRow(cells=_cells(one), failed=False) for one in fitted_laws(loaded)),
+    )
+
+
+def _cells(one: Fitted) -> tuple[str, ...]:
+    law = one.law
+    if isinstance(law, TooFew):
+        needed = f"not enough lengths: {law.lengths} of {law.needed}, add --steps"
+        return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH
+    clear = law.exact or law.error <= _UNCLEAR
+    return (
+        one.label,
+        one.metric.title,
+        law_text(law, one.metric) if clear else "no clear law: too noisy, take --repeats",
+        step_text(law, one.metric) if clear else DASH,
+        f"{count_text(law.first)} to {count_text(law.last)}",
+        "exact" if law.exact else _percent(law.error),
+        DASH if one.ahead is None else _percent(one.ahead),
+    )
+
+
+def law_text(law: Law, metric: Metric) -> str:
+    """Return ``46 + 17·T``, each coefficient in the metric's unit."""
+    text = _TEXTS[metric.unit]
+    parts: list[str] = []
+    for coefficient, factor in zip(law.coefficients, _FACTORS[law.kind], strict=True):
+        value = float(coefficient)
+        sign = "- " if value < 0 else "+ " if parts else ""
+        times = f"·{factor.format(jump=law.jump[1] if law.jump else '')}" if factor else ""
+        parts.append(f"{sign}{text(abs(value))}{times}")
+    return " ".join(parts)
+
+
+def step_text(law: Law, metric: Metric) -> str:
+    """Return what the last measured step added, with the 95 % interval of a line's slope."""
+    text = _TEXTS[metric.unit]
+    value = law.per_step
+    told = f"{'-' if value < 0 else ''}{text(abs(value))}" if value else "0"
+    if law.exact or law.kind != "linear":
+        return told
+    low, high = map(float, law.intervals[1])
+    return f"{told} ± {text((high - low) / 2)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 10 else f"{share:,.0f} \N{MULTIPLICATION SIGN}"  # noqa: PLR2004

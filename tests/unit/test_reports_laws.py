@@ -1,0 +1,127 @@
+"""Every series gets its law in the metric's units, or what it takes to have one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+from report_samples import KIB, KIB_PER_STEP
+
+from profiler.law_fits import fit
+from profiler.laws import Law
+from profiler.results import Measurement, Times
+from reports.laws import fitted_laws, law_grid, law_text, step_text
+from reports.series import Metric
+from reports.table import Grid
+from reports.text import DASH
+
+NODES = Metric(columns=("total_nodes",), title="nodes", unit="nodes")
+BYTES = Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes")
+SECONDS = Metric(columns=("step_s",), title="steady step", unit="seconds")
+STEPS = (8, 16, 32, 64, 128, 256, 512)
+
+
+def law(value: object, *, whole: bool = False) -> Law:
+    """Return the law of a function of the steps."""
+    assert callable(value)
+    found = fit([(steps, float(value(steps))) for steps in STEPS], whole=whole)
+    assert isinstance(found, Law)
+    return found
+
+
+def _slow(measurement: Measurement, slow: bool) -> Measurement:  # noqa: FBT001 (a helper)
+    """Return the point with a steady step of a millisecond, or of ten."""
+    times = Times(build_forward_s=0.1, step_s=0.01 if slow else 0.001)
+    return replace(measurement, time=times)
+
+
+def cells(grid: Grid, scenario: str, metric: str) -> dict[str, str]:
+    """Return one row by heading."""
+    (row,) = [row for row in grid.rows if row.cells[:2] == (scenario, metric)]
+    return dict(zip(grid.headings, row.cells, strict=True))
+
+
+def test_nodes_of_an_unrolled_graph_have_an_exact_law() -> None:
+    """Both numbers of its closed form, and the shorter half foretells the longer."""
+    told = cells(law_grid(samples.contrast()), "static_rnn", "nodes")
+
+    assert told["law (T: steps)"] == "40 + 17·T"
+    assert told["one more step"] == "17"
+    assert told["residual"] == "exact"
+    assert told["measured"] == "8 to 256"
+    assert told["foretells"] == "0.0 %"
+
+
+def test_nodes_of_a_loop_are_constant() -> None:
+    """One more step adds none."""
+    told = cells(law_grid(samples.contrast()), "dynamic_rnn", "nodes")
+
+    assert (told["law (T: steps)"], told["one more step"]) == ("135", "0")
+
+
+def test_memory_has_its_slope_in_bytes() -> None:
+    """What one step holds, from the sample's closed form."""
+    told = cells(law_grid(samples.contrast()), "static_rnn", "backprop memory")
+
+    assert told["one more step"].startswith(f"{KIB_PER_STEP:.1f} KiB")
+    assert told["residual"] == "0.0 %"
+
+
+def test_too_few_lengths_say_how_many_it_takes() -> None:
+    """A line through two points would prove nothing."""
+    two = samples.loaded([samples.measured(steps=steps) for steps in (8, 16)])
+    told = cells(law_grid(two), "static_rnn", "nodes")
+
+    assert told["law (T: steps)"] == "not enough lengths: 2 of 3, add --steps"
+    assert told["one more step"] == told["residual"] == told["foretells"] == DASH
+
+
+def test_noise_that_drowns_every_law_is_said_to() -> None:
+    """A constant that is off by its own size is no law."""
+    points = [_slow(samples.measured(steps=steps), steps in {16, 128}) for steps in STEPS]
+    told = cells(law_grid(samples.loaded(points)), "static_rnn", "steady step")
+
+    assert told["law (T: steps)"] == "no clear law: too noisy, take --repeats"
+    assert told["one more step"] == DASH
+    assert told["residual"] != DASH
+
+
+def test_a_run_of_one_length_has_no_laws() -> None:
+    """Nothing grows."""
+    assert law_grid(samples.loaded([samples.measured(steps=8)])).rows == ()
+
+
+def test_failed_points_count_where_their_number_is_complete() -> None:
+    """A graph that was built is; the memory of a step that broke off is not."""
+    points = [samples.measured(steps=steps) for steps in STEPS]
+    found = fitted_laws(samples.loaded([*points[:-1], samples.failed(points[-1])]))
+    last = {one.metric.title: one.law.last for one in found if isinstance(one.law, Law)}
+
+    assert last["nodes"] == STEPS[-1]
+    assert last["backprop memory"] == STEPS[-2]
+
+
+@pytest.mark.parametrize(
+    ("value", "metric", "text"),
+    [
+        (lambda t: 46 + 17 * t, NODES, "46 + 17·T"),
+        (lambda t: 17 * t - 5, NODES, "- 5 + 17·T"),
+        (lambda t: t * t, NODES, "0 + 0·T + 1·T²"),
+        (lambda t: 2 * KIB * t + KIB, BYTES, "1.0 KiB + 2.0 KiB·T"),
+        (lambda t: 0.5 + 0.002 * t, SECONDS, "500 ms + 2.0 ms·T"),
+        (lambda t: 100 + 3 * t + 1000 * (t >= 64), NODES, "100 + 3·T + 1,000·[T ≥ 64]"),
+    ],
+)
+def test_a_law_reads_in_its_unit(value: object, metric: Metric, text: str) -> None:
+    """Each coefficient with its sign and its unit, and what it is multiplied with."""
+    assert law_text(law(value, whole=metric.unit == "nodes"), metric) == text
+
+
+def test_a_noisy_slope_has_its_interval() -> None:
+    """Student's, of the line alone: a curve has no single slope."""
+    noisy = law(lambda t: 16 * KIB * t * (1.01 if t in {16, 64} else 1))
+    curved = replace(noisy, kind="quadratic", coefficients=(0.0, 1.0, 1.0))
+
+    assert step_text(noisy, BYTES).startswith("16.0 KiB ± ")
+    assert " ± " not in step_text(curved, BYTES)
