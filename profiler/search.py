@@ -36,7 +36,7 @@ _PATIENCE = 3
 _NEAR = 0.9
 # ... which is taken to be this share of the limit.
 _NOISE = 0.001
-# What passes where the edge was foreseen, with no more than this share of the limit, refutes that.
+# What passes beyond the foreseen edge, with no more than this share of the limit, belies that.
 _REFUTED = 0.6
 # Demands that differ by so many times the noise make a line.
 _CLEAR = 10
@@ -137,7 +137,7 @@ class _Search:
         self._max_n = max_n
         self._first = first
         self._given = given
-        self._rises = self._falls = 0
+        self._rises = self._falls = self._leap = 0
 
     def note(self, n: int, result: Result) -> None:
         bracket = self.bracket
@@ -146,16 +146,19 @@ class _Search:
             bracket.passed.add(n)
             if result.demand_bytes is not None:
                 bracket.demands[n] = result.demand_bytes
-                self._doubt(n, result.demand_bytes)
+            if self._leap and n >= self._leap:
+                self._given = None  # it was wrong: from here on by what was measured
         else:
             bracket.failed[n] = result.cut_short
         if bracket.forecast is None:
             bracket.forecast = self._own_forecast()
 
-    def _doubt(self, n: int, demand_bytes: int) -> None:
-        """Go on without the given forecast where its edge is far from the limit."""
-        if self._given and n >= int(self._given.steps) and demand_bytes <= _REFUTED * self._limit:
-            self._given = None
+    def _belied(self) -> bool:
+        """Whether what passed beyond the forecast was far from the limit, for the first time."""
+        low, given = self.bracket.last_ok, self._given
+        if given is None or self._leap or low <= int(given.steps):
+            return False
+        return self.bracket.demands.get(low, self._limit) <= _REFUTED * self._limit
 
     def next(self) -> int | None:
         low, high = self.bracket.last_ok, self.bracket.first_bad
@@ -168,6 +171,10 @@ class _Search:
 
     def _aim(self) -> int:
         low, high = self.bracket.last_ok, self.bracket.first_bad
+        if high is None and self._belied():
+            # In proportion to its demand, which is too early where some of that does not grow.
+            self._leap = min(_GROWTH * low, low * self._limit // max(1, self.bracket.demands[low]))
+            return self._leap
         expected = self._expected()
         if expected is None:
             return max(self._first, 2 * low) if high is None else (low + high) // 2
