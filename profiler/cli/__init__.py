@@ -20,7 +20,7 @@ Exit codes:
   0    fine (a wall that was found is a result)
   1    the tool itself failed
   2    bad input
-  4    a point ended in an error or an unexpected crash
+  4    a point ended in an error or an unexpected crash, or could not be explained
   130  interrupted by Ctrl-C (finished points are kept)
 """
 
