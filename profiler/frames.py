@@ -50,13 +50,13 @@ repeat, status, phase, reason, cut_short, peak_bytes, seconds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from profiler.labels import Labels
 from profiler.results import (
     Certificate,
     Confirmation,
@@ -136,27 +136,6 @@ def prediction_error(wall: Certificate) -> int | None:
         return None
     predicted = int(wall.predicted)
     return min(predicted - wall.last_ok, 0) or max(predicted - (wall.first_oom - 1), 0)
-
-
-class Labels:
-    """Names that tell the run's series apart: the scenario and what differs within it."""
-
-    def __init__(self, series: Iterable[Any]) -> None:
-        """Learn which parameters take more than one value for one scenario."""
-        seen: dict[tuple[str, str], set[str]] = {}
-        for item in series:
-            for name, value in item.parameters.items():
-                seen.setdefault((item.scenario, name), set()).add(str(value))
-        self._varied = {key for key, values in seen.items() if len(values) > 1}
-
-    def __call__(self, item: Any) -> str:
-        """Return the label of a point or a wall."""
-        parts = [
-            f"{name}={value}"
-            for name, value in item.parameters.items()
-            if (item.scenario, name) in self._varied
-        ]
-        return " ".join([item.scenario, *parts])
 
 
 def _measurement_row(label: str, measurement: Measurement | None) -> Row:

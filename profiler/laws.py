@@ -19,6 +19,8 @@ Array = npt.NDArray[np.float64]
 Term = Callable[[Array, int], Array]
 
 CONFIDENCE = 0.95
+# A law that is further off than this on average says nothing of a step.
+_UNCLEAR = 0.2
 # Sums of a few products of floats are right to this share of their terms.
 _FLOAT = 1e-14
 
@@ -177,9 +179,20 @@ class Law:
         return tuple(point for point in self.residuals if point.outlier)
 
     @property
+    def is_clear(self) -> bool:
+        """Whether it says something of a step: it is not off by a fifth on average."""
+        return self.exact or self.error <= _UNCLEAR
+
+    @property
     def per_step(self) -> float:
         """What the last measured step added, in the metric's unit."""
         return float(_value(self, self.last) - _value(self, self.last - 1))
+
+    def values(self, steps: Sequence[int] | Array) -> Array:
+        """Return the law's values at many steps, in the metric's unit, as floats."""
+        coefficients = np.array([float(c) for c in self.coefficients])
+        values: Array = _terms(self, steps) @ coefficients
+        return values
 
     def at(self, steps: int) -> float:
         """Return the law's value, in the metric's unit."""

@@ -91,11 +91,13 @@ def test_reports_import_results_and_never_measure() -> None:
     }
 
     assert used <= {
+        "profiler.curves",
         "profiler.errors",
         "profiler.explain.facts",
         "profiler.frames",
         "profiler.law_fits",
         "profiler.laws",
+        "profiler.metrics",
         "profiler.registry",
         "profiler.results",
     }
@@ -123,7 +125,8 @@ def test_the_core_knows_neither_reports_nor_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["search", "outcome", "units", "registry", "results", "laws", "law_fits"]
+    "name",
+    ["search", "outcome", "units", "registry", "results", "laws", "law_fits", "curves", "metrics"],
 )
 def test_pure_modules_start_no_process_and_print_nothing(name: str) -> None:
     """They work on plain data, so that their tests need nothing."""
