@@ -15,7 +15,7 @@ from typing import Any
 
 from profiler import host_limit, outcome
 from profiler.discovery import discover
-from profiler.engines import Engine, Mode, load_engine
+from profiler.engines import Engine, Horizon, Mode, load_engine
 from profiler.errors import ScenarioError, UsageError
 from profiler.recorder import LOG_FILE, Recorder
 from profiler.registry import Scenario
@@ -193,13 +193,13 @@ def _explain(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
 
 def _forecast(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     point, engine, scenario = _prepared(job, recorder)
-    forecast = engine.forecast(
+    forecasts = engine.forecast(
         point,
         lambda steps: scenario.build(steps, **point.parameters),
         recorder,
-        max_steps=job["max_steps"],
+        from_json(Horizon, job["horizon"]),
     )
-    return {"forecast": to_json(forecast)}
+    return {"forecasts": to_json(forecasts)}
 
 
 def _catalog(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from profiler import host_forecast, outcome
 from profiler.discovery import Listing, listings
-from profiler.engines import DEFAULT_ENGINE, Mode
+from profiler.engines import DEFAULT_ENGINE, Horizon, Mode
 from profiler.errors import StepwallError
 from profiler.explain.facts import Explanation
 from profiler.launcher import Ended, Launcher
@@ -100,15 +100,28 @@ class Session:
                 limit_bytes=point.host_limit_bytes,
                 max_steps=max_steps,
             )
+        if point.limit_bytes is None:
+            return None
+        horizon = Horizon(limits_bytes=[point.limit_bytes], max_steps=max_steps)
+        return self.forecasts(point, horizon)[0]
+
+    def forecasts(self, point: Point, horizon: Horizon) -> list[Forecast | None]:
+        """Return the point's device wall under each limit, as predicted from small steps.
+
+        Args:
+            point: the conditions; its steps and its own limits do not matter.
+            horizon: the limits, and how far to look.
+        """
         job = {
             "task": "forecast",
             "engine": self.engine,
             "sources": list(self.sources),
             "point": to_json(point),
-            "max_steps": max_steps,
+            "horizon": to_json(horizon),
         }
         facts = self.launcher.run(job, timeout_s=self.timeout_s).facts
-        return from_json(Forecast, facts["forecast"]) if facts.get("forecast") else None
+        nothing = [None] * len(horizon.limits_bytes)
+        return from_json(list[Forecast | None], facts.get("forecasts", nothing))
 
     def explain(self, point: Point, *, alone: bool = False) -> Explanation | Outcome:
         """Say what is held at the peak of the point's training step; else how its child ended.

@@ -44,6 +44,19 @@ class Mode:
     like: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Horizon:
+    """How far to look for walls.
+
+    Attributes:
+        limits_bytes: the limits on the device's memory.
+        max_steps: a wall lies beyond where even these fit.
+    """
+
+    limits_bytes: list[int]
+    max_steps: int
+
+
 class Engine(Protocol):
     """One framework: all that the core asks of it."""
 
@@ -63,15 +76,19 @@ class Engine(Protocol):
         """
 
     def forecast(
-        self, point: Point, build: Callable[[int], Any], recorder: Recorder, *, max_steps: int
-    ) -> Forecast | None:
-        """Predict the point's wall from steps of at most an eighth of it, or return None.
+        self,
+        point: Point,
+        build: Callable[[int], Any],
+        recorder: Recorder,
+        horizon: Horizon,
+    ) -> list[Forecast | None]:
+        """Predict the point's wall under each limit, from steps of at most an eighth of it.
 
         Args:
-            point: the conditions; its steps do not matter.
+            point: the conditions; its steps and its own limit do not matter.
             build: calls the scenario with a number of steps.
             recorder: tells where files may be written.
-            max_steps: the wall lies beyond where even these fit.
+            horizon: how far to look; None stands where nothing can be told of a limit.
         """
 
     def record(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:

@@ -16,7 +16,7 @@ from typing import Any
 import tensorflow as tf
 
 from profiler import host_memory, machine
-from profiler.engines import Mode, PointError
+from profiler.engines import Horizon, Mode, PointError
 from profiler.engines.tensorflow import messages, shortage
 from profiler.engines.tensorflow.allocator import Allocator
 from profiler.engines.tensorflow.step import (
@@ -29,7 +29,7 @@ from profiler.engines.tensorflow.step import (
 from profiler.engines.tensorflow.tracing import Tracer
 from profiler.explain.account import Recorded
 from profiler.forecast.trace import Trace
-from profiler.forecast.wall import Source, predict
+from profiler.forecast.wall import Source, predict_each
 from profiler.log_watch import LogWatch
 from profiler.recorder import Recorder
 from profiler.results import Forecast, Point, Schedule, Shortage
@@ -175,11 +175,15 @@ class TensorFlowEngine:
                 count_library(graph, recorder)
 
     def forecast(
-        self, point: Point, build: Callable[[int], Any], recorder: Recorder, *, max_steps: int
-    ) -> Forecast | None:
-        """Predict the wall from small points; see ``profiler.engines.Engine``."""
-        if point.limit_bytes is None or point.schedule is not Schedule.SERIAL:
-            return None
+        self,
+        point: Point,
+        build: Callable[[int], Any],
+        recorder: Recorder,
+        horizon: Horizon,
+    ) -> list[Forecast | None]:
+        """Predict walls from small points; see ``profiler.engines.Engine``."""
+        if point.schedule is not Schedule.SERIAL:
+            return [None] * len(horizon.limits_bytes)
         self._start(recorder)
         tracer = self._tracer()
 
@@ -190,7 +194,7 @@ class TensorFlowEngine:
         source = Source(
             record=record, folded_label=_FOLDED_LABEL, most_folded_bytes=_MOST_FOLDED_BYTES
         )
-        return predict(source, limit_bytes=point.limit_bytes, max_steps=max_steps)
+        return predict_each(source, limits_bytes=horizon.limits_bytes, max_steps=horizon.max_steps)
 
     def record(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:
         """Record one training step; see ``profiler.engines.Engine``."""
