@@ -12,7 +12,7 @@ import click
 import profiler
 from profiler.errors import StepwallError, did_you_mean
 
-_COMMANDS = ("list", "profile", "wall", "explain", "report", "runs", "doctor")
+_COMMANDS = ("list", "profile", "wall", "explain", "predict", "report", "runs", "doctor")
 _INTERRUPTED = 130
 
 _EPILOG = """\b

@@ -1,0 +1,186 @@
+"""What laws say of a length that was not run: values with intervals, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from profiler.curves import Curve
+from profiler.laws import Law, TooFew
+from profiler.metrics import Metric
+from profiler.results import Forecast, Point
+
+# A law whose shorter half is further off in the longer half is not continued.
+MOST_WRONG = 0.25
+# A metric that is read from points made like the long one is continued from these shares of
+# the longest of them, an eighth where that is enough for a loop to settle: that takes it twice
+# its 32 parallel iterations.
+_SHARES = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
+_ENOUGH, _MOST = 128, 256
+# What no law of short lengths foretold in any trial (docs/predictions.md), however good it looked.
+_NEVER = {
+    "first_step_time": "the framework's graph optimizer takes more time per step, the longer the "
+    "graph: no law of shorter ones foretells it",
+}
+# No prediction claims to be closer than this share.
+_FINEST = 0.002
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """One metric at a number of steps that was not run.
+
+    Args:
+        metric: what is predicted.
+        value: in the metric's unit; None where nothing honest can be said: see ``reason``.
+        low: with ``high`` where 95 % of single measurements would lie, if the law is right.
+        high: see ``low``; both are the value where the law is exact.
+        law: what was continued; None for too few lengths.
+        lengths: the distinct lengths behind it.
+        ahead: how far off the law of their shorter half is in the longer half.
+        alike: whether it was learnt from points made like the long one.
+        reason: why there is no value.
+    """
+
+    metric: Metric
+    value: float | None
+    low: float | None
+    high: float | None
+    law: Law | None
+    lengths: tuple[int, ...]
+    ahead: float | None
+    alike: bool
+    reason: str | None
+
+
+def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
+    """Return what the curve's law says of these steps."""
+    reason = _reason(curve)
+    law = curve.law if isinstance(curve.law, Law) else None
+    value = low = high = None
+    if law is not None and reason is None:
+        value = law.at(steps)
+        low, high = law.interval_at(steps)
+        if not law.exact:
+            low, high = min(low, value * (1 - _FINEST)), max(high, value * (1 + _FINEST))
+        if value < 0:
+            reason, value, low, high = "its law falls below zero there", None, None, None
+    return Value(
+        metric=curve.metric,
+        value=value,
+        low=None if low is None else max(0.0, low),
+        high=high,
+        law=law,
+        lengths=tuple(sorted({n for n, _ in curve.points})),
+        ahead=curve.ahead,
+        alike=alike,
+        reason=reason,
+    )
+
+
+def _reason(curve: Curve) -> str | None:
+    """Return why nothing can be said beyond the measured lengths, or None."""
+    if curve.metric.name in _NEVER:
+        return _NEVER[curve.metric.name]
+    if isinstance(curve.law, TooFew):
+        return f"{curve.law.lengths} of {curve.law.needed} lengths: add --steps"
+    if not curve.law.is_clear:
+        return "no clear law: too noisy, take --repeats"
+    if curve.ahead is None:
+        return "too few lengths to foretell the longer ones by the shorter: add --steps"
+    if curve.ahead > MOST_WRONG:
+        return f"the shorter half of its lengths is off by {curve.ahead:.0%} in the longer half"
+    return None
+
+
+def lengths_like(steps: int) -> list[int]:
+    """Return the lengths that are run, made like one of ``steps``, to learn its memory from.
+
+    An eighth of it at most, or, where that is not enough to see, half of it.
+    """
+    longest = min(_MOST, max(steps // 8, min(_ENOUGH, steps // 2)), steps)
+    return sorted({max(1, round(longest * share)) for share in _SHARES})
+
+
+def wall_by_law(peak: Curve, *, limit_bytes: int, max_steps: int) -> Forecast | None:
+    """Return the largest steps whose device peak stays under the limit by the peak's law.
+
+    For graphs whose allocations show no pattern to be replayed: an allocator that is pressed
+    packs tighter, so the wall is likely further on. None where the law tells nothing, and where
+    it does not grow.
+    """
+    law = peak.clear_law
+    if law is None or _reason(peak) is not None or law.per_step <= 0:
+        return None
+
+    def most(bound: int) -> int:
+        """Return the most steps whose value, or one end of its interval, fits."""
+
+        def needs(steps: int) -> float:
+            return (law.at(steps), *law.interval_at(steps))[bound]
+
+        fits, fails = 0, max_steps + 1
+        while fails - fits > 1:
+            middle = (fits + fails) // 2
+            fits, fails = (middle, fails) if needs(middle) <= limit_bytes else (fits, middle)
+        return fits
+
+    value, high, low = most(0), most(1), most(2)
+    if not value:
+        return None
+    margin = max(1, round(_FINEST * value))
+    return Forecast(
+        steps=value,
+        low=max(0, min(low, value - margin)),
+        high=max(high, value + margin),
+        learnt_from=sorted({steps for steps, _ in peak.points}),
+        is_line=True,
+        bytes_per_step=law.per_step,
+    )
+
+
+def values(ordinary: Iterable[Curve], alike: Iterable[Curve], steps: int) -> list[Value]:
+    """Return every metric at these steps: from points made like them where there are such.
+
+    Args:
+        ordinary: the curves of one series by metric.
+        alike: curves of the same, from points that were made like one of ``steps``.
+        steps: the length that was not run.
+    """
+    better = {curve.metric.name: curve for curve in alike}
+    return [
+        predicted_value(
+            better.get(curve.metric.name, curve), steps, alike=curve.metric.name in better
+        )
+        for curve in ordinary
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """All that is foreseen of one scenario; none of it was run.
+
+    Args:
+        conditions: of its points; steps and repeat are 0.
+        run: the name of the run whose laws are continued.
+        measured_to: the largest steps that were really run.
+        limit_bytes: the device limit that was asked about, if any.
+        wall: the largest steps under it; None for no limit, or where nothing can be told.
+        steps: the length that the values are of: as asked for, else the wall's.
+        values: every metric there.
+        cards: for common sizes of device memory, in bytes, the largest steps.
+    """
+
+    conditions: Point
+    run: str
+    measured_to: int
+    limit_bytes: int | None
+    wall: Forecast | None
+    steps: int | None
+    values: tuple[Value, ...]
+    cards: tuple[tuple[int, Forecast | None], ...]
+
+    @property
+    def was_measured(self) -> bool:
+        """Whether the run holds the very length that is predicted."""
+        return any(self.steps in value.lengths for value in self.values if not value.alike)

@@ -1,0 +1,160 @@
+"""A prediction in words, tables and JSON; every number in it is marked as not run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from profiler.prediction import Prediction, Value
+from profiler.registry import describe_parameters
+from profiler.results import SCHEMA, Forecast, to_json
+from reports.laws import law_text
+from reports.table import Grid, GridRow
+from reports.text import (
+    DASH,
+    bytes_text,
+    count_text,
+    rate_text,
+    seconds_text,
+    size_text,
+    steps_text,
+)
+
+__all__ = ["LEFT_OUT", "card_grid", "prediction_document", "prediction_lines", "value_grid"]
+
+LEFT_OUT = (
+    "workspace of GPU kernels, the driver's context (some hundred MiB), and what else is on the card",
+    "graph optimizers that save memory where they expect the device to be full: then more fits",
+    "host memory, which a long unrolled graph may exhaust first",
+)
+_TEXTS: dict[str, Callable[[float], str]] = {
+    "nodes": rate_text,
+    "bytes": bytes_text,
+    "seconds": seconds_text,
+}
+
+
+def prediction_lines(prediction: Prediction) -> list[str]:
+    """Return what was asked, the predicted wall, and what the tables leave out."""
+    point = prediction.conditions
+    conditions = [describe_parameters(point.parameters), point.device, point.schedule.value]
+    longest = f"{steps_text(prediction.measured_to)} (run {prediction.run})"
+    lines = [
+        f"{point.scenario}   {' · '.join(filter(None, conditions))}",
+        f"  predicted, not run: the longest that was measured is {longest}",
+    ]
+    if prediction.was_measured:
+        lines.append(f"  {steps_text(prediction.steps or 0)} were measured: see the report")
+    if prediction.limit_bytes is not None:
+        limit = size_text(prediction.limit_bytes)
+        wall = prediction.wall
+        told = _wall_text(wall) if wall else "nothing can be told: no law, no pattern"
+        lines.append(f"  under {limit}   {told}")
+    lines.append(f"  leaves out: {'; '.join(LEFT_OUT)}.")
+    return lines
+
+
+def _wall_text(wall: Forecast) -> str:
+    count = len(wall.learnt_from)
+    how = "by the law of the peak over" if wall.is_line else "replayed from"
+    points = f"{count} point{'' if count == 1 else 's'}"
+    return (
+        f"{_steps_text(wall)} steps   {how} {points} of at most {steps_text(max(wall.learnt_from))}"
+    )
+
+
+def _steps_text(wall: Forecast) -> str:
+    margin = math.ceil(max(wall.steps - wall.low, wall.high - wall.steps))
+    return f"{count_text(int(wall.steps))} ± {count_text(margin)}"
+
+
+def value_grid(prediction: Prediction) -> Grid:
+    """Return every metric at the predicted length; of a prediction without one, nothing."""
+    if prediction.steps is None:
+        return Grid(headings=(), numeric=(), rows=())
+    return Grid(
+        headings=(
+            *("metric", f"predicted at {steps_text(prediction.steps)}", "95 % interval"),
+            *("from lengths", "foretells", "law (T: steps), or why there is none"),
+        ),
+        numeric=(False, True, False, False, True, False),
+        rows=tuple(GridRow(cells=_cells(value), failed=False) for value in prediction.values),
+    )
+
+
+def _cells(value: Value) -> tuple[str, ...]:
+    text = _TEXTS[value.metric.unit]
+    lengths = f"{count_text(value.lengths[0])} to {count_text(value.lengths[-1])}"
+    law = law_text(value.law, value.metric) if value.law else DASH
+    known = value.value is not None and value.low is not None and value.high is not None
+    return (
+        value.metric.title,
+        text(value.value) if value.value is not None else DASH,
+        _interval(value, text) if known else DASH,
+        f"{lengths}, made alike" if value.alike else lengths,
+        DASH if value.ahead is None else f"{100 * value.ahead:.1f} %",
+        value.reason or law,
+    )
+
+
+def _interval(value: Value, text: Callable[[float], str]) -> str:
+    if value.law and value.law.exact:
+        return "exact"
+    return f"{text(value.low or 0.0)} to {text(value.high or 0.0)}"
+
+
+def card_grid(prediction: Prediction) -> Grid:
+    """Return which card would hold what: the largest steps for common device memories."""
+    return Grid(
+        headings=("device memory", "predicted largest steps", "how"),
+        numeric=(True, True, False),
+        rows=tuple(
+            GridRow(cells=(size_text(size), *_card_cells(wall)), failed=False)
+            for size, wall in prediction.cards
+        ),
+    )
+
+
+def _card_cells(wall: Forecast | None) -> tuple[str, str]:
+    if wall is None:
+        return DASH, "no pattern to replay and no law of the peak"
+    return _steps_text(wall), "by the law of the peak" if wall.is_line else "replayed"
+
+
+def prediction_document(prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction as the document that ``--json`` prints: raw numbers."""
+    point = prediction.conditions
+    return {
+        "schema": SCHEMA,
+        "predicted": True,
+        "scenario": point.scenario,
+        "parameters": to_json(point.parameters),
+        "device": point.device,
+        "schedule": point.schedule.value,
+        "run": prediction.run,
+        "measured_to": prediction.measured_to,
+        "limit_bytes": prediction.limit_bytes,
+        "wall": to_json(prediction.wall),
+        "steps": prediction.steps,
+        "values": [_value(value) for value in prediction.values],
+        "cards": [{"limit_bytes": size, "wall": to_json(wall)} for size, wall in prediction.cards],
+        "leaves_out": list(LEFT_OUT),
+    }
+
+
+def _value(value: Value) -> dict[str, Any]:
+    law = value.law
+    return {
+        "metric": value.metric.name,
+        "unit": value.metric.unit,
+        "value": value.value,
+        "low": value.low,
+        "high": value.high,
+        "law": law and {"kind": law.kind, "coefficients": [float(c) for c in law.coefficients]},
+        "exact": bool(law and law.exact),
+        "lengths": list(value.lengths),
+        "foretells": value.ahead,
+        "made_alike": value.alike,
+        "reason": value.reason,
+    }
