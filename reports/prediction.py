@@ -24,7 +24,7 @@ from reports.text import (
 __all__ = ["LEFT_OUT", "card_grid", "prediction_document", "prediction_lines", "value_grid"]
 
 LEFT_OUT = (
-    "workspace of GPU kernels, the driver's context (some hundred MiB), and what else is on the card",
+    "workspace of GPU kernels, the driver's context (some hundred MiB), what else is there",
     "graph optimizers that save memory where they expect the device to be full: then more fits",
     "host memory, which a long unrolled graph may exhaust first",
 )

@@ -1,6 +1,6 @@
 """Compares what ``stepwall predict`` says of 8 times the longest measured steps with real runs.
 
-    python tests/validate_predictions.py [--longest 256] [--results DIR] [--into docs/predictions.md]
+    python tests/validate_predictions.py [--longest 256] [--results DIR] [--into FILE.md]
     make validate
 
 Every shipped scenario is profiled up to ``--longest`` steps, predicted at 8 times as many, and
