@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.forecast.trace import Trace
-from profiler.forecast.wall import Source, predict
+from profiler.forecast.wall import Source, predict, predict_each
 from profiler.results import Forecast
 
 CHUNK = 256
@@ -197,3 +197,41 @@ def test_the_margin_is_what_was_missed_at_an_eighth() -> None:
     assert forecast.learnt_from == [*FIRST, MOST - 2, MOST, edge // SHARE]
     assert forecast.steps == edge
     assert forecast.high - edge == edge - forecast.low == round(edge * missed)
+
+
+@settings(max_examples=8, deadline=None)  # each replays three searches of up to 1,600 steps
+@given(chunks, st.integers(20_000, 10_000_000))
+def test_a_far_wall_lies_on_the_line_through_nearer_ones(per_step: int, edge: int) -> None:
+    """Its steps are too many to be replayed; the closed form says where it is all the same."""
+    source = plain(per_step)
+    forecast = source.predict(CHUNK + per_step * edge + per_step // 2, 10**9)
+
+    assert forecast is not None
+    assert forecast.steps == pytest.approx(edge, rel=1e-6, abs=1)
+    assert forecast.low < edge < forecast.high
+    assert max(steps for steps, _ in source.asked) <= 4 * MOST
+
+
+def test_a_far_wall_is_foreseen_where_no_constant_is_folded_any_more() -> None:
+    """Nearer walls of the same kind of steps, not of those with a folded constant."""
+    per_step, constant, edge = 10 * CHUNK, CHUNK, 50_000
+    source = folding(per_step, constant, unfolded=3 * constant)
+    forecast = source.predict((per_step + 3 * constant) * edge, 10**9)
+
+    assert edge > MOST_FOLDED // constant
+    assert forecast is not None
+    assert forecast.steps == pytest.approx(edge, rel=1e-6)
+
+
+def test_one_set_of_recorded_steps_serves_every_limit() -> None:
+    """Each limit says what it says alone; nothing is recorded twice."""
+    per_step = 40 * CHUNK
+    limits = [CHUNK + per_step * edge for edge in (60, 600, 60_000)]
+    shared = plain(per_step)
+    source = Source(record=shared.record, folded_label=FOLDED, most_folded_bytes=MOST_FOLDED)
+    together = predict_each(source, limits_bytes=limits, max_steps=10**9)
+    alone = [plain(per_step).predict(limit, 10**9) for limit in limits]
+
+    assert [one and one.steps for one in together] == [one and one.steps for one in alone]
+    assert len(set(shared.asked)) == len(shared.asked)
+    assert predict_each(source, limits_bytes=limits, max_steps=1) == [None] * 3

@@ -1,0 +1,186 @@
+"""A law is continued where its own shorter half foretold the longer one, and says so where not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler.curves import Curve
+from profiler.metrics import BY_NAME
+from profiler.prediction import (
+    MOST_WRONG,
+    Prediction,
+    lengths_like,
+    predicted_value,
+    values,
+    wall_by_law,
+)
+from profiler.results import Point
+
+LENGTHS = (8, 16, 32, 64, 128, 256)
+FAR = 2048
+KIB = 1024
+CONDITIONS = replace(samples.measured().point, steps=0)
+
+
+def curve(metric: str, numbers: tuple[float, ...], lengths: tuple[int, ...] = LENGTHS) -> Curve:
+    """Return a curve through these values."""
+    points = tuple(zip(lengths, numbers, strict=True))
+    return Curve(label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points)
+
+
+def line(metric: str, start: float, slope: float) -> Curve:
+    """Return a curve that is a line."""
+    return curve(metric, tuple(start + slope * steps for steps in LENGTHS))
+
+
+class TestAValue:
+    """One metric at a length that was not run."""
+
+    @given(start=st.integers(0, 1000), slope=st.integers(0, 1000))
+    def test_nodes_are_exact(self, *, start: int, slope: int) -> None:
+        """Whole numbers that follow a law follow it further on."""
+        told = predicted_value(line("nodes", start, slope), FAR)
+
+        assert told.value == told.low == told.high == start + slope * FAR
+        assert told.reason is None
+
+    @given(start=st.floats(1e3, 1e6), slope=st.floats(1e3, 1e6))
+    def test_memory_has_an_interval_that_is_never_narrower_than_it_can_be(
+        self, *, start: float, slope: float
+    ) -> None:
+        """A perfect line over a few lengths is no proof to the byte."""
+        told = predicted_value(line("peak", start, slope), FAR)
+        expected = start + slope * FAR
+
+        assert told.value == pytest.approx(expected)
+        assert told.low is not None
+        assert told.high is not None
+        assert told.low <= expected * 0.9981
+        assert told.high >= expected * 1.0019
+
+    def test_a_half_that_foretells_badly_is_not_continued(self) -> None:
+        """The longer half lies at twice what the shorter one says: a wrong number is worse."""
+        numbers = (8.0, 16.0, 32.0, 128.0, 256.0, 512.0)
+        told = predicted_value(curve("host", numbers), FAR)
+
+        assert told.ahead is not None
+        assert told.ahead > MOST_WRONG
+        assert told.value is None
+        assert "shorter half" in (told.reason or "")
+
+    def test_too_few_lengths_say_what_to_add(self) -> None:
+        """Two have no law; four have one that cannot be checked."""
+        two = predicted_value(curve("peak", (1.0, 2.0), (8, 16)), FAR)
+        four = predicted_value(curve("peak", (1.0, 2.0, 4.0, 8.0), (8, 16, 32, 64)), FAR)
+
+        assert (two.value, two.law, two.reason) == (None, None, "2 of 3 lengths: add --steps")
+        assert four.value is None
+        assert "add --steps" in (four.reason or "")
+
+    def test_noise_without_a_law_is_not_continued(self) -> None:
+        """A constant that is off by its own size says nothing."""
+        told = predicted_value(curve("step_time", (1.0, 9.0, 1.0, 9.0, 1.0, 9.0)), FAR)
+
+        assert told.value is None
+        assert "--repeats" in (told.reason or "")
+
+    def test_first_steps_are_never_foretold(self) -> None:
+        """Graph optimizers take more time per step, the longer the graph."""
+        told = predicted_value(line("first_step_time", 1.0, 1.0), FAR)
+
+        assert told.value is None
+        assert "graph optimizer" in (told.reason or "")
+
+    def test_a_law_that_falls_below_zero_is_not_continued(self) -> None:
+        """No memory is negative."""
+        told = predicted_value(curve("peak", tuple(1000.0 - n for n in LENGTHS)), FAR)
+
+        assert told.value is None
+        assert "below zero" in (told.reason or "")
+
+
+def test_what_was_made_like_the_long_one_comes_first() -> None:
+    """The rest is continued from the ordinary points."""
+    ordinary = [line("nodes", 46, 17), line("peak", 0, 100)]
+    nodes, peak = values(ordinary, [line("peak", 0, 90)], FAR)
+
+    assert (nodes.alike, nodes.value) == (False, 46 + 17 * FAR)
+    assert (peak.alike, peak.value) == (True, pytest.approx(90 * FAR))
+
+
+class TestLengthsLike:
+    """What is run to learn from."""
+
+    @given(steps=st.integers(1, 10**9))
+    def test_they_are_small(self, *, steps: int) -> None:
+        """Never longer than half of what is asked, nor than 256; ascending, each once."""
+        lengths = lengths_like(steps)
+
+        assert lengths == sorted(set(lengths))
+        assert lengths[0] >= 1
+        assert lengths[-1] <= max(1, min(256, steps // 2))
+
+    @pytest.mark.parametrize(("steps", "longest"), [(2048, 256), (10**6, 256), (800, 128)])
+    def test_they_are_five_where_there_is_room(self, steps: int, longest: int) -> None:
+        """A quarter of the longest at least, so that loops have settled."""
+        assert lengths_like(steps) == [longest * share // 8 for share in (2, 3, 4, 6, 8)]
+
+
+class TestAWallByLaw:
+    """The fallback where allocations show no pattern."""
+
+    @given(slope=st.integers(1, 1000), edge=st.integers(1, 10**6))
+    def test_it_is_where_the_line_meets_the_limit(self, *, slope: int, edge: int) -> None:
+        """The closed form: the limit over the slope, within a hair's breadth of floats."""
+        peak = line("peak", 0, slope * KIB)
+        limit = slope * KIB * edge + slope * KIB // 2
+        wall = wall_by_law(peak, limit_bytes=limit, max_steps=10**9)
+
+        assert wall is not None
+        assert wall.steps == edge
+        assert wall.low < edge < wall.high
+        assert wall.is_line
+        assert wall.learnt_from == list(LENGTHS)
+
+    def test_it_ends_at_the_largest_steps_allowed(self) -> None:
+        """Nothing beyond is looked at."""
+        wall = wall_by_law(line("peak", 0, 1), limit_bytes=10**9, max_steps=500)
+
+        assert wall is not None
+        assert wall.steps == 500
+
+    @pytest.mark.parametrize(
+        "peak",
+        [
+            line("peak", 1000, 0),
+            line("peak", 10**6, 1),
+            curve("peak", (1.0, 9.0, 1.0, 9.0, 1.0, 9.0)),
+            curve("peak", (1.0, 2.0), (8, 16)),
+        ],
+        ids=["constant", "over at once", "noise", "too few"],
+    )
+    def test_nothing_is_told_where_nothing_is_known(self, peak: Curve) -> None:
+        """No growth, no room, no law."""
+        assert wall_by_law(peak, limit_bytes=5000, max_steps=10**9) is None
+
+
+@pytest.mark.parametrize(("steps", "was"), [(256, True), (257, False), (None, False)])
+def test_a_length_that_was_measured_is_known_to_be(steps: int | None, was: bool) -> None:  # noqa: FBT001
+    """Then the run has the real numbers."""
+    told = Prediction(
+        conditions=Point(scenario="a", family="f", parameters={}, steps=0),
+        run="r",
+        measured_to=256,
+        limit_bytes=None,
+        wall=None,
+        steps=steps,
+        values=tuple(values([line("nodes", 1, 1)], [], steps)) if steps else (),
+        cards=(),
+    )
+
+    assert told.was_measured is was
