@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,7 +113,7 @@ def _series(run: Run, wanted: _Wanted) -> dict[str, Point]:
 
 
 def _only(run: Run, name: str, wanted: _Wanted) -> Point:
-    found = list(_found(run, name, wanted))
+    found = _found(run, name, wanted)
     if len(found) > 1:
         kinds = "; ".join(describe_parameters(point.parameters) for point in found)
         raise UsageError(f"run {run.name!r} has several of {name}: choose one by --set ({kinds})")
@@ -132,8 +132,8 @@ def _settings_text(wanted: _Wanted) -> str:
     return "".join(f", {name}={text}" for name, text in wanted.settings.items())
 
 
-def _found(run: Run, name: str, wanted: _Wanted) -> Iterator[Point]:
-    """Yield the conditions of each of the run's series that are meant, with enough lengths."""
+def _found(run: Run, name: str, wanted: _Wanted) -> list[Point]:
+    """Return the conditions of each of the run's series that are meant, with enough lengths."""
     lengths: dict[str, set[int]] = {}
     series: dict[str, Point] = {}
     for measurement in run.measurements:
@@ -142,7 +142,7 @@ def _found(run: Run, name: str, wanted: _Wanted) -> Iterator[Point]:
             conditions = replace(point, steps=0, repeat=0)
             series[conditions.key] = conditions
             lengths.setdefault(conditions.key, set()).add(point.steps)
-    yield from (point for key, point in series.items() if len(lengths[key]) >= _FEWEST)
+    return [point for key, point in series.items() if len(lengths[key]) >= _FEWEST]
 
 
 def _is_meant(point: Point, name: str, wanted: _Wanted) -> bool:

@@ -1,0 +1,83 @@
+"""What is predicted of a real scenario is what happens when it is really run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from profiler.results import Measurement
+from profiler.units import MIB
+
+BATCH, UNITS, FLOAT_BYTES = 256, 64, 4
+LIMIT_BYTES = 64 * MIB
+FAR = 8 * 128  # the quick run's longest, times eight
+
+
+@pytest.fixture(scope="module")
+def told(
+    stepwall: Callable[..., subprocess.CompletedProcess[str]],
+    resources: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """Return what ``predict`` says of the chain, from a quick run of its own."""
+    folder = tmp_path_factory.mktemp("predict")
+    done = stepwall(
+        *("predict", "chain", "--scenarios", resources / "before.py"),
+        *("--limit", f"{LIMIT_BYTES // MIB}MiB", "--steps", FAR, "--json", "told.json"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "predicted, not run: the longest that was measured is 128 steps" in done.stdout
+    document: dict[str, Any] = json.loads((folder / "told.json").read_text())
+    return document
+
+
+@pytest.fixture(scope="module")
+def real(measure: Callable[..., Measurement], resources: Path) -> Measurement:
+    """Return the chain at the length that was predicted."""
+    return measure("chain", source=resources / "before.py", steps=FAR, batch=BATCH, units=UNITS)
+
+
+def _value(told: dict[str, Any], metric: str) -> dict[str, Any]:
+    (found,) = [value for value in told["values"] if value["metric"] == metric]
+    return dict(found)
+
+
+def test_nodes_are_foretold_exactly(told: dict[str, Any], real: Measurement) -> None:
+    """Eight times the longest measured length."""
+    assert real.graph is not None
+
+    assert _value(told, "nodes")["exact"] is True
+    assert _value(told, "nodes")["value"] == real.graph.total_nodes
+
+
+def test_device_memory_is_foretold(told: dict[str, Any], real: Measurement) -> None:
+    """Within what the interval says, and within two hundredths."""
+    assert real.device is not None
+    peak = _value(told, "peak")
+
+    assert peak["made_alike"] is True
+    assert peak["low"] <= (real.device.peak_bytes or 0) <= peak["high"]
+    assert peak["value"] == pytest.approx(real.device.peak_bytes, rel=0.02)
+
+
+def test_the_wall_is_foretold_where_the_tensors_say(told: dict[str, Any]) -> None:
+    """Backprop holds two tensors of batch times units per step; a few fit no more."""
+    per_step = 2 * BATCH * UNITS * FLOAT_BYTES
+
+    assert told["wall"]["steps"] == pytest.approx(LIMIT_BYTES / per_step, rel=0.02)
+    assert told["measured_to"] == 128
+
+
+def test_every_card_has_its_steps(told: dict[str, Any]) -> None:
+    """In proportion to its memory, far beyond what was run."""
+    steps = {card["limit_bytes"]: card["wall"]["steps"] for card in told["cards"]}
+    least, most = min(steps), max(steps)
+
+    assert len(steps) == 8
+    assert steps[most] / steps[least] == pytest.approx(most / least, rel=0.01)

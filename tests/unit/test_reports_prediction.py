@@ -1,0 +1,118 @@
+"""A prediction says that it is one, from what it was made, and what it leaves out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import report_samples as samples
+
+from profiler.curves import Curve
+from profiler.metrics import BY_NAME
+from profiler.prediction import Prediction, values
+from profiler.results import Forecast
+from reports.prediction import (
+    LEFT_OUT,
+    card_grid,
+    prediction_document,
+    prediction_lines,
+    value_grid,
+)
+from reports.text import DASH
+
+LENGTHS = (8, 16, 32, 64, 128, 256)
+GIB = 1 << 30
+CONDITIONS = replace(samples.measured().point, steps=0)
+REPLAYED = Forecast(steps=800, low=796, high=803.5, learnt_from=[8, 10, 80])
+LINE = replace(REPLAYED, is_line=True)
+
+
+def curve(metric: str, start: float, slope: float) -> Curve:
+    """Return a curve that is a line."""
+    points = tuple((steps, start + slope * steps) for steps in LENGTHS)
+    return Curve(label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points)
+
+
+def prediction(*, wall: Forecast | None = REPLAYED, steps: int | None = 2048) -> Prediction:
+    """Return what is foreseen of nodes, first steps, and a peak of a KiB per step."""
+    ordinary = [curve("nodes", 46, 17), curve("first_step_time", 1, 1), curve("peak", 0, 1)]
+    alike = [curve("peak", 0, 1024)]
+    return Prediction(
+        conditions=CONDITIONS,
+        run="r",
+        measured_to=256,
+        limit_bytes=GIB,
+        wall=wall,
+        steps=steps,
+        values=tuple(values(ordinary, alike, steps)) if steps else (),
+        cards=((4 * GIB, REPLAYED), (8 * GIB, None)),
+    )
+
+
+def test_the_wall_is_told_with_its_margin_and_its_points() -> None:
+    """Marked as predicted, with the longest measured steps beside it."""
+    lines = prediction_lines(prediction())
+
+    assert "predicted, not run: the longest that was measured is 256 steps (run r)" in lines[1]
+    assert (
+        lines[2].strip()
+        == "under 1 GiB   800 ± 4 steps   replayed from 3 points of at most 80 steps"
+    )
+    assert all(text in lines[-1] for text in LEFT_OUT)
+
+
+def test_a_wall_by_the_law_says_so() -> None:
+    """It is the weaker one."""
+    assert "by the law of the peak over 3 points" in prediction_lines(prediction(wall=LINE))[2]
+
+
+def test_a_wall_of_which_nothing_is_known_is_no_number() -> None:
+    """No law, no pattern."""
+    assert "nothing can be told" in prediction_lines(prediction(wall=None))[2]
+
+
+def test_a_measured_length_is_pointed_to() -> None:
+    """The report has the real numbers."""
+    assert any(
+        "256 steps were measured" in line for line in prediction_lines(prediction(steps=256))
+    )
+
+
+def test_every_metric_has_its_number_or_its_reason() -> None:
+    """Nodes exactly, memory with an interval, and first steps never."""
+    nodes, first, peak = (row.cells for row in value_grid(prediction()).rows)
+
+    assert nodes[:4] == ("nodes", f"{46 + 17 * 2048:,}", "exact", "8 to 256")
+    assert nodes[5] == "46 + 17·T"
+    assert first[1] == first[2] == DASH
+    assert "graph optimizer" in first[5]
+    assert peak[1] == "2.0 MiB"
+    assert peak[3] == "8 to 256, made alike"
+
+
+def test_without_a_length_there_is_no_table() -> None:
+    """Cards are told all the same."""
+    told = prediction(steps=None)
+
+    assert value_grid(told).rows == ()
+    assert [row.cells for row in card_grid(told).rows] == [
+        ("4 GiB", "800 ± 4", "replayed"),
+        ("8 GiB", DASH, "no pattern to replay and no law of the peak"),
+    ]
+
+
+def test_the_document_is_json_with_raw_numbers() -> None:
+    """Marked as predicted; what is not known is null, with its reason."""
+    document = json.loads(json.dumps(prediction_document(prediction()), allow_nan=False))
+    nodes, first, _ = document["values"]
+
+    assert (document["schema"], document["predicted"], document["measured_to"]) == (1, True, 256)
+    assert document["wall"]["steps"] == REPLAYED.steps
+    assert (nodes["value"], nodes["exact"], nodes["law"]["coefficients"]) == (
+        46 + 17 * 2048,
+        True,
+        [46, 17],
+    )
+    assert first["value"] is None
+    assert first["reason"]
+    assert document["cards"][1] == {"limit_bytes": 8 * GIB, "wall": None}
