@@ -12,7 +12,7 @@ RESULTS ?= results
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile report view confirm test unit bench lint format check wheel clean
+.PHONY: help setup profile report view confirm validate test unit bench lint format check wheel clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ view: $(STAMP) ## Open the newest report, or print its path where there is no br
 
 confirm: $(STAMP) ## Run both ends of every exact wall in RESULTS again, in fresh interpreters
 	@$(BIN)/python tests/confirm_walls.py $(RESULTS) $(ARGS)
+
+validate: $(STAMP) ## Compare predictions at 8 times the measured steps with real runs, into docs/predictions.md
+	@$(BIN)/python tests/validate_predictions.py --results $(RESULTS)/validation --into docs/predictions.md $(ARGS)
 
 test: $(STAMP) ## Run every test with real TensorFlow, and hold the coverage gate
 	@rm -f .coverage .coverage.*
