@@ -12,7 +12,18 @@ import click
 import profiler
 from profiler.errors import StepwallError, did_you_mean
 
-_COMMANDS = ("list", "profile", "wall", "explain", "predict", "report", "runs", "doctor")
+_COMMANDS = (
+    "list",
+    "profile",
+    "wall",
+    "explain",
+    "predict",
+    "compare",
+    "pin",
+    "report",
+    "runs",
+    "doctor",
+)
 _INTERRUPTED = 130
 
 _EPILOG = """\b
@@ -20,6 +31,7 @@ Exit codes:
   0    fine (a wall that was found is a result)
   1    the tool itself failed
   2    bad input
+  3    over budget, or worse than a --fail rule allows
   4    a point ended in an error or an unexpected crash, or could not be explained
   130  interrupted by Ctrl-C (finished points are kept)
 """

@@ -22,6 +22,7 @@ from profiler.results import Schedule
 from profiler.session import POINT_TIMEOUT_S, Session
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+OVER_BUDGET = 3
 FAILED_POINT = 4
 _WIDE = 200
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +13,14 @@ from profiler.cli.common import Common, common_options, open_session
 from profiler.cli.output import limit_of
 from profiler.cli.progress import Reporter, reporter
 from profiler.cli.source import Source, measured, source_options
-from profiler.curves import Curve, curves
 from profiler.engines import Horizon, Mode
-from profiler.prediction import Prediction, lengths_like, values, wall_by_law
 from profiler.results import Forecast, Point, Run
 from profiler.session import Session
 from profiler.units import MAX_STEPS, MIB
+
+if TYPE_CHECKING:  # laws need NumPy, and --help does not
+    from profiler.curves import Curve
+    from profiler.prediction import Prediction
 
 # Sizes of device memory that cards are sold with, in GiB.
 CARDS = (4, 8, 12, 16, 24, 40, 80, 141)
@@ -64,6 +67,8 @@ class _Seer:
         return self.source.series[self.scenario]
 
     def prediction(self, limit: int | None, steps: int | None) -> Prediction:
+        from profiler.prediction import Prediction, values
+
         ordinary = self._curves(self.source.run)
         sizes = [size * _GIB for size in CARDS]
         walls = self._walls([*([limit] if limit else []), *sizes], ordinary)
@@ -82,10 +87,14 @@ class _Seer:
         )
 
     def _curves(self, run: Run) -> list[Curve]:
+        from profiler.curves import curves
+
         return [curve for curve in curves(run) if curve.conditions == self.conditions]
 
     def _walls(self, limits: list[int], ordinary: Sequence[Curve]) -> list[Forecast | None]:
         """Return the walls by replay; without a pattern to replay, by the peak's law."""
+        from profiler.prediction import wall_by_law
+
         self.report.stage("predicting walls")
         horizon = Horizon(limits_bytes=limits, max_steps=_FURTHEST)
         found = self.session.forecasts(self.conditions, horizon)
@@ -96,16 +105,16 @@ class _Seer:
         if rough and rough[0]:
             like = int(rough[0].steps)
             peaks = [curve for curve in self._alike(like) if curve.metric.name == "peak"]
+        law = functools.partial(wall_by_law, max_steps=_FURTHEST)
         return [
-            forecast or self._by_law(peaks, limit)
+            forecast or (law(peaks[0], limit_bytes=limit) if peaks else None)
             for forecast, limit in zip(found, limits, strict=True)
         ]
 
-    def _by_law(self, peaks: Sequence[Curve], limit: int) -> Forecast | None:
-        return wall_by_law(peaks[0], limit_bytes=limit, max_steps=_FURTHEST) if peaks else None
-
     def _alike(self, steps: int) -> list[Curve]:
         """Return the memory's curves from small points that are made like one of ``steps``."""
+        from profiler.prediction import lengths_like
+
         lengths = lengths_like(steps)
         self.report.stage(f"small models of {steps} steps", len(lengths))
         mode = Mode(inspect=False, like=steps)

@@ -91,6 +91,7 @@ def test_reports_import_results_and_never_measure() -> None:
     }
 
     assert used <= {
+        "profiler.comparison",
         "profiler.curves",
         "profiler.errors",
         "profiler.explain.facts",
@@ -98,6 +99,7 @@ def test_reports_import_results_and_never_measure() -> None:
         "profiler.law_fits",
         "profiler.laws",
         "profiler.metrics",
+        "profiler.prediction",
         "profiler.registry",
         "profiler.results",
     }
@@ -126,7 +128,19 @@ def test_the_core_knows_neither_reports_nor_the_command_line() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["search", "outcome", "units", "registry", "results", "laws", "law_fits", "curves", "metrics"],
+    [
+        "search",
+        "outcome",
+        "units",
+        "registry",
+        "results",
+        "laws",
+        "law_fits",
+        "curves",
+        "metrics",
+        "comparison",
+        "prediction",
+    ],
 )
 def test_pure_modules_start_no_process_and_print_nothing(name: str) -> None:
     """They work on plain data, so that their tests need nothing."""

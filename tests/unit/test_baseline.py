@@ -1,0 +1,86 @@
+"""A baseline is a small file that gives back all that comparisons read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler.baseline import baseline_text, read_baseline
+from profiler.comparison import Mark, compare
+from profiler.curves import curves
+from profiler.errors import UsageError
+from profiler.results import Run
+
+STEPS = (8, 16, 32, 64)
+
+
+def _run(kib: float = 96, last_ok: int = 100) -> Run:
+    points = [samples.measured(steps=n, kib_per_step=kib) for n in STEPS]
+    points[0] = replace(points[0], trace=samples.EXPLANATION, log_tail="noise\n" * 1000)
+    points[-1] = samples.failed(points[-1])
+    run = samples.run(points)
+    return replace(run, walls=[samples.wall(last_ok=last_ok)])
+
+
+def _pinned(run: Run, folder: Path) -> Run:
+    path = folder / "base.json"
+    path.write_text(baseline_text(run))
+    return read_baseline(path)
+
+
+@given(kib=st.floats(0.5, 1e6), last_ok=st.integers(1, 10**6))
+def test_all_that_is_compared_survives(
+    *, tmp_path_factory: pytest.TempPathFactory, kib: float, last_ok: int
+) -> None:
+    """Every point, every value to the last digit, every wall, and where it was measured."""
+    run = _run(kib, last_ok)
+    pinned = _pinned(run, tmp_path_factory.mktemp("pin"))
+    told = compare(run, pinned)
+
+    assert [one.points for one in curves(pinned)] == [one.points for one in curves(run)]
+    assert {row.mark for row in told.rows} <= {Mark.EQUAL, Mark.UNCLEAR}
+    assert [row.after for row in told.rows if row.name == "wall"] == [last_ok]
+    assert pinned.environment == run.environment
+    assert (pinned.name, pinned.id, pinned.created_at) == (run.name, run.id, run.created_at)
+
+
+def test_a_line_is_a_point(tmp_path: Path) -> None:
+    """So that a change of one shows as one line."""
+    lines = baseline_text(_run()).splitlines()
+
+    assert sum('"steps": ' in line for line in lines) == len(STEPS)
+    assert max(map(len, lines)) < 3000
+    assert json.loads("\n".join(lines))["kind"] == "stepwall baseline"
+    assert _pinned(_run(), tmp_path).measurements[0].trace is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "no JSON"),
+        ("[]", "no baseline"),
+        ('{"schema": 1}', "no baseline"),
+        ('{"kind": "stepwall baseline", "schema": 99}', "newer stepwall"),
+        ('{"kind": "stepwall baseline", "schema": 1}', "damaged"),
+        ('{"kind": "stepwall baseline", "schema": 1, "measurements": 3}', "damaged"),
+    ],
+)
+def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """One line says why."""
+    path = tmp_path / "base.json"
+    path.write_text(text)
+
+    with pytest.raises(UsageError, match=message):
+        read_baseline(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """With its name."""
+    with pytest.raises(UsageError, match=r"none\.json.*No such file"):
+        read_baseline(tmp_path / "none.json")

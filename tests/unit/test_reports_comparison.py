@@ -1,0 +1,124 @@
+"""A comparison reads well in a terminal and in a pull request."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from profiler.comparison import Comparison, Mark, Row, Rule
+from reports.comparison import (
+    breach_text,
+    comparison_document,
+    comparison_grid,
+    comparison_lines,
+    comparison_markdown,
+    unclear_text,
+)
+from reports.text import DASH
+
+MIB = 1 << 20
+PEAK = Row(
+    label="chain",
+    name="peak",
+    title="device peak",
+    where="32 steps",
+    unit="bytes",
+    before=4 * MIB,
+    after=6 * MIB,
+    mark=Mark.WORSE,
+)
+SAME = replace(
+    PEAK, name="nodes", title="nodes", unit="nodes", before=225, after=225, mark=Mark.EQUAL
+)
+NOISY = replace(
+    PEAK, name="step_time", unit="seconds", before=1, after=2, mark=Mark.UNCLEAR, note="1 and 1"
+)
+FAILS = replace(
+    PEAK, name="outcome", unit=None, before=None, after=None, mark=Mark.FAILS, note="oom | device"
+)
+TOLD = Comparison(
+    before="a",
+    after="b",
+    rows=(SAME, NOISY, PEAK, FAILS),
+    only_before=tuple(f"x at {n} steps" for n in range(7)),
+    only_after=(),
+    differences=("cores: 2 before, 4 now",),
+)
+
+
+def test_what_is_worst_stands_first() -> None:
+    """A point that fails now, then what is worse; what is equal comes last."""
+    marks = [row.cells[5] for row in comparison_grid(TOLD).rows]
+
+    assert marks == ["fails now", "worse", "unclear", "equal"]
+
+
+def test_values_stand_in_their_units_with_the_change() -> None:
+    """Under the names of the runs."""
+    grid = comparison_grid(TOLD)
+
+    assert grid.headings[2:5] == ("a", "b", "change")
+    assert grid.rows[1].cells[1:6] == ("device peak", "4.0 MiB", "6.0 MiB", "+50.0 %", "worse")
+    assert grid.rows[0].cells[2:5] == (DASH, DASH, DASH)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"), [(0, 5, "from 0"), (4, 3, "-25.0 %"), (-4, -2, "+50.0 %")]
+)
+def test_a_change_reads_with_its_sign(before: float, after: float, text: str) -> None:
+    """From nothing there is no share."""
+    row = replace(PEAK, unit="nodes", before=before, after=after)
+    told = replace(TOLD, rows=(row,))
+
+    assert comparison_grid(told).rows[0].cells[4] == text
+
+
+def test_what_one_run_alone_has_is_named_and_counted() -> None:
+    """A few by name, the rest by number; and what makes times incomparable."""
+    only, unlike = comparison_lines(TOLD)
+
+    assert only.startswith("only in a: x at 0 steps; x at 1 steps")
+    assert only.endswith("and 2 more")
+    assert unlike == "not alike: cores: 2 before, 4 now"
+
+
+def test_markdown_shows_changes_and_counts_the_rest() -> None:
+    """Pipes in a cell would break the table."""
+    lines = comparison_markdown(TOLD).splitlines()
+
+    assert lines[0] == "**a → b**: 1 fails now, 1 worse, 1 unclear, 1 equal"
+    assert lines[3] == "| --- | --- | ---: | ---: | ---: | --- | --- |"
+    assert sum(line.startswith("| chain") for line in lines) == 2
+    assert any("oom \\| device" in line for line in lines)
+    assert lines[-1] == "- not alike: cores: 2 before, 4 now"
+
+
+def test_markdown_of_equal_runs_is_one_line() -> None:
+    """Nothing to read."""
+    told = replace(TOLD, rows=(SAME,), only_before=(), differences=())
+
+    assert comparison_markdown(told) == "**a → b**: 1 equal\n"
+
+
+def test_a_breach_is_one_line_with_all_of_it() -> None:
+    """Scenario, metric, change, both values, and what was allowed."""
+    assert breach_text(PEAK, Rule(name="peak", share=0.05)) == (
+        "chain: device peak +50.0 % (4.0 MiB before, 6.0 MiB now, 32 steps; 5 % allowed)"
+    )
+    assert breach_text(FAILS, None) == "chain at 32 steps fails now (oom | device)"
+    assert unclear_text(NOISY) == "chain: device peak cannot be told (1 and 1)"
+
+
+def test_the_document_holds_raw_numbers() -> None:
+    """Infinite changes are null: JSON has none."""
+    endless = replace(PEAK, before=0, after=1)
+    document = comparison_document(replace(TOLD, rows=(PEAK, endless)), ["line"])
+    text = json.dumps(document, allow_nan=False)
+
+    assert math.isinf(endless.change or 0)
+    assert json.loads(text)["rows"][0]["before"] == 4 * MIB
+    assert [row["change"] for row in document["rows"]] == [0.5, None]
+    assert document["broken"] == ["line"]
