@@ -64,6 +64,24 @@ def fit(points: Sequence[tuple[int, float]], *, whole: bool = False) -> Law | To
     return (_exact_law(data) if whole else None) or _noisy_law(data)
 
 
+def fit_line(points: Sequence[tuple[int, float]]) -> Law | TooFew:
+    """Return the line through the points, even where a constant would do.
+
+    Its interval bounds how far a constant may be continued: noise that hides a slope over the
+    measured lengths does not rule it out.
+
+    Raises:
+        ValueError: if a point is none.
+    """
+    data = _data(points)
+    kind = ALL_KINDS[1]
+    if len(data.lengths) < kind.lengths:
+        return TooFew(kind=kind.name, lengths=len(data.lengths), needed=kind.lengths)
+    fits = [_least_squares(data, kind, 0, weights) for weights in _views(data)]
+    best = min(fits, key=lambda fit: fit.deviance)
+    return _law(data, best, relative=best is not fits[0])
+
+
 def validate(points: Sequence[tuple[int, float]], *, whole: bool = False) -> float | None:
     """Return how far the law of the shorter half of the lengths is off in the longer half.
 
@@ -289,12 +307,15 @@ def _best(data: _Data, weights: Array) -> _Fit:
 
 def _noisy_law(data: _Data) -> Law:
     """Return the law that both views of the noise support; of equals, the likelier."""
-    even = np.ones_like(data.values)
-    sizes = _sizes(data)
-    views = [even, sizes] if sizes.all() else [even]
-    bests = [_best(data, weights) for weights in views]
+    bests = [_best(data, weights) for weights in _views(data)]
     best = min(bests, key=lambda fit: (len(fit.coefficients), fit.deviance))
-    return _law(data, best, relative=best.weights is sizes)
+    return _law(data, best, relative=best is not bests[0])
+
+
+def _views(data: _Data) -> list[Array]:
+    """Return the weights of even noise and, where there is no 0, of noise in proportion."""
+    even, sizes = np.ones_like(data.values), _sizes(data)
+    return [even, sizes] if sizes.all() else [even]
 
 
 def _sizes(data: _Data) -> Array:

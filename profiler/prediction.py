@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from profiler.curves import Curve
+from profiler.law_fits import fit_line
 from profiler.laws import Law, TooFew
 from profiler.metrics import Metric
 from profiler.results import Forecast, Point
 
 # A law whose shorter half is further off in the longer half is not continued.
 MOST_WRONG = 0.25
+# An interval that is wider than this share of its value says nothing.
+_MOST_UNSURE = 0.5
 # A metric that is read from points made like the long one is continued from these shares of
 # the longest of them, an eighth where that is enough for a loop to settle: that takes it twice
 # its 32 parallel iterations.
@@ -55,16 +58,13 @@ class Value:
 
 def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
     """Return what the curve's law says of these steps."""
-    reason = _reason(curve)
     law = curve.law if isinstance(curve.law, Law) else None
-    value = low = high = None
+    told: tuple[float, float, float] | None = None
+    reason = _reason(curve)
     if law is not None and reason is None:
-        value = law.at(steps)
-        low, high = law.interval_at(steps)
-        if not law.exact:
-            low, high = min(low, value * (1 - _FINEST)), max(high, value * (1 + _FINEST))
-        if value < 0:
-            reason, value, low, high = "its law falls below zero there", None, None, None
+        told = _continued(curve, law, steps)
+        reason = _doubt(*told)
+    value, low, high = told if told and reason is None else (None, None, None)
     return Value(
         metric=curve.metric,
         value=value,
@@ -76,6 +76,26 @@ def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
         alike=alike,
         reason=reason,
     )
+
+
+def _continued(curve: Curve, law: Law, steps: int) -> tuple[float, float, float]:
+    """Return the law's value there, and the two ends of its interval."""
+    value = law.at(steps)
+    if law.exact:
+        return value, value, value
+    line = fit_line(curve.points) if law.kind == "constant" else law
+    low, high = (law if isinstance(line, TooFew) else line).interval_at(steps)
+    return value, min(low, value * (1 - _FINEST)), max(high, value * (1 + _FINEST))
+
+
+def _doubt(value: float, low: float, high: float) -> str | None:
+    """Return why a value cannot be told, from itself and its interval."""
+    if value < 0:
+        return "its law falls below zero there"
+    wide = max(high - value, value - low)
+    if value and wide > _MOST_UNSURE * value:
+        return f"its interval is as wide as ± {wide / value:.0%}: add --steps"
+    return None
 
 
 def _reason(curve: Curve) -> str | None:

@@ -89,6 +89,18 @@ class TestAValue:
         assert told.value is None
         assert "--repeats" in (told.reason or "")
 
+    def test_a_constant_that_may_hide_a_slope_is_not_continued(self) -> None:
+        """A tenth of noise over these lengths may be a slope that eight times further is all."""
+        numbers = (100.0, 108.0, 96.0, 104.0, 110.0)
+        hidden = predicted_value(curve("host", numbers, (64, 96, 128, 192, 256)), FAR)
+        flat = predicted_value(curve("host", (100.0,) * 5, (64, 96, 128, 192, 256)), FAR)
+
+        assert hidden.law is not None
+        assert hidden.law.kind == "constant"
+        assert hidden.value is None
+        assert "interval" in (hidden.reason or "")
+        assert flat.value == pytest.approx(100)
+
     def test_first_steps_are_never_foretold(self) -> None:
         """Graph optimizers take more time per step, the longer the graph."""
         told = predicted_value(line("first_step_time", 1.0, 1.0), FAR)
