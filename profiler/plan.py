@@ -67,6 +67,11 @@ def expand(
     ]
 
 
+def series_of(point: Point) -> str:
+    """Return a text that is equal for points that differ in their steps and repeats only."""
+    return replace(point, steps=0, repeat=0).key
+
+
 def by_series(points: Iterable[Point]) -> list[list[Point]]:
     """Group points that differ in their steps only, which are next to one another."""
     return [list(group) for _, group in groupby(points, key=lambda p: replace(p, steps=0).key)]

@@ -19,6 +19,7 @@ _UNITS = {
     "GB": 10**9,
     "TB": 10**12,
 }
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 _MAX_SIZE = 1 << 50
 _STEPS_HELP = "use a list '8,16,32', a doubling '8:512:x2' or an even range '100:1000:100'"
 
@@ -75,3 +76,15 @@ def _expand(text: str, part: str) -> list[int]:
         steps.append(start)
         start *= stride
     return steps
+
+
+def parse_seconds(text: str) -> float:
+    """Return the seconds of ``20ms``, ``1.5s`` or ``2min``.
+
+    Raises:
+        UsageError: if it is no number with such a unit, or zero.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min)\s*", text, re.ASCII)
+    if match is None or not float(match[1]):
+        raise UsageError(f"time {text!r}: write a number with a unit, as 20ms, 1.5s or 2min")
+    return float(match[1]) * _SECONDS[match[2]]

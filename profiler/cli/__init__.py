@@ -18,6 +18,7 @@ _COMMANDS = (
     "wall",
     "explain",
     "predict",
+    "check",
     "compare",
     "pin",
     "report",
@@ -31,8 +32,8 @@ Exit codes:
   0    fine (a wall that was found is a result)
   1    the tool itself failed
   2    bad input
-  3    over budget, or worse than a --fail rule allows
-  4    a point ended in an error or an unexpected crash, or could not be explained
+  3    a budget is broken, or worse than a --fail rule allows
+  4    a point ended in an error or an unexpected crash, or could not be explained or judged
   130  interrupted by Ctrl-C (finished points are kept)
 """
 

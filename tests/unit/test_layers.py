@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("profiler", "scenarios", "reports")
 HEAVY = ("tensorflow", "tf_keras", "keras", "matplotlib", "pandas", "scipy")
 LIGHT = (
+    "profiler.pytest_plugin",
+    "profiler.cli",
     "profiler",
     "profiler.session",
     "profiler.store",
@@ -91,6 +93,7 @@ def test_reports_import_results_and_never_measure() -> None:
     }
 
     assert used <= {
+        "profiler.budgets",
         "profiler.comparison",
         "profiler.curves",
         "profiler.errors",
@@ -115,12 +118,13 @@ def test_results_import_the_standard_library_and_values_only() -> None:
 
 
 def test_the_core_knows_neither_reports_nor_the_command_line() -> None:
-    """The command line sees all; nobody sees the command line."""
+    """The command line sees all, as does the pytest plugin; nobody sees the command line."""
     used = {
         str(path.relative_to(ROOT)): module
         for path in _files("profiler")
         for module, _ in _imports(path)
-        if "cli" not in path.parts and module.startswith(("reports", "profiler.cli"))
+        if "cli" not in path.parts and path.name != "pytest_plugin.py"
+        if module.startswith(("reports", "profiler.cli"))
     }
 
     assert used == {}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.errors import UsageError
-from profiler.units import MAX_STEPS, MIB, parse_size, parse_steps
+from profiler.units import MAX_STEPS, MIB, parse_seconds, parse_size, parse_steps
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,18 @@ def test_any_text_is_steps_or_a_usage_error(text: str) -> None:
 
     assert steps == sorted(set(steps))
     assert all(1 <= number <= MAX_STEPS for number in steps)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("20ms", 0.02), (" 1.5 s", 1.5), ("2min", 120.0), ("300us", 0.0003)]
+)
+def test_seconds_are_read(text: str, seconds: float) -> None:
+    """In the units that tables show."""
+    assert parse_seconds(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["20", "ms", "0s", "-1s", "1h", "1e3s", ""])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """The message shows one."""
+    with pytest.raises(UsageError, match="as 20ms"):
+        parse_seconds(text)

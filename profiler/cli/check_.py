@@ -1,0 +1,125 @@
+"""``stepwall check``: whether scenarios keep the budgets that a file gives them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from profiler import plan
+from profiler.campaign import Campaign
+from profiler.cli.common import (
+    FAILED_POINT,
+    OVER_BUDGET,
+    Common,
+    command_line,
+    common_options,
+    open_session,
+    usable_catalog,
+)
+from profiler.cli.output import check_run_name
+from profiler.cli.progress import reporter
+from profiler.errors import UsageError
+from profiler.machine import environment
+from profiler.session import POINT_TIMEOUT_S
+from profiler.store import Store
+
+if TYPE_CHECKING:  # laws need NumPy, and --help does not
+    from profiler.budgets import Budget, Verdict
+    from profiler.results import Run
+
+
+@click.command("check")
+@click.argument("budgets", type=click.Path(path_type=Path), metavar="BUDGETS.toml")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=POINT_TIMEOUT_S,
+    show_default=True,
+    help="Seconds after which a point is killed.",
+)
+@click.option("--name", metavar="RUN", help="Name of the run.")
+@common_options
+def command(common: Common, *, budgets: Path, timeout: float, name: str | None) -> int:
+    """Measure what budgets are about; exit with 3 if one is broken, with 4 if one is not known."""
+    check_run_name(name)
+    from profiler.budgets import read_budgets
+
+    document = _document(budgets)
+    wanted = read_budgets(document, str(budgets))
+    common = replace(common, scenarios=(*common.scenarios, *_sources(document, budgets)))
+    run, verdicts = _check(common, wanted, timeout, name)
+    _print(common, run, verdicts)
+    return _exit_code(verdicts)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UsageError(f"budgets {str(path)!r}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UsageError(f"budgets {str(path)!r}: {error}") from None
+
+
+def _sources(document: dict[str, Any], path: Path) -> list[str]:
+    """Return the scenario files that the document names, which stand relative to it."""
+    given = document.get("scenarios", [])
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"{path}: scenarios = {given!r}: write paths, as ['mine.py']")
+    return [str(path.parent / name) for name in names]
+
+
+def _check(
+    common: Common, wanted: list[Budget], timeout: float, name: str | None
+) -> tuple[Run, list[Verdict]]:
+    from profiler.budget_check import check, planned
+
+    with (
+        Store(common.results, create=True) as store,
+        reporter(quiet=common.quiet, verbose=common.verbose) as report,
+        open_session(common, timeout_s=timeout) as session,
+    ):
+        store.check_free(name)
+        report.stage("starting TensorFlow")
+        plans = planned(wanted, usable_catalog(common, session))
+        description = session.describe()
+        for budget in wanted:
+            plan.check_device(budget.conditions.device, description["devices"])
+        run = store.start_run(name, command_line(), environment(description))
+        report.stage(f"{len(plans)} budgets", sum(len(points) for _, points in plans))
+        campaign = Campaign(
+            session=session,
+            store=store,
+            run=run,
+            on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
+            on_measurement=lambda m: report.done(f"{m.point.scenario} {m.point.steps}"),
+            on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped"),
+        )
+        return check(plans, campaign)
+
+
+def _print(common: Common, run: Run, verdicts: list[Verdict]) -> None:
+    from profiler.budgets import Ruling
+    from reports.budgets import verdict_document, verdict_grid, verdict_text
+    from reports.table import grid_table
+
+    common.table(grid_table(verdict_grid(verdicts), width=common.width))
+    common.write_json(verdict_document(run.name, verdicts))
+    common.echo(f"next: stepwall report {run.name}")
+    for verdict in verdicts:
+        if verdict.ruling is not Ruling.KEPT:
+            click.echo(f"stepwall: {verdict_text(verdict)}", err=True)
+
+
+def _exit_code(verdicts: list[Verdict]) -> int:
+    from profiler.budgets import Ruling
+
+    rulings = {verdict.ruling for verdict in verdicts}
+    if Ruling.BROKEN in rulings:
+        return OVER_BUDGET
+    return FAILED_POINT if Ruling.UNKNOWN in rulings else 0

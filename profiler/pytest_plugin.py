@@ -1,0 +1,152 @@
+"""The pytest plugin: ``@pytest.mark.stepwall_budget(...)`` gives a test's scenario a budget.
+
+It is loaded in every run of pytest, so what measures is imported when a test asks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from profiler.budgets import Verdict
+    from profiler.launcher import ForkLauncher
+    from profiler.results import Run
+
+MARKER = "stepwall_budget"
+_HELP = (
+    f"{MARKER}(scenario, scenarios=None, **limits): fail the test if the scenario needs more, "
+    'as peak="200MiB", slope="1.2MiB/step", nodes_per_step=17 (keys: those of stepwall check)'
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """What the markers of one test asked for."""
+
+    run: Run
+    verdicts: list[Verdict]
+
+
+@dataclass
+class _Servers:
+    """The fork server of this process, started when it is first asked for."""
+
+    stack: contextlib.ExitStack
+    launcher: ForkLauncher | None = None
+
+    def get(self) -> ForkLauncher:
+        from profiler.launcher import ForkLauncher
+
+        if self.launcher is None:
+            self.launcher = self.stack.enter_context(ForkLauncher())
+        return self.launcher
+
+
+_SERVERS = pytest.StashKey[_Servers]()
+_MEASURED = pytest.StashKey[_Measured]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", _HELP)
+    config.stash[_SERVERS] = _Servers(stack=contextlib.ExitStack())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the fork server, if a test started it."""
+    config.stash[_SERVERS].stack.close()
+
+
+@pytest.fixture
+def stepwall_run(request: pytest.FixtureRequest) -> Run:
+    """Return what was measured for the test's budgets, as a ``profiler.results.Run``."""
+    if not any(request.node.iter_markers(MARKER)):
+        pytest.fail(f"stepwall_run: the test has no marker {MARKER}", pytrace=False)
+    return _measured(request.node).run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Judge the budgets of a marked test before its own body runs."""
+    if any(pyfuncitem.iter_markers(MARKER)):
+        _judge(pyfuncitem)
+    return (yield)
+
+
+def _judge(item: pytest.Item) -> None:
+    from profiler.budgets import Ruling
+    from reports.budgets import verdict_text
+
+    verdicts = _measured(item).verdicts
+    bad = [verdict_text(one) for one in verdicts if one.ruling is not Ruling.KEPT]
+    if bad:
+        pytest.fail("\n".join(bad), pytrace=False)
+
+
+def _measured(item: pytest.Item) -> _Measured:
+    from profiler.errors import StepwallError
+
+    mistake = None
+    if _MEASURED not in item.stash:
+        try:
+            item.stash[_MEASURED] = _measure(item)
+        except StepwallError as error:
+            mistake = f"{MARKER}: {error}"
+    if mistake is not None:  # out here, so that pytest shows no chain of exceptions
+        pytest.fail(mistake, pytrace=False)
+    return item.stash[_MEASURED]
+
+
+def _measure(item: pytest.Item) -> _Measured:
+    from profiler.budget_check import check, planned
+    from profiler.budgets import read_budget
+    from profiler.campaign import Campaign
+    from profiler.errors import UsageError
+    from profiler.machine import environment
+    from profiler.session import Session
+    from profiler.store import Store
+
+    tables = [_table(mark) for mark in item.iter_markers(MARKER)]
+    sources = [source for table in tables for source in _sources(table.pop("scenarios", ()), item)]
+    budgets = [read_budget(table, f"marker {number}") for number, table in enumerate(tables, 1)]
+    launcher = item.config.stash[_SERVERS].get()
+    session = Session(launcher=launcher, sources=tuple(dict.fromkeys(sources)))
+    with (
+        tempfile.TemporaryDirectory(prefix="stepwall-") as folder,
+        Store(Path(folder), create=True) as store,
+    ):
+        catalog, broken = session.catalog()
+        if broken:
+            raise UsageError(broken[0])
+        run = store.start_run("budget", item.nodeid, environment(session.describe()))
+        campaign = Campaign(session=session, store=store, run=run)
+        measured, verdicts = check(planned(budgets, catalog), campaign)
+    return _Measured(run=measured, verdicts=verdicts)
+
+
+def _table(mark: pytest.Mark) -> dict[str, Any]:
+    """Return a marker as the table that a budget file would hold."""
+    from profiler.errors import UsageError
+
+    if len(mark.args) > 1:
+        raise UsageError(f"one scenario, not {len(mark.args)}: {mark.args!r}")
+    return {**mark.kwargs, **({"scenario": mark.args[0]} if mark.args else {})}
+
+
+def _sources(given: Any, item: pytest.Item) -> list[str]:
+    """Return scenario files, which stand relative to the test's own file."""
+    from profiler.errors import UsageError
+
+    names = [given] if isinstance(given, str | Path) else given
+    paths = [item.path.parent / name for name in names]
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"scenarios {str(path)!r}: no such file or folder")
+    return [str(path.resolve()) for path in paths]
