@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from statistics import median
 
+from profiler.curves import Curve, curves
 from profiler.frames import LoadedRun
+from profiler.laws import Law
 from profiler.results import Measurement, Status
-from reports.series import Metric, Panel, Series, panels
 from reports.text import (
     count_text,
     list_text,
@@ -29,9 +30,9 @@ from reports.walls import (
 
 __all__ = ["Findings", "Growth", "findings", "growth"]
 
-_NODES = Metric(columns=("total_nodes",), title="nodes", unit="nodes", from_failed=True)
-_BACKPROP = Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes")
+_NODES, _BACKPROP = "nodes", "backprop"
 _MOST_NAMED = 5
+_STRAIGHT = {"constant", "linear"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,9 @@ class Findings:
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """How a series grows between its fewest and its most steps.
+    """How a curve grows: by its law where that is a line, else between its two ends.
 
-    ``exact`` means three or more points that all lie on one straight line.
+    ``exact`` means three or more lengths that all lie on one straight line.
     """
 
     label: str
@@ -54,12 +55,8 @@ class Growth:
     last_steps: int
     first: Fraction
     last: Fraction
+    per_step: Fraction
     exact: bool
-
-    @property
-    def per_step(self) -> Fraction:
-        """What one more step adds, between the two ends."""
-        return (self.last - self.first) / (self.last_steps - self.first_steps)
 
     @property
     def is_constant(self) -> bool:
@@ -74,8 +71,9 @@ class Growth:
 
 def findings(loaded: LoadedRun) -> Findings:
     """Return the sentences of a run: its contrasts first."""
-    nodes = {panel.family: _growths(panel) for panel in panels(loaded, _NODES)}
-    memory = {panel.family: _growths(panel) for panel in panels(loaded, _BACKPROP)}
+    found = _by_family(loaded)
+    nodes = {family: _growths(each, _NODES) for family, each in found.items()}
+    memory = {family: _growths(each, _BACKPROP) for family, each in found.items()}
     contrast = max(
         (_contrast(grown) for grown in nodes.values() if grown), key=_steepness, default=[]
     )
@@ -89,7 +87,7 @@ def findings(loaded: LoadedRun) -> Findings:
             if _has_more(grown, contrast)
         ),
         *(_memory_sentence(name, grown) for name, grown in memory.items() if grown),
-        *_single_sentences(loaded),
+        *_single_sentences(found),
         *(wall_sentence(group) for group in wall_groups(loaded) if _has_more(group, pair)),
         *(sentence for group in wall_groups(loaded) for sentence in shortage_sentences(group)),
         *prediction_sentences(loaded),
@@ -105,25 +103,41 @@ def findings(loaded: LoadedRun) -> Findings:
     )
 
 
-def growth(series: Series) -> Growth | None:
-    """Return how a series grows; None where it has fewer than two numbers of steps."""
-    if len(series.spots) < 2:  # noqa: PLR2004 - a slope needs two points
+def growth(curve: Curve) -> Growth | None:
+    """Return how a curve grows; None where it has fewer than two lengths."""
+    lengths = sorted({steps for steps, _ in curve.points})
+    if len(lengths) < 2:  # noqa: PLR2004 - a slope needs two lengths
         return None
-    points = [(spot.steps, Fraction(spot.median)) for spot in series.spots]
-    slopes = {(b - a) / (t - s) for (s, a), (t, b) in pairwise(points)}
+    first, last = (Fraction(median(curve.values_at(lengths[end]))) for end in (0, -1))
+    law = curve.clear_law
+    straight = law is not None and law.kind in _STRAIGHT
+    between = (last - first) / (lengths[-1] - lengths[0])
     return Growth(
-        label=series.label,
-        first_steps=points[0][0],
-        last_steps=points[-1][0],
-        first=points[0][1],
-        last=points[-1][1],
-        exact=len(points) > 2 and len(slopes) == 1,  # noqa: PLR2004 - two points are always a line
+        label=curve.label,
+        first_steps=lengths[0],
+        last_steps=lengths[-1],
+        first=first,
+        last=last,
+        per_step=_slope(law) if law is not None and straight else between,
+        exact=law is not None and straight and law.exact and not law.outliers,
     )
 
 
-def _growths(panel: Panel) -> list[Growth]:
-    found = [growth(series) for series in panel.series]
-    return [one for one in found if one is not None]
+def _slope(law: Law) -> Fraction:
+    return Fraction(law.coefficients[1]) if len(law.coefficients) > 1 else Fraction()
+
+
+def _by_family(loaded: LoadedRun) -> dict[str, list[Curve]]:
+    """Return the curves of each family that was measured, in the order of the run."""
+    found: dict[str, list[Curve]] = {}
+    for curve in curves(loaded.run):
+        found.setdefault(curve.conditions.family, []).append(curve)
+    return found
+
+
+def _growths(found: Sequence[Curve], metric: str) -> list[Growth]:
+    grown = (growth(curve) for curve in found if curve.metric.name == metric)
+    return [one for one in grown if one is not None]
 
 
 def _steepness(grown: Sequence[Growth]) -> Fraction:
@@ -202,18 +216,22 @@ def _memory_headline(
     return [_memory_sentence(family, grown) for family, grown in told.items() if grown][:1]
 
 
-def _single_sentences(loaded: LoadedRun) -> list[str]:
-    """Return a sentence per family in which no series has two numbers of steps."""
+def _single_sentences(found: Mapping[str, Sequence[Curve]]) -> list[str]:
+    """Return a sentence per family in which no curve has two lengths."""
+    sizes = {
+        family: [curve for curve in each if curve.metric.name == _NODES]
+        for family, each in found.items()
+    }
     return [
-        f"{list_text([_single(series) for series in panel.series if series.spots])}."
-        for panel in panels(loaded, _NODES)
-        if any(series.spots for series in panel.series) and not _growths(panel)
+        f"{list_text([_single(curve) for curve in each])}."
+        for each in sizes.values()
+        if each and all(growth(curve) is None for curve in each)
     ]
 
 
-def _single(series: Series) -> str:
-    spot = series.spots[0]
-    return f"{series.label} has {count_text(spot.median)} nodes at {steps_text(spot.steps)}"
+def _single(curve: Curve) -> str:
+    steps = curve.last
+    return f"{curve.label} has {count_text(curve.values_at(steps)[0])} nodes at {steps_text(steps)}"
 
 
 def _failure_sentences(loaded: LoadedRun) -> list[str]:

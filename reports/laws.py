@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from profiler.curves import Curve, curves
 from profiler.frames import LoadedRun
-from profiler.law_fits import fit, validate
 from profiler.laws import Law, TooFew
-from reports.series import Metric, panels
+from profiler.metrics import Metric
 from reports.table import Grid, GridRow
 from reports.text import DASH, bytes_text, count_text, rate_text, seconds_text
 
-__all__ = ["Fitted", "fitted_laws", "law_grid", "law_text", "step_text"]
+__all__ = ["law_grid", "law_text", "step_text"]
 
-_METRICS = (
-    Metric(columns=("total_nodes",), title="nodes", unit="nodes", from_failed=True),
-    Metric(
-        columns=("build_forward_s", "build_gradients_s"),
-        title="building the graph",
-        unit="seconds",
-        from_failed=True,
-    ),
-    Metric(columns=("first_step_s",), title="first step", unit="seconds"),
-    Metric(columns=("step_s",), title="steady step", unit="seconds"),
-    Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes"),
-    Metric(columns=("host_peak_bytes",), title="host memory", unit="bytes"),
-)
 _HEADINGS = (
     *("scenario", "metric", "law (T: steps)", "one more step"),
     *("measured", "residual", "foretells"),
 )
-# A law that is further off than this on average says nothing of a step.
-_UNCLEAR = 0.2
 _TEXTS: dict[str, Callable[[float], str]] = {
     "nodes": rate_text,
     "bytes": bytes_text,
@@ -47,31 +31,6 @@ _FACTORS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """The law of one series; ``ahead`` is how far the shorter half of it foretells the longer."""
-
-    label: str
-    metric: Metric
-    law: Law | TooFew
-    ahead: float | None
-
-
-def fitted_laws(loaded: LoadedRun) -> list[Fitted]:
-    """Return the laws of every series of a run, by metric; repeats count by their median."""
-    return [one for metric in _METRICS for one in _fitted(loaded, metric)]
-
-
-def _fitted(loaded: LoadedRun, metric: Metric) -> Iterator[Fitted]:
-    whole = metric.unit == "nodes"
-    for panel in panels(loaded, metric):
-        for series in panel.series:
-            points = [(spot.steps, spot.median) for spot in series.spots]
-            if points:
-                law, ahead = fit(points, whole=whole), validate(points, whole=whole)
-                yield Fitted(label=series.label, metric=metric, law=law, ahead=ahead)
-
-
 def law_grid(loaded: LoadedRun) -> Grid:
     """Return the laws of a run as texts; of a run of one length nothing."""
     if len({measurement.point.steps for measurement in loaded.run.measurements}) < 2:  # noqa: PLR2004
@@ -79,21 +38,20 @@ def law_grid(loaded: LoadedRun) -> Grid:
     return Grid(
         headings=_HEADINGS,
         numeric=(False, False, False, True, True, True, True),
-        rows=tuple(GridRow(cells=_cells(one), failed=False) for one in fitted_laws(loaded)),
+        rows=tuple(GridRow(cells=_cells(one), failed=False) for one in curves(loaded.run)),
     )
 
 
-def _cells(one: Fitted) -> tuple[str, ...]:
+def _cells(one: Curve) -> tuple[str, ...]:
     law = one.law
     if isinstance(law, TooFew):
         needed = f"not enough lengths: {law.lengths} of {law.needed}, add --steps"
         return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH
-    clear = law.exact or law.error <= _UNCLEAR
     return (
         one.label,
         one.metric.title,
-        law_text(law, one.metric) if clear else "no clear law: too noisy, take --repeats",
-        step_text(law, one.metric) if clear else DASH,
+        law_text(law, one.metric) if law.is_clear else "no clear law: too noisy, take --repeats",
+        step_text(law, one.metric) if law.is_clear else DASH,
         f"{count_text(law.first)} to {count_text(law.last)}",
         "exact" if law.exact else _percent(law.error),
         DASH if one.ahead is None else _percent(one.ahead),

@@ -10,15 +10,13 @@ from report_samples import KIB, KIB_PER_STEP
 
 from profiler.law_fits import fit
 from profiler.laws import Law
+from profiler.metrics import BY_NAME, Metric
 from profiler.results import Measurement, Times
-from reports.laws import fitted_laws, law_grid, law_text, step_text
-from reports.series import Metric
+from reports.laws import law_grid, law_text, step_text
 from reports.table import Grid
 from reports.text import DASH
 
-NODES = Metric(columns=("total_nodes",), title="nodes", unit="nodes")
-BYTES = Metric(columns=("backprop_bytes",), title="backprop memory", unit="bytes")
-SECONDS = Metric(columns=("step_s",), title="steady step", unit="seconds")
+NODES, BYTES, SECONDS = BY_NAME["nodes"], BY_NAME["backprop"], BY_NAME["step_time"]
 STEPS = (8, 16, 32, 64, 128, 256, 512)
 
 
@@ -95,11 +93,10 @@ def test_a_run_of_one_length_has_no_laws() -> None:
 def test_failed_points_count_where_their_number_is_complete() -> None:
     """A graph that was built is; the memory of a step that broke off is not."""
     points = [samples.measured(steps=steps) for steps in STEPS]
-    found = fitted_laws(samples.loaded([*points[:-1], samples.failed(points[-1])]))
-    last = {one.metric.title: one.law.last for one in found if isinstance(one.law, Law)}
+    grid = law_grid(samples.loaded([*points[:-1], samples.failed(points[-1])]))
 
-    assert last["nodes"] == STEPS[-1]
-    assert last["backprop memory"] == STEPS[-2]
+    assert cells(grid, "static_rnn", "nodes")["measured"].endswith(f"to {STEPS[-1]}")
+    assert cells(grid, "static_rnn", "backprop memory")["measured"].endswith(f"to {STEPS[-2]}")
 
 
 @pytest.mark.parametrize(
