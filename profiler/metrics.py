@@ -25,6 +25,8 @@ class Metric:
             the peak of a step that broke off is not).
         noise: ``never``: equal points have equal values; ``parallel``: in the parallel schedule
             they may differ; ``always``: they differ from run to run.
+        bends: whether its law may end where the framework no longer does in advance what it
+            does for short graphs; then short graphs alone do not foretell it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Metric:
     read: Callable[[Measurement], float | None]
     from_failed: bool = False
     noise: Literal["never", "parallel", "always"] = "always"
+    bends: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -90,10 +93,17 @@ METRICS = (
     Metric(name="first_step_time", title="first step", unit="seconds", read=_first_step),
     Metric(name="step_time", title="steady step", unit="seconds", read=_step),
     Metric(
-        name="backprop", title="backprop memory", unit="bytes", read=_backprop, noise="parallel"
+        name="backprop",
+        title="backprop memory",
+        unit="bytes",
+        read=_backprop,
+        noise="parallel",
+        bends=True,
     ),
-    Metric(name="peak", title="device peak", unit="bytes", read=_peak, noise="parallel"),
-    Metric(name="host", title="host memory", unit="bytes", read=_host),
+    Metric(
+        name="peak", title="device peak", unit="bytes", read=_peak, noise="parallel", bends=True
+    ),
+    Metric(name="host", title="host memory", unit="bytes", read=_host, bends=True),
 )
 BY_NAME = {metric.name: metric for metric in METRICS}
 

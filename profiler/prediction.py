@@ -60,7 +60,7 @@ def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
     """Return what the curve's law says of these steps."""
     law = curve.law if isinstance(curve.law, Law) else None
     told: tuple[float, float, float] | None = None
-    reason = _reason(curve)
+    reason = _reason(curve) or _bend(curve, steps, alike=alike)
     if law is not None and reason is None:
         told = _continued(curve, law, steps)
         reason = _doubt(*told)
@@ -76,6 +76,13 @@ def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
         alike=alike,
         reason=reason,
     )
+
+
+def _bend(curve: Curve, steps: int, *, alike: bool) -> str | None:
+    """Return why ordinary points do not foretell these steps, or None."""
+    if alike or not curve.metric.bends or steps <= curve.last:
+        return None
+    return "longer graphs may bend it: stepwall predict runs small models of them"
 
 
 def _continued(curve: Curve, law: Law, steps: int) -> tuple[float, float, float]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 import jinja2
 
@@ -30,7 +29,7 @@ from reports.series import labelled_walls
 from reports.table import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
 from reports.text import DASH, bytes_text, count_text
 
-__all__ = ["FailedPoint", "Gap", "Page", "Picture", "WallCard", "page", "render"]
+__all__ = ["FailedPoint", "Gap", "Page", "Picture", "Pictures", "WallCard", "page", "render"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,15 @@ class Picture:
     def address(self) -> str:
         """The picture as a data address: separate documents, so that SVG ids cannot clash."""
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """The plots of the whole run, of its laws, and of each account, by the account's name."""
+
+    whole: Sequence[Picture] = ()
+    laws: Sequence[Picture] = ()
+    explaining: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,18 +143,8 @@ def page(loaded: LoadedRun) -> Page:
     )
 
 
-def render(
-    data: Page,
-    pictures: Sequence[Picture],
-    explaining: Mapping[str, Sequence[Picture]] = MappingProxyType({}),
-) -> str:
-    """Return the page as one HTML document that needs no other file.
-
-    Args:
-        data: its texts.
-        pictures: the plots of the whole run.
-        explaining: the plots of each account, by its name.
-    """
+def render(data: Page, pictures: Pictures) -> str:
+    """Return the page as one HTML document that needs no other file."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports"),
         autoescape=True,
@@ -154,9 +152,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(
-        page=data, pictures=pictures, explaining=explaining
-    )
+    return environment.get_template("report.html").render(page=data, pictures=pictures)
 
 
 def _summary(run: Run) -> str:

@@ -22,7 +22,7 @@ from reports.series import Panel, Series, Wall, panels
 from reports.subjects import SUBJECTS, Subject
 from reports.text import count_text, size_text
 
-__all__ = ["Plot", "image", "plots"]
+__all__ = ["Plot", "image", "plots", "set_scale_of"]
 
 _WIDE_COLUMNS, _FEW_TICKS = 2, 5
 
@@ -101,8 +101,8 @@ def _steps(panel: Panel, row: Sequence[Panel]) -> list[int]:
 
 def _set_axes(axes: Axes, steps: Scale, values: Scale, panel: Panel, *, first: bool) -> None:
     unit = panel.metric.unit
-    _set_scale(axes.set_xscale, axes.xaxis, steps, count_text)
-    _set_scale(axes.set_yscale, axes.yaxis, values, lambda value: tick_text(value, unit))
+    set_scale_of(axes.set_xscale, axes.xaxis, steps, count_text)
+    set_scale_of(axes.set_yscale, axes.yaxis, values, lambda value: tick_text(value, unit))
     axes.set_xlim(steps.low, steps.high)
     axes.set_ylim(values.low, values.high)
     axes.set_title(f"{panel.family}: {panel.metric.title}")
@@ -112,9 +112,10 @@ def _set_axes(axes: Axes, steps: Scale, values: Scale, panel: Panel, *, first: b
         axes.set_ylabel(noun + (" (log scale)" if values.logarithmic else ""))
 
 
-def _set_scale(
+def set_scale_of(
     set_scale: Callable[..., None], axis: Any, scale: Scale, text: Callable[[float], str]
 ) -> None:
+    """Give one axis of a plot its scale, its ticks and their texts."""
     if scale.logarithmic:
         set_scale("log", base=2)
     if scale.ticks:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 CARDS = (4, 8, 12, 16, 24, 40, 80, 141)
 _GIB = 1024 * MIB
 _FURTHEST = 10**9
-# Metrics that depend on what the framework folds while it is small: made like the long one.
-_ALIKE = frozenset({"backprop", "peak", "host"})
 
 
 @click.command("predict")
@@ -125,7 +123,7 @@ class _Seer:
             measurements.append(self.session.measure(point, mode=mode))
             self.report.done(f"{self.scenario} {length}")
         small = self._curves(replace(self.source.run, measurements=measurements, walls=[]))
-        return [curve for curve in small if curve.metric.name in _ALIKE]
+        return [curve for curve in small if curve.metric.bends]
 
 
 def _print(common: Common, prediction: Prediction, given: dict[str, Any]) -> None:

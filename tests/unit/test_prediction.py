@@ -22,6 +22,7 @@ from profiler.prediction import (
 from profiler.results import Point
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
+SETTLED = (64, 96, 128, 192, 256)
 FAR = 2048
 KIB = 1024
 CONDITIONS = replace(samples.measured().point, steps=0)
@@ -54,7 +55,7 @@ class TestAValue:
         self, *, start: float, slope: float
     ) -> None:
         """A perfect line over a few lengths is no proof to the byte."""
-        told = predicted_value(line("peak", start, slope), FAR)
+        told = predicted_value(line("peak", start, slope), FAR, alike=True)
         expected = start + slope * FAR
 
         assert told.value == pytest.approx(expected)
@@ -62,6 +63,17 @@ class TestAValue:
         assert told.high is not None
         assert told.low <= expected * 0.9981
         assert told.high >= expected * 1.0019
+
+    @pytest.mark.parametrize("metric", ["backprop", "peak", "host"])
+    def test_memory_is_continued_from_points_made_alike_only(self, metric: str) -> None:
+        """Short graphs hold constants that long ones do not; within the lengths all is well."""
+        memory = line(metric, 0, 100)
+        beyond, within = (predicted_value(memory, steps) for steps in (257, 200))
+
+        assert beyond.value is None
+        assert "stepwall predict" in (beyond.reason or "")
+        assert within.value == pytest.approx(200 * 100)
+        assert predicted_value(memory, 257, alike=True).value == pytest.approx(257 * 100)
 
     def test_a_half_that_foretells_badly_is_not_continued(self) -> None:
         """The longer half lies at twice what the shorter one says: a wrong number is worse."""
@@ -92,8 +104,8 @@ class TestAValue:
     def test_a_constant_that_may_hide_a_slope_is_not_continued(self) -> None:
         """A tenth of noise over these lengths may be a slope that eight times further is all."""
         numbers = (100.0, 108.0, 96.0, 104.0, 110.0)
-        hidden = predicted_value(curve("host", numbers, (64, 96, 128, 192, 256)), FAR)
-        flat = predicted_value(curve("host", (100.0,) * 5, (64, 96, 128, 192, 256)), FAR)
+        hidden = predicted_value(curve("build_time", numbers, SETTLED), FAR)
+        flat = predicted_value(curve("build_time", (100.0,) * 5, SETTLED), FAR)
 
         assert hidden.law is not None
         assert hidden.law.kind == "constant"
@@ -110,7 +122,7 @@ class TestAValue:
 
     def test_a_law_that_falls_below_zero_is_not_continued(self) -> None:
         """No memory is negative."""
-        told = predicted_value(curve("peak", tuple(1000.0 - n for n in LENGTHS)), FAR)
+        told = predicted_value(curve("step_time", tuple(1000.0 - n for n in LENGTHS)), FAR)
 
         assert told.value is None
         assert "below zero" in (told.reason or "")

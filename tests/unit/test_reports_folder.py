@@ -12,10 +12,12 @@ import pytest
 import report_samples as samples
 
 from profiler.frames import LoadedRun
+from profiler.metrics import METRICS
 from reports import write_report
 
 PLOTS = ("nodes", "build_time", "device_memory", "host_memory", "step_time")
 DATA = ["report.html", "measurements.csv", "walls.csv", "measurements.json"]
+LAWS = tuple(f"law_{metric.name}" for metric in METRICS)
 
 
 def test_a_report_is_a_page_its_data_and_its_plots(tmp_path: Path) -> None:
@@ -25,7 +27,7 @@ def test_a_report_is_a_page_its_data_and_its_plots(tmp_path: Path) -> None:
 
     assert [path.name for path in paths] == [
         *DATA,
-        *(f"{name}.{kind}" for name in PLOTS for kind in ("svg", "png")),
+        *(f"{name}.{kind}" for name in (*PLOTS, *LAWS) for kind in ("svg", "png")),
     ]
     assert all(path.parent == folder and path.stat().st_size for path in paths)
 

@@ -8,7 +8,7 @@ import report_samples as samples
 
 from profiler.frames import LoadedRun, frames
 from profiler.results import Shortage, WallStatus
-from reports.html import Picture, page, render
+from reports.html import Picture, Pictures, page, render
 from reports.text import DASH
 
 EVIL = "<script>alert(1)</script>"
@@ -16,7 +16,7 @@ PICTURE = Picture(name="nodes", title="Graph size", caption="Nodes.", svg=b"<svg
 
 
 def _html(loaded: LoadedRun) -> str:
-    return render(page(loaded), [PICTURE])
+    return render(page(loaded), Pictures(whole=[PICTURE]))
 
 
 def test_text_from_outside_is_escaped_everywhere() -> None:
@@ -59,7 +59,7 @@ def test_what_holds_the_memory_has_its_story_tables_and_pictures() -> None:
     point = replace(samples.measured(steps=200), trace=samples.EXPLANATION)
     wall = replace(samples.wall(last_ok=200), explanation=samples.EXPLANATION)
     one, two = samples.loaded([point]), samples.loaded([point], [wall])
-    html = render(page(one), [], {"static_rnn": [PICTURE]})
+    html = render(page(one), Pictures(explaining={"static_rnn": [PICTURE]}))
 
     assert '<details class="account" id="memory-static_rnn" open>' in html
     assert "200 partial gradients of rnn/cell/kernel" in html
@@ -103,7 +103,7 @@ def test_the_sections_stand_in_the_order_of_reading() -> None:
 
 def test_sections_without_content_are_left_out() -> None:
     """An empty run has neither walls nor failures to show."""
-    html = render(page(samples.loaded()), [])
+    html = render(page(samples.loaded()), Pictures())
 
     for name in ("walls", "plots", "measurements", "failures", "gaps"):
         assert f'id="{name}"' not in html
@@ -193,7 +193,7 @@ def test_a_failure_is_told_in_the_frameworks_own_words_too() -> None:
     assert data.failures[0].said == "\n".join(shortage.lines)
     assert dict(data.walls[0].facts)["the failing run"].endswith(samples.RAN_OUT)
     assert dict(data.walls[0].facts)["in the framework's words"] == samples.OOM.reason
-    assert "[[node]]" in render(data, [])
+    assert "[[node]]" in render(data, Pictures())
 
 
 def test_a_failed_point_without_a_log_says_so() -> None:
