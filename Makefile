@@ -9,6 +9,8 @@ STEPS ?= 8:256:x2
 SCENARIOS ?=
 LIMIT ?= 16MiB
 RESULTS ?= results
+# How many tests run at once: those of one file one after another.
+WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -47,7 +49,7 @@ validate: $(STAMP) ## Compare predictions at 8 times the measured steps with rea
 
 test: $(STAMP) ## Run every test with real TensorFlow, and hold the coverage gate
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
