@@ -193,13 +193,13 @@ def _explain(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
 
 def _forecast(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     point, engine, scenario = _prepared(job, recorder)
-    forecasts = engine.forecast(
+    foresight = engine.forecast(
         point,
         lambda steps: scenario.build(steps, **point.parameters),
         recorder,
         from_json(Horizon, job["horizon"]),
     )
-    return {"forecasts": to_json(forecasts)}
+    return {"foresight": to_json(foresight)}
 
 
 def _catalog(job: dict[str, Any], recorder: Recorder) -> dict[str, Any]:

@@ -196,6 +196,8 @@ class Prediction:
         steps: the length that the values are of: as asked for, else the wall's.
         values: every metric there.
         cards: for common sizes of device memory, in bytes, the largest steps.
+        changes_from: see ``results.Foresight``: memory there is at most what is told, and a wall
+            at least.
     """
 
     conditions: Point
@@ -206,6 +208,11 @@ class Prediction:
     steps: int | None
     values: tuple[Value, ...]
     cards: tuple[tuple[int, Forecast | None], ...]
+    changes_from: int | None = None
+
+    def may_change(self, steps: float) -> bool:
+        """Whether the framework may have changed a graph of these steps."""
+        return self.changes_from is not None and steps >= self.changes_from
 
     @property
     def was_measured(self) -> bool:

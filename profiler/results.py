@@ -294,6 +294,19 @@ class Forecast:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Foresight:
+    """Walls that are foreseen, one for each limit; None where nothing can be told of it.
+
+    ``changes_from``: the steps from which the framework may change the training graph to save
+    memory. That is not foreseen: there a wall may lie further on, and memory may be less. None
+    where the framework does not, or where that is not known.
+    """
+
+    walls: list[Forecast | None]
+    changes_from: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Certificate:
     """The wall of one scenario under one limit: both ends were really run, to their own end.
 

@@ -14,6 +14,7 @@ from profiler.launcher import Ended, Launcher
 from profiler.results import (
     DeviceMemory,
     Forecast,
+    Foresight,
     GraphSize,
     HostMemory,
     Measurement,
@@ -103,9 +104,9 @@ class Session:
         if point.limit_bytes is None:
             return None
         horizon = Horizon(limits_bytes=[point.limit_bytes], max_steps=max_steps)
-        return self.forecasts(point, horizon)[0]
+        return self.foresee(point, horizon).walls[0]
 
-    def forecasts(self, point: Point, horizon: Horizon) -> list[Forecast | None]:
+    def foresee(self, point: Point, horizon: Horizon) -> Foresight:
         """Return the point's device wall under each limit, as predicted from small steps.
 
         Args:
@@ -120,8 +121,9 @@ class Session:
             "horizon": to_json(horizon),
         }
         facts = self.launcher.run(job, timeout_s=self.timeout_s).facts
-        nothing = [None] * len(horizon.limits_bytes)
-        return from_json(list[Forecast | None], facts.get("forecasts", nothing))
+        if "foresight" not in facts:
+            return Foresight(walls=[None] * len(horizon.limits_bytes))
+        return from_json(Foresight, facts["foresight"])
 
     def explain(self, point: Point, *, alone: bool = False) -> Explanation | Outcome:
         """Say what is held at the peak of the point's training step; else how its child ended.

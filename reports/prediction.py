@@ -25,7 +25,7 @@ __all__ = ["LEFT_OUT", "card_grid", "prediction_document", "prediction_lines", "
 
 LEFT_OUT = (
     "workspace of GPU kernels, the driver's context (some hundred MiB), what else is there",
-    "graph optimizers that save memory where they expect the device to be full: then more fits",
+    "on a GPU, a graph optimizer that saves memory where it expects the card to be full",
     "host memory, which a long unrolled graph may exhaust first",
 )
 _TEXTS: dict[str, Callable[[float], str]] = {
@@ -49,22 +49,29 @@ def prediction_lines(prediction: Prediction) -> list[str]:
     if prediction.limit_bytes is not None:
         limit = size_text(prediction.limit_bytes)
         wall = prediction.wall
-        told = _wall_text(wall) if wall else "nothing can be told: no law, no pattern"
+        told = _wall_text(prediction, wall) if wall else "nothing can be told: no law, no pattern"
         lines.append(f"  under {limit}   {told}")
+    if prediction.changes_from is not None:
+        steps = steps_text(prediction.changes_from)
+        lines.append(
+            f"  from about {steps} on TensorFlow's graph optimizer may sum gradients in place: "
+            "there memory may be less, and a wall further on"
+        )
     lines.append(f"  leaves out: {'; '.join(LEFT_OUT)}.")
     return lines
 
 
-def _wall_text(wall: Forecast) -> str:
+def _wall_text(prediction: Prediction, wall: Forecast) -> str:
     count = len(wall.learnt_from)
     how = "by the law of the peak over" if wall.is_line else "replayed from"
     points = f"{count} point{'' if count == 1 else 's'}"
-    return (
-        f"{_steps_text(wall)} steps   {how} {points} of at most {steps_text(max(wall.learnt_from))}"
-    )
+    furthest = steps_text(max(wall.learnt_from))
+    return f"{_steps_text(prediction, wall)} steps   {how} {points} of at most {furthest}"
 
 
-def _steps_text(wall: Forecast) -> str:
+def _steps_text(prediction: Prediction, wall: Forecast) -> str:
+    if prediction.may_change(wall.steps):
+        return f"{count_text(wall.low)} or more"
     margin = math.ceil(max(wall.steps - wall.low, wall.high - wall.steps))
     return f"{count_text(int(wall.steps))} ± {count_text(margin)}"
 
@@ -79,18 +86,21 @@ def value_grid(prediction: Prediction) -> Grid:
             *("from lengths", "foretells", "law (T: steps), or why there is none"),
         ),
         numeric=(False, True, False, False, True, False),
-        rows=tuple(GridRow(cells=_cells(value), failed=False) for value in prediction.values),
+        rows=tuple(
+            GridRow(cells=_cells(prediction, value), failed=False) for value in prediction.values
+        ),
     )
 
 
-def _cells(value: Value) -> tuple[str, ...]:
+def _cells(prediction: Prediction, value: Value) -> tuple[str, ...]:
     text = _TEXTS[value.metric.unit]
     lengths = f"{count_text(value.lengths[0])} to {count_text(value.lengths[-1])}"
     law = law_text(value.law, value.metric) if value.law else DASH
+    most = value.metric.bends and prediction.may_change(prediction.steps or 0)
     known = value.value is not None and value.low is not None and value.high is not None
     return (
         value.metric.title,
-        text(value.value) if value.value is not None else DASH,
+        f"{text(value.value)}{' or less' if most else ''}" if value.value is not None else DASH,
         _interval(value, text) if known else DASH,
         f"{lengths}, made alike" if value.alike else lengths,
         DASH if value.ahead is None else f"{100 * value.ahead:.1f} %",
@@ -110,16 +120,16 @@ def card_grid(prediction: Prediction) -> Grid:
         headings=("device memory", "predicted largest steps", "how"),
         numeric=(True, True, False),
         rows=tuple(
-            GridRow(cells=(size_text(size), *_card_cells(wall)), failed=False)
+            GridRow(cells=(size_text(size), *_card_cells(prediction, wall)), failed=False)
             for size, wall in prediction.cards
         ),
     )
 
 
-def _card_cells(wall: Forecast | None) -> tuple[str, str]:
+def _card_cells(prediction: Prediction, wall: Forecast | None) -> tuple[str, str]:
     if wall is None:
         return DASH, "no pattern to replay and no law of the peak"
-    return _steps_text(wall), "by the law of the peak" if wall.is_line else "replayed"
+    return _steps_text(prediction, wall), "by the law of the peak" if wall.is_line else "replayed"
 
 
 def prediction_document(prediction: Prediction) -> dict[str, Any]:
@@ -136,6 +146,7 @@ def prediction_document(prediction: Prediction) -> dict[str, Any]:
         "measured_to": prediction.measured_to,
         "limit_bytes": prediction.limit_bytes,
         "wall": to_json(prediction.wall),
+        "changes_from": prediction.changes_from,
         "steps": prediction.steps,
         "values": [_value(value) for value in prediction.values],
         "cards": [{"limit_bytes": size, "wall": to_json(wall)} for size, wall in prediction.cards],

@@ -14,7 +14,7 @@ from profiler.cli.output import limit_of
 from profiler.cli.progress import Reporter, reporter
 from profiler.cli.source import Source, measured, source_options
 from profiler.engines import Horizon, Mode
-from profiler.results import Forecast, Point, Run
+from profiler.results import Foresight, Point, Run
 from profiler.session import Session
 from profiler.units import MAX_STEPS, MIB
 
@@ -69,7 +69,8 @@ class _Seer:
 
         ordinary = self._curves(self.source.run)
         sizes = [size * _GIB for size in CARDS]
-        walls = self._walls([*([limit] if limit else []), *sizes], ordinary)
+        foresight = self._foresee([*([limit] if limit else []), *sizes], ordinary)
+        walls = foresight.walls
         wall = walls[0] if limit else None
         steps = steps or (int(wall.steps) if wall else None)
         alike = self._alike(steps) if steps else []
@@ -82,6 +83,7 @@ class _Seer:
             steps=steps,
             values=tuple(values(ordinary, alike, steps)) if steps else (),
             cards=tuple(zip(sizes, walls[-len(sizes) :], strict=True)),
+            changes_from=foresight.changes_from,
         )
 
     def _curves(self, run: Run) -> list[Curve]:
@@ -89,14 +91,14 @@ class _Seer:
 
         return [curve for curve in curves(run) if curve.conditions == self.conditions]
 
-    def _walls(self, limits: list[int], ordinary: Sequence[Curve]) -> list[Forecast | None]:
+    def _foresee(self, limits: list[int], ordinary: Sequence[Curve]) -> Foresight:
         """Return the walls by replay; without a pattern to replay, by the peak's law."""
         from profiler.prediction import wall_by_law
 
         self.report.stage("predicting walls")
-        horizon = Horizon(limits_bytes=limits, max_steps=_FURTHEST)
-        found = self.session.forecasts(self.conditions, horizon)
-        if all(found):
+        horizon = Horizon(limits_bytes=limits, max_steps=_FURTHEST, changes=True)
+        found = self.session.foresee(self.conditions, horizon)
+        if all(found.walls):
             return found
         peaks = [curve for curve in ordinary if curve.metric.name == "peak"]
         rough = [wall_by_law(p, limit_bytes=min(limits), max_steps=_FURTHEST) for p in peaks]
@@ -104,10 +106,11 @@ class _Seer:
             like = int(rough[0].steps)
             peaks = [curve for curve in self._alike(like) if curve.metric.name == "peak"]
         law = functools.partial(wall_by_law, max_steps=_FURTHEST)
-        return [
+        walls = [
             forecast or (law(peaks[0], limit_bytes=limit) if peaks else None)
-            for forecast, limit in zip(found, limits, strict=True)
+            for forecast, limit in zip(found.walls, limits, strict=True)
         ]
+        return replace(found, walls=walls)
 
     def _alike(self, steps: int) -> list[Curve]:
         """Return the memory's curves from small points that are made like one of ``steps``."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from profiler.recorder import Recorder
-from profiler.results import Forecast, Point, Shortage
+from profiler.results import Foresight, Point, Shortage
 
 if TYPE_CHECKING:  # it brings NumPy, which the command line starts without
     from profiler.explain.account import Recorded
@@ -51,10 +51,12 @@ class Horizon:
     Attributes:
         limits_bytes: the limits on the device's memory.
         max_steps: a wall lies beyond where even these fit.
+        changes: whether to look for where the framework may change the graph, too.
     """
 
     limits_bytes: list[int]
     max_steps: int
+    changes: bool = False
 
 
 class Engine(Protocol):
@@ -81,14 +83,14 @@ class Engine(Protocol):
         build: Callable[[int], Any],
         recorder: Recorder,
         horizon: Horizon,
-    ) -> list[Forecast | None]:
+    ) -> Foresight:
         """Predict the point's wall under each limit, from steps of at most an eighth of it.
 
         Args:
             point: the conditions; its steps and its own limit do not matter.
             build: calls the scenario with a number of steps.
             recorder: tells where files may be written.
-            horizon: how far to look; None stands where nothing can be told of a limit.
+            horizon: how far to look.
         """
 
     def record(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:

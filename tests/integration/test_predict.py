@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from profiler.results import Measurement
+from profiler.engines import Horizon
+from profiler.results import Measurement, Point
+from profiler.session import Session
 from profiler.units import MIB
 
 BATCH, UNITS, FLOAT_BYTES = 256, 64, 4
@@ -81,3 +83,36 @@ def test_every_card_has_its_steps(told: dict[str, Any]) -> None:
 
     assert len(steps) == 8
     assert steps[most] / steps[least] == pytest.approx(most / least, rel=0.01)
+
+
+WIDE = {"batch": 32, "inputs": 64, "units": 1024, "cell": "basic"}
+
+
+def _changes_from(session: Session, scenario: str, parameters: dict[str, Any]) -> int | None:
+    point = Point(scenario=scenario, family="shapes", parameters=parameters, steps=0)
+    horizon = Horizon(limits_bytes=[MIB], max_steps=1, changes=True)
+    return session.foresee(point, horizon).changes_from
+
+
+def test_the_graph_optimizer_acts_from_where_it_is_expected_to(
+    session: Session, measure: Callable[..., Measurement]
+) -> None:
+    """It takes a CPU for a device of 256 MiB, and acts from four fifths of that on.
+
+    Backprop of so wide a cell waits for one gradient of its kernel per step: these say where.
+    """
+    found = _changes_from(session, "seq_to_vec_static", WIDE)
+    kernel_bytes = (WIDE["inputs"] + WIDE["units"]) * WIDE["units"] * FLOAT_BYTES  # type: ignore[operator]
+    assert found is not None
+    before, after = (
+        measure("seq_to_vec_static", steps=steps, **WIDE).notes for steps in (found - 4, found + 4)
+    )
+
+    assert found == pytest.approx(0.8 * 256 * MIB / kernel_bytes, rel=0.05)
+    assert not any("in place" in note for note in before)
+    assert any("in place" in note for note in after)
+
+
+def test_a_loop_is_never_changed(session: Session) -> None:
+    """It adds its gradients up as it goes: no sum waits."""
+    assert _changes_from(session, "dynamic_rnn", {"batch": 1, "units": 16, "cell": "basic"}) is None

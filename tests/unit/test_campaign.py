@@ -70,7 +70,7 @@ class _Launcher:
     def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
         assert timeout_s > 0
         if job["task"] == "forecast":
-            facts: dict[str, Any] = {"forecasts": [to_json(self._foreseen)]}
+            facts: dict[str, Any] = {"foresight": {"walls": [to_json(self._foreseen)]}}
         elif job["task"] == "explain":
             self.explained.append((job["point"]["steps"], job["alone"]))
             facts = self.explanation

@@ -116,3 +116,17 @@ def test_the_document_is_json_with_raw_numbers() -> None:
     assert first["value"] is None
     assert first["reason"]
     assert document["cards"][1] == {"limit_bytes": 8 * GIB, "wall": None}
+
+
+def test_beyond_where_the_framework_may_change_the_graph_numbers_are_bounds() -> None:
+    """Walls are at least, memory is at most; what does not depend on it stays as it is."""
+    told = replace(prediction(), changes_from=700)
+    lines = prediction_lines(told)
+    nodes, _, peak = (row.cells for row in value_grid(told).rows)
+
+    assert lines[2].strip().startswith("under 1 GiB   796 or more steps")
+    assert "from about 700 steps on" in lines[3]
+    assert (nodes[1], peak[1]) == (f"{46 + 17 * 2048:,}", "2.0 MiB or less")
+    assert card_grid(told).rows[0].cells[1] == "796 or more"
+    assert prediction_document(told)["changes_from"] == 700
+    assert "or more" not in " ".join(prediction_lines(replace(told, changes_from=10_000)))

@@ -19,6 +19,7 @@ from profiler import host_memory, machine
 from profiler.engines import Horizon, Mode, PointError
 from profiler.engines.tensorflow import messages, shortage
 from profiler.engines.tensorflow.allocator import Allocator
+from profiler.engines.tensorflow.expectation import changes_from
 from profiler.engines.tensorflow.step import (
     TrainingStep,
     build_step,
@@ -32,7 +33,7 @@ from profiler.forecast.trace import Trace
 from profiler.forecast.wall import Source, predict_each
 from profiler.log_watch import LogWatch
 from profiler.recorder import Recorder
-from profiler.results import Forecast, Point, Schedule, Shortage
+from profiler.results import Foresight, Point, Schedule, Shortage
 from profiler.stall_watch import StallWatch
 from profiler.units import MIB
 
@@ -180,10 +181,10 @@ class TensorFlowEngine:
         build: Callable[[int], Any],
         recorder: Recorder,
         horizon: Horizon,
-    ) -> list[Forecast | None]:
+    ) -> Foresight:
         """Predict walls from small points; see ``profiler.engines.Engine``."""
         if point.schedule is not Schedule.SERIAL:
-            return [None] * len(horizon.limits_bytes)
+            return Foresight(walls=[None] * len(horizon.limits_bytes))
         self._start(recorder)
         tracer = self._tracer()
 
@@ -194,7 +195,20 @@ class TensorFlowEngine:
         source = Source(
             record=record, folded_label=_FOLDED_LABEL, most_folded_bytes=_MOST_FOLDED_BYTES
         )
-        return predict_each(source, limits_bytes=horizon.limits_bytes, max_steps=horizon.max_steps)
+        walls = predict_each(source, limits_bytes=horizon.limits_bytes, max_steps=horizon.max_steps)
+        # On a GPU the card's own memory sets that length.
+        asked = horizon.changes and point.device == "cpu"
+        changes = self._changes_from(build, recorder) if asked else None
+        return Foresight(walls=walls, changes_from=changes)
+
+    def _changes_from(self, build: Callable[[int], Any], recorder: Recorder) -> int | None:
+        def step_graph(steps: int) -> tuple[Any, list[Any]]:
+            with tf.Graph().as_default() as graph:
+                copy_feeds = self._region_bytes is not None
+                step = build_step(graph, lambda: build(steps), recorder, copy_feeds=copy_feeds)
+                return graph, [step.loss, step.update]
+
+        return changes_from(step_graph)
 
     def record(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:
         """Record one training step; see ``profiler.engines.Engine``."""
