@@ -14,7 +14,7 @@ from profiler.cli.output import limit_of
 from profiler.cli.progress import Reporter, reporter
 from profiler.cli.source import Source, measured, source_options
 from profiler.engines import Horizon, Mode
-from profiler.results import Foresight, Point, Run
+from profiler.results import Foresight, Point, Run, Schedule
 from profiler.session import Session
 from profiler.units import MAX_STEPS, MIB
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 CARDS = (4, 8, 12, 16, 24, 40, 80, 141)
 _GIB = 1024 * MIB
 _FURTHEST = 10**9
+# In the parallel schedule peaks differ from run to run.
+_REPEATS = 3
 
 
 @click.command("predict")
@@ -116,13 +118,14 @@ class _Seer:
         """Return the memory's curves from small points that are made like one of ``steps``."""
         from profiler.prediction import lengths_like
 
-        lengths = lengths_like(steps)
+        repeats = _REPEATS if self.conditions.schedule is Schedule.PARALLEL else 1
+        lengths = [(n, repeat) for n in lengths_like(steps) for repeat in range(repeats)]
         self.report.stage(f"small models of {steps} steps", len(lengths))
         mode = Mode(inspect=False, like=steps)
         measurements = []
-        for length in lengths:
+        for length, repeat in lengths:
             self.report.doing(f"{self.scenario}, {length} steps")
-            point = replace(self.conditions, steps=length)
+            point = replace(self.conditions, steps=length, repeat=repeat)
             measurements.append(self.session.measure(point, mode=mode))
             self.report.done(f"{self.scenario} {length}")
         small = self._curves(replace(self.source.run, measurements=measurements, walls=[]))
