@@ -105,8 +105,8 @@ def _measured(item: pytest.Item) -> _Measured:
 
 
 def _measure(item: pytest.Item) -> _Measured:
-    from profiler.budget_check import check, planned
-    from profiler.budgets import read_budget
+    from profiler.budget_check import check, check_devices, planned
+    from profiler.budget_tables import read_budget
     from profiler.campaign import Campaign
     from profiler.errors import UsageError
     from profiler.machine import environment
@@ -125,9 +125,11 @@ def _measure(item: pytest.Item) -> _Measured:
         catalog, broken = session.catalog()
         if broken:
             raise UsageError(broken[0])
-        run = store.start_run("budget", item.nodeid, environment(session.describe()))
-        campaign = Campaign(session=session, store=store, run=run)
-        measured, verdicts = check(planned(budgets, catalog), campaign)
+        plans = planned(budgets, catalog)
+        description = session.describe()
+        check_devices(budgets, description["devices"])
+        run = store.start_run("budget", item.nodeid, environment(description))
+        measured, verdicts = check(plans, Campaign(session=session, store=store, run=run))
     return _Measured(run=measured, verdicts=verdicts)
 
 
@@ -144,7 +146,9 @@ def _sources(given: Any, item: pytest.Item) -> list[str]:
     """Return scenario files, which stand relative to the test's own file."""
     from profiler.errors import UsageError
 
-    names = [given] if isinstance(given, str | Path) else given
+    names = given if isinstance(given, list | tuple) else [given]
+    if not all(isinstance(name, str | Path) for name in names):
+        raise UsageError(f"scenarios = {given!r}: write a path or several, as ['mine.py']")
     paths = [item.path.parent / name for name in names]
     for path in paths:
         if not path.exists():

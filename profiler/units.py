@@ -1,4 +1,4 @@
-"""Texts that a user types: sizes and ranges of steps, read into numbers."""
+"""Texts that a user types: sizes, times and ranges of steps, read into numbers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _UNITS = {
 }
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 _MAX_SIZE = 1 << 50
+_PER_STEP = "/step"
 _STEPS_HELP = "use a list '8,16,32', a doubling '8:512:x2' or an even range '100:1000:100'"
 
 
@@ -38,6 +39,18 @@ def parse_size(text: str) -> int:
     if not 1 <= size <= _MAX_SIZE:
         raise UsageError(f"size {text[:40]!r}: must be between one byte and 1024TiB")
     return int(size)
+
+
+def parse_size_per_step(text: str) -> int:
+    """Return the bytes per step of ``1.2MiB/step``.
+
+    Raises:
+        UsageError: if it is no size per step.
+    """
+    size, per_step, rest = text.replace(" ", "").partition(_PER_STEP)
+    if not per_step or rest:
+        raise UsageError(f"growth {text[:40]!r}: write a size per step, as 1.2MiB/step")
+    return parse_size(size)
 
 
 def parse_steps(text: str) -> list[int]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from profiler import plan
 from profiler.campaign import Campaign
 from profiler.cli.common import (
     FAILED_POINT,
@@ -20,7 +19,7 @@ from profiler.cli.common import (
     open_session,
     usable_catalog,
 )
-from profiler.cli.output import check_run_name
+from profiler.cli.output import LATEST, check_run_name
 from profiler.cli.progress import reporter
 from profiler.errors import UsageError
 from profiler.machine import environment
@@ -42,16 +41,24 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
     help="Seconds after which a point is killed.",
 )
 @click.option("--name", metavar="RUN", help="Name of the run.")
+@click.option("--run", "stored", metavar="RUN", help="Judge this stored run; measure nothing.")
 @common_options
-def command(common: Common, *, budgets: Path, timeout: float, name: str | None) -> int:
+def command(
+    common: Common, *, budgets: Path, timeout: float, name: str | None, stored: str | None
+) -> int:
     """Measure what budgets are about; exit with 3 if one is broken, with 4 if one is not known."""
     check_run_name(name)
-    from profiler.budgets import read_budgets
+    if name is not None and stored is not None:
+        raise UsageError(f"--name {name!r}: the run {stored!r} of --run has its name already")
+    from profiler.budget_tables import read_budgets
 
     document = _document(budgets)
     wanted = read_budgets(document, str(budgets))
     common = replace(common, scenarios=(*common.scenarios, *_sources(document, budgets)))
-    run, verdicts = _check(common, wanted, timeout, name)
+    if stored is None:
+        run, verdicts = _check(common, wanted, timeout, name)
+    else:
+        run, verdicts = _check_stored(common, wanted, stored)
     _print(common, run, verdicts)
     return _exit_code(verdicts)
 
@@ -77,7 +84,7 @@ def _sources(document: dict[str, Any], path: Path) -> list[str]:
 def _check(
     common: Common, wanted: list[Budget], timeout: float, name: str | None
 ) -> tuple[Run, list[Verdict]]:
-    from profiler.budget_check import check, planned
+    from profiler.budget_check import check, check_devices, planned
 
     with (
         Store(common.results, create=True) as store,
@@ -88,10 +95,9 @@ def _check(
         report.stage("starting TensorFlow")
         plans = planned(wanted, usable_catalog(common, session))
         description = session.describe()
-        for budget in wanted:
-            plan.check_device(budget.conditions.device, description["devices"])
+        check_devices(wanted, description["devices"])
         run = store.start_run(name, command_line(), environment(description))
-        report.stage(f"{len(plans)} budgets", sum(len(points) for _, points in plans))
+        report.stage(f"{len(plans)} budgets", sum(len(one.points) for one in plans))
         campaign = Campaign(
             session=session,
             store=store,
@@ -101,6 +107,21 @@ def _check(
             on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped"),
         )
         return check(plans, campaign)
+
+
+def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run, list[Verdict]]:
+    from profiler.budget_check import check_stored, planned
+
+    with Store(common.results) as store:
+        run = store.load(None if name == LATEST else name)
+    # A child is asked for the parameters that the budgets leave at their defaults.
+    with (
+        reporter(quiet=common.quiet, verbose=common.verbose) as report,
+        open_session(common) as session,
+    ):
+        report.stage("starting TensorFlow")
+        plans = planned(wanted, usable_catalog(common, session))
+    return run, check_stored(plans, run)
 
 
 def _print(common: Common, run: Run, verdicts: list[Verdict]) -> None:

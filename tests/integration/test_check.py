@@ -60,15 +60,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory, resources: Path) -> Path:
     return folder
 
 
-def test_a_file_of_budgets_is_kept(stepwall: Stepwall, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def kept(stepwall: Stepwall, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the budgets of the scenario as it was before, as the run 'kept'."""
+    return stepwall("check", "before.toml", "--json", "told.json", "--name", "kept", cwd=folder)
+
+
+def test_a_file_of_budgets_is_kept(kept: subprocess.CompletedProcess[str], folder: Path) -> None:
     """To the byte and to the node."""
-    done = stepwall("check", "before.toml", "--json", "told.json", cwd=folder)
     told = {
         verdict["limit"]: verdict
         for verdict in json.loads((folder / "told.json").read_text())["verdicts"]
     }
 
-    assert done.returncode == 0, done.stderr
+    assert kept.returncode == 0, kept.stderr
     assert told["slope"]["measured"] == pytest.approx(told["slope"]["allowed"])
     assert told["nodes_per_step"]["measured"] == 6
 
@@ -85,6 +90,26 @@ def test_a_worse_scenario_breaks_them(stepwall: Stepwall, folder: Path) -> None:
     assert nodes == (
         "stepwall: chain: nodes_per_step is 12/step at 32 steps, over 6/step, law 33 + 12·T"
     )
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_stored_run_is_judged_without_measuring(stepwall: Stepwall, folder: Path) -> None:
+    """What it does not tell is no pass."""
+    (folder / "again.toml").write_text("""
+        scenarios = "before.py"
+        [[budget]]
+        scenario = "chain"
+        steps = [4, 8]
+        slope = "1GiB/step"
+    """)
+    done = stepwall("check", "again.toml", "--run", "kept", cwd=folder)
+
+    assert done.returncode == 4
+    assert done.stderr == (
+        "stepwall: chain: slope is not known: 2 of 3 lengths that a law takes"
+        " (1 GiB/step allowed)\n"
+    )
+    assert done.stdout.endswith("next: stepwall report kept\n")
 
 
 @pytest.mark.parametrize(

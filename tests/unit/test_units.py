@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.errors import UsageError
-from profiler.units import MAX_STEPS, MIB, parse_seconds, parse_size, parse_steps
+from profiler.units import (
+    MAX_STEPS,
+    MIB,
+    parse_seconds,
+    parse_size,
+    parse_size_per_step,
+    parse_steps,
+)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +153,18 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     """The message shows one."""
     with pytest.raises(UsageError, match="as 20ms"):
         parse_seconds(text)
+
+
+@given(size=st.integers(1, 1 << 30), space=st.sampled_from(("", " ")))
+def test_a_size_per_step_is_a_size(*, size: int, space: str) -> None:
+    """With its ending, spaces or not."""
+    assert parse_size_per_step(f"{size}{space}B{space}/{space}step") == size
+
+
+@pytest.mark.parametrize(
+    "text", ["1MiB", "1MiB/s", "1MiB/steps", "/step", "1/step", "MiB/step", ""]
+)
+def test_what_is_no_size_per_step_is_refused(text: str) -> None:
+    """The message shows one, or a size."""
+    with pytest.raises(UsageError, match=r"as 1\.2MiB/step|as 64MiB"):
+        parse_size_per_step(text)

@@ -1,0 +1,175 @@
+"""Budgets are checked by measuring their points, or in a stored run that has all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import report_samples as samples
+
+from profiler.budget_check import check, check_devices, check_stored, planned
+from profiler.budget_tables import read_budget
+from profiler.budgets import Ruling
+from profiler.campaign import Campaign
+from profiler.discovery import Listing
+from profiler.errors import UsageError
+from profiler.launcher import Ended
+from profiler.outcome import Exit
+from profiler.registry import Parameter
+from profiler.results import Measurement, Outcome, Status, to_json
+from profiler.session import Session
+from profiler.store import Store
+
+CONDITIONS = replace(samples.measured().point, steps=0)
+CATALOG = {
+    "static_rnn": Listing(
+        name="static_rnn",
+        family=CONDITIONS.family,
+        summary="",
+        parameters=[
+            Parameter(name=name, type=type(value).__name__, default=value)
+            for name, value in CONDITIONS.parameters.items()
+        ],
+        source="builds.py:1",
+    )
+}
+STEPS = (8, 16, 32)
+
+
+class _Launcher:
+    """Ends every job at once; points longer than ``fits`` run out of memory."""
+
+    def __init__(self, fits: int) -> None:
+        self.ran: list[int] = []
+        self._fits = fits
+
+    def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
+        assert timeout_s > 0
+        steps = job["point"]["steps"]
+        self.ran.append(steps)
+        status = Status.OK if steps <= self._fits else Status.OOM_DEVICE
+        facts = {
+            "outcome": to_json(Outcome(status=status)),
+            "device": {"fed_bytes": 0, "peak_bytes": 1024 * steps},
+        }
+        return Ended(facts=facts, exit=Exit(wait_status=0), seconds=0.1, log_tail="")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Return an empty store."""
+    with Store(tmp_path, create=True) as store:
+        yield store
+
+
+def tables(*given: dict[str, Any]) -> list[Any]:
+    """Return plans of these tables."""
+    budgets = [read_budget({"scenario": "static_rnn", **table}, "f, budget 1") for table in given]
+    return planned(budgets, CATALOG)
+
+
+def stored(*, repeats: int = 1, steps: tuple[int, ...] = STEPS) -> list[Measurement]:
+    """Return what a run holds."""
+    return [samples.measured(steps=n, repeat=r) for r in range(repeats) for n in steps]
+
+
+def campaign(store: Store, launcher: _Launcher) -> Campaign:
+    """Return an empty run that this launcher measures."""
+    run = store.start_run("checked", "stepwall check", samples.ENVIRONMENT)
+    return Campaign(session=Session(launcher=launcher), store=store, run=run)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"scenario": "static_rn"}, "f, budget 1: no scenario 'static_rn' .did you mean"),
+        ({"parameters": {"unit": 3}}, "f, budget 1: scenario .* has no parameter 'unit'"),
+    ],
+)
+def test_what_a_budget_names_must_exist(table: dict[str, Any], message: str) -> None:
+    """The message says which budget."""
+    with pytest.raises(UsageError, match=message):
+        tables({"nodes": 1, **table})
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    """Before anything is measured on it."""
+    budget = read_budget({"scenario": "a", "nodes": 1, "device": "gpu"}, "f, budget 1")
+
+    with pytest.raises(UsageError, match="f, budget 1: device 'gpu:0': TensorFlow sees only cpu"):
+        check_devices([budget], ["cpu"])
+
+
+def test_points_of_several_budgets_are_measured_once(store: Store) -> None:
+    """They share one run."""
+    launcher = _Launcher(fits=100)
+    plans = tables({"steps": [8, 16], "peak": "8KiB"}, {"steps": [16, 32], "peak": "1MiB"})
+    run, verdicts = check(plans, campaign(store, launcher))
+
+    assert launcher.ran == [8, 16, 32]
+    assert (run.name, run.finished) == ("checked", True)
+    assert [(v.ruling, v.steps, v.measured) for v in verdicts] == [
+        (Ruling.BROKEN, 16, 16 * 1024),
+        (Ruling.KEPT, 32, 32 * 1024),
+    ]
+
+
+def test_one_budgets_end_of_memory_hides_no_other_budget(store: Store) -> None:
+    """The longer lengths of another one are run all the same."""
+    launcher = _Launcher(fits=8)
+    plans = tables({"steps": [8, 16], "limit": "1MiB"}, {"steps": [32], "limit": "1MiB"})
+    _, verdicts = check(plans, campaign(store, launcher))
+
+    assert launcher.ran == [8, 16, 32]
+    assert [(v.ruling, v.steps) for v in verdicts] == [(Ruling.BROKEN, 16), (Ruling.BROKEN, 32)]
+
+
+def test_a_stored_run_is_judged_like_a_new_one() -> None:
+    """Where it has all the points."""
+    plans = tables({"steps": list(STEPS), "nodes_per_step": 16})
+    (verdict,) = check_stored(plans, samples.run(stored()))
+
+    assert (verdict.ruling, verdict.measured, verdict.steps) == (Ruling.BROKEN, 17, 32)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            {"steps": [8, 64, 128]},
+            "run 'sample' lacks static_rnn .* at 64, 128 steps; it has 8, 16, 32 of it",
+        ),
+        ({"steps": [8], "limit": "64MiB"}, "limit 64 MiB. at 8 steps; it has none of it"),
+        (
+            {"steps": [8, 16], "repeats": 3},
+            "run 'sample' has static_rnn .* at 8, 16 steps not 3 times",
+        ),
+    ],
+)
+def test_what_a_stored_run_lacks_is_named(table: dict[str, Any], message: str) -> None:
+    """It is no pass."""
+    plans = tables({"nodes": 10_000, **table})
+
+    with pytest.raises(UsageError, match=f"f, budget 1: .*{message}") as error:
+        check_stored(plans, samples.run(stored()))
+    assert "\n" not in str(error.value)
+
+
+def test_lengths_after_an_end_of_memory_are_not_missed() -> None:
+    """They are never run, and the budget is broken."""
+    points = [*stored(steps=(8,)), samples.failed(samples.measured(steps=16))]
+    plans = tables({"steps": list(STEPS), "peak": "1GiB"})
+    rulings = [v.ruling for v in check_stored(plans, samples.run(points))]
+
+    assert rulings == [Ruling.BROKEN, Ruling.KEPT]
+
+
+def test_an_end_of_memory_at_a_length_of_no_budget_excuses_nothing() -> None:
+    """The longer length may have been judged by nobody."""
+    points = [samples.failed(samples.measured(steps=16))]
+
+    with pytest.raises(UsageError, match="at 32 steps; it has 16 of it"):
+        check_stored(tables({"steps": [32], "peak": "1GiB"}), samples.run(points))
