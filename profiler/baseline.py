@@ -58,7 +58,7 @@ def _lines(facts: Sequence[Any]) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    return json.dumps(value, allow_nan=False)
 
 
 def _slim(measurement: Measurement) -> Measurement:

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from profiler.comparison import Comparison, Mark, Row, Rule
+from profiler.comparison import ALL, Comparison, Mark, Row, Rule
 from profiler.results import SCHEMA
 from reports.table import Grid, GridRow
-from reports.text import DASH, bytes_text, count_text, rate_text, seconds_text
+from reports.text import DASH, bytes_text, count_text, rate_text, seconds_text, size_text
 
 __all__ = [
-    "breach_text",
+    "LEGEND",
+    "breach_lines",
     "comparison_document",
     "comparison_grid",
     "comparison_lines",
     "comparison_markdown",
-    "unclear_text",
+    "doubt_lines",
 ]
 
-_ORDER = (Mark.FAILS, Mark.WORSE, Mark.BETTER, Mark.WORKS, Mark.UNCLEAR, Mark.EQUAL)
+LEGEND = (
+    "marks: + worse, more (of a wall: fewer steps); - better; = equal; "
+    "~ noise, or cannot be told; ! fails now; * works now"
+)
+_SIGNS = {
+    Mark.FAILS: "!",
+    Mark.WORSE: "+",
+    Mark.BETTER: "-",
+    Mark.WORKS: "*",
+    Mark.UNCLEAR: "~",
+    Mark.EQUAL: "=",
+}
+
+# The worst first.
+_ORDER = tuple(_SIGNS)
 _MOST_NAMED = 5
 _TEXTS = {
     "nodes": rate_text,
@@ -34,19 +50,26 @@ def comparison_grid(comparison: Comparison) -> Grid:
     """Return every row, what became worse first."""
     rows = sorted(comparison.rows, key=lambda row: _ORDER.index(row.mark))
     return Grid(
-        headings=(
-            *("scenario", "metric", comparison.before, comparison.after, "change", "mark"),
-            "where",
-        ),
+        headings=("scenario", "metric", *_names(comparison), "change", "mark", "where"),
         numeric=(False, False, True, True, True, False, False),
         rows=tuple(GridRow(cells=_cells(row), failed=row.mark is Mark.FAILS) for row in rows),
     )
 
 
+def _names(comparison: Comparison) -> tuple[str, str]:
+    """Return what the runs are called; a run and its pinned forerunner may share a name."""
+    names = comparison.before, comparison.after
+    return names if names[0] != names[1] else (f"{names[0]} before", f"{names[1]} now")
+
+
 def _cells(row: Row) -> tuple[str, ...]:
-    where = f"{row.where}; {row.note}" if row.note else row.where
+    where = f"{_where(row)}; {row.note}" if row.note else _where(row)
     values = (_value(row, row.before), _value(row, row.after))
-    return row.label, row.title, *values, _change(row), row.mark.value, where
+    return row.label, row.title, *values, _change(row), _SIGNS[row.mark], where
+
+
+def _where(row: Row) -> str:
+    return row.where if row.limit_bytes is None else f"{row.where} {size_text(row.limit_bytes)}"
 
 
 def _value(row: Row, value: float | None) -> str:
@@ -83,44 +106,61 @@ def _named(points: tuple[str, ...]) -> str:
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Return what changed as a Markdown table, and the rest as counts: short enough to read."""
-    told = [row for row in comparison.rows if row.mark not in {Mark.EQUAL, Mark.UNCLEAR}]
-    grid = comparison_grid(_with_rows(comparison, told))
-    lines = [f"**{comparison.before} → {comparison.after}**: {_counts(comparison.rows)}", ""]
-    if grid.rows:
-        dashes = ["---:" if numeric else "---" for numeric in grid.numeric]
-        table = [grid.headings, tuple(dashes), *(row.cells for row in grid.rows)]
-        lines += [f"| {' | '.join(map(_escaped, cells))} |" for cells in table]
-        lines.append("")
-    lines += [f"- {_escaped(line)}" for line in comparison_lines(comparison)]
-    return "\n".join(lines).rstrip() + "\n"
+    changed = [row for row in comparison.rows if row.mark not in {Mark.EQUAL, Mark.UNCLEAR}]
+    title = " → ".join(_names(comparison))
+    lines = [f"**{_escaped(title)}**: {_counts(comparison.rows)}"]
+    if changed:
+        lines += [
+            "",
+            *_table(comparison_grid(replace(comparison, rows=tuple(changed)))),
+            "",
+            LEGEND,
+        ]
+    told = [f"- {_escaped(line)}" for line in comparison_lines(comparison)]
+    return "\n".join([*lines, *(["", *told] if told else [])])
 
 
-def _with_rows(comparison: Comparison, rows: Iterable[Row]) -> Comparison:
-    return Comparison(**{**vars(comparison), "rows": tuple(rows)})
+def _table(grid: Grid) -> list[str]:
+    dashes = tuple("---:" if numeric else "---" for numeric in grid.numeric)
+    table = [grid.headings, dashes, *(row.cells for row in grid.rows)]
+    return [f"| {' | '.join(map(_escaped, cells))} |" for cells in table]
 
 
 def _counts(rows: Iterable[Row]) -> str:
     marks = [row.mark for row in rows]
     counts = [f"{marks.count(mark)} {mark.value}" for mark in _ORDER if mark in marks]
-    return ", ".join(counts) or "nothing in common"
+    return ", ".join(counts) or "no number in common"
 
 
 def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|").replace("\n", " ")
 
 
-def breach_text(row: Row, rule: Rule | None) -> str:
-    """Return one line on a row that breaks a rule, or on a point that fails now."""
-    if row.mark is Mark.FAILS or rule is None:
-        return f"{row.label} at {row.where} fails now ({row.note})"
-    allowed = f"{100 * rule.share:g} % allowed"
+def breach_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
+    """Return one line for each row that breaks a rule, and for each point that fails now."""
+    return [_breach(row, rule) for row, rule in comparison.breaches(rules)]
+
+
+def _breach(row: Row, rule: Rule | None) -> str:
+    if rule is None:
+        return f"{row.label} at {_where(row)} fails now ({row.note})"
     values = f"{_value(row, row.before)} before, {_value(row, row.after)} now"
-    return f"{row.label}: {row.title} {_change(row)} ({values}, {row.where}; {allowed})"
+    allowed = f"{100 * rule.share:g} % allowed"
+    return f"{row.label}: {row.title} {_change(row)} ({values}, {_where(row)}; {allowed})"
 
 
-def unclear_text(row: Row) -> str:
-    """Return one line on a row that a rule is about, and that cannot be told."""
-    return f"{row.label}: {row.title} cannot be told ({row.note})"
+def doubt_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
+    """Return what the rules ask for that cannot be told, and the rules that watch nothing.
+
+    One on all metrics is answered by one line: most runs have no repeats.
+    """
+    named = comparison.unclear([rule for rule in rules if rule.name != ALL])
+    rest = [row for row in comparison.unclear(rules) if row not in named]
+    lines = [f"{row.label}: {row.title} cannot be told ({row.note})" for row in named]
+    if rest:
+        count = f"{len(rest)} of {len(comparison.rows)} numbers"
+        lines.append(f"{ALL}: {count} cannot be told, the first as {rest[0].note}")
+    return lines + [f"{rule.name}: no such number in both runs" for rule in comparison.idle(rules)]
 
 
 def comparison_document(comparison: Comparison, broken: Iterable[str]) -> dict[str, Any]:
@@ -143,6 +183,7 @@ def _row(row: Row) -> dict[str, Any]:
         "scenario": row.label,
         "metric": row.name,
         "where": row.where,
+        "limit_bytes": row.limit_bytes,
         "unit": row.unit,
         "before": row.before,
         "after": row.after,

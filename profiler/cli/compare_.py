@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,13 @@ import click
 
 from profiler.baseline import read_baseline
 from profiler.cli.common import OVER_BUDGET, Common, common_options
+from profiler.cli.output import LATEST
+from profiler.errors import UsageError
 from profiler.results import Run
 from profiler.store import Store
 
 if TYPE_CHECKING:
-    from profiler.comparison import Comparison, Row, Rule
+    from profiler.comparison import Comparison
 
 
 @click.command("compare")
@@ -35,49 +36,36 @@ def command(
 ) -> int:
     """Compare two runs: names, ids, or baseline files that 'stepwall pin' wrote."""
     # Late, as laws need NumPy, and --help does not.
-    from profiler.comparison import compare, parse_rule
+    from profiler.comparing import compare
+    from profiler.comparison import parse_rule
+    from reports.comparison import breach_lines, doubt_lines
 
     wanted = [parse_rule(rule) for rule in rules]
     comparison = compare(_run(common, before), _run(common, after))
-    broken = list(_broken(comparison, wanted))
+    broken = breach_lines(comparison, wanted)
     _print(common, comparison, broken, markdown=markdown)
-    for line in (*_unclear(comparison, wanted), *broken):
+    for line in (*doubt_lines(comparison, wanted), *broken):
         click.echo(f"stepwall: {line}", err=True)
     return OVER_BUDGET if broken else 0
 
 
 def _run(common: Common, name: str) -> Run:
-    """Return a stored run, or the one of a baseline file."""
-    if name.endswith(".json") or Path(name).is_file():
-        return read_baseline(Path(name))
-    with Store(common.results) as store:
-        return store.load(None if name == "latest" else name)
-
-
-def _broken(comparison: Comparison, rules: list[Rule]) -> Iterator[str]:
-    from profiler.comparison import Mark
-    from reports.comparison import breach_text
-
-    for row in comparison.rows:
-        rule = next((rule for rule in rules if rule.is_broken_by(row)), None)
-        if rule is not None or (rules and row.mark is Mark.FAILS):
-            yield breach_text(row, rule)
-
-
-def _unclear(comparison: Comparison, rules: list[Rule]) -> Iterator[str]:
-    from profiler.comparison import Mark
-    from reports.comparison import unclear_text
-
-    def asked(row: Row) -> bool:
-        return any(rule.name == row.name for rule in rules)
-
-    for row in comparison.rows:
-        if row.mark is Mark.UNCLEAR and asked(row):
-            yield unclear_text(row)
+    """Return a stored run, or that of a baseline file; a name means a stored run first."""
+    path = Path(name)
+    if path.suffix == ".json" or path.name != name:
+        return read_baseline(path)
+    try:
+        with Store(common.results) as store:
+            return store.load(None if name == LATEST else name)
+    except UsageError:
+        if path.is_file():
+            return read_baseline(path)
+        raise
 
 
 def _print(common: Common, comparison: Comparison, broken: list[str], *, markdown: bool) -> None:
     from reports.comparison import (
+        LEGEND,
         comparison_document,
         comparison_grid,
         comparison_lines,
@@ -90,6 +78,6 @@ def _print(common: Common, comparison: Comparison, broken: list[str], *, markdow
         common.echo(comparison_markdown(comparison))
         return
     common.table(grid_table(comparison_grid(comparison), width=common.width))
-    for line in comparison_lines(comparison):
+    for line in (LEGEND, *comparison_lines(comparison)):
         common.echo(line)
-    common.echo(f"next: stepwall pin {comparison.after}  (to compare later runs with it)")
+    common.echo("next: stepwall compare RUN_A RUN_B --fail peak:5%  (exit code 3 if more)")

@@ -8,6 +8,7 @@ import click
 
 from profiler.baseline import baseline_text
 from profiler.cli.common import Common, common_options
+from profiler.cli.output import LATEST
 from profiler.errors import StepwallError, UsageError
 from profiler.results import SCHEMA
 from profiler.store import Store
@@ -19,22 +20,21 @@ from profiler.store import Store
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("stepwall-baseline.json"),
-    show_default=True,
-    help="The file to write.",
+    help="The file to write [default: RUN.baseline.json].",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the file.")
 @common_options
-def command(common: Common, *, run: str | None, output: Path, force: bool) -> None:
+def command(common: Common, *, run: str | None, output: Path | None, force: bool) -> None:
     """Write a stored run (default: the newest) as a baseline file for 'stepwall compare'."""
-    if output.exists() and not force:
-        raise UsageError(f"{str(output)!r} exists: choose another --output or add --force")
     with Store(common.results) as store:
-        pinned = store.load(run)
+        pinned = store.load(None if run == LATEST else run)
+    path = output or Path(f"{pinned.name}.baseline.json")
+    if path.exists() and not force:
+        raise UsageError(f"{str(path)!r} exists: choose another --output or add --force")
     try:
-        output.write_text(baseline_text(pinned))
+        path.write_text(baseline_text(pinned))
     except OSError as error:
-        raise StepwallError(f"{str(output)!r}: {error.strerror or error}") from None
-    common.write_json({"schema": SCHEMA, "run": pinned.name, "path": str(output)})
-    common.echo(f"Wrote {output}")
-    common.echo(f"next: stepwall compare {output} RUN --fail peak:5%")
+        raise StepwallError(f"{str(path)!r}: {error.strerror or error}") from None
+    common.write_json({"schema": SCHEMA, "run": pinned.name, "path": str(path)})
+    common.echo(f"Wrote {path}")
+    common.echo(f"next: stepwall compare {path} RUN --fail peak:5%")

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.baseline import baseline_text, read_baseline
-from profiler.comparison import Mark, compare
+from profiler.comparing import compare
+from profiler.comparison import Mark
 from profiler.curves import curves
 from profiler.errors import UsageError
-from profiler.results import Run
+from profiler.metrics import METRICS
+from profiler.results import Outcome, Point, Run, Schedule
 
 STEPS = (8, 16, 32, 64)
 
@@ -44,10 +46,43 @@ def test_all_that_is_compared_survives(
     told = compare(run, pinned)
 
     assert [one.points for one in curves(pinned)] == [one.points for one in curves(run)]
-    assert {row.mark for row in told.rows} <= {Mark.EQUAL, Mark.UNCLEAR}
+    assert {row.mark for row in told.rows} == {Mark.EQUAL, Mark.UNCLEAR}
+    assert told.only_before == told.only_after == told.differences == ()
     assert [row.after for row in told.rows if row.name == "wall"] == [last_ok]
     assert pinned.environment == run.environment
     assert (pinned.name, pinned.id, pinned.created_at) == (run.name, run.id, run.created_at)
+
+
+values = st.one_of(
+    st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False, allow_infinity=False)
+)
+points = st.builds(
+    Point,
+    scenario=st.text(min_size=1),
+    family=st.text(),
+    parameters=st.dictionaries(st.text(), st.one_of(values, st.text())),
+    steps=st.integers(1, 10**6),
+    device=st.sampled_from(["cpu", "gpu:0"]),
+    limit_bytes=st.none() | st.integers(1, 2**50),
+    schedule=st.sampled_from(Schedule),
+    repeat=st.integers(0, 99),
+    host_limit_bytes=st.none() | st.integers(1, 2**50),
+)
+
+
+@given(point=points, built=st.booleans(), ended=st.sampled_from([samples.OK, samples.OOM]))
+def test_every_condition_and_metric_of_a_point_survives(
+    *, tmp_path_factory: pytest.TempPathFactory, point: Point, built: bool, ended: Outcome
+) -> None:
+    """To the last digit, in any script; and how it ended, with its reason."""
+    whole = replace(samples.measured(), point=point)
+    point_run = samples.run([whole if ended is samples.OK else samples.failed(whole, built=built)])
+    (was,) = point_run.measurements
+    (pinned,) = _pinned(point_run, tmp_path_factory.mktemp("pin")).measurements
+
+    assert pinned.point == point
+    assert pinned.outcome == was.outcome
+    assert [m.value(pinned) for m in METRICS] == [m.value(was) for m in METRICS]
 
 
 def test_a_line_is_a_point(tmp_path: Path) -> None:

@@ -1,216 +1,72 @@
-"""Two runs are compared point by point; what noise explains is no change."""
+"""Rules say what may become worse, and what of it cannot be told."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import replace
-from typing import Any
+from fractions import Fraction
 
 import pytest
-import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.comparison import Comparison, Mark, Row, Rule, compare, parse_rule
+from profiler.comparison import (
+    ALL,
+    RULES,
+    WALL,
+    Comparison,
+    Mark,
+    Row,
+    Rule,
+    parse_rule,
+    relative_change,
+)
 from profiler.errors import UsageError
-from profiler.results import Measurement, Run, Schedule
 
-STEPS = (8, 16, 32, 64)
-MIB = samples.MIB
-
-
-def run(measurements: Sequence[Measurement], name: str = "a", **fields: Any) -> Run:
-    """Return a run of these points."""
-    return replace(samples.run(measurements), name=name, **fields)
-
-
-def series(
-    *, kib: float = 96, nodes: int = 17, scenario: str = "static_rnn", repeats: int = 1
-) -> list[Measurement]:
-    """Return a scenario with so many KiB and nodes per step."""
-    return [
-        samples.measured(scenario, n, kib_per_step=kib, per_step=nodes, repeat=repeat)
-        for n in STEPS
-        for repeat in range(repeats)
-    ]
+PEAK = Row(
+    label="chain",
+    name="peak",
+    title="device peak",
+    where="32 steps",
+    unit="bytes",
+    before=1000,
+    after=1070,
+    mark=Mark.WORSE,
+)
+SLOW = replace(PEAK, name="step_time", before=1, after=9, mark=Mark.UNCLEAR, note="1 and 1")
+FAILS = replace(PEAK, name="outcome", before=None, after=None, mark=Mark.FAILS)
 
 
-def timed(measurement: Measurement, step_s: float) -> Measurement:
-    """Return the point with another steady step."""
-    assert measurement.time is not None
-    return replace(measurement, time=replace(measurement.time, step_s=step_s))
-
-
-def row(comparison: Comparison, name: str) -> Row:
-    """Return the only row of a metric."""
-    (found,) = [row for row in comparison.rows if row.name == name]
-    return found
-
-
-def wall_run(last_ok: int, limit: int = 64 * MIB) -> Run:
-    """Return a run with one wall."""
-    wall = replace(samples.wall(last_ok=last_ok), limit_bytes=limit)
-    return run([samples.measured()], walls=[wall])
-
-
-class TestExactMetrics:
-    """Counts and device memory repeat, so any difference is a change."""
-
-    def test_equal_runs_have_nothing_but_equal_and_unclear_rows(self) -> None:
-        """Times were measured once."""
-        told = compare(run(series()), run(series(), "b"))
-
-        assert {one.mark for one in told.rows} == {Mark.EQUAL, Mark.UNCLEAR}
-        assert (told.before, told.after) == ("a", "b")
-
-    def test_more_memory_per_step_is_worse_by_its_share(self) -> None:
-        """A half more of it, at every length and in the law."""
-        told = compare(run(series(kib=96)), run(series(kib=144)))
-
-        assert row(told, "backprop").mark is Mark.WORSE
-        assert row(told, "backprop").change == pytest.approx(0.5)
-        assert row(told, "slope").change == pytest.approx(0.5)
-        assert row(told, "slope").before == pytest.approx(96 * 1024)
-
-    def test_fewer_nodes_are_better(self) -> None:
-        """Seventeen a step became thirteen."""
-        told = row(compare(run(series(nodes=17)), run(series(nodes=13))), "nodes_per_step")
-
-        assert (told.before, told.after, told.mark) == (17, 13, Mark.BETTER)
-
-    def test_the_length_that_changed_most_is_shown(self) -> None:
-        """Here the only one that did."""
-        now = series()
-        now[1] = samples.measured(steps=STEPS[1], kib_per_step=200)
-        told = row(compare(run(series()), run(now)), "backprop")
-
-        assert told.where == f"{STEPS[1]} steps"
-        assert told.mark is Mark.WORSE
-
-    @given(kib=st.integers(1, 10_000), more=st.integers(1, 10_000))
-    def test_turning_a_comparison_round_turns_its_marks(self, *, kib: int, more: int) -> None:
-        """Worse one way is better the other way."""
-        less_run, more_run = run(series(kib=kib)), run(series(kib=kib + more))
-
-        assert row(compare(less_run, more_run), "backprop").mark is Mark.WORSE
-        assert row(compare(more_run, less_run), "backprop").mark is Mark.BETTER
-
-
-class TestNoise:
-    """Times and host memory differ from run to run."""
-
-    def _compared(self, factor: float, repeats: int) -> Row:
-        then = [timed(m, 0.01 + 0.0001 * m.point.repeat) for m in series(repeats=repeats)]
-        now = [timed(m, factor * (0.01 + 0.0001 * m.point.repeat)) for m in series(repeats=repeats)]
-        return row(compare(run(then), run(now)), "step_time")
-
-    @pytest.mark.parametrize("repeats", [1, 2, 3])
-    def test_too_few_repeats_tell_nothing(self, repeats: int) -> None:
-        """Ten times slower is unclear all the same, and what it takes is said."""
-        told = self._compared(10, repeats)
-
-        assert told.mark is Mark.UNCLEAR
-        assert "take --repeats 5" in (told.note or "")
-
-    @pytest.mark.parametrize(("factor", "mark"), [(1.5, Mark.WORSE), (0.5, Mark.BETTER)])
-    def test_five_that_all_lie_apart_are_a_change(self, factor: float, mark: Mark) -> None:
-        """One order in 252 is likelier by chance."""
-        told = self._compared(factor, 5)
-
-        assert told.mark is mark
-        assert told.change == pytest.approx(factor - 1)
-        assert told.where == f"{len(STEPS)} lengths together"
-
-    def test_five_that_overlap_are_noise(self) -> None:
-        """The chance is told."""
-        told = self._compared(1.001, 5)
-
-        assert told.mark is Mark.UNCLEAR
-        assert "within noise" in (told.note or "")
-
-    def test_device_memory_is_noisy_in_the_parallel_schedule(self) -> None:
-        """There equal points differ."""
-
-        def parallel(points: list[Measurement]) -> list[Measurement]:
-            return [replace(m, point=replace(m.point, schedule=Schedule.PARALLEL)) for m in points]
-
-        told = compare(run(parallel(series())), run(parallel(series(kib=500))))
-
-        assert row(told, "peak").mark is Mark.UNCLEAR
-
-
-class TestWhatIsCompared:
-    """Equal points only, and nothing is dropped in silence."""
-
-    def test_nothing_in_common_is_refused(self) -> None:
-        """Other steps are other points."""
-        with pytest.raises(UsageError, match="no point in common"):
-            compare(run([samples.measured(steps=8)]), run([samples.measured(steps=9)]))
-
-    def test_what_one_run_alone_has_is_named(self) -> None:
-        """By its label and its steps."""
-        more = [*series(), samples.measured("dynamic_rnn", 8)]
-        told = compare(run(series()), run(more))
-
-        assert told.only_before == ()
-        assert told.only_after == ("dynamic_rnn at 8 steps",)
-
-    def test_a_scenario_may_move_to_another_file(self) -> None:
-        """Its family is where it stands, not what it is."""
-        moved = [samples.measured(steps=n, family="moved") for n in STEPS]
-
-        assert row(compare(run(series()), run(moved)), "nodes").mark is Mark.EQUAL
-
-    def test_points_whose_outcome_changed_are_rows(self) -> None:
-        """With how they ended."""
-        points = series()
-        broken = [*points[:-1], samples.failed(points[-1])]
-        fails = row(compare(run(points), run(broken)), "outcome")
-        works = row(compare(run(broken), run(points)), "outcome")
-
-        assert (fails.mark, works.mark) == (Mark.FAILS, Mark.WORKS)
-        assert fails.where == f"{STEPS[-1]} steps"
-        assert fails.note is not None
-        assert fails.change is None
-
-    def test_another_machine_is_said(self) -> None:
-        """Its times mean nothing here."""
-        other = replace(samples.ENVIRONMENT, cpu="B CPU", frameworks={"tensorflow": "9"})
-        told = compare(run(series()), run(series(), environment=other))
-
-        assert told.differences == (
-            "processor: A CPU before, B CPU now",
-            "frameworks: tensorflow 2.21.0 before, tensorflow 9 now",
-        )
-
-    @pytest.mark.parametrize(
-        ("after", "mark"), [(90, Mark.WORSE), (100, Mark.EQUAL), (120, Mark.BETTER)]
+def told(*rows: Row) -> Comparison:
+    """Return a comparison of these rows."""
+    return Comparison(
+        before="a", after="b", rows=rows, only_before=(), only_after=(), differences=()
     )
-    def test_a_nearer_wall_is_worse(self, after: int, mark: Mark) -> None:
-        """Of equal conditions only."""
-        assert row(compare(wall_run(100), wall_run(after)), "wall").mark is mark
-
-    def test_walls_under_other_limits_are_not_compared(self) -> None:
-        """They are other walls."""
-        told = compare(wall_run(100), wall_run(100, limit=128 * MIB))
-
-        assert "wall" not in {one.name for one in told.rows}
 
 
-class TestRules:
-    """What may become worse, and by how much."""
+class TestParse:
+    """As a person types it."""
 
     @pytest.mark.parametrize(
-        ("text", "name", "share"), [("peak:5%", "peak", 0.05), (" slope : 0.5 % ", "slope", 0.005)]
+        ("text", "name", "share"),
+        [("peak:5%", "peak", 0.05), (" slope : 0.7 % ", "slope", 0.007), ("all:0%", "all", 0)],
     )
     def test_a_rule_is_read(self, text: str, name: str, share: float) -> None:
-        """With or without spaces."""
-        rule = parse_rule(text)
+        """With or without spaces, to the nearest float."""
+        assert parse_rule(text) == Rule(name=name, share=share)
 
-        assert rule.name == name
-        assert rule.share == pytest.approx(share)
+    @given(name=st.sampled_from(RULES), tenths=st.integers(0, 10_000))
+    def test_just_what_is_allowed_breaks_nothing(self, *, name: str, tenths: int) -> None:
+        """A change of N % is not more than N %, whatever floats make of it; one more is."""
+        rule = parse_rule(f"{name}:{tenths / 10}%")
+        rows = [
+            replace(PEAK, name=name, before=10_000, after=10_000 + 10 * tenths + more)
+            for more in (0, 1)
+        ]
 
-    @pytest.mark.parametrize("text", ["peak", "peak:5", "peak:-5%", ":5%", "peak:5%%", ""])
+        assert [rule.is_broken_by(row) for row in rows] == [False, True]
+
+    @pytest.mark.parametrize("text", ["peak", "peak:5", "peak:-5%", ":5%", "peak:5%%", "", "5%"])
     def test_what_is_no_rule_is_refused(self, text: str) -> None:
         """The message shows one."""
         with pytest.raises(UsageError, match="peak:5%"):
@@ -221,19 +77,86 @@ class TestRules:
         with pytest.raises(UsageError, match="did you mean 'peak'"):
             parse_rule("peek:5%")
 
-    @given(share=st.floats(0, 2), grown=st.floats(0.001, 2))
-    def test_a_rule_is_broken_by_more_than_it_allows(self, *, share: float, grown: float) -> None:
-        """And by nothing else."""
-        told = compare(run(series(kib=1000)), run(series(kib=1000 * (1 + grown))))
-        found = row(told, "backprop")
-        change = found.change or 0.0
 
-        assert Rule(name="backprop", share=share).is_broken_by(found) == (change > share)
-        assert Rule(name="all", share=share).is_broken_by(found) == (change > share)
-        assert not Rule(name="nodes", share=0).is_broken_by(found)
+class TestChange:
+    """A share of what was."""
 
-    def test_better_breaks_nothing(self) -> None:
-        """However much."""
-        found = row(compare(run(series(kib=96)), run(series(kib=9))), "backprop")
+    @given(before=st.integers(-(10**12), 10**12), after=st.integers(-(10**12), 10**12))
+    def test_it_is_the_exact_share_rounded_once(self, *, before: int, after: int) -> None:
+        """Its sign is that of the difference, also below 0; from 0 it has no bound."""
+        change = relative_change(before, after)
 
-        assert not Rule(name="backprop", share=0).is_broken_by(found)
+        if before:
+            assert change == float(Fraction(after - before, abs(before)))
+        else:
+            assert change == (math.copysign(math.inf, after) if after else 0)
+
+    def test_without_a_value_there_is_none(self) -> None:
+        """An outcome has no share."""
+        assert FAILS.change is None
+        assert PEAK.change == pytest.approx(0.07)
+
+
+class TestBreaches:
+    """Seven in a hundred more memory, a time that cannot be told, and a point that fails."""
+
+    @pytest.mark.parametrize(("share", "count"), [(0.05, 1), (0.07, 0), (0.5, 0)])
+    def test_more_than_allowed_is_a_breach(self, share: float, count: int) -> None:
+        """Less and just as much is none."""
+        assert len(told(PEAK).breaches([Rule(name="peak", share=share)])) == count
+
+    def test_a_rule_on_another_metric_is_not_broken(self) -> None:
+        """Though nothing may grow there."""
+        assert told(PEAK).breaches([Rule(name="nodes", share=0)]) == []
+
+    @pytest.mark.parametrize("mark", [Mark.BETTER, Mark.UNCLEAR, Mark.EQUAL, Mark.WORKS])
+    def test_only_what_is_worse_breaks(self, mark: Mark) -> None:
+        """However large the change."""
+        row = replace(PEAK, after=9000, mark=mark)
+
+        assert told(row).breaches([Rule(name=ALL, share=0)]) == []
+
+    def test_a_nearer_wall_breaks_by_its_share(self) -> None:
+        """Ten in a hundred fewer steps."""
+        row = replace(PEAK, name=WALL, unit="steps", before=100, after=90)
+        strict, loose = Rule(name=WALL, share=0.01), Rule(name=WALL, share=0.1)
+
+        assert told(row).breaches([strict]) == [(row, strict)]
+        assert told(row).breaches([loose]) == []
+
+    def test_a_rule_on_the_metric_takes_the_place_of_one_on_all(self) -> None:
+        """So that one may say: all, but this one less strictly."""
+        loose, strict = Rule(name="peak", share=0.1), Rule(name=ALL, share=0)
+        other = replace(PEAK, name="nodes", unit="nodes")
+
+        assert told(PEAK, other).breaches([strict, loose]) == [(other, strict)]
+
+    def test_of_two_rules_that_are_broken_the_strictest_is_told(self) -> None:
+        """One line per number."""
+        rules = [Rule(name="peak", share=0.05), Rule(name="peak", share=0.01)]
+
+        assert told(PEAK).breaches(rules) == [(PEAK, rules[1])]
+
+    def test_a_point_that_fails_now_breaks_any_rules(self) -> None:
+        """Whatever they are about; without rules it is only told."""
+        assert told(FAILS).breaches([Rule(name="nodes", share=9)]) == [(FAILS, None)]
+        assert told(FAILS).breaches([]) == []
+
+
+class TestDoubt:
+    """What a rule asks for and does not get."""
+
+    def test_what_cannot_be_told_is_named_by_the_rules_on_it(self) -> None:
+        """And by one on all metrics, unless another metric is meant."""
+        comparison = told(PEAK, SLOW)
+
+        assert comparison.unclear([Rule(name="step_time", share=0)]) == [SLOW]
+        assert comparison.unclear([Rule(name=ALL, share=0)]) == [SLOW]
+        assert comparison.unclear([Rule(name="peak", share=0)]) == []
+        assert comparison.unclear([]) == []
+
+    def test_a_rule_about_no_row_is_idle(self) -> None:
+        """It would pass for ever; one on all metrics watches what there is."""
+        rules = [Rule(name=name, share=0) for name in ("peak", WALL, ALL)]
+
+        assert told(PEAK).idle(rules) == [rules[1]]

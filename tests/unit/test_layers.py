@@ -137,17 +137,9 @@ def test_the_core_knows_neither_reports_nor_the_command_line() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "search",
-        "outcome",
-        "units",
-        "registry",
-        "results",
-        "laws",
-        "law_fits",
-        "curves",
-        "metrics",
-        "comparison",
-        "prediction",
+        *("search", "outcome", "units", "registry", "results", "laws", "law_fits", "curves"),
+        *("metrics", "prediction", "comparison", "comparing", "noise", "wall_changes"),
+        *("budgets", "budget_tables", "budget_verdicts"),
     ],
 )
 def test_pure_modules_start_no_process_and_print_nothing(name: str) -> None:

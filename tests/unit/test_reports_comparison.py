@@ -10,12 +10,13 @@ import pytest
 
 from profiler.comparison import Comparison, Mark, Row, Rule
 from reports.comparison import (
-    breach_text,
+    LEGEND,
+    breach_lines,
     comparison_document,
     comparison_grid,
     comparison_lines,
     comparison_markdown,
-    unclear_text,
+    doubt_lines,
 )
 from reports.text import DASH
 
@@ -53,7 +54,16 @@ def test_what_is_worst_stands_first() -> None:
     """A point that fails now, then what is worse; what is equal comes last."""
     marks = [row.cells[5] for row in comparison_grid(TOLD).rows]
 
-    assert marks == ["fails now", "worse", "unclear", "equal"]
+    assert marks == ["!", "+", "~", "="]
+
+
+@pytest.mark.parametrize("mark", Mark)
+def test_the_legend_explains_every_sign(mark: Mark) -> None:
+    """Each is followed by what it means."""
+    (row,) = comparison_grid(replace(TOLD, rows=(replace(PEAK, mark=mark),))).rows
+    meaning = "noise" if mark is Mark.UNCLEAR else mark.value
+
+    assert f" {row.cells[5]} {meaning}" in LEGEND
 
 
 def test_values_stand_in_their_units_with_the_change() -> None:
@@ -61,7 +71,7 @@ def test_values_stand_in_their_units_with_the_change() -> None:
     grid = comparison_grid(TOLD)
 
     assert grid.headings[2:5] == ("a", "b", "change")
-    assert grid.rows[1].cells[1:6] == ("device peak", "4.0 MiB", "6.0 MiB", "+50.0 %", "worse")
+    assert grid.rows[1].cells[1:6] == ("device peak", "4.0 MiB", "6.0 MiB", "+50.0 %", "+")
     assert grid.rows[0].cells[2:5] == (DASH, DASH, DASH)
 
 
@@ -85,6 +95,25 @@ def test_what_one_run_alone_has_is_named_and_counted() -> None:
     assert unlike == "not alike: cores: 2 before, 4 now"
 
 
+def test_runs_of_one_name_are_told_apart() -> None:
+    """As a pinned run and a later one may be."""
+    grid = comparison_grid(replace(TOLD, before="main", after="main"))
+
+    assert grid.headings[2:4] == ("main before", "main now")
+
+
+def test_a_wall_reads_with_its_limit() -> None:
+    """In the unit that it was given in."""
+    wall = replace(
+        PEAK, name="wall", unit="steps", before=100, after=90, where="device limit", limit_bytes=MIB
+    )
+    (row,) = comparison_grid(replace(TOLD, rows=(wall,))).rows
+    (line,) = breach_lines(replace(TOLD, rows=(wall,)), [Rule(name="wall", share=0)])
+
+    assert row.cells[2:7] == ("100", "90", "-10.0 %", "+", "device limit 1 MiB")
+    assert line.endswith("(100 before, 90 now, device limit 1 MiB; 0 % allowed)")
+
+
 def test_markdown_shows_changes_and_counts_the_rest() -> None:
     """Pipes in a cell would break the table."""
     lines = comparison_markdown(TOLD).splitlines()
@@ -93,6 +122,7 @@ def test_markdown_shows_changes_and_counts_the_rest() -> None:
     assert lines[3] == "| --- | --- | ---: | ---: | ---: | --- | --- |"
     assert sum(line.startswith("| chain") for line in lines) == 2
     assert any("oom \\| device" in line for line in lines)
+    assert LEGEND in lines
     assert lines[-1] == "- not alike: cores: 2 before, 4 now"
 
 
@@ -100,16 +130,34 @@ def test_markdown_of_equal_runs_is_one_line() -> None:
     """Nothing to read."""
     told = replace(TOLD, rows=(SAME,), only_before=(), differences=())
 
-    assert comparison_markdown(told) == "**a → b**: 1 equal\n"
+    assert comparison_markdown(told) == "**a → b**: 1 equal"
 
 
 def test_a_breach_is_one_line_with_all_of_it() -> None:
     """Scenario, metric, change, both values, and what was allowed."""
-    assert breach_text(PEAK, Rule(name="peak", share=0.05)) == (
-        "chain: device peak +50.0 % (4.0 MiB before, 6.0 MiB now, 32 steps; 5 % allowed)"
-    )
-    assert breach_text(FAILS, None) == "chain at 32 steps fails now (oom | device)"
-    assert unclear_text(NOISY) == "chain: device peak cannot be told (1 and 1)"
+    assert breach_lines(TOLD, [Rule(name="peak", share=0.05)]) == [
+        "chain: device peak +50.0 % (4.0 MiB before, 6.0 MiB now, 32 steps; 5 % allowed)",
+        "chain at 32 steps fails now (oom | device)",
+    ]
+
+
+def test_what_a_rule_asks_for_and_does_not_get_is_a_line() -> None:
+    """With the reason, or with the words that the rule is about nothing."""
+    rules = [Rule(name=name, share=0) for name in ("peak", "step_time", "wall")]
+
+    assert doubt_lines(TOLD, rules) == [
+        "chain: device peak cannot be told (1 and 1)",
+        "wall: no such number in both runs",
+    ]
+
+
+def test_a_rule_on_all_metrics_gets_one_line_for_what_cannot_be_told() -> None:
+    """A line for each would hide the breaches."""
+    told = replace(TOLD, rows=(PEAK, *[NOISY] * 30))
+
+    assert doubt_lines(told, [Rule(name="all", share=0)]) == [
+        "all: 30 of 31 numbers cannot be told, the first as 1 and 1"
+    ]
 
 
 def test_the_document_holds_raw_numbers() -> None:
