@@ -26,10 +26,18 @@ class Scale:
     ticks: tuple[float, ...] = ()
 
 
-def steps_scale(steps: Iterable[int], *, most_ticks: int = MOST_TICKS) -> Scale:
-    """Return the axis of the steps: doubled steps are spaced evenly, at powers of two."""
+def steps_scale(
+    steps: Iterable[int], *, most_ticks: int = MOST_TICKS, logarithmic: bool = False
+) -> Scale:
+    """Return the axis of the steps: doubled steps are spaced evenly, at powers of two.
+
+    Args:
+        steps: what it must show.
+        most_ticks: how many ticks it may have.
+        logarithmic: whether it is so in any case; the steps are positive then.
+    """
     known = sorted(set(steps))
-    if not _is_geometric(known):
+    if not (logarithmic or _is_geometric(known)):
         margin = 0.05 * (known[-1] - known[0]) or 1
         low, high = known[0] - margin, known[-1] + margin
         return Scale(

@@ -18,11 +18,20 @@ from profiler.results import WallStatus
 from reports import look
 from reports.axes import MOST_TICKS, Scale, steps_scale, tick_text, value_scale
 from reports.legend import BAND_END, WALL_KEYS, failure_text, series_text
-from reports.series import Panel, Series, Wall, panels
+from reports.series import Panel, Series, Unit, Wall, panels
 from reports.subjects import SUBJECTS, Subject
 from reports.text import count_text, size_text
 
-__all__ = ["Plot", "image", "plots", "set_scale_of"]
+__all__ = [
+    "Plot",
+    "draw_legend",
+    "draw_limits",
+    "image",
+    "mark",
+    "plots",
+    "set_steps",
+    "set_values",
+]
 
 _WIDE_COLUMNS, _FEW_TICKS = 2, 5
 
@@ -61,6 +70,8 @@ def image(figure: Figure, kind: str) -> bytes:
     stamps = {"Date": None} if kind == "svg" else {}
     with mpl.rc_context(look.LOOK):
         figure.savefig(target, format=kind, dpi=150, metadata=stamps)
+    # It is the same for every kind of file, and takes half of the time.
+    figure.set_layout_engine(None)
     return target.getvalue()
 
 
@@ -79,7 +90,7 @@ def _figure(subject: Subject, loaded: LoadedRun) -> Figure | None:
     )
     for line, row, entries in zip(grid, rows, keys, strict=True):
         _draw_row(line, row)
-        _legend(line[-1], entries)
+        draw_legend(line[-1], entries)
     return figure
 
 
@@ -91,7 +102,9 @@ def _draw_row(line: Sequence[Axes], row: Sequence[Panel]) -> None:
         values or [1.0], row[0].metric.unit, logarithmic=any(one.logarithmic for one in scales)
     )
     for axes, panel, scale in zip(line, row, scales, strict=True):
-        _set_axes(axes, scale, shared, panel, first=axes is line[0])
+        set_steps(axes, scale)
+        set_values(axes, shared, panel.metric.unit, named=axes is line[0])
+        axes.set_title(f"{panel.family}: {panel.metric.title}")
         _draw(axes, panel)
 
 
@@ -99,23 +112,25 @@ def _steps(panel: Panel, row: Sequence[Panel]) -> list[int]:
     return [s for other in row for s in other.steps] if panel.is_empty else panel.steps
 
 
-def _set_axes(axes: Axes, steps: Scale, values: Scale, panel: Panel, *, first: bool) -> None:
-    unit = panel.metric.unit
-    set_scale_of(axes.set_xscale, axes.xaxis, steps, count_text)
-    set_scale_of(axes.set_yscale, axes.yaxis, values, lambda value: tick_text(value, unit))
-    axes.set_xlim(steps.low, steps.high)
-    axes.set_ylim(values.low, values.high)
-    axes.set_title(f"{panel.family}: {panel.metric.title}")
-    axes.set_xlabel("time steps" + (" (log scale)" if steps.logarithmic else ""))
-    if first:
+def set_steps(axes: Axes, scale: Scale) -> None:
+    """Make the horizontal axis that of the time steps."""
+    _set_scale(axes.set_xscale, axes.xaxis, scale, count_text)
+    axes.set_xlim(scale.low, scale.high)
+    axes.set_xlabel("time steps" + (" (log scale)" if scale.logarithmic else ""))
+
+
+def set_values(axes: Axes, scale: Scale, unit: Unit, *, named: bool = True) -> None:
+    """Make the vertical axis that of values of a unit; ``named``: it says which."""
+    _set_scale(axes.set_yscale, axes.yaxis, scale, lambda value: tick_text(value, unit))
+    axes.set_ylim(scale.low, scale.high)
+    if named:
         noun = {"nodes": "nodes", "bytes": "memory", "seconds": "time"}[unit]
-        axes.set_ylabel(noun + (" (log scale)" if values.logarithmic else ""))
+        axes.set_ylabel(noun + (" (log scale)" if scale.logarithmic else ""))
 
 
-def set_scale_of(
+def _set_scale(
     set_scale: Callable[..., None], axis: Any, scale: Scale, text: Callable[[float], str]
 ) -> None:
-    """Give one axis of a plot its scale, its ticks and their texts."""
     if scale.logarithmic:
         set_scale("log", base=2)
     if scale.ticks:
@@ -128,8 +143,9 @@ def _draw(axes: Axes, panel: Panel) -> None:
     if panel.is_empty:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=look.QUIET)
         return
-    _draw_limits(axes, panel.limits)
-    widths = look.line_widths(panel.series)
+    draw_limits(axes, panel.limits)
+    medians = [{spot.steps: spot.median for spot in series.spots} for series in panel.series]
+    widths = look.line_widths(medians)
     for index, series in enumerate(panel.series):
         size = {"linewidth": widths[index], "markersize": 4 + widths[index]}
         style = {**look.style_of(index), **size}
@@ -150,7 +166,8 @@ def _draw_spots(axes: Axes, series: Series, style: dict[str, Any]) -> None:
         axes.fill_between(steps, low, high, color=style["color"], alpha=0.2, linewidth=0)
 
 
-def _draw_limits(axes: Axes, limits: Iterable[int]) -> None:
+def draw_limits(axes: Axes, limits: Iterable[int]) -> None:
+    """Draw a line for each memory limit, with its size."""
     for limit in limits:
         axes.axhline(limit, color="black", linewidth=1, linestyle=(0, (4, 2)))
         axes.annotate(
@@ -184,17 +201,8 @@ def _draw_wall(axes: Axes, series: Series, wall: Wall, colour: str) -> None:
 
 
 def _mark_wall(axes: Axes, steps: int, wall: Wall, **style: Any) -> None:
-    axes.plot(
-        steps,
-        wall.limit_bytes,
-        marker=look.WALL_MARKERS[wall.status],
-        markersize=8,
-        markeredgecolor="black",
-        linestyle="none",
-        zorder=4,
-        clip_on=False,
-        **style,
-    )
+    shape = {"marker": look.WALL_MARKERS[wall.status], **style}
+    axes.plot(steps, wall.limit_bytes, **look.WALL, **shape)
 
 
 def _draw_band(axes: Axes, wall: Wall, colour: str) -> None:
@@ -210,8 +218,8 @@ def _draw_band(axes: Axes, wall: Wall, colour: str) -> None:
 
 def _draw_prediction(axes: Axes, wall: Wall, colour: str) -> None:
     if wall.predicted is not None:
-        mark = {**look.PREDICTED, "color": colour}
-        axes.plot(wall.predicted, wall.limit_bytes, zorder=3, clip_on=False, **mark)
+        bar = {**look.PREDICTED, "color": colour}
+        axes.plot(wall.predicted, wall.limit_bytes, zorder=3, clip_on=False, **bar)
 
 
 def _draw_failures(axes: Axes, series: Series, colour: str) -> None:
@@ -252,16 +260,10 @@ def _entries(row: Sequence[Panel]) -> list[Line2D]:
     return [*handles, *_key(row)]
 
 
-def _legend(axes: Axes, entries: Sequence[Line2D]) -> None:
-    axes.legend(
-        handles=entries,
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.02),
-        frameon=False,
-        fontsize=8.5,
-        handlelength=3.2,
-        labelspacing=0.6,
-    )
+def draw_legend(axes: Axes, entries: Sequence[Line2D]) -> None:
+    """Write the legend of a row to the right of its last axes."""
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.02), "frameon": False}
+    axes.legend(handles=entries, fontsize=8.5, handlelength=3.2, labelspacing=0.6, **place)
 
 
 def _key(row: Sequence[Panel]) -> list[Line2D]:
@@ -269,20 +271,21 @@ def _key(row: Sequence[Panel]) -> list[Line2D]:
     every = [series for panel in row for series in panel.series]
     statuses = dict.fromkeys(failure.status for one in every for failure in one.failures)
     walls = dict.fromkeys(wall.status for one in every for wall in one.walls)
-    key = [_mark(look.failure_marker(status), 9, failure_text(status)) for status in statuses]
-    key += [_mark(look.WALL_MARKERS[w], 7, WALL_KEYS[w]) for w in walls if w in look.WALL_MARKERS]
+    key = [mark(look.failure_marker(status), 9, failure_text(status)) for status in statuses]
+    key += [mark(look.WALL_MARKERS[w], 7, WALL_KEYS[w]) for w in walls if w in look.WALL_MARKERS]
     if WallStatus.BAND in walls:
-        key.append(_mark(look.WALL_MARKERS[WallStatus.BAND], 7, BAND_END, markerfacecolor="white"))
+        key.append(mark(look.WALL_MARKERS[WallStatus.BAND], 7, BAND_END, markerfacecolor="white"))
     if any(wall.predicted is not None for one in every for wall in one.walls):
         shown = {**look.PREDICTED, "color": look.QUIET, "markersize": 12}
         key.append(Line2D([], [], label="predicted before any run near it", **shown))
     if any(wall.probes for one in every for wall in one.walls):
-        key.append(_mark(".", 5, "another run of the search"))
+        key.append(mark(".", 5, "another run of the search"))
     if any(wall.failed for one in every for wall in one.walls):
-        key.append(_mark("x", 5, "a run of the search that failed", markeredgecolor=look.QUIET))
+        key.append(mark("x", 5, "a run of the search that failed", markeredgecolor=look.QUIET))
     return key
 
 
-def _mark(marker: str, size: float, label: str, **style: Any) -> Line2D:
+def mark(marker: str, size: float, label: str, **style: Any) -> Line2D:
+    """Return the legend entry of a mark that belongs to no line."""
     shown = {"color": look.QUIET, "markeredgecolor": "black", **style}
     return Line2D([], [], marker=marker, markersize=size, linestyle="none", label=label, **shown)

@@ -47,6 +47,14 @@ def test_few_steps_have_an_axis_around_them(steps: list[int]) -> None:
     assert scale.high > max(steps)
 
 
+def test_few_steps_have_a_logarithmic_axis_where_it_is_asked_for() -> None:
+    """As plots of laws do, whatever lengths there are."""
+    scale = steps_scale([8, 32], logarithmic=True)
+
+    assert scale.logarithmic
+    assert scale.ticks == (8, 16, 32)
+
+
 def test_two_steps_far_apart_have_a_logarithmic_axis() -> None:
     """Between 8 and 256 there are powers of two to show."""
     assert steps_scale([8, 256]).ticks == (8, 16, 32, 64, 128, 256)
