@@ -349,6 +349,6 @@ def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
 
 
 def _error(residuals: Array, values: Array) -> float:
-    sizes = np.abs(values)
-    size = float(np.median(sizes)) or float(sizes.max())
-    return math.sqrt(float(np.mean(residuals**2))) / size if size else 0.0
+    """Return the root mean square of the residuals over that of the values."""
+    size = float(np.mean(values**2))
+    return math.sqrt(float(np.mean(residuals**2)) / size) if size else 0.0

@@ -57,3 +57,14 @@ def test_what_is_no_point_is_refused() -> None:
     """As by every fit."""
     with pytest.raises(ValueError, match="steps from 1 on"):
         fit_line([(0, 1.0), (8, 1.0), (16, 2.0)])
+
+
+@given(scale=st.floats(1e-6, 1e6))
+def test_the_error_is_the_residuals_share_of_the_values(*, scale: float) -> None:
+    """Root mean squares, so that long lengths, which are most of it, do not stand over short ones."""
+    values = [scale * (10 + (1 if n == 8 else -1)) for n in (8, 16)]
+    found = fit([(n, value) for n in (1, 2, 3) for value in values])
+    assert isinstance(found, Law)
+
+    assert found.kind == "constant"
+    assert found.error == pytest.approx(1 / ((11**2 + 9**2) / 2) ** 0.5)
