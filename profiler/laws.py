@@ -21,8 +21,8 @@ Term = Callable[[Array, int], Array]
 CONFIDENCE = 0.95
 # A law that is further off than this on average says nothing of a step.
 _UNCLEAR = 0.2
-# Sums of a few products of floats are right to this share of their terms.
-_FLOAT = 1e-14
+# Whole numbers below it are floats without rounding.
+_WHOLE = 2**53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ class Law:
         intervals: of the coefficients, at 95 %, given that the kind (and J) is right.
         exact: whether whole numbers follow it without any residual, in rational arithmetic,
             from ``first`` on; the points before are outliers.
-        error: the root of the mean squared residual over the median absolute value, no unit.
+        error: the root mean square of the residuals over that of the values, no unit.
         residuals: one for each point, by steps and value, outliers told.
         first: the smallest length that the law was fitted to.
         last: the largest one.
@@ -189,28 +189,47 @@ class Law:
         return float(_value(self, self.last) - _value(self, self.last - 1))
 
     def values(self, steps: Sequence[int] | Array) -> Array:
-        """Return the law's values at many steps, in the metric's unit, as floats."""
-        coefficients = np.array([float(c) for c in self.coefficients])
-        values: Array = _terms(self, steps) @ coefficients
+        """Return the law's values at many steps, in the metric's unit, as floats.
+
+        Those of an exact law are the nearest floats, as long as no value times the common
+        denominator of the coefficients reaches 2**53.
+        """
+        scale = self._denominator if self.exact else 1
+        # A sum of whole numbers is exact, and one division rounds correctly.
+        coefficients = np.array([float(c * scale) for c in self.coefficients])
+        values: Array = _terms(self, steps) @ coefficients / scale
         return values
+
+    @property
+    def _denominator(self) -> int:
+        """The coefficients' common denominator; 1 where it is too large for floats."""
+        common = math.lcm(*(Fraction(c).denominator for c in self.coefficients))
+        return common if common < _WHOLE else 1
 
     def at(self, steps: int) -> float:
         """Return the law's value, in the metric's unit."""
         return float(_value(self, steps))
 
-    def interval_at(self, steps: int) -> tuple[float, float]:
-        """Return where 95 % of single measurements would lie, if the law is right.
+    def bounds(self, steps: Sequence[int] | Array) -> tuple[Array, Array]:
+        """Return between which values 95 % of single measurements would lie, if the law is right.
 
-        Student's t, from the noise and what it left unknown of the coefficients.
+        Student's t, from the noise and what it left unknown of the coefficients. Both are the
+        value where the law is exact.
         """
-        value = self.at(steps)
+        values = self.values(steps)
         if self.exact:
-            return value, value
-        terms = _terms(self, [steps])[0]
-        noise = self.noise * (abs(value) if self.relative else 1)
-        spread = float(terms @ np.array(self.covariance) @ terms) + noise**2
-        half = student(1 - CONFIDENCE, self.count - len(terms)) * math.sqrt(max(0.0, spread))
-        return value - half, value + half
+            return values, values
+        terms = _terms(self, steps)
+        noise = self.noise * (np.abs(values) if self.relative else 1)
+        spread = ((terms @ np.array(self.covariance)) * terms).sum(axis=1) + noise**2
+        free = self.count - len(self.coefficients)
+        half = student(1 - CONFIDENCE, free) * np.sqrt(np.maximum(spread, 0.0))
+        return values - half, values + half
+
+    def interval_at(self, steps: int) -> tuple[float, float]:
+        """Return the bounds at one number of steps."""
+        low, high = self.bounds([steps])
+        return float(low[0]), float(high[0])
 
 
 def _terms(law: Law, steps: Sequence[int] | Array) -> Array:
@@ -227,24 +246,6 @@ def dot(coefficients: Sequence[Number], terms: Array) -> Fraction:
     """Return the sum of the terms times their coefficients, without rounding."""
     pairs = zip(coefficients, terms.tolist(), strict=True)
     return sum((Fraction(c) * Fraction(term) for c, term in pairs), Fraction())
-
-
-def crossing(a: Law, b: Law, *, until: int) -> int | None:
-    """Return the smallest steps from which ``b`` stays below ``a`` up to ``until``, or None.
-
-    Whole steps from 1 on; what is too close for floats is compared in rational arithmetic.
-    """
-    steps = np.arange(1, until + 1, dtype=np.float64)
-    gap, size = np.zeros_like(steps), np.zeros_like(steps)
-    for law, sign in ((a, 1), (b, -1)):
-        terms = _terms(law, steps) * np.array([float(c) for c in law.coefficients])
-        gap += sign * terms.sum(axis=1)
-        size += np.abs(terms).sum(axis=1)
-    # From the top down, so that two laws that agree everywhere are compared but once.
-    for index in np.flatnonzero(gap <= _FLOAT * size)[::-1].tolist():
-        if _value(b, index + 1) >= _value(a, index + 1):
-            return index + 2 if index + 2 <= until else None
-    return 1 if until >= 1 else None
 
 
 def student(level: float, free: int) -> float:

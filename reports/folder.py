@@ -10,6 +10,7 @@ from profiler.frames import LoadedRun
 from reports.exports import json_text, measurements_csv, run_document, walls_csv
 from reports.html import Picture, Pictures, page, render
 from reports.law_plots import law_plots
+from reports.pareto_plots import pareto_plots
 from reports.plots import Plot, image, plots
 from reports.stack_plots import explaining_plots
 
@@ -32,12 +33,18 @@ def _files(loaded: LoadedRun) -> Iterator[tuple[str, bytes]]:
     explaining = {name: _drawn(found) for name, found in explaining_plots(loaded).items()}
     shown = {name: _pictures(found) for name, found in explaining.items()}
     laws = _drawn(law_plots(loaded))
-    whole = Pictures(whole=_pictures(drawn), laws=_pictures(laws), explaining=shown)
-    yield "report.html", render(page(loaded), whole).encode()
+    choices = _drawn(pareto_plots(loaded))
+    pictures = Pictures(
+        whole=_pictures(drawn),
+        laws=_pictures(laws),
+        choices=_pictures(choices),
+        explaining=shown,
+    )
+    yield "report.html", render(page(loaded), pictures).encode()
     yield "measurements.csv", measurements_csv(loaded).encode()
     yield "walls.csv", walls_csv(loaded).encode()
     yield "measurements.json", json_text(run_document(loaded.run)).encode()
-    for plot, svg in chain(drawn, laws, *explaining.values()):
+    for plot, svg in chain(drawn, laws, choices, *explaining.values()):
         yield f"{plot.name}.svg", svg
         yield f"{plot.name}.png", image(plot.figure, "png")
 

@@ -28,6 +28,7 @@ from reports.laws import law_grid
 from reports.series import labelled_walls
 from reports.table import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
 from reports.text import DASH, bytes_text, count_text
+from reports.versus import versus_grid
 
 __all__ = ["FailedPoint", "Gap", "Page", "Picture", "Pictures", "WallCard", "page", "render"]
 
@@ -49,10 +50,11 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """The plots of the whole run, of its laws, and of each account, by the account's name."""
+    """The plots of the whole run, of its laws, of choices, and of each account by its name."""
 
     whole: Sequence[Picture] = ()
     laws: Sequence[Picture] = ()
+    choices: Sequence[Picture] = ()
     explaining: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
 
 
@@ -104,6 +106,7 @@ class Page:
     wall_table: Grid
     table: Grid
     laws: Grid
+    versus: Grid
     accounts: tuple[Account, ...]
     failures: tuple[FailedPoint, ...]
     gaps: tuple[Gap, ...]
@@ -136,6 +139,7 @@ def page(loaded: LoadedRun) -> Page:
         wall_table=wall_grid(loaded),
         table=measurement_grid(loaded),
         laws=law_grid(loaded),
+        versus=versus_grid(loaded),
         accounts=tuple(map(account, subjects(loaded))),
         failures=tuple(_failed_point(label, m) for label, m in labelled if _has_failed(m)),
         gaps=_gaps(labelled),

@@ -18,6 +18,7 @@ _COMMANDS = (
     "wall",
     "explain",
     "predict",
+    "versus",
     "check",
     "compare",
     "pin",

@@ -61,7 +61,7 @@ def test_what_is_no_point_is_refused() -> None:
 
 @given(scale=st.floats(1e-6, 1e6))
 def test_the_error_is_the_residuals_share_of_the_values(*, scale: float) -> None:
-    """Root mean squares, so that long lengths, which are most of it, do not stand over short ones."""
+    """Root mean squares of both: a long length weighs as much in the one as in the other."""
     values = [scale * (10 + (1 if n == 8 else -1)) for n in (8, 16)]
     found = fit([(n, value) for n in (1, 2, 3) for value in values])
     assert isinstance(found, Law)

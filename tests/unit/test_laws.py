@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.law_fits import fit, validate
-from profiler.laws import KINDS, Law, TooFew, crossing
+from profiler.laws import KINDS, Law, TooFew
 
 Points = list[tuple[int, float]]
 DOUBLING = [8, 16, 32, 64, 128, 256, 512]
@@ -40,10 +40,6 @@ def _law(points: Points, *, whole: bool = False) -> Law:
     law = fit(points, whole=whole)
     assert isinstance(law, Law)
     return law
-
-
-def _parabola(a: int, b: int, c: int) -> Law:
-    return _law(_points(lambda n: a + b * n + c * n * n, [1, 2, 5, 9]), whole=True)
 
 
 class TestExact:
@@ -201,25 +197,47 @@ class TestTooFew:
             fit([point])
 
 
-class TestCrossing:
-    """Where one law goes below another for good."""
+class TestManySteps:
+    """One call for a million steps says what a call for each says."""
 
-    @given(*[st.lists(st.integers(-50, 50), min_size=3, max_size=3)] * 2, st.integers(1, 60))
-    def test_is_what_every_number_says(self, one: list[int], two: list[int], until: int) -> None:
-        """Against brute force, whatever the signs."""
-        a, b = (_parabola(*coefficients) for coefficients in (one, two))
-        above = [n for n in range(1, until + 1) if b.at(n) >= a.at(n)]
-        expected = max(above, default=0) + 1
+    @given(
+        coefficients=st.lists(st.integers(-50, 50), min_size=3, max_size=3),
+        steps=st.lists(st.integers(1, 10**6), min_size=1),
+    )
+    def test_whole_values_are_exact(self, coefficients: list[int], steps: list[int]) -> None:
+        """A parabola through whole numbers, whatever the signs, against integers."""
+        a, b, c = coefficients
+        law = _law(_points(lambda n: a + b * n + c * n * n, [1, 2, 5, 9]), whole=True)
 
-        assert crossing(a, b, until=until) == (expected if expected <= until else None)
+        assert law.values(steps).tolist() == [a + b * n + c * n * n for n in steps]
 
-    def test_equal_is_not_below(self) -> None:
-        """135 + 17 T meets the constant 305 at 10 steps."""
-        growing = _law(_points(lambda n: 135 + 17 * n, DOUBLING), whole=True)
-        flat = _law(_points(lambda _: 305, DOUBLING), whole=True)
+    @given(st.lists(st.integers(1, 10**6), min_size=1))
+    def test_fractions_are_the_nearest_floats(self, steps: list[int]) -> None:
+        """A third of a node per step meets whole numbers at every third step."""
+        law = _law(_points(lambda n: 7 + n // 3, [3, 9, 30, 60]), whole=True)
 
-        assert crossing(growing, flat, until=1_000_000) == 11
-        assert crossing(flat, flat, until=1_000_000) is None
+        assert law.coefficients == (7, Fraction(1, 3))
+        assert law.values(steps).tolist() == [float(7 + Fraction(n, 3)) for n in steps]
+
+    def test_exact_laws_have_no_width(self) -> None:
+        """Both bounds are the value."""
+        law = _law(_points(lambda n: 135 + 17 * n, DOUBLING), whole=True)
+        low, high = law.bounds([1, 10, 1000])
+
+        assert low.tolist() == high.tolist() == [152, 305, 17135]
+
+    @pytest.mark.parametrize("relative", [True, False])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_bounds_lie_around_the_value_and_widen(self, kind: str, *, relative: bool) -> None:
+        """Far from what was measured less is known; a step alone has the same bounds."""
+        law = _law(_noisy(_points(PLANTED[kind][0], DOUBLING * 2), 0.003, 7, relative=relative))
+        steps = [512, 5120, 51200]
+        low, high = law.bounds(steps)
+
+        assert (low + high) / 2 == pytest.approx(law.values(steps))
+        assert np.all(np.diff(high - low) >= 0)
+        assert [law.interval_at(n)[0] for n in steps] == pytest.approx(low)
+        assert [law.interval_at(n)[1] for n in steps] == pytest.approx(high)
 
 
 class TestValidate:

@@ -74,6 +74,7 @@ def test_only_the_plots_import_matplotlib() -> None:
     """Whoever draws elsewhere finds this test."""
     assert _importers({"matplotlib"}) == {
         "reports/law_plots.py",
+        "reports/pareto_plots.py",
         "reports/plots.py",
         "reports/stack_plots.py",
     }
@@ -98,7 +99,9 @@ def test_reports_import_results_and_never_measure() -> None:
 
     assert used <= {
         "profiler.budgets",
+        "profiler.choices",
         "profiler.comparison",
+        "profiler.contests",
         "profiler.curves",
         "profiler.errors",
         "profiler.explain.facts",
@@ -109,6 +112,7 @@ def test_reports_import_results_and_never_measure() -> None:
         "profiler.prediction",
         "profiler.registry",
         "profiler.results",
+        "profiler.zones",
     }
 
 
@@ -139,7 +143,7 @@ def test_the_core_knows_neither_reports_nor_the_command_line() -> None:
     [
         *("search", "outcome", "units", "registry", "results", "laws", "law_fits", "curves"),
         *("metrics", "prediction", "comparison", "comparing", "noise", "wall_changes"),
-        *("budgets", "budget_tables", "budget_verdicts"),
+        *("budgets", "budget_tables", "budget_verdicts", "zones", "contests", "choices"),
     ],
 )
 def test_pure_modules_start_no_process_and_print_nothing(name: str) -> None:

@@ -17,7 +17,7 @@ from reports import write_report
 
 PLOTS = ("nodes", "build_time", "device_memory", "host_memory", "step_time")
 DATA = ["report.html", "measurements.csv", "walls.csv", "measurements.json"]
-LAWS = tuple(f"law_{metric.name}" for metric in METRICS)
+LAWS = (*(f"law_{metric.name}" for metric in METRICS), "choices")
 
 
 def test_a_report_is_a_page_its_data_and_its_plots(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Who needs least of one metric, by length: by laws, else by what was measured alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from profiler.choices import ENOUGH_REPEATS, reading
+from profiler.curves import Curve
+from profiler.laws import TooFew
+from profiler.metrics import Metric
+from profiler.prediction import predicted_value
+from profiler.zones import Zone, least, zones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lack:
+    """Why the law of one build cannot be used, and the options that would help."""
+
+    label: str
+    reason: str
+    options: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """Who needs least of one metric, by length.
+
+    Args:
+        metric: what is compared.
+        labels: who is compared, in the order of the curves.
+        measured: the smallest and the largest length that were measured of all; None for none.
+        zones: by the laws, from 1 step on; empty where a law is lacking.
+        lengths: by what was measured alone, at each common length, one zone for each.
+        lacks: the laws that are lacking.
+        beyond: why the laws say nothing outside the measured lengths; None where they do.
+        is_noisy: whether equal points may have different values.
+        missing: who was meant to be compared, but never measured.
+    """
+
+    metric: Metric
+    labels: tuple[str, ...]
+    measured: tuple[int, int] | None
+    zones: tuple[Zone, ...]
+    lengths: tuple[Zone, ...]
+    lacks: tuple[Lack, ...]
+    beyond: str | None = None
+    is_noisy: bool = True
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_by_law(self) -> bool:
+        """Whether the laws tell anything of a measured length."""
+        return any(zone.least and not zone.predicted for zone in self.zones)
+
+    @property
+    def by_length(self) -> tuple[Zone, ...]:
+        """Who is least within the measured lengths: by the laws, else at each common length."""
+        inside = (zone for zone in self.zones if not zone.predicted)
+        return tuple(inside) if self.is_by_law else self.lengths
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything can be told of a measured length."""
+        return any(zone.least for zone in self.by_length)
+
+
+def contest(curves: Sequence[Curve]) -> Contest:
+    """Return who needs least by length, of curves of one metric; two at least.
+
+    Outside the measured lengths laws are only continued where they foretell (``prediction``).
+    """
+    lacks = [lack for curve in curves if (lack := _lack(curve))]
+    laws = {curve.label: law for curve in curves if (law := curve.clear_law)}
+    shared = sorted(set.intersection(*({n for n, _ in curve.points} for curve in curves)))
+    measured = (shared[0], shared[-1]) if shared else None
+    lengths = tuple(_at(curves, steps) for steps in shared)
+    # What the shorter half of the lengths missed in the longer is a law's error where it goes on.
+    slack = {curve.label: curve.ahead or 0.0 for curve in curves}
+    found, beyond = [] if lacks or not measured else zones(laws, slack=slack), None
+    if any(_contradicts(zone, length) for zone in found for length in lengths):
+        found, lacks = [], [_contradicted(curve) for curve in curves]
+    if found:
+        beyond = _closed(curves, found[-1].last)
+    if beyond:
+        found = [replace(zone, least=()) if zone.predicted else zone for zone in found]
+    return Contest(
+        metric=curves[0].metric,
+        labels=tuple(curve.label for curve in curves),
+        measured=measured,
+        zones=tuple(found),
+        lengths=lengths,
+        lacks=tuple(lacks),
+        beyond=beyond,
+        is_noisy=any(curve.metric.is_noisy(curve.conditions.schedule) for curve in curves),
+    )
+
+
+def _at(curves: Sequence[Curve], steps: int) -> Zone:
+    """Return who is least as measured at one length."""
+    ends = np.array(
+        [
+            [-np.inf if read.low is None else read.low, np.inf if read.high is None else read.high]
+            for read in (reading(curve, steps) for curve in curves)
+        ]
+    )
+    pairs = zip(curves, least(ends[:, :1], ends[:, 1:])[:, 0].tolist(), strict=True)
+    names = tuple(curve.label for curve, is_least in pairs if is_least)
+    return Zone(first=steps, last=steps, least=names)
+
+
+def _lack(curve: Curve) -> Lack | None:
+    """Return why the curve's law cannot be used, or None where it can."""
+    law = curve.law
+    if isinstance(law, TooFew):
+        needed = f"{law.lengths} of {law.needed} lengths"
+        return Lack(label=curve.label, reason=needed, options="--steps")
+    if law.is_clear:
+        return None
+    if curve.metric.is_noisy(curve.conditions.schedule):
+        most = max(len(curve.values_at(steps)) for steps, _ in curve.points)
+        options = f"--repeats {ENOUGH_REPEATS if most == 1 else 2 * most}"
+        return Lack(label=curve.label, reason="too noisy", options=options)
+    return Lack(label=curve.label, reason="no law has its bends", options="--steps")
+
+
+def _contradicts(zone: Zone, length: Zone) -> bool:
+    """Return whether a zone of the laws names others than what was measured within it."""
+    inside = zone.first <= length.first <= zone.last
+    return inside and bool(zone.least and length.least) and zone.least != length.least
+
+
+def _contradicted(curve: Curve) -> Lack:
+    reason = "what was measured contradicts it"
+    return Lack(label=curve.label, reason=reason, options="--steps")
+
+
+def _closed(curves: Iterable[Curve], until: int) -> str | None:
+    """Return why the laws are not continued to these steps, or None."""
+    reasons = {curve.label: predicted_value(curve, until).reason for curve in curves}
+    known = dict.fromkeys(reason for reason in reasons.values() if reason)
+    if len(known) == 1 and all(reasons.values()):
+        return next(iter(known))
+    return "; ".join(f"{label}: {reason}" for label, reason in reasons.items() if reason) or None

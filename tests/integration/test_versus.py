@@ -1,0 +1,109 @@
+"""Two real builds against each other: one run, then all that is asked of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Stepwall = Callable[..., subprocess.CompletedProcess[str]]
+BUILDS = ("static_rnn", "dynamic_rnn")
+LONGEST = 128  # of a quick run
+# static_rnn has 46 + 17 T nodes, dynamic_rnn 135: equal at 89/17 = 5.2 steps.
+CROSSING = (135 - 46) / 17
+PNG = b"\x89PNG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The first question, which a quick run was made for."""
+
+    folder: Path
+    text: str
+    document: dict[str, Any]
+
+    def metric(self, name: str) -> dict[str, Any]:
+        """Return what is told of one metric."""
+        (found,) = [one for one in self.document["metrics"] if one["metric"] == name]
+        return dict(found)
+
+
+@pytest.fixture(scope="module")
+def asked(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """Ask for two shipped builds in a folder without results."""
+    folder = tmp_path_factory.mktemp("versus")
+    done = stepwall("versus", *BUILDS, "--json", "told.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    document = json.loads((folder / "told.json").read_text())
+    return Asked(folder=folder, text=done.stdout, document=document)
+
+
+def test_nodes_cross_where_their_counts_say(asked: Asked) -> None:
+    """Exactly, and long before the shortest length: a prediction."""
+    below, *rest = asked.metric("nodes")["zones"]
+
+    assert below["least"] == ["static_rnn"]
+    assert (below["first"], below["last"]) == (1, int(CROSSING))
+    assert below["predicted"] is True
+    assert {tuple(zone["least"]) for zone in rest} == {("dynamic_rnn",)}
+    assert rest[-1]["last"] == 8 * LONGEST
+
+
+def test_a_loop_holds_less_for_backprop(asked: Asked) -> None:
+    """An unrolled graph keeps a partial gradient of the kernel for every step."""
+    told = asked.metric("backprop")
+    measured = [zone["least"] for zone in told["lengths"]]
+
+    assert measured == [["dynamic_rnn"]] * len(measured)
+    assert "backprop memory: dynamic_rnn needs less at every measured length" in asked.text
+
+
+def test_every_metric_has_a_line_and_the_table_is_measured(asked: Asked) -> None:
+    """Seven metrics at the quick run's longest; the last line goes on."""
+    values = [one["values"] for one in asked.document["scenarios"]]
+    *_, last = asked.text.splitlines()
+
+    assert len(asked.document["metrics"]) == 7
+    assert asked.document["steps"] == LONGEST
+    assert [one["nodes"]["value"] for one in values] == [46 + 17 * LONGEST, 135]
+    assert not any(read["predicted"] for one in values for read in one.values())
+    assert last.startswith("next: stepwall ")
+
+
+def test_a_second_question_takes_the_stored_run_and_draws(asked: Asked, stepwall: Stepwall) -> None:
+    """What was not run is marked; a file is overwritten by force alone."""
+    question = ("versus", *reversed(BUILDS), "--steps", 100, "-o", "choice.png")
+    first, again, forced = (
+        stepwall(*question, *more, cwd=asked.folder) for more in ((), (), ("-f",))
+    )
+
+    assert (first.returncode, again.returncode, forced.returncode) == (0, 2, 0)
+    assert f"(run {asked.document['run']})" in first.stdout
+    assert f"≈ {46 + 17 * 100:,}" in first.stdout
+    assert "Wrote choice.png" in first.stdout
+    assert "'choice.png': the file exists; --force overwrites it" in again.stderr
+    assert (asked.folder / "choice.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("static_rnn", "static_rnn"), "name two different scenarios or more"),
+        ((*BUILDS, "-o", "choice.pdf"), "'choice.pdf': end it in .png or .svg"),
+        ((*BUILDS, "-o", "nowhere/choice.png"), "no file can be written there"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(
+    arguments: tuple[str, ...], message: str, stepwall: Stepwall, tmp_path: Path
+) -> None:
+    """Before anything is measured."""
+    done = stepwall("versus", *arguments, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,214 @@
+"""Choices: what each build costs at one length, and which none other surely beats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler.choices import Choice, Reading, choices, common_length, reading
+from profiler.curves import Curve
+from profiler.metrics import find_metric
+from profiler.results import Point
+
+LENGTHS = (8, 16, 32, 64, 128, 256)
+
+
+def _curve(
+    label: str, metric: str, values: Mapping[int, Sequence[float]], **parameters: int
+) -> Curve:
+    return Curve(
+        label=label,
+        conditions=Point(scenario=label, family="builds", parameters={**parameters}, steps=0),
+        metric=find_metric(metric),
+        points=tuple((n, value) for n, several in values.items() for value in several),
+    )
+
+
+def _line(label: str, metric: str, per_step: float) -> Curve:
+    """Return a curve of one repeat that follows a line but for a thousandth."""
+    signs = dict(zip(LENGTHS, [1, -1, -1, 1, 1, -1], strict=True))
+    return _curve(label, metric, {n: [per_step * n * (1 + signs[n] / 1000)] for n in LENGTHS})
+
+
+def _at_8(label: str, times: Sequence[float], peak: float) -> list[Curve]:
+    """Return a build that was measured at 8 steps only."""
+    return [
+        _curve(label, "step_time", {8: times}),
+        _curve(label, "peak", {8: [peak]}),
+    ]
+
+
+def _verdicts(*builds: Sequence[Curve]) -> dict[str, bool | None]:
+    found = choices([curve for build in builds for curve in build], steps=8)
+    return {one.label: one.is_optimal for one in found}
+
+
+class TestReading:
+    """One metric at one length."""
+
+    def test_three_repeats_tell_the_noise(self) -> None:
+        """The median, between the least and the most."""
+        read = reading(_curve("a", "step_time", {8: [3.0, 1.0, 2.0]}), 8)
+
+        assert (read.value, read.low, read.high) == (2, 1, 3)
+        assert (read.measured, read.reason, read.is_predicted) == ((1, 2, 3), None, False)
+
+    @pytest.mark.parametrize("repeats", [1, 2])
+    def test_fewer_tell_none(self, repeats: int) -> None:
+        """The value is told, and what it takes to know its noise."""
+        read = reading(_curve("a", "step_time", {8: [2.0] * repeats}), 8)
+
+        assert (read.value, read.low, read.high) == (2, None, None)
+        assert "--repeats 3" in (read.reason or "")
+
+    def test_a_disturbed_series_is_noisy_though_its_repeats_agree(self) -> None:
+        """Ten times as slow at one length, three times alike: another program ran meanwhile."""
+        calm = {n: [n * (1 + share / 1000) for share in (-1, 0, 1)] for n in LENGTHS}
+        disturbed = {**calm, 64: [10 * value for value in calm[64]]}
+        slow = reading(_curve("a", "step_time", disturbed), 64)
+        fast = reading(_curve("b", "step_time", calm), 64)
+
+        assert min(slow.measured) > 9 * max(fast.measured)
+        assert not fast.is_below(slow)
+
+    def test_a_clear_law_tells_the_noise_of_one_repeat(self) -> None:
+        """Its interval, widened to what was measured."""
+        curve = _line("a", "step_time", 1.0)
+        read = reading(curve, 64)
+
+        assert read.value == 64 * 1.001
+        assert read.low is not None
+        assert read.high is not None
+        assert read.low < 64 * 0.999 < 64 * 1.001 <= read.high
+
+    def test_what_does_not_vary_has_no_noise(self) -> None:
+        """A peak in the serial schedule is what it is."""
+        read = reading(_curve("a", "peak", {8: [4096.0]}), 8)
+
+        assert (read.value, read.low, read.high) == (4096, 4096, 4096)
+
+    @pytest.mark.parametrize("steps", [100, 512])
+    def test_what_was_not_measured_is_the_laws(self, steps: int) -> None:
+        """Between the lengths and beyond them, and marked."""
+        read = reading(_line("a", "step_time", 2.0), steps)
+
+        assert read.is_predicted
+        assert read.value == pytest.approx(2 * steps, rel=0.002)
+        assert (read.low or 0) < (read.value or 0) < (read.high or 0)
+
+    @pytest.mark.parametrize("steps", [100, 512])
+    def test_no_law_is_a_reason(self, steps: int) -> None:
+        """And no number."""
+        bends = dict(zip(LENGTHS, [5, 400, 1, 900, 2, 800], strict=True))
+        read = reading(_curve("a", "peak", {n: [v] for n, v in bends.items()}), steps)
+
+        assert (read.value, read.is_predicted) == (None, False)
+        assert read.reason
+
+
+class TestOptimal:
+    """Step time against device peak."""
+
+    def test_who_is_worse_in_both_is_beaten(self) -> None:
+        """By more than noise."""
+        assert _verdicts(_at_8("a", [1, 1.1, 1.2], 10), _at_8("b", [2, 2.1, 2.2], 20)) == {
+            "a": True,
+            "b": False,
+        }
+
+    def test_a_trade_is_two_choices(self) -> None:
+        """Faster, or smaller."""
+        assert _verdicts(_at_8("a", [1, 1.1, 1.2], 20), _at_8("b", [2, 2.1, 2.2], 10)) == {
+            "a": True,
+            "b": True,
+        }
+
+    def test_noise_is_no_verdict(self) -> None:
+        """Larger, and perhaps faster: it may be worth choosing, or it may not."""
+        assert _verdicts(_at_8("a", [1, 1.1, 1.2], 10), _at_8("b", [0.9, 1.05, 1.1], 20)) == {
+            "a": True,
+            "b": None,
+        }
+
+    def test_equals_are_both_worth_choosing(self) -> None:
+        """Neither is better in anything."""
+        same = [1.0, 1.0, 1.0]
+
+        assert _verdicts(_at_8("a", same, 10), _at_8("b", same, 10)) == {"a": True, "b": True}
+
+    def test_unknown_noise_is_no_verdict(self) -> None:
+        """One repeat may be lucky; but who is smallest is beaten by nobody."""
+        assert _verdicts(_at_8("small", [5.0], 10), _at_8("fast", [1.0], 20)) == {
+            "small": True,
+            "fast": None,
+        }
+
+    def test_a_build_without_a_time_is_not_judged(self) -> None:
+        """Nor can it be told what it beats."""
+        untimed = [_curve("untimed", "peak", {8: [10.0]})]
+
+        assert _verdicts(untimed, _at_8("timed", [1, 1, 1], 20)) == {
+            "untimed": True,
+            "timed": None,
+        }
+
+    @given(places=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=8))
+    def test_without_noise_it_is_paretos(self, places: list[tuple[int, int]]) -> None:
+        """Against the definition: nobody is better in one and no worse in the other."""
+        builds = [_at_8(f"build{at}", [time] * 3, peak) for at, (time, peak) in enumerate(places)]
+        expected = [
+            not any((u <= t and v <= p) and (u, v) != (t, p) for u, v in places) for t, p in places
+        ]
+
+        assert list(_verdicts(*builds).values()) == expected
+
+    @given(
+        builds=st.lists(
+            st.tuples(
+                st.lists(st.integers(1, 30), min_size=3, max_size=3),
+                st.integers(1, 30),
+            ),
+            min_size=1,
+            max_size=7,
+        )
+    )
+    def test_noise_never_rules_out_everybody(self, builds: list[tuple[list[int], int]]) -> None:
+        """Nor does it rule out who is best by the medians alone."""
+        verdicts = _verdicts(*(_at_8(f"build{at}", *one) for at, one in enumerate(builds)))
+        medians = [(sorted(times)[1], peak) for times, peak in builds]
+        best = min(range(len(builds)), key=medians.__getitem__)
+
+        assert verdicts[f"build{best}"] is not False
+
+
+def test_choices_hold_the_walls_of_their_own_conditions() -> None:
+    """A wall of other parameters is another build's."""
+    mine = samples.wall("a")
+    other = replace(mine, parameters={"batch": 1, "units": 128})
+    curve = _curve("a", "peak", {8: [1.0]}, batch=32, units=128)
+    (found,) = choices([curve], [mine, other, samples.wall("b")], steps=8)
+
+    assert isinstance(found, Choice)
+    assert found.walls == (mine,)
+
+
+def test_the_common_length_is_the_largest_of_all() -> None:
+    """None where there is none."""
+    one, two = _curve("a", "peak", {8: [1], 16: [1]}), _curve("b", "peak", {8: [1], 32: [1]})
+
+    assert common_length([one, two]) == 8
+    assert common_length([one, _curve("c", "peak", {64: [1]})]) is None
+    assert common_length([]) is None
+
+
+def test_a_reading_without_noise_is_below_nothing() -> None:
+    """What is not known proves nothing."""
+    vague, sure = Reading(value=1, low=None, high=None), Reading(value=5, low=5, high=5)
+
+    assert not vague.is_below(sure)
+    assert not sure.is_below(vague)

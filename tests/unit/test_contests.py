@@ -1,0 +1,184 @@
+"""Contests: who needs least of a metric, by laws where they are clear, else as measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from profiler.contests import contest
+from profiler.curves import Curve
+from profiler.metrics import find_metric
+from profiler.results import Point, Schedule
+from profiler.zones import Zone
+
+LENGTHS = (8, 16, 32, 64, 128, 256)
+
+
+def _least(found: Sequence[Zone], steps: int) -> tuple[str, ...]:
+    return next(zone.least for zone in found if zone.first <= steps <= zone.last)
+
+
+def _curve(
+    label: str,
+    value: Callable[[int], float],
+    *,
+    metric: str = "nodes",
+    lengths: Sequence[int] = LENGTHS,
+    schedule: Schedule = Schedule.SERIAL,
+) -> Curve:
+    return Curve(
+        label=label,
+        conditions=Point(
+            scenario=label, family="builds", parameters={}, steps=0, schedule=schedule
+        ),
+        metric=find_metric(metric),
+        points=tuple((n, value(n)) for n in lengths),
+    )
+
+
+def _wiggling(label: str, a: float, b: float, *, share: float, metric: str = "step_time") -> Curve:
+    signs = dict(zip(LENGTHS, [1, -1, -1, 1, 1, -1], strict=True))
+    return _curve(label, lambda n: (a + b * n) * (1 + signs[n] * share), metric=metric)
+
+
+class TestContest:
+    """Of curves: with what is measured, what is lacking, and how far laws are continued."""
+
+    def test_counts_are_told_below_and_beyond(self) -> None:
+        """46 + 17 T meets 135 after 5 steps, long before the shortest length."""
+        found = contest([_curve("static", lambda n: 46 + 17 * n), _curve("loop", lambda _: 135)])
+
+        assert found.measured == (8, 256)
+        assert (found.lacks, found.beyond, found.is_told) == ((), None, True)
+        assert [(z.first, z.last, *z.least) for z in found.zones] == [
+            (1, 5, "static"),
+            (6, 7, "loop"),
+            (8, 256, "loop"),
+            (257, 8 * 256, "loop"),
+        ]
+
+    def test_times_cross_within_noise(self) -> None:
+        """10 + T and 110 + T/5 meet at 125 steps; both sides of it are told."""
+        found = contest(
+            [
+                _wiggling("unrolled", 10, 1, share=0.003),
+                _wiggling("loop", 110, 0.2, share=0.003),
+            ]
+        )
+        told = [z.least for z in found.zones if not z.predicted]
+
+        assert told == [("unrolled",), (), ("loop",)]
+        assert _least(found.zones, 125) == ()
+
+    def test_the_first_step_is_never_continued(self) -> None:
+        """It is told where it was measured, and what lies outside has a reason instead."""
+        found = contest(
+            [
+                _wiggling("one", 10, 1, share=0.001, metric="first_step_time"),
+                _wiggling("two", 100, 9, share=0.001, metric="first_step_time"),
+            ]
+        )
+
+        assert found.beyond is not None
+        assert [z.least for z in found.zones if z.predicted] == [(), ()]
+        assert _least(found.zones, 100) == ("one",)
+
+    def test_who_cannot_be_continued_is_named_alone(self) -> None:
+        """A late bend, that the shorter half does not foretell, closes what lies beyond."""
+        bent = _curve("bent", lambda n: n + (10_000 if n > 50 else 0))
+        found = contest([_curve("straight", lambda n: 9 * n), bent])
+
+        assert (found.beyond or "").startswith("bent: ")
+        assert "straight" not in (found.beyond or "")
+
+    def test_without_laws_what_was_measured_is_told(self) -> None:
+        """A noise-free metric needs no law at the lengths that were measured."""
+        bends = [5, 400, 1, 900, 2, 800]
+        wild = _curve("wild", lambda n: bends[LENGTHS.index(n)] * 1e6, metric="peak")
+        found = contest([wild, _curve("calm", lambda _: 3e6, metric="peak")])
+
+        assert found.zones == ()
+        assert [(lack.label, lack.options) for lack in found.lacks] == [("wild", "--steps")]
+        assert found.by_length == tuple(
+            Zone(first=n, last=n, least=("wild",) if bend < 3 else ("calm",))
+            for n, bend in zip(LENGTHS, bends, strict=True)
+        )
+
+    @pytest.mark.parametrize("schedule", Schedule)
+    def test_what_is_noise_depends_on_the_schedule(self, schedule: Schedule) -> None:
+        """Peaks repeat in the serial schedule: more lengths help, and repeats do not."""
+        bends = [5, 400, 1, 900, 2, 800]
+        found = contest(
+            [
+                _curve(
+                    name, lambda n: bends[LENGTHS.index(n)] * 1e6, metric="peak", schedule=schedule
+                )
+                for name in ("a", "b")
+            ]
+        )
+        is_noisy = schedule is Schedule.PARALLEL
+
+        assert found.is_noisy is is_noisy
+        assert {lack.options for lack in found.lacks} == {"--repeats 3" if is_noisy else "--steps"}
+
+    def test_what_was_measured_is_never_contradicted(self) -> None:
+        """One of 20 peaks lies below the other build's, and its law 200 above: no law is taken."""
+        lengths = range(10, 210, 10)
+        low = _curve("low", lambda n: 1000 + 10 * n, metric="peak", lengths=lengths)
+        odd = _curve(
+            "odd",
+            lambda n: 1000 + 10 * n + (200 if n != 100 else -1),
+            metric="peak",
+            lengths=lengths,
+        )
+        found = contest([low, odd])
+
+        assert found.zones == ()
+        assert {lack.reason for lack in found.lacks} == {"what was measured contradicts it"}
+        assert [zone.first for zone in found.by_length if zone.least == ("odd",)] == [100]
+
+    def test_a_law_that_foretells_badly_wins_nothing_further_on(self) -> None:
+        """It wins by 10 % where it was measured; its own shorter half was off by more."""
+        bent = _curve("bent", lambda n: n + n * n / 1500)
+        level = _curve("level", lambda n: (n + n * n / 1500) * 1.1)
+        found = contest([bent, level])
+
+        assert (bent.ahead or 0) > 0.1
+        assert found.beyond is None
+        assert _least(found.zones, 256) == ("bent",)
+        assert _least(found.zones, 257) == ()
+
+    def test_repeats_that_were_not_enough_are_doubled(self) -> None:
+        """Three repeats of pure noise ask for six."""
+        noise = [1.0, 50.0, 3.0]
+        points = tuple((n, noise[k]) for n in LENGTHS for k in range(3))
+        calm = _wiggling("calm", 1, 1, share=0.001)
+        noisy = Curve(label="noisy", conditions=calm.conditions, metric=calm.metric, points=points)
+
+        assert [lack.options for lack in contest([calm, noisy]).lacks] == ["--repeats 6"]
+
+    def test_where_laws_cannot_tell_what_was_measured_is_told(self) -> None:
+        """Peaks in a zigzag of 10 %, one 1 % above the other: close laws, sure numbers."""
+        found = contest(
+            [
+                _wiggling("low", 1000, 10, share=0.1, metric="peak"),
+                _wiggling("high", 1010, 10.1, share=0.1, metric="peak"),
+            ]
+        )
+
+        assert (found.lacks, found.is_by_law, found.is_told) == ((), False, True)
+        assert {zone.least for zone in found.by_length} == {("low",)}
+
+    def test_too_few_lengths_say_how_many(self) -> None:
+        """Two of three; what was measured is told all the same."""
+        found = contest([_curve(name, float, lengths=(8, 16)) for name in ("a", "b")])
+
+        assert {lack.reason for lack in found.lacks} == {"2 of 3 lengths"}
+        assert [zone.least for zone in found.by_length] == [("a", "b")] * 2
+
+    def test_no_common_length_is_no_contest(self) -> None:
+        """Who was never measured beside the others is not compared by laws alone."""
+        found = contest([_curve("a", float), _curve("b", float, lengths=(300, 400, 500, 600, 700))])
+
+        assert (found.measured, found.zones, found.is_told) == (None, (), False)
