@@ -139,8 +139,15 @@ def _contradicted(curve: Curve) -> Lack:
 
 def _closed(curves: Iterable[Curve], until: int) -> str | None:
     """Return why the laws are not continued to these steps, or None."""
-    reasons = {curve.label: predicted_value(curve, until).reason for curve in curves}
-    known = dict.fromkeys(reason for reason in reasons.values() if reason)
-    if len(known) == 1 and all(reasons.values()):
-        return next(iter(known))
-    return "; ".join(f"{label}: {reason}" for label, reason in reasons.items() if reason) or None
+    groups: dict[str | None, list[str]] = {}
+    for curve in curves:
+        groups.setdefault(predicted_value(curve, until).reason, []).append(curve.label)
+    open_ones = groups.pop(None, [])
+    if len(groups) == 1 and not open_ones:
+        return next(iter(groups))
+    return "; ".join(f"{_who(labels)}: {reason}" for reason, labels in groups.items()) or None
+
+
+def _who(labels: Sequence[str]) -> str:
+    """Return a build by its name, several as their number."""
+    return labels[0] if len(labels) == 1 else f"{len(labels)} builds"

@@ -35,7 +35,7 @@ _TITLE = "What a step costs: time against memory"
 _CAPTION = (
     "One training step of each build at the same length: lower left is better. Bars span the "
     "repeats. The line joins the Pareto-optimal builds: no other is better in one axis and no "
-    "worse in the other. Where noise hides that, it is not known."
+    "worse in the other. Where noise hides that, there is a question mark."
 )
 _PANEL_INCHES = 4.4
 _PAIR = 2
@@ -44,7 +44,7 @@ _MARK_DOTS = 8
 _LINE_POINTS = 60
 # A label that is cut off is worse than one over as many others.
 _OUTSIDE = 10
-_VERDICTS = {True: ", Pareto-optimal", False: "", None: ", not known"}
+_VERDICTS = {True: ", Pareto-optimal", False: "", None: ", Pareto-optimal?"}
 # Where a label may stand, in points from its mark: the nearest free place is taken.
 _FAR = (9, 22, 38, 56, 76)
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))

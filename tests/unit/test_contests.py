@@ -92,6 +92,15 @@ class TestContest:
         assert (found.beyond or "").startswith("bent: ")
         assert "straight" not in (found.beyond or "")
 
+    def test_one_reason_of_several_builds_is_told_once(self) -> None:
+        """With their number: each by its name would drown what is told."""
+        bent = [_curve(name, lambda n: n + (10_000 if n > 50 else 0)) for name in ("one", "two")]
+        straight = _curve("straight", lambda n: 9 * n)
+        told = (contest([*bent, straight]).beyond or "").split(": ")
+
+        assert told[0] == "2 builds"
+        assert len(told) == 2
+
     def test_without_laws_what_was_measured_is_told(self) -> None:
         """A noise-free metric needs no law at the lengths that were measured."""
         bends = [5, 400, 1, 900, 2, 800]

@@ -166,8 +166,8 @@ def test_unknown_noise_is_said_and_not_joined() -> None:
     axes = _figure(loaded).axes[0]
 
     assert [text.get_text() for text in _labels(axes)] == [
-        "a, not known",
-        "b, not known",
+        "a, Pareto-optimal?",
+        "b, Pareto-optimal?",
     ]
     assert np.asarray(axes.get_lines()[0].get_xydata()).size == 0
 
