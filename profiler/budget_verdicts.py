@@ -46,11 +46,11 @@ def judge(budget: Budget, conditions: Point, run: Run) -> list[Verdict]:
     by_metric = {
         curve.metric.name: curve for curve in curves(replace(run, measurements=mine, walls=[]))
     }
-    verdicts = [_failure(m) for m in mine if m.outcome.status is not Status.OK]
+    verdicts = [_failure(budget.label, m) for m in mine if m.outcome.status is not Status.OK]
     for name, allowed in budget.limits.items():
         curve = by_metric.get(LIMITS[name].metric.name)
         reading = _reading(LIMITS[name], allowed, curve, mine)
-        verdicts.append(_verdict(budget.scenario, LIMITS[name], allowed, reading))
+        verdicts.append(_verdict(budget.label, LIMITS[name], allowed, reading))
     return verdicts or [_survival(budget, mine)]
 
 
@@ -59,10 +59,10 @@ def _is_of(point: Point, budget: Budget, conditions: Point) -> bool:
     return asked and plan.series_of(point) == plan.series_of(conditions)
 
 
-def _failure(measurement: Measurement) -> Verdict:
+def _failure(label: str, measurement: Measurement) -> Verdict:
     end = measurement.outcome
     return Verdict(
-        scenario=measurement.point.scenario,
+        scenario=label,
         limit=None,
         allowed=None,
         measured=None,
@@ -76,7 +76,7 @@ def _failure(measurement: Measurement) -> Verdict:
 def _survival(budget: Budget, mine: Sequence[Measurement]) -> Verdict:
     """Return the verdict on a budget that asks only for points to end well, which they did."""
     return Verdict(
-        scenario=budget.scenario,
+        scenario=budget.label,
         limit=None,
         allowed=None,
         measured=None,

@@ -95,6 +95,12 @@ class Budget:
     repeats: int
     limits: Mapping[str, float]
 
+    @property
+    def label(self) -> str:
+        """The scenario with the parameters that the budget sets: two budgets may share it."""
+        pairs = (f"{name}={value}" for name, value in self.conditions.overrides.items())
+        return " ".join([self.scenario, *pairs])
+
     def points(self, listing: Listing) -> list[Point]:
         """Return what has to be measured for it.
 
@@ -117,7 +123,7 @@ class Verdict:
     """One limit of a budget and what was measured; or how a point of it ended.
 
     Args:
-        scenario: whose budget it is.
+        scenario: whose budget it is, by its label.
         limit: what was limited; None for a point that did not end well.
         allowed: the limit's value, in its metric's unit.
         measured: the measured one; for noisy metrics the median of the repeats.

@@ -255,3 +255,20 @@ class TestSurvival:
     def test_without_points_it_is_not_known(self) -> None:
         """Nothing that was not run has survived."""
         assert only([], self.CAPPED, limit="64MiB").ruling is Ruling.UNKNOWN
+
+
+def test_two_budgets_on_one_scenario_are_told_apart() -> None:
+    """By the parameters that they set, in verdicts on limits, failures and survival alike."""
+    point = replace(samples.measured().point, parameters={"units": 256}, steps=STEPS[0])
+    good = replace(samples.measured(), point=point)
+    bad = replace(samples.failed(samples.measured()), point=point)
+    asked = {"parameters": {"units": 256}, "steps": [STEPS[0]]}
+    conditions = replace(point, steps=0)
+    labels = [
+        only([good], conditions, nodes=1, **asked).scenario,
+        only([bad], conditions, limit="1MiB", **asked).scenario,
+        only([good], conditions, limit="1MiB", **asked).scenario,
+    ]
+
+    assert labels == ["static_rnn units=256"] * 3
+    assert only(series(), nodes=1).scenario == "static_rnn"
