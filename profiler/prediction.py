@@ -14,7 +14,7 @@ from profiler.results import Forecast, Point
 # A law whose shorter half is further off in the longer half is not continued.
 MOST_WRONG = 0.25
 # An interval that is wider than this share of its value says nothing.
-_MOST_UNSURE = 0.5
+_MOST_UNSURE = 0.3
 # A metric that is read from points made like the long one is continued from these shares of
 # the longest of them, an eighth where that is enough for a loop to settle: that takes it twice
 # its 32 parallel iterations.
@@ -36,7 +36,8 @@ class Value:
     Args:
         metric: what is predicted.
         value: in the metric's unit; None where nothing honest can be said: see ``reason``.
-        low: with ``high`` where 95 % of single measurements would lie, if the law is right.
+        low: with ``high`` where 95 % of single measurements would lie, if the law is right, and
+            never narrower than the law's shorter half missed its longer one.
         high: see ``low``; both are the value where the law is exact.
         law: what was continued; None for too few lengths.
         lengths: the distinct lengths behind it.
@@ -60,7 +61,7 @@ def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
     """Return what the curve's law says of these steps."""
     law = curve.law if isinstance(curve.law, Law) else None
     told: tuple[float, float, float] | None = None
-    reason = _reason(curve) or _bend(curve, steps, alike=alike)
+    reason = _reason(curve) or _bend(curve, steps, alike=alike) or _missed(curve, steps)
     if law is not None and reason is None:
         told = _continued(curve, law, steps)
         reason = _doubt(*told)
@@ -92,7 +93,29 @@ def _continued(curve: Curve, law: Law, steps: int) -> tuple[float, float, float]
         return value, value, value
     line = fit_line(curve.points) if law.kind == "constant" else law
     low, high = (law if isinstance(line, TooFew) else line).interval_at(steps)
-    return value, min(low, value * (1 - _FINEST)), max(high, value * (1 + _FINEST))
+    share = max(_FINEST, _miss(curve, steps))
+    return value, min(low, value * (1 - share)), max(high, value * (1 + share))
+
+
+def _miss(curve: Curve, steps: int) -> float:
+    """Return by what share the law is taken to miss there: as its shorter half missed the longer.
+
+    A slope that is off by a share e is off by e times what lies beyond the lengths it is from, of
+    all: so a miss that showed at twice the lengths is larger at eight times.
+    """
+    lengths = sorted({n for n, _ in curve.points})
+    last, middle = lengths[-1], lengths[(len(lengths) + 1) // 2 - 1]
+    if curve.ahead is None or steps <= last:
+        return 0.0
+    return curve.ahead * max(1.0, (1 - last / steps) / (1 - middle / last))
+
+
+def _missed(curve: Curve, steps: int) -> str | None:
+    """Return why a law that foretells its own longer half is not continued so far, or None."""
+    miss = _miss(curve, steps)
+    if miss <= MOST_WRONG:
+        return None
+    return f"so far beyond its lengths its law may be off by {miss:.0%}: add --steps"
 
 
 def _doubt(value: float, low: float, high: float) -> str | None:

@@ -5,7 +5,7 @@
 
 Every shipped scenario is profiled up to ``--longest`` steps, predicted at 8 times as many, and
 then really run there, each by the command that a user would type. The table goes to stdout, or
-into a Markdown file between two marks.
+into a Markdown file between two marks. Runs that the results folder holds are not made again.
 """
 
 from __future__ import annotations
@@ -48,10 +48,8 @@ class Checked:
 def main(longest: int, results: Path, into: Path | None) -> None:
     """Validate, and write the table."""
     far = TIMES * longest
-    _stepwall("profile", f"--steps=8:{longest}:x2", f"--name={_SMALL}", results=results)
-    _stepwall("profile", f"--steps={far}", f"--name={_FAR}", results=results)
-    with Store(results) as store:
-        small, real = store.load(_SMALL), store.load(_FAR)
+    small = _run(_SMALL, f"8:{longest}:x2", results)
+    real = _run(_FAR, str(far), results)
     names = list(dict.fromkeys(m.point.scenario for m in small.measurements))
     checked = [one for name in names for one in _checked(name, far, real, results)]
     text = "\n".join(_table(checked, names, longest, real))
@@ -61,6 +59,16 @@ def main(longest: int, results: Path, into: Path | None) -> None:
     before, _, rest = into.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     into.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def _run(name: str, steps: str, results: Path) -> Run:
+    """Return the run of that name; it is made if the results do not hold it yet."""
+    with Store(results, create=True) as store:
+        known = {summary.name for summary in store.summaries() if summary.finished}
+    if name not in known:
+        _stepwall("profile", f"--steps={steps}", f"--name={name}", results=results)
+    with Store(results) as store:
+        return store.load(name)
 
 
 def _stepwall(*arguments: str, results: Path) -> str:

@@ -101,6 +101,27 @@ class TestAValue:
         assert told.value is None
         assert "--repeats" in (told.reason or "")
 
+    def test_an_interval_is_no_narrower_than_what_its_half_missed(self) -> None:
+        """Values that a line to 128 misses by a tenth at 256: two times further on."""
+        numbers = (64.0, 96.0, 128.0, 192.0, 256.0 / 1.1)
+        told = predicted_value(curve("step_time", numbers, SETTLED), 512)
+
+        assert told.ahead is not None
+        assert told.ahead == pytest.approx(0.1, abs=0.03)
+        assert told.value is not None
+        assert told.low is not None
+        assert told.low <= told.value * (1 - told.ahead)
+
+    def test_a_miss_that_grows_with_the_distance_ends_a_law(self) -> None:
+        """Foretold within a sixth at twice the lengths, it may be off by more at eight times."""
+        numbers = (64.0, 96.0, 128.0, 192.0, 256.0 / 1.17)
+        told = predicted_value(curve("step_time", numbers, SETTLED), FAR)
+
+        assert told.ahead is not None
+        assert told.ahead < MOST_WRONG
+        assert told.value is None
+        assert "so far beyond its lengths" in (told.reason or "")
+
     def test_a_constant_that_may_hide_a_slope_is_not_continued(self) -> None:
         """A tenth of noise over these lengths may be a slope that eight times further is all."""
         numbers = (100.0, 108.0, 96.0, 104.0, 110.0)
