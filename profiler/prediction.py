@@ -12,7 +12,7 @@ from profiler.metrics import Metric
 from profiler.results import Forecast, Point
 
 # A law whose shorter half is further off in the longer half is not continued.
-MOST_WRONG = 0.25
+MOST_WRONG = 0.15
 # An interval that is wider than this share of its value says nothing.
 _MOST_UNSURE = 0.3
 # A metric that is read from points made like the long one is continued from these shares of
