@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from profiler.budgets import Ruling, Verdict
@@ -11,21 +11,13 @@ from reports.laws import law_text
 from reports.table import Grid, GridRow
 from reports.text import (
     DASH,
-    bytes_text,
+    UNIT_TEXTS,
     count_text,
-    rate_text,
-    seconds_text,
     size_text,
     steps_text,
 )
 
 __all__ = ["verdict_document", "verdict_grid", "verdict_text"]
-
-_TEXTS: dict[str, Callable[[float], str]] = {
-    "nodes": rate_text,
-    "bytes": bytes_text,
-    "seconds": seconds_text,
-}
 
 
 def verdict_text(verdict: Verdict) -> str:
@@ -47,14 +39,14 @@ def _measured(verdict: Verdict) -> str:
     limit = verdict.limit
     if verdict.measured is None or limit is None:
         return DASH
-    return _TEXTS[limit.metric.unit](verdict.measured) + ("/step" if limit.per_step else "")
+    return UNIT_TEXTS[limit.metric.unit](verdict.measured) + ("/step" if limit.per_step else "")
 
 
 def _allowed(verdict: Verdict) -> str:
     limit = verdict.limit
     if verdict.allowed is None or limit is None:
         return DASH
-    text = size_text if limit.metric.unit == "bytes" else _TEXTS[limit.metric.unit]
+    text = size_text if limit.metric.unit == "bytes" else UNIT_TEXTS[limit.metric.unit]
     return text(verdict.allowed) + ("/step" if limit.per_step else "")
 
 

@@ -10,7 +10,11 @@ from typing import Any
 from profiler.comparison import ALL, Comparison, Mark, Row, Rule
 from profiler.results import SCHEMA
 from reports.table import Grid, GridRow
-from reports.text import DASH, bytes_text, count_text, rate_text, seconds_text, size_text
+from reports.text import (
+    DASH,
+    UNIT_TEXTS,
+    size_text,
+)
 
 __all__ = [
     "LEGEND",
@@ -38,12 +42,6 @@ _SIGNS = {
 # The worst first.
 _ORDER = tuple(_SIGNS)
 _MOST_NAMED = 5
-_TEXTS = {
-    "nodes": rate_text,
-    "bytes": bytes_text,
-    "seconds": seconds_text,
-    "steps": count_text,
-}
 
 
 def comparison_grid(comparison: Comparison) -> Grid:
@@ -76,7 +74,7 @@ def _value(row: Row, value: float | None) -> str:
     if value is None or row.unit is None:
         return DASH
     sign = "-" if value < 0 else ""
-    return f"{sign}{_TEXTS[row.unit](abs(value))}"
+    return f"{sign}{UNIT_TEXTS[row.unit](abs(value))}"
 
 
 def _change(row: Row) -> str:

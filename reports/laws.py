@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from profiler.curves import Curve, curves
 from profiler.frames import LoadedRun
 from profiler.laws import Law, TooFew
 from profiler.metrics import Metric
 from reports.table import Grid, GridRow
-from reports.text import DASH, bytes_text, count_text, rate_text, seconds_text
+from reports.text import DASH, UNIT_TEXTS, count_text
 
 __all__ = ["law_grid", "law_text", "step_text"]
 
@@ -17,11 +15,6 @@ _HEADINGS = (
     *("scenario", "metric", "law (T: steps)", "one more step"),
     *("measured", "residual", "foretells"),
 )
-_TEXTS: dict[str, Callable[[float], str]] = {
-    "nodes": rate_text,
-    "bytes": bytes_text,
-    "seconds": seconds_text,
-}
 _FACTORS = {
     "constant": ("",),
     "linear": ("", "T"),
@@ -60,7 +53,7 @@ def _cells(one: Curve) -> tuple[str, ...]:
 
 def law_text(law: Law, metric: Metric) -> str:
     """Return ``46 + 17·T``, each coefficient in the metric's unit."""
-    text = _TEXTS[metric.unit]
+    text = UNIT_TEXTS[metric.unit]
     parts: list[str] = []
     for coefficient, factor in zip(law.coefficients, _FACTORS[law.kind], strict=True):
         value = float(coefficient)
@@ -72,7 +65,7 @@ def law_text(law: Law, metric: Metric) -> str:
 
 def step_text(law: Law, metric: Metric) -> str:
     """Return what the last measured step added, with the 95 % interval of a line's slope."""
-    text = _TEXTS[metric.unit]
+    text = UNIT_TEXTS[metric.unit]
     value = law.per_step
     told = f"{'-' if value < 0 else ''}{text(abs(value))}" if value else "0"
     if law.exact or law.kind != "linear":

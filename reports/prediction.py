@@ -13,10 +13,8 @@ from reports.laws import law_text
 from reports.table import Grid, GridRow
 from reports.text import (
     DASH,
-    bytes_text,
+    UNIT_TEXTS,
     count_text,
-    rate_text,
-    seconds_text,
     size_text,
     steps_text,
 )
@@ -28,11 +26,6 @@ LEFT_OUT = (
     "on a GPU, a graph optimizer that saves memory where it expects the card to be full",
     "host memory, which a long unrolled graph may exhaust first",
 )
-_TEXTS: dict[str, Callable[[float], str]] = {
-    "nodes": rate_text,
-    "bytes": bytes_text,
-    "seconds": seconds_text,
-}
 
 
 def prediction_lines(prediction: Prediction) -> list[str]:
@@ -93,7 +86,7 @@ def value_grid(prediction: Prediction) -> Grid:
 
 
 def _cells(prediction: Prediction, value: Value) -> tuple[str, ...]:
-    text = _TEXTS[value.metric.unit]
+    text = UNIT_TEXTS[value.metric.unit]
     lengths = f"{count_text(value.lengths[0])} to {count_text(value.lengths[-1])}"
     law = law_text(value.law, value.metric) if value.law else DASH
     most = value.metric.bends and prediction.may_change(prediction.steps or 0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from profiler.results import Shortage
 
 __all__ = [
     "DASH",
+    "UNIT_TEXTS",
     "bytes_text",
     "count_text",
     "list_text",
@@ -80,6 +81,15 @@ def count_text(value: float | None) -> str:
 def rate_text(value: float) -> str:
     """Return a rate per step: whole numbers exactly, others with two decimals at most."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0")
+
+
+UNIT_TEXTS: Mapping[str, Callable[[float], str]] = {
+    "nodes": rate_text,
+    "bytes": bytes_text,
+    "seconds": seconds_text,
+    "steps": count_text,
+}
+"""How a number reads in the unit of its metric."""
 
 
 def times_text(value: float) -> str:
