@@ -166,9 +166,11 @@ def _within(curve: Curve, lengths: set[int]) -> Curve:
 
 
 def _exact_row(label: str, then: Curve, now: Curve) -> Row:
-    """Return the row of the length that changed most; of the longest where none did."""
+    """Return the row of the length that became worst, else best; of the longest for neither."""
     pairs = {n: (median(then.values_at(n)), median(now.values_at(n))) for n, _ in now.points}
-    steps = max(pairs, key=lambda n: (abs(relative_change(*pairs[n])), n))
+    changes = {n: relative_change(*pair) for n, pair in pairs.items()}
+    # A loss first: a larger gain at another length must not hide it.
+    steps = max(changes, key=lambda n: (max(changes[n], 0.0), abs(changes[n]), n))
     return Row(
         label=label,
         name=now.metric.name,

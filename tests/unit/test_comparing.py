@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.comparing import compare
-from profiler.comparison import Comparison, Mark, Row
+from profiler.comparison import Comparison, Mark, Row, parse_rule
 from profiler.errors import UsageError
 from profiler.results import Measurement, Run, Schedule
 
@@ -87,6 +87,18 @@ class TestExactMetrics:
 
         assert told.where == f"{STEPS[1]} steps"
         assert told.mark is Mark.WORSE
+
+    def test_a_larger_gain_elsewhere_hides_no_loss(self) -> None:
+        """A third more at one length is told, and breaks its rule, beside a half less at another."""
+        now = series()
+        now[1] = samples.measured(steps=STEPS[1], kib_per_step=96 * 4 / 3)
+        now[2] = samples.measured(steps=STEPS[2], kib_per_step=96 / 2)
+        told = compare(run(series()), run(now))
+        found = row(told, "backprop")
+
+        assert (found.where, found.mark) == (f"{STEPS[1]} steps", Mark.WORSE)
+        assert found.change == pytest.approx(1 / 3)
+        assert [broken for broken, _ in told.breaches([parse_rule("backprop:5%")])] == [found]
 
     def test_one_byte_more_is_a_change(self) -> None:
         """Of 100 GiB, where floats of a law would not tell."""
