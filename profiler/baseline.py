@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from profiler.errors import UsageError
-from profiler.results import SCHEMA, Certificate, Measurement, Run, from_json
+from profiler.results import SCHEMA, Certificate, Measurement, Run, from_json, to_json
 
 KIND = "stepwall baseline"
 
@@ -21,7 +19,8 @@ def baseline_text(run: Run) -> str:
 
     Left out: counts by op type, logs, timelines, explanations, and the runs of wall searches.
     """
-    head = {"kind": KIND, "schema": SCHEMA, **_compact(replace(run, measurements=[], walls=[]))}
+    empty = replace(run, measurements=[], walls=[])
+    head = {"kind": KIND, "schema": SCHEMA, **to_json(empty, sparse=True)}
     slim: dict[str, list[Any]] = {
         "measurements": [_slim(item) for item in run.measurements],
         "walls": [_slim_wall(item) for item in run.walls],
@@ -54,7 +53,7 @@ def read_baseline(path: Path) -> Run:
 
 
 def _lines(facts: Sequence[Any]) -> str:
-    return ",\n".join(_json(_compact(fact)) for fact in facts)
+    return ",\n".join(_json(to_json(fact, sparse=True)) for fact in facts)
 
 
 def _json(value: object) -> str:
@@ -76,21 +75,3 @@ def _slim(measurement: Measurement) -> Measurement:
 
 def _slim_wall(wall: Certificate) -> Certificate:
     return replace(wall, probes=[], explanation=None, unexplained=None)
-
-
-def _compact(fact: Any) -> Any:
-    """Return a fact as JSON, without the fields that have their default value."""
-    if isinstance(fact, enum.Enum):
-        return fact.value
-    if dataclasses.is_dataclass(fact) and not isinstance(fact, type):
-        pairs = ((item, getattr(fact, item.name)) for item in dataclasses.fields(fact))
-        return {item.name: _compact(value) for item, value in pairs if value != _default(item)}
-    if isinstance(fact, dict):
-        return {key: _compact(value) for key, value in fact.items()}
-    return [_compact(value) for value in fact] if isinstance(fact, list | tuple) else fact
-
-
-def _default(item: dataclasses.Field[Any]) -> object:
-    if item.default_factory is not dataclasses.MISSING:
-        return item.default_factory()
-    return item.default

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from profiler import plan
@@ -68,6 +69,27 @@ def read_budget(table: Mapping[str, Any], where: str) -> Budget:
         repeats=settings["repeats"] or (NOISY_REPEATS if noisy else 1),
         limits=limits,
     )
+
+
+def scenario_paths(given: object, folder: Path, where: str) -> list[str]:
+    """Return the scenario files that a budget file or a marker names.
+
+    Args:
+        given: a path or several, as the user wrote them.
+        folder: what they stand relative to.
+        where: the file or the marker, for messages.
+
+    Raises:
+        UsageError: if they are no paths, or do not exist.
+    """
+    names = given if isinstance(given, list | tuple) else [given]
+    if not all(isinstance(name, str | Path) for name in names):
+        raise UsageError(f"{where}: scenarios = {given!r}: write a path or several, as ['mine.py']")
+    paths = [folder / str(name) for name in names]
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{where}: scenarios {str(path)!r}: no such file or folder")
+    return [str(path.resolve()) for path in paths]
 
 
 def _name(value: object) -> str:

@@ -106,7 +106,7 @@ def _measured(item: pytest.Item) -> _Measured:
 
 def _measure(item: pytest.Item) -> _Measured:
     from profiler.budget_check import check, check_devices, planned
-    from profiler.budget_tables import read_budget
+    from profiler.budget_tables import read_budget, scenario_paths
     from profiler.campaign import Campaign
     from profiler.errors import UsageError
     from profiler.machine import environment
@@ -114,13 +114,17 @@ def _measure(item: pytest.Item) -> _Measured:
     from profiler.store import Store
 
     tables = [_table(mark) for mark in item.iter_markers(MARKER)]
-    sources = [source for table in tables for source in _sources(table.pop("scenarios", ()), item)]
+    sources = [
+        path
+        for number, table in enumerate(tables, 1)
+        for path in scenario_paths(table.pop("scenarios", []), item.path.parent, f"marker {number}")
+    ]
     budgets = [read_budget(table, f"marker {number}") for number, table in enumerate(tables, 1)]
     launcher = item.config.stash[_SERVERS].get()
     session = Session(launcher=launcher, sources=tuple(dict.fromkeys(sources)))
     with (
-        tempfile.TemporaryDirectory(prefix="stepwall-") as folder,
-        Store(Path(folder), create=True) as store,
+        tempfile.TemporaryDirectory(prefix="stepwall-") as results,
+        Store(Path(results), create=True) as store,
     ):
         catalog, broken = session.catalog()
         if broken:
@@ -140,17 +144,3 @@ def _table(mark: pytest.Mark) -> dict[str, Any]:
     if len(mark.args) > 1:
         raise UsageError(f"one scenario, not {len(mark.args)}: {mark.args!r}")
     return {**mark.kwargs, **({"scenario": mark.args[0]} if mark.args else {})}
-
-
-def _sources(given: Any, item: pytest.Item) -> list[str]:
-    """Return scenario files, which stand relative to the test's own file."""
-    from profiler.errors import UsageError
-
-    names = given if isinstance(given, list | tuple) else [given]
-    if not all(isinstance(name, str | Path) for name in names):
-        raise UsageError(f"scenarios = {given!r}: write a path or several, as ['mine.py']")
-    paths = [item.path.parent / name for name in names]
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"scenarios {str(path)!r}: no such file or folder")
-    return [str(path.resolve()) for path in paths]

@@ -401,17 +401,33 @@ class Run:
     walls: list[Certificate]
 
 
-def to_json(fact: Any) -> Any:
-    """Return a fact as plain dicts, lists and JSON scalars."""
+def to_json(fact: Any, *, sparse: bool = False) -> Any:
+    """Return a fact as plain dicts, lists and JSON scalars.
+
+    Args:
+        fact: what ``from_json`` gives back.
+        sparse: leave out the fields that have their default value.
+    """
     if isinstance(fact, enum.Enum):
         return fact.value
     if dataclasses.is_dataclass(fact) and not isinstance(fact, type):
-        return {item.name: to_json(getattr(fact, item.name)) for item in dataclasses.fields(fact)}
+        pairs = ((item, getattr(fact, item.name)) for item in dataclasses.fields(fact))
+        return {
+            item.name: to_json(value, sparse=sparse)
+            for item, value in pairs
+            if not (sparse and value == _default(item))
+        }
     if isinstance(fact, dict):
-        return {str(key): to_json(value) for key, value in fact.items()}
+        return {str(key): to_json(value, sparse=sparse) for key, value in fact.items()}
     if isinstance(fact, list | tuple):
-        return [to_json(value) for value in fact]
+        return [to_json(value, sparse=sparse) for value in fact]
     return fact
+
+
+def _default(item: dataclasses.Field[Any]) -> object:
+    if item.default_factory is not dataclasses.MISSING:
+        return item.default_factory()
+    return item.default
 
 
 def from_json(kind: type[T], data: Any) -> T:

@@ -16,6 +16,8 @@ from profiler.filelock import FileLock, holder
 from profiler.results import Certificate, Environment, Measurement, Run, from_json, to_json
 
 FILE_NAME = "stepwall.sqlite"
+# The newest run, by the name of the link to its report folder.
+LATEST = "latest"
 T = TypeVar("T")
 
 
@@ -197,7 +199,7 @@ class Store:
         ]
 
     def load(self, name: str | None = None) -> Run:
-        """Return the run of that name or id, with all that it holds; None is the newest.
+        """Return the run of that name or id, with all it holds; None or ``LATEST`` is the newest.
 
         Raises:
             UsageError: if there is no such run.
@@ -220,7 +222,7 @@ class Store:
         runs = self.summaries()
         if not runs:
             raise UsageError(f"no runs in {self.path}: run 'stepwall profile' first")
-        if name is None:
+        if name in {None, LATEST}:
             return runs[-1]
         for run in runs:
             if name in {run.id, run.name}:

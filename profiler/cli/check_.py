@@ -19,7 +19,7 @@ from profiler.cli.common import (
     open_session,
     usable_catalog,
 )
-from profiler.cli.output import LATEST, check_run_name
+from profiler.cli.output import check_run_name
 from profiler.cli.progress import reporter
 from profiler.errors import UsageError
 from profiler.machine import environment
@@ -50,11 +50,12 @@ def command(
     check_run_name(name)
     if name is not None and stored is not None:
         raise UsageError(f"--name {name!r}: the run {stored!r} of --run has its name already")
-    from profiler.budget_tables import read_budgets
+    from profiler.budget_tables import read_budgets, scenario_paths
 
     document = _document(budgets)
     wanted = read_budgets(document, str(budgets))
-    common = replace(common, scenarios=(*common.scenarios, *_sources(document, budgets)))
+    named = scenario_paths(document.get("scenarios", []), budgets.parent, str(budgets))
+    common = replace(common, scenarios=(*common.scenarios, *named))
     if stored is None:
         run, verdicts = _check(common, wanted, timeout, name)
     else:
@@ -70,15 +71,6 @@ def _document(path: Path) -> dict[str, Any]:
         raise UsageError(f"budgets {str(path)!r}: {error.strerror or error}") from None
     except ValueError as error:
         raise UsageError(f"budgets {str(path)!r}: {error}") from None
-
-
-def _sources(document: dict[str, Any], path: Path) -> list[str]:
-    """Return the scenario files that the document names, which stand relative to it."""
-    given = document.get("scenarios", [])
-    names = [given] if isinstance(given, str) else given
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError(f"{path}: scenarios = {given!r}: write paths, as ['mine.py']")
-    return [str(path.parent / name) for name in names]
 
 
 def _check(
@@ -113,7 +105,7 @@ def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run,
     from profiler.budget_check import check_stored, planned
 
     with Store(common.results) as store:
-        run = store.load(None if name == LATEST else name)
+        run = store.load(name)
     # A child is asked for the parameters that the budgets leave at their defaults.
     with (
         reporter(quiet=common.quiet, verbose=common.verbose) as report,

@@ -9,7 +9,6 @@ import click
 
 from profiler.baseline import read_baseline
 from profiler.cli.common import OVER_BUDGET, Common, common_options
-from profiler.cli.output import LATEST
 from profiler.errors import UsageError
 from profiler.results import Run
 from profiler.store import Store
@@ -56,7 +55,7 @@ def _run(common: Common, name: str) -> Run:
         return read_baseline(path)
     try:
         with Store(common.results) as store:
-            return store.load(None if name == LATEST else name)
+            return store.load(name)
     except UsageError:
         if path.is_file():
             return read_baseline(path)

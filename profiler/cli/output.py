@@ -12,10 +12,8 @@ from profiler.cli.common import Common
 from profiler.errors import StepwallError, UsageError
 from profiler.plan import whole_mib
 from profiler.results import Run, Status
-from profiler.store import FILE_NAME
+from profiler.store import FILE_NAME, LATEST
 from profiler.units import MIB, parse_size
-
-LATEST = "latest"
 
 
 def limit_of(text: str | None) -> int | None:

@@ -8,7 +8,6 @@ import click
 
 from profiler.baseline import baseline_text
 from profiler.cli.common import Common, common_options
-from profiler.cli.output import LATEST
 from profiler.errors import StepwallError, UsageError
 from profiler.results import SCHEMA
 from profiler.store import Store
@@ -27,7 +26,7 @@ from profiler.store import Store
 def command(common: Common, *, run: str | None, output: Path | None, force: bool) -> None:
     """Write a stored run (default: the newest) as a baseline file for 'stepwall compare'."""
     with Store(common.results) as store:
-        pinned = store.load(None if run == LATEST else run)
+        pinned = store.load(run)
     path = output or Path(f"{pinned.name}.baseline.json")
     if path.exists() and not force:
         raise UsageError(f"{str(path)!r} exists: choose another --output or add --force")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.budget_tables import NOISY_REPEATS, read_budget, read_budgets
+from profiler.budget_tables import NOISY_REPEATS, read_budget, read_budgets, scenario_paths
 from profiler.budgets import LIMITS, Budget
 from profiler.errors import UsageError
 from profiler.results import Schedule
@@ -171,3 +172,30 @@ class TestReading:
         assert set(found.limits) == set(table) & set(LIMITS)
         assert found.steps
         assert found.repeats >= 1
+
+
+def test_scenario_files_stand_relative_to_who_names_them(tmp_path: Path) -> None:
+    """One or several, as absolute paths."""
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).touch()
+    both = [str(tmp_path / "a.py"), str(tmp_path / "b.py")]
+
+    assert scenario_paths([], tmp_path, "f") == []
+    assert scenario_paths("a.py", tmp_path, "f") == both[:1]
+    assert scenario_paths(["a.py", "b.py"], tmp_path, "f") == both
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (3, "f: scenarios = 3: write a path or several"),
+        ([3], r"f: scenarios = \[3\]: write a path or several"),
+        ("no.py", r"f: scenarios '.*no\.py': no such file or folder"),
+    ],
+)
+def test_what_names_no_scenario_files_is_refused(
+    tmp_path: Path, given: object, message: str
+) -> None:
+    """One line says who named what."""
+    with pytest.raises(UsageError, match=message):
+        scenario_paths(given, tmp_path, "f")

@@ -89,7 +89,7 @@ class TestExactMetrics:
         assert told.mark is Mark.WORSE
 
     def test_a_larger_gain_elsewhere_hides_no_loss(self) -> None:
-        """A third more at one length is told, and breaks its rule, beside a half less at another."""
+        """A third more at one length breaks its rule, beside a half less at another."""
         now = series()
         now[1] = samples.measured(steps=STEPS[1], kib_per_step=96 * 4 / 3)
         now[2] = samples.measured(steps=STEPS[2], kib_per_step=96 / 2)
