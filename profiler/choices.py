@@ -78,8 +78,6 @@ def reading(curve: Curve, steps: int) -> Reading:
     values = tuple(sorted(curve.values_at(steps)))
     if values:
         return _measured(curve, steps, values)
-    if curve.points and min(n for n, _ in curve.points) < steps < curve.last:
-        return _between(curve, steps)
     told = predicted_value(curve, steps)
     return Reading(value=told.value, low=told.low, high=told.high, reason=told.reason)
 
@@ -105,14 +103,6 @@ def _ends(curve: Curve, steps: int, values: tuple[float, ...]) -> tuple[float, f
         low, high = curve.law.interval_at(steps)
         return min(low, values[0]), max(high, values[-1])
     return (values[0], values[-1]) if len(values) >= ENOUGH_REPEATS else None
-
-
-def _between(curve: Curve, steps: int) -> Reading:
-    law = curve.clear_law
-    if law is None:
-        return Reading(value=None, low=None, high=None, reason="not measured, and no clear law")
-    low, high = law.interval_at(steps)
-    return Reading(value=law.at(steps), low=max(0.0, low), high=high)
 
 
 def common_length(curves: Iterable[Curve]) -> int | None:

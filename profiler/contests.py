@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from profiler.choices import ENOUGH_REPEATS, reading
 from profiler.curves import Curve
-from profiler.laws import TooFew
+from profiler.laws import Law, TooFew
 from profiler.metrics import Metric
-from profiler.prediction import predicted_value
-from profiler.zones import Zone, least, zones
+from profiler.prediction import miss, predicted_value
+from profiler.zones import Zone, least, reach, zones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +77,7 @@ def contest(curves: Sequence[Curve]) -> Contest:
     shared = sorted(set.intersection(*({n for n, _ in curve.points} for curve in curves)))
     measured = (shared[0], shared[-1]) if shared else None
     lengths = tuple(_at(curves, steps) for steps in shared)
-    # What the shorter half of the lengths missed in the longer is a law's error where it goes on.
-    slack = {curve.label: curve.ahead or 0.0 for curve in curves}
-    found, beyond = [] if lacks or not measured else zones(laws, slack=slack), None
+    found, beyond = [] if lacks or not measured else _zones(curves, laws), None
     if any(_contradicts(zone, length) for zone in found for length in lengths):
         found, lacks = [], [_contradicted(curve) for curve in curves]
     if found:
@@ -96,6 +94,11 @@ def contest(curves: Sequence[Curve]) -> Contest:
         beyond=beyond,
         is_noisy=any(curve.metric.is_noisy(curve.conditions.schedule) for curve in curves),
     )
+
+
+def _zones(curves: Sequence[Curve], laws: Mapping[str, Law]) -> list[Zone]:
+    until = reach(min(law.last for law in laws.values()))
+    return zones(laws, until=until, slack={curve.label: miss(curve, until) for curve in curves})
 
 
 def _at(curves: Sequence[Curve], steps: int) -> Zone:

@@ -52,6 +52,10 @@ class Curve:
         """The largest measured steps; 0 for no point."""
         return max((steps for steps, _ in self.points), default=0)
 
+    def covers(self, steps: int) -> bool:
+        """Whether these steps lie between the shortest and the longest measured length."""
+        return bool(self.points) and self.points[0][0] <= steps <= self.last
+
     def values_at(self, steps: int) -> list[float]:
         """Return what was measured at these steps, over the repeats."""
         return [value for at, value in self.points if at == steps]

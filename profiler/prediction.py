@@ -11,6 +11,8 @@ from profiler.laws import Law, TooFew
 from profiler.metrics import Metric
 from profiler.results import Forecast, Point
 
+# How many times the longest measured length is looked at where nobody asks for a length.
+REACH = 8
 # A law whose shorter half is further off in the longer half is not continued.
 MOST_WRONG = 0.15
 # An interval that is wider than this share of its value says nothing.
@@ -58,10 +60,12 @@ class Value:
 
 
 def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
-    """Return what the curve's law says of these steps."""
+    """Return what the curve's law says of these steps; within its lengths it need only be clear."""
     law = curve.law if isinstance(curve.law, Law) else None
     told: tuple[float, float, float] | None = None
-    reason = _reason(curve) or _bend(curve, steps, alike=alike) or _missed(curve, steps)
+    reason = _unclear(curve)
+    if reason is None and not curve.covers(steps):
+        reason = _closed(curve, alike=alike) or _missed(curve, steps)
     if law is not None and reason is None:
         told = _continued(curve, law, steps)
         reason = _doubt(*told)
@@ -79,11 +83,24 @@ def predicted_value(curve: Curve, steps: int, *, alike: bool = False) -> Value:
     )
 
 
-def _bend(curve: Curve, steps: int, *, alike: bool) -> str | None:
-    """Return why ordinary points do not foretell these steps, or None."""
-    if alike or not curve.metric.bends or steps <= curve.last:
-        return None
-    return "longer graphs may bend it: stepwall predict runs small models of them"
+def _unclear(curve: Curve) -> str | None:
+    """Return why the law says nothing of any length, or None."""
+    if isinstance(curve.law, TooFew):
+        return f"{curve.law.lengths} of {curve.law.needed} lengths: add --steps"
+    return None if curve.law.is_clear else "no clear law: too noisy, take --repeats"
+
+
+def _closed(curve: Curve, *, alike: bool) -> str | None:
+    """Return why the law is not continued beyond its lengths at all, or None."""
+    if curve.metric.name in _NEVER:
+        return _NEVER[curve.metric.name]
+    if curve.ahead is None:
+        return "too few lengths to foretell the longer ones by the shorter: add --steps"
+    if curve.ahead > MOST_WRONG:
+        return f"the shorter half of its lengths is off by {curve.ahead:.0%} in the longer half"
+    if curve.metric.bends and not alike:
+        return "longer graphs may bend it: stepwall predict runs small models of them"
+    return None
 
 
 def _continued(curve: Curve, law: Law, steps: int) -> tuple[float, float, float]:
@@ -93,11 +110,11 @@ def _continued(curve: Curve, law: Law, steps: int) -> tuple[float, float, float]
         return value, value, value
     line = fit_line(curve.points) if law.kind == "constant" else law
     low, high = (law if isinstance(line, TooFew) else line).interval_at(steps)
-    share = max(_FINEST, _miss(curve, steps))
+    share = max(_FINEST, miss(curve, steps))
     return value, min(low, value * (1 - share)), max(high, value * (1 + share))
 
 
-def _miss(curve: Curve, steps: int) -> float:
+def miss(curve: Curve, steps: int) -> float:
     """Return by what share the law is taken to miss there: as its shorter half missed the longer.
 
     A slope that is off by a share e is off by e times what lies beyond the lengths it is from, of
@@ -105,17 +122,17 @@ def _miss(curve: Curve, steps: int) -> float:
     """
     lengths = sorted({n for n, _ in curve.points})
     last, middle = lengths[-1], lengths[(len(lengths) + 1) // 2 - 1]
-    if curve.ahead is None or steps <= last:
+    if curve.ahead is None or curve.covers(steps):
         return 0.0
     return curve.ahead * max(1.0, (1 - last / steps) / (1 - middle / last))
 
 
 def _missed(curve: Curve, steps: int) -> str | None:
     """Return why a law that foretells its own longer half is not continued so far, or None."""
-    miss = _miss(curve, steps)
-    if miss <= MOST_WRONG:
+    share = miss(curve, steps)
+    if share <= MOST_WRONG:
         return None
-    return f"so far beyond its lengths its law may be off by {miss:.0%}: add --steps"
+    return f"so far beyond its lengths its law may be off by {share:.0%}: add --steps"
 
 
 def _doubt(value: float, low: float, high: float) -> str | None:
@@ -125,21 +142,6 @@ def _doubt(value: float, low: float, high: float) -> str | None:
     wide = max(high - value, value - low)
     if value and wide > _MOST_UNSURE * value:
         return f"its interval is as wide as ± {wide / value:.0%}: add --steps"
-    return None
-
-
-def _reason(curve: Curve) -> str | None:
-    """Return why nothing can be said beyond the measured lengths, or None."""
-    if curve.metric.name in _NEVER:
-        return _NEVER[curve.metric.name]
-    if isinstance(curve.law, TooFew):
-        return f"{curve.law.lengths} of {curve.law.needed} lengths: add --steps"
-    if not curve.law.is_clear:
-        return "no clear law: too noisy, take --repeats"
-    if curve.ahead is None:
-        return "too few lengths to foretell the longer ones by the shorter: add --steps"
-    if curve.ahead > MOST_WRONG:
-        return f"the shorter half of its lengths is off by {curve.ahead:.0%} in the longer half"
     return None
 
 
@@ -160,7 +162,7 @@ def wall_by_law(peak: Curve, *, limit_bytes: int, max_steps: int) -> Forecast | 
     it does not grow.
     """
     law = peak.clear_law
-    if law is None or _reason(peak) is not None or law.per_step <= 0:
+    if law is None or _closed(peak, alike=True) is not None or law.per_step <= 0:
         return None
 
     def most(bound: int) -> int:

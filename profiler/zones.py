@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from profiler.laws import Array, Law
+from profiler.prediction import REACH
 
 Flags = npt.NDArray[np.bool_]
 
-# How many times the largest measured length anything is said of, and never more steps than that.
-REACH = 8
+# No more steps are looked at, however long the longest measured length is.
 _FURTHEST = 1_000_000
 
 

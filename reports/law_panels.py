@@ -13,16 +13,14 @@ from profiler.curves import Curve, curves
 from profiler.frames import LoadedRun
 from profiler.laws import Law, TooFew
 from profiler.metrics import Metric
-from profiler.prediction import predicted_value
+from profiler.prediction import REACH, predicted_value
 from profiler.results import Certificate, WallStatus
 from reports.laws import law_text
 from reports.series import families, labelled_walls
 from reports.text import steps_text
 
-__all__ = ["REACH", "Ahead", "LawPanel", "Line", "law_panels"]
+__all__ = ["Ahead", "LawPanel", "Line", "law_panels"]
 
-# How far beyond the last measured length a law is continued, as a multiple of it.
-REACH = 8
 _AHEAD = 13
 _LEGEND_CHARACTERS = 42
 _INDENT = "\n   "

@@ -23,11 +23,11 @@ from typing import Any
 import click
 
 from profiler.metrics import METRICS
+from profiler.prediction import REACH
 from profiler.results import Run
 from profiler.store import Store
 
 BEGIN, END = "<!-- validation: begin -->", "<!-- validation: end -->"
-TIMES = 8
 _SMALL, _FAR = "validate-small", "validate-far"
 
 
@@ -47,7 +47,7 @@ class Checked:
 @click.option("--into", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(longest: int, results: Path, into: Path | None) -> None:
     """Validate, and write the table."""
-    far = TIMES * longest
+    far = REACH * longest
     small = _run(_SMALL, f"8:{longest}:x2", results)
     real = _run(_FAR, str(far), results)
     names = list(dict.fromkeys(m.point.scenario for m in small.measurements))
@@ -101,7 +101,7 @@ def _checked(name: str, far: int, real: Run, results: Path) -> Iterator[Checked]
 def _table(checked: list[Checked], names: list[str], longest: int, real: Run) -> Iterator[str]:
     machine = real.environment
     yield (
-        f"Measured up to {longest:,} steps, predicted at {TIMES * longest:,} and really run there "
+        f"Measured up to {longest:,} steps, predicted at {REACH * longest:,} and really run there "
         f"({machine.cpu_count} cores, {machine.platform}, TensorFlow "
         f"{machine.frameworks.get('tensorflow', '?')}, {real.created_at[:10]}): predicted minus "
         "real, over real; a dash where `predict` says that it cannot tell."

@@ -87,3 +87,14 @@ def test_a_law_that_is_off_by_its_own_size_is_not_clear(sizes: tuple[float, ...]
 
     assert isinstance(wild.law, Law)
     assert wild.clear_law is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "covered"), [(7, False), (8, True), (40, True), (64, True), (65, False)]
+)
+def test_a_curve_covers_what_lies_between_its_points(steps: int, covered: bool) -> None:  # noqa: FBT001
+    """Its ends included; without a point nothing."""
+    nodes = _curve(_run([samples.measured(steps=n) for n in STEPS]), "nodes")
+
+    assert nodes.covers(steps) is covered
+    assert not replace(nodes, points=()).covers(steps)

@@ -75,6 +75,17 @@ class TestAValue:
         assert within.value == pytest.approx(200 * 100)
         assert predicted_value(memory, 257, alike=True).value == pytest.approx(257 * 100)
 
+    def test_within_its_lengths_a_law_need_only_be_clear(self) -> None:
+        """First steps, memory, and too few lengths to foretell: all of them lie between points."""
+        lengths = LENGTHS[:4]
+        told = [
+            predicted_value(curve(metric, tuple(2.0 * n for n in lengths), lengths), 50)
+            for metric in ("first_step_time", "host", "step_time")
+        ]
+
+        assert [one.value for one in told] == [pytest.approx(100)] * 3
+        assert all(one.ahead is None for one in told)
+
     def test_a_half_that_foretells_badly_is_not_continued(self) -> None:
         """The longer half lies at twice what the shorter one says: a wrong number is worse."""
         numbers = (8.0, 16.0, 32.0, 128.0, 256.0, 512.0)

@@ -11,9 +11,9 @@ import report_samples as samples
 from profiler.curves import Curve
 from profiler.frames import LoadedRun
 from profiler.metrics import BY_NAME
-from profiler.prediction import predicted_value
+from profiler.prediction import REACH, predicted_value
 from profiler.results import Measurement, Times
-from reports.law_panels import REACH, LawPanel, Line, law_panels
+from reports.law_panels import LawPanel, Line, law_panels
 
 STEPS = samples.DOUBLED
 LAST = STEPS[-1]

@@ -13,8 +13,8 @@ from matplotlib.collections import PolyCollection
 
 from profiler.frames import LoadedRun
 from profiler.metrics import METRICS
+from profiler.prediction import REACH
 from profiler.results import DeviceMemory, Measurement, Times
-from reports.law_panels import REACH
 from reports.law_plots import law_plots
 from reports.plots import Plot, image
 
