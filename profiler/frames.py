@@ -51,11 +51,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from profiler.curves import Curve, curves
 from profiler.labels import Labels
 from profiler.results import (
     Certificate,
@@ -84,6 +86,18 @@ class LoadedRun:
     measurements: pd.DataFrame
     walls: pd.DataFrame
     probes: pd.DataFrame
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        """The run's curves with their laws (``profiler.curves``), each fitted once."""
+        return curves(self.run)
+
+    def family_curves(self) -> dict[str, list[Curve]]:
+        """Return the curves of each family that was measured, in the order of the run."""
+        found: dict[str, list[Curve]] = {}
+        for curve in self.curves:
+            found.setdefault(curve.conditions.family, []).append(curve)
+        return found
 
 
 def load_run(name: str | None = None, *, results: str | Path = "results") -> LoadedRun:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from statistics import median
 
-from profiler.curves import Curve, curves
+from profiler.curves import Curve
 from profiler.frames import LoadedRun
 from profiler.laws import Law
 from profiler.results import Measurement, Status
@@ -71,7 +71,7 @@ class Growth:
 
 def findings(loaded: LoadedRun) -> Findings:
     """Return the sentences of a run: its contrasts first."""
-    found = _by_family(loaded)
+    found = loaded.family_curves()
     nodes = {family: _growths(each, _NODES) for family, each in found.items()}
     memory = {family: _growths(each, _BACKPROP) for family, each in found.items()}
     contrast = max(
@@ -125,14 +125,6 @@ def growth(curve: Curve) -> Growth | None:
 
 def _slope(law: Law) -> Fraction:
     return Fraction(law.coefficients[1]) if len(law.coefficients) > 1 else Fraction()
-
-
-def _by_family(loaded: LoadedRun) -> dict[str, list[Curve]]:
-    """Return the curves of each family that was measured, in the order of the run."""
-    found: dict[str, list[Curve]] = {}
-    for curve in curves(loaded.run):
-        found.setdefault(curve.conditions.family, []).append(curve)
-    return found
 
 
 def _growths(found: Sequence[Curve], metric: str) -> list[Growth]:

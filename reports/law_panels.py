@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from profiler.curves import Curve, curves
+from profiler.curves import Curve
 from profiler.frames import LoadedRun
 from profiler.laws import Law, TooFew
 from profiler.metrics import Metric
@@ -172,7 +172,7 @@ def law_panels(loaded: LoadedRun, metric: Metric) -> list[LawPanel]:
     places = families(loaded)
     walls = labelled_walls(loaded) if metric.name == "peak" else []
     lines: dict[str, list[Line]] = {}
-    for curve in curves(loaded.run):
+    for curve in loaded.curves:
         if curve.metric is metric:
             family = curve.conditions.family
             index = places[family].index(curve.label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from profiler.curves import Curve, curves
+from profiler.curves import Curve
 from profiler.frames import LoadedRun
 from profiler.laws import Law, TooFew
 from profiler.metrics import Metric
@@ -31,7 +31,7 @@ def law_grid(loaded: LoadedRun) -> Grid:
     return Grid(
         headings=_HEADINGS,
         numeric=(False, False, False, True, True, True, True),
-        rows=tuple(GridRow(cells=_cells(one), failed=False) for one in curves(loaded.run)),
+        rows=tuple(GridRow(cells=_cells(one), failed=False) for one in loaded.curves),
     )
 
 

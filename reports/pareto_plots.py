@@ -27,7 +27,6 @@ from reports.choices import wall_text
 from reports.plots import Plot
 from reports.series import Unit
 from reports.text import size_text, steps_text
-from reports.versus import family_curves
 
 __all__ = ["Panel", "pareto_figure", "pareto_plots"]
 
@@ -82,7 +81,7 @@ def pareto_plots(loaded: LoadedRun) -> list[Plot]:
 
 
 def _panels(loaded: LoadedRun) -> Iterator[Panel]:
-    for family, members in family_curves(loaded).items():
+    for family, members in loaded.family_curves().items():
         weighed = [curve for curve in members if curve.metric.name in AXES]
         steps = common_length(weighed)
         if steps is not None:

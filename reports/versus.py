@@ -8,7 +8,7 @@ from typing import Any
 
 from profiler.choices import Choice
 from profiler.contests import Contest, Lack, contest
-from profiler.curves import Curve, curves
+from profiler.curves import Curve
 from profiler.frames import LoadedRun
 from profiler.metrics import METRICS
 from profiler.results import SCHEMA, to_json
@@ -21,7 +21,6 @@ __all__ = [
     "contest_lines",
     "contest_text",
     "contests",
-    "family_curves",
     "versus_document",
     "versus_grid",
 ]
@@ -33,14 +32,6 @@ _VERBS = {
     "seconds": (("is", "are"), ("faster", "fastest")),
 }
 _PAIR = 2
-
-
-def family_curves(loaded: LoadedRun) -> dict[str, list[Curve]]:
-    """Return the curves of each family of a run, in the order of the run."""
-    found: dict[str, list[Curve]] = {}
-    for curve in curves(loaded.run):
-        found.setdefault(curve.conditions.family, []).append(curve)
-    return found
 
 
 def contests(found: Sequence[Curve]) -> list[Contest]:
@@ -71,7 +62,7 @@ def versus_grid(loaded: LoadedRun) -> Grid:
         numeric=(False, False, False),
         rows=tuple(
             GridRow(cells=(family, one.metric.title, contest_text(one)), failed=False)
-            for family, members in family_curves(loaded).items()
+            for family, members in loaded.family_curves().items()
             for one in contests(members)
         ),
     )

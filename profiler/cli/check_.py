@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from profiler.campaign import Campaign
 from profiler.cli.common import (
     FAILED_POINT,
     OVER_BUDGET,
@@ -20,7 +19,7 @@ from profiler.cli.common import (
     usable_catalog,
 )
 from profiler.cli.output import check_run_name
-from profiler.cli.progress import reporter
+from profiler.cli.progress import reporter, reporting
 from profiler.errors import UsageError
 from profiler.machine import environment
 from profiler.session import POINT_TIMEOUT_S
@@ -90,15 +89,7 @@ def _check(
         check_devices(wanted, description["devices"])
         run = store.start_run(name, command_line(), environment(description))
         report.stage(f"{len(plans)} budgets", sum(len(one.points) for one in plans))
-        campaign = Campaign(
-            session=session,
-            store=store,
-            run=run,
-            on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
-            on_measurement=lambda m: report.done(f"{m.point.scenario} {m.point.steps}"),
-            on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped"),
-        )
-        return check(plans, campaign)
+        return check(plans, reporting(report, session=session, store=store, run=run))
 
 
 def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run, list[Verdict]]:

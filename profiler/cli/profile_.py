@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from profiler import plan
-from profiler.campaign import Campaign, Trace
+from profiler.campaign import Trace
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -21,9 +21,9 @@ from profiler.cli.common import (
     usable_catalog,
 )
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
-from profiler.cli.progress import Reporter, reporter
+from profiler.cli.progress import Reporter, reporter, reporting
 from profiler.machine import environment
-from profiler.results import Measurement, Point, Probe, Run, Schedule, Status, WallStatus
+from profiler.results import Point, Probe, Run, Schedule, Status, WallStatus
 from profiler.session import Session
 from profiler.store import Store
 from profiler.units import parse_steps
@@ -122,13 +122,11 @@ def _profile(
     plan.check_device(options.conditions.device, description["devices"])
     if run is None:
         run = store.start_run(options.name, command_line(), environment(description))
-    campaign = Campaign(
+    campaign = reporting(
+        report,
         session=session,
         store=store,
         run=run,
-        on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
-        on_measurement=lambda m: report.done(_line(m)),
-        on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped, fewer ran out of memory"),
         on_probe=lambda p, probe: report.doing(_probe_line(p, probe)),
         on_wall=lambda w: report.done(f"{w.scenario}: wall {w.status.value} at {w.last_ok} steps"),
     )
@@ -153,12 +151,6 @@ def _failed(run: Run) -> bool:
     return any(m.outcome.status not in expected for m in run.measurements) or any(
         wall.status is WallStatus.UNPROVEN for wall in run.walls
     )
-
-
-def _line(measurement: Measurement) -> str:
-    point, end = measurement.point, measurement.outcome
-    why = f" ({end.reason})" if end.reason else ""
-    return f"{point.scenario} {point.steps}: {end.status.value} in {measurement.seconds:.1f} s{why}"
 
 
 def _probe_line(point: Point, probe: Probe) -> str:

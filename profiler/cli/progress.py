@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import click
 from rich.console import Console
@@ -16,6 +17,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from profiler.campaign import Campaign
+from profiler.results import Measurement
 
 _SHOW_AFTER_S = 2.0
 
@@ -52,6 +56,22 @@ class Reporter:
             self._progress.console.print(text, markup=False, highlight=False)
         else:
             click.echo(text, err=True)
+
+
+def reporting(report: Reporter, **parts: Any) -> Campaign:
+    """Return a campaign (``parts``: its session, store and run) that reports its points."""
+    return Campaign(
+        on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
+        on_measurement=lambda m: report.done(_line(m)),
+        on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped, fewer ran out of memory"),
+        **parts,
+    )
+
+
+def _line(measurement: Measurement) -> str:
+    point, end = measurement.point, measurement.outcome
+    why = f" ({end.reason})" if end.reason else ""
+    return f"{point.scenario} {point.steps}: {end.status.value} in {measurement.seconds:.1f} s{why}"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from profiler import plan
-from profiler.campaign import Campaign
 from profiler.cli.common import (
     Command,
     Common,
@@ -21,7 +20,7 @@ from profiler.cli.common import (
     usable_catalog,
 )
 from profiler.cli.output import check_run_name, print_failures
-from profiler.cli.progress import reporter
+from profiler.cli.progress import reporter, reporting
 from profiler.errors import UsageError, did_you_mean
 from profiler.machine import environment
 from profiler.registry import describe_parameters
@@ -169,15 +168,8 @@ def _quick(common: Common, wanted: _Wanted, given: Mapping[str, Any]) -> Source:
         description = session.describe()
         plan.check_device(wanted.device, description["devices"])
         run = store.start_run(given["name"], command_line(), environment(description))
-        campaign = Campaign(
-            session=session,
-            store=store,
-            run=run,
-            on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
-            on_measurement=lambda m: report.done(f"{m.point.scenario} {m.point.steps}"),
-        )
         report.stage("a quick run", len(points))
-        campaign.measure(points)
+        reporting(report, session=session, store=store, run=run).measure(points)
         store.finish_run(run)
         run = store.load(run.id)
     print_failures(run)

@@ -183,3 +183,13 @@ def test_the_package_has_no_other_late_names() -> None:
 def test_the_points_columns_are_the_points_fields() -> None:
     """A field added to ``Point`` cannot be forgotten in an empty frame."""
     assert {field.name for field in fields(Point)} <= set(samples.loaded().measurements.columns)
+
+
+def test_the_laws_of_a_run_are_fitted_once() -> None:
+    """Whoever asks for its curves gets the same ones, by family too."""
+    loaded = samples.large()
+    grouped = [curve for found in loaded.family_curves().values() for curve in found]
+
+    assert loaded.curves is loaded.curves
+    assert {id(curve) for curve in grouped} == {id(curve) for curve in loaded.curves}
+    assert list(loaded.family_curves()) == ["builds", "shapes"]

@@ -20,7 +20,6 @@ from reports.versus import (
     contest_lines,
     contest_text,
     contests,
-    family_curves,
     versus_document,
     versus_grid,
 )
@@ -230,7 +229,7 @@ class TestGrid:
 
     def test_families_are_not_mixed(self) -> None:
         """Four builds, and eight of another kind."""
-        found = family_curves(samples.large())
+        found = samples.large().family_curves()
 
         assert {name: len({c.label for c in of}) for name, of in found.items()} == {
             "builds": 4,
