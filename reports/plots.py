@@ -97,10 +97,11 @@ def _figure(subject: Subject, loaded: LoadedRun) -> Figure | None:
 def _draw_row(line: Sequence[Axes], row: Sequence[Panel]) -> None:
     values = [value for panel in row for value in panel.values]
     most = _FEW_TICKS if len(row) > _WIDE_COLUMNS else MOST_TICKS
-    scales = [steps_scale(_steps(panel, row), most_ticks=most) for panel in row]
-    shared = value_scale(
-        values or [1.0], row[0].metric.unit, logarithmic=any(one.logarithmic for one in scales)
-    )
+    steps = [_steps(panel, row) for panel in row]
+    # Walls lie anywhere between doubled steps: one kind of axis for all, to compare them by eye.
+    logarithmic = any(steps_scale(each).logarithmic for each in steps)
+    scales = [steps_scale(each, most_ticks=most, logarithmic=logarithmic) for each in steps]
+    shared = value_scale(values or [1.0], row[0].metric.unit, logarithmic=logarithmic)
     for axes, panel, scale in zip(line, row, scales, strict=True):
         set_steps(axes, scale)
         set_values(axes, shared, panel.metric.unit, named=axes is line[0])

@@ -185,3 +185,13 @@ def test_a_png_has_150_dots_per_inch() -> None:
     pixels = matplotlib_image.imread(io.BytesIO(image(plot.figure, "png")))
 
     assert pixels.shape[1] == 10.5 * 150
+
+
+def test_panels_side_by_side_have_one_kind_of_steps_axis() -> None:
+    """Walls lie anywhere: they must not straighten the axis of their panel alone."""
+    found = dict(zip("abcdefgh", (96, 108, 132, 133, 153, 179, 200, 281), strict=True))
+    points = [samples.measured(name, steps) for name in found for steps in samples.DOUBLED]
+    walls = [samples.wall(name, steps) for name, steps in found.items()]
+    (plot,) = [one for one in plots(samples.loaded(points, walls)) if one.name == "device_memory"]
+
+    assert [axes.get_xscale() for axes in plot.figure.axes] == ["log", "log"]
