@@ -17,7 +17,8 @@ def write_report(loaded: LoadedRun, folder: Path) -> list[Path]:
     Args:
         loaded: the run, as ``profiler.frames.load_run`` returns it.
         folder: where ``report.html``, the plots (PNG and SVG), ``measurements.csv``,
-            ``walls.csv`` and ``measurements.json`` go; files of an earlier report are replaced.
+            ``walls.csv``, ``laws.csv`` and ``measurements.json`` go; files of an earlier
+            report are replaced.
 
     Returns:
         The paths of the written files, ``report.html`` first.

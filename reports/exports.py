@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pandas as pd
 
+from profiler.curves import Curve
 from profiler.explain.facts import Explanation
 from profiler.frames import LoadedRun, prediction_error
+from profiler.laws import Law
 from profiler.results import SCHEMA, Certificate, Measurement, Probe, Run, to_json
 
-__all__ = ["json_text", "measurements_csv", "run_document", "wall_document", "walls_csv"]
+__all__ = [
+    "json_text",
+    "law_document",
+    "laws_csv",
+    "measurements_csv",
+    "run_document",
+    "wall_document",
+    "walls_csv",
+]
 
 Document = dict[str, Any]
 _WHOLE = (
     *("_bytes", "_nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
     *("_repeats", "_survived", "_ran_out"),
 )
-_NESTED = {"parameters", "by_op", "executed_by_op", "oom_shape", "predicted_from"}
+_NESTED = {"parameters", "by_op", "executed_by_op", "oom_shape", "predicted_from", "outlier_steps"}
+_LETTERS = "abc"
 
 
 def measurements_csv(loaded: LoadedRun) -> str:
@@ -29,6 +41,66 @@ def measurements_csv(loaded: LoadedRun) -> str:
 def walls_csv(loaded: LoadedRun) -> str:
     """Return one row per wall certificate; dicts and lists in it are JSON text."""
     return _csv(loaded.walls)
+
+
+def laws_csv(loaded: LoadedRun) -> str:
+    """Return one row per curve: its law, whose letters are columns, each with its interval.
+
+    Values are in the metric's unit; ``outlier_steps`` is JSON text. Without a law only its first
+    columns are filled.
+    """
+    rows = [_law_row(curve) for curve in loaded.curves]
+    return _csv(pd.DataFrame(rows, columns=_LAW_COLUMNS))
+
+
+def _law_row(curve: Curve) -> Document:
+    row: Document = {
+        "label": curve.label,
+        "family": curve.conditions.family,
+        "metric": curve.metric.name,
+        "unit": curve.metric.unit,
+        "points": len(curve.points),
+        "is_clear": curve.clear_law is not None,
+    }
+    law = curve.law
+    if not isinstance(law, Law):
+        return row
+    for letter, number, ends in zip(_LETTERS, law.coefficients, law.intervals, strict=False):
+        row |= {letter: float(number)}
+        row |= {f"{letter}_low": float(ends[0]), f"{letter}_high": float(ends[1])}
+    foretells = curve.ahead if curve.ahead is not None and math.isfinite(curve.ahead) else None
+    return row | {
+        "kind": law.kind,
+        "formula": law.formula,
+        "jump_from_steps": law.jump[1] if law.jump else None,
+        "exact": law.exact,
+        "per_step": law.per_step,
+        "error": law.error,
+        "foretells": foretells,
+        "first_steps": law.first,
+        "last_steps": law.last,
+        "outlier_steps": [point.steps for point in law.outliers],
+    }
+
+
+_LAW_COLUMNS = [
+    *("label", "family", "metric", "unit", "kind", "formula"),
+    *(f"{letter}{end}" for letter in _LETTERS for end in ("", "_low", "_high")),
+    *("jump_from_steps", "exact", "is_clear", "per_step", "error", "foretells"),
+    *("first_steps", "last_steps", "points", "outlier_steps"),
+]
+
+
+def law_document(law: Law) -> Document:
+    """Return a law as it stands in JSON: its formula's letters, each with its interval."""
+    return {
+        "kind": law.kind,
+        "formula": law.formula,
+        "coefficients": [float(number) for number in law.coefficients],
+        "intervals": [[float(low), float(high)] for low, high in law.intervals],
+        "exact": law.exact,
+        "outlier_steps": [point.steps for point in law.outliers],
+    }
 
 
 def run_document(run: Run) -> Document:

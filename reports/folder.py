@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from profiler.frames import LoadedRun
-from reports.exports import json_text, measurements_csv, run_document, walls_csv
+from reports.exports import json_text, laws_csv, measurements_csv, run_document, walls_csv
 from reports.html import Picture, Pictures, page, render
 from reports.law_plots import law_plots
 from reports.pareto_plots import pareto_plots
@@ -43,6 +43,7 @@ def _files(loaded: LoadedRun) -> Iterator[tuple[str, bytes]]:
     yield "report.html", render(page(loaded), pictures).encode()
     yield "measurements.csv", measurements_csv(loaded).encode()
     yield "walls.csv", walls_csv(loaded).encode()
+    yield "laws.csv", laws_csv(loaded).encode()
     yield "measurements.json", json_text(run_document(loaded.run)).encode()
     for plot, svg in chain(drawn, laws, choices, *explaining.values()):
         yield f"{plot.name}.svg", svg

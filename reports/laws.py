@@ -13,7 +13,7 @@ __all__ = ["law_grid", "law_text", "step_text"]
 
 _HEADINGS = (
     *("scenario", "metric", "law (T: steps)", "one more step"),
-    *("measured", "residual", "foretells"),
+    *("measured", "residual", "outliers", "foretells"),
 )
 _FACTORS = {
     "constant": ("",),
@@ -30,7 +30,7 @@ def law_grid(loaded: LoadedRun) -> Grid:
         return Grid(headings=(), numeric=(), rows=())
     return Grid(
         headings=_HEADINGS,
-        numeric=(False, False, False, True, True, True, True),
+        numeric=(False, False, False, True, True, True, True, True),
         rows=tuple(GridRow(cells=_cells(one), failed=False) for one in loaded.curves),
     )
 
@@ -39,7 +39,7 @@ def _cells(one: Curve) -> tuple[str, ...]:
     law = one.law
     if isinstance(law, TooFew):
         needed = f"not enough lengths: {law.lengths} of {law.needed}, add --steps"
-        return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH
+        return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH, DASH
     return (
         one.label,
         one.metric.title,
@@ -47,8 +47,15 @@ def _cells(one: Curve) -> tuple[str, ...]:
         step_text(law, one.metric) if law.is_clear else DASH,
         f"{count_text(law.first)} to {count_text(law.last)}",
         "exact" if law.exact else _percent(law.error),
+        _outliers(law),
         DASH if one.ahead is None else _percent(one.ahead),
     )
+
+
+def _outliers(law: Law) -> str:
+    """Return at which steps points do not follow the law."""
+    steps = dict.fromkeys(count_text(point.steps) for point in law.outliers)
+    return f"at {', '.join(steps)}" if steps else "none"
 
 
 def law_text(law: Law, metric: Metric) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from profiler.prediction import Prediction, Value
 from profiler.registry import describe_parameters
 from profiler.results import SCHEMA, Forecast, to_json
+from reports.exports import law_document
 from reports.laws import law_text
 from reports.table import Grid, GridRow
 from reports.text import (
@@ -148,15 +149,14 @@ def prediction_document(prediction: Prediction) -> dict[str, Any]:
 
 
 def _value(value: Value) -> dict[str, Any]:
-    law = value.law
     return {
         "metric": value.metric.name,
         "unit": value.metric.unit,
         "value": value.value,
         "low": value.low,
         "high": value.high,
-        "law": law and {"kind": law.kind, "coefficients": [float(c) for c in law.coefficients]},
-        "exact": bool(law and law.exact),
+        "law": law_document(value.law) if value.law else None,
+        "exact": bool(value.law and value.law.exact),
         "lengths": list(value.lengths),
         "foretells": value.ahead,
         "made_alike": value.alike,

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
 import report_samples as samples
 
 from profiler.frames import LoadedRun
@@ -23,6 +24,7 @@ from profiler.results import (
 )
 from reports.exports import (
     json_text,
+    laws_csv,
     measurements_csv,
     run_document,
     wall_document,
@@ -192,3 +194,23 @@ def test_a_run_document_holds_its_walls() -> None:
     run = samples.contrast().run
 
     assert run_document(run)["walls"] == [wall_document(wall) for wall in run.walls]
+
+
+def test_laws_stand_in_csv_with_every_coefficient_and_its_interval() -> None:
+    """Raw units; an exact law's interval is the number itself."""
+    rows = {(row["label"], row["metric"]): row for row in _read(laws_csv(samples.contrast()))}
+    nodes, memory = rows["static_rnn", "nodes"], rows["static_rnn", "backprop"]
+
+    assert [float(nodes[name]) for name in ("a", "a_low", "a_high", "b")] == [40, 40, 40, 17]
+    assert (nodes["c"], nodes["exact"], nodes["last_steps"]) == ("", "True", "256")
+    assert (nodes["outlier_steps"], nodes["jump_from_steps"]) == ("[]", "")
+    assert float(memory["b_low"]) <= samples.KIB_PER_STEP * samples.KIB <= float(memory["b_high"])
+    assert float(memory["per_step"]) == pytest.approx(samples.KIB_PER_STEP * samples.KIB)
+
+
+def test_a_curve_without_a_law_has_a_row_too() -> None:
+    """With how many points it has."""
+    rows = _read(laws_csv(samples.loaded([samples.measured(steps=8)])))
+
+    assert {(row["kind"], row["points"], row["is_clear"]) for row in rows} == {("", "1", "False")}
+    assert laws_csv(samples.loaded()).startswith("label,family,metric,unit,kind,formula,a,a_low")

@@ -16,7 +16,7 @@ from profiler.metrics import METRICS
 from reports import write_report
 
 PLOTS = ("nodes", "build_time", "device_memory", "host_memory", "step_time")
-DATA = ["report.html", "measurements.csv", "walls.csv", "measurements.json"]
+DATA = ["report.html", "measurements.csv", "walls.csv", "laws.csv", "measurements.json"]
 LAWS = (*(f"law_{metric.name}" for metric in METRICS), "choices")
 
 

@@ -122,3 +122,14 @@ def test_a_noisy_slope_has_its_interval() -> None:
 
     assert step_text(noisy, BYTES).startswith("16.0 KiB ± ")
     assert " ± " not in step_text(curved, BYTES)
+
+
+def test_a_point_off_its_law_is_named() -> None:
+    """By its steps; where all follow, that is said too."""
+    points = [samples.measured(steps=steps) for steps in STEPS]
+    points[3] = samples.measured(steps=STEPS[3], kib_per_step=2 * KIB_PER_STEP)
+    told = cells(law_grid(samples.loaded(points)), "static_rnn", "backprop memory")
+    clean = cells(law_grid(samples.contrast()), "static_rnn", "backprop memory")
+
+    assert told["outliers"] == f"at {STEPS[3]}"
+    assert clean["outliers"] == "none"
