@@ -21,15 +21,18 @@ FAR = 8 * 128  # the quick run's longest, times eight
 
 
 @pytest.fixture(scope="module")
-def told(
-    stepwall: Callable[..., subprocess.CompletedProcess[str]],
-    resources: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, Any]:
-    """Return what ``predict`` says of the chain, from a quick run of its own."""
+def folder(resources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the chain's file."""
     folder = tmp_path_factory.mktemp("predict")
+    (folder / "before.py").write_text((resources / "before.py").read_text())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(stepwall: Callable[..., subprocess.CompletedProcess[str]], folder: Path) -> dict[str, Any]:
+    """Return what ``predict`` says of the chain, from a quick run of its own."""
     done = stepwall(
-        *("predict", "chain", "--scenarios", resources / "before.py"),
+        *("predict", "chain", "--scenarios", folder / "before.py"),
         *("--limit", f"{LIMIT_BYTES // MIB}MiB", "--steps", FAR, "--json", "told.json"),
         cwd=folder,
     )
@@ -83,6 +86,23 @@ def test_every_card_has_its_steps(told: dict[str, Any]) -> None:
 
     assert len(steps) == 8
     assert steps[most] / steps[least] == pytest.approx(most / least, rel=0.01)
+
+
+def test_within_the_measured_lengths_the_run_itself_is_asked(
+    stepwall: Callable[..., subprocess.CompletedProcess[str]], told: dict[str, Any], folder: Path
+) -> None:
+    """No small model is run, and its own points' law tells the memory, too."""
+    done = stepwall(
+        *("predict", "chain", "--scenarios", folder / "before.py", "--run", told["run"]),
+        *("--steps", 100, "--json", "-"),
+        cwd=folder,
+    )
+    values = {value["metric"]: value for value in json.loads(done.stdout)["values"]}
+
+    assert not any(value["made_alike"] for value in values.values())
+    assert values["backprop"]["value"] == pytest.approx(
+        100 * 2 * BATCH * UNITS * FLOAT_BYTES, rel=0.02
+    )
 
 
 WIDE = {"batch": 32, "inputs": 64, "units": 1024, "cell": "basic"}
