@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from profiler.registry import Training, scenario
+from profiler.scenario import Training, scenario
 
 if TYPE_CHECKING:
-    from profiler.frames import load_run
+    from profiler.store.frames import load_run
 
 __all__ = ["Training", "load_run", "scenario"]
 __version__ = "0.1.0"
@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # pandas takes half a second to import, and a scenario module must not pay it.
     if name == "load_run":
-        from profiler.frames import load_run
+        from profiler.store.frames import load_run
 
         return load_run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

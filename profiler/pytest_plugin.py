@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from profiler.budgets import Verdict
-    from profiler.launcher import ForkLauncher
-    from profiler.results import Run
+    from profiler.analysis.budgets.budget import Verdict
+    from profiler.facts import Run
+    from profiler.measure.launcher import ForkLauncher
 
 MARKER = "stepwall_budget"
 _HELP = (
@@ -42,7 +42,7 @@ class _Servers:
     launcher: ForkLauncher | None = None
 
     def get(self) -> ForkLauncher:
-        from profiler.launcher import ForkLauncher
+        from profiler.measure.launcher import ForkLauncher
 
         if self.launcher is None:
             self.launcher = self.stack.enter_context(ForkLauncher())
@@ -66,7 +66,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def stepwall_run(request: pytest.FixtureRequest) -> Run:
-    """Return what was measured for the test's budgets, as a ``profiler.results.Run``."""
+    """Return what was measured for the test's budgets, as a ``profiler.facts.Run``."""
     if not any(request.node.iter_markers(MARKER)):
         pytest.fail(f"stepwall_run: the test has no marker {MARKER}", pytrace=False)
     return _measured(request.node).run
@@ -81,8 +81,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 
 def _judge(item: pytest.Item) -> None:
-    from profiler.budgets import Ruling
-    from reports.budgets import verdict_text
+    from profiler.analysis.budgets.budget import Ruling
+    from reports.tables.budgets import verdict_text
 
     verdicts = _measured(item).verdicts
     bad = [verdict_text(one) for one in verdicts if one.ruling is not Ruling.KEPT]
@@ -105,13 +105,13 @@ def _measured(item: pytest.Item) -> _Measured:
 
 
 def _measure(item: pytest.Item) -> _Measured:
-    from profiler.budget_check import check, check_devices, planned
-    from profiler.budget_tables import read_budget, scenario_paths
-    from profiler.campaign import Campaign
+    from profiler.analysis.budgets.check import check, check_devices, planned
+    from profiler.analysis.budgets.tables import read_budget, scenario_paths
     from profiler.errors import UsageError
-    from profiler.machine import environment
-    from profiler.session import Session
-    from profiler.store import Store
+    from profiler.limits.machine import environment
+    from profiler.measure.client import Session
+    from profiler.measure.runner import Campaign
+    from profiler.store.runs import Store
 
     tables = [_table(mark) for mark in item.iter_markers(MARKER)]
     sources = [

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from profiler.frames import LoadedRun
+    from profiler.store.frames import LoadedRun
 
 __all__ = ["write_report"]
 
@@ -15,7 +15,7 @@ def write_report(loaded: LoadedRun, folder: Path) -> list[Path]:
     """Write the report of a run into a folder, which is created where it does not exist.
 
     Args:
-        loaded: the run, as ``profiler.frames.load_run`` returns it.
+        loaded: the run, as ``profiler.store.frames.load_run`` returns it.
         folder: where ``report.html``, the plots (PNG and SVG), ``measurements.csv``,
             ``walls.csv``, ``laws.csv`` and ``measurements.json`` go; files of an earlier
             report are replaced.
@@ -24,6 +24,6 @@ def write_report(loaded: LoadedRun, folder: Path) -> list[Path]:
         The paths of the written files, ``report.html`` first.
     """
     # Late: the command line imports this package, and needs pandas and matplotlib only here.
-    from reports.folder import write_folder
+    from reports.pages.folder import write_folder
 
     return write_folder(loaded, folder)

@@ -24,12 +24,12 @@ from typing import Any
 
 import click
 
-from profiler.engines import Mode
 from profiler.errors import StepwallError
-from profiler.launcher import FreshLauncher
-from profiler.results import Certificate, Outcome, Point, Status, WallStatus, from_json
-from profiler.session import Session
-from profiler.store import Store
+from profiler.facts import Certificate, Outcome, Point, Status, WallStatus, from_json
+from profiler.frameworks import Mode
+from profiler.measure.client import Session
+from profiler.measure.launcher import FreshLauncher
+from profiler.store.runs import Store
 
 AT_ONCE = 2
 DOES_NOT_HOLD = 1

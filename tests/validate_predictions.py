@@ -22,10 +22,10 @@ from typing import Any
 
 import click
 
-from profiler.metrics import METRICS
-from profiler.prediction import REACH
-from profiler.results import Run
-from profiler.store import Store
+from profiler.analysis.metrics import METRICS
+from profiler.analysis.prediction import REACH
+from profiler.facts import Run
+from profiler.store.runs import Store
 
 BEGIN, END = "<!-- validation: begin -->", "<!-- validation: end -->"
 _SMALL, _FAR = "validate-small", "validate-far"

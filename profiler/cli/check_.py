@@ -21,13 +21,13 @@ from profiler.cli.common import (
 from profiler.cli.output import check_run_name
 from profiler.cli.progress import reporter, reporting
 from profiler.errors import UsageError
-from profiler.machine import environment
-from profiler.session import POINT_TIMEOUT_S
-from profiler.store import Store
+from profiler.limits.machine import environment
+from profiler.measure.client import POINT_TIMEOUT_S
+from profiler.store.runs import Store
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
-    from profiler.budgets import Budget, Verdict
-    from profiler.results import Run
+    from profiler.analysis.budgets.budget import Budget, Verdict
+    from profiler.facts import Run
 
 
 @click.command("check")
@@ -49,7 +49,7 @@ def command(
     check_run_name(name)
     if name is not None and stored is not None:
         raise UsageError(f"--name {name!r}: the run {stored!r} of --run has its name already")
-    from profiler.budget_tables import read_budgets, scenario_paths
+    from profiler.analysis.budgets.tables import read_budgets, scenario_paths
 
     document = _document(budgets)
     wanted = read_budgets(document, str(budgets))
@@ -75,7 +75,7 @@ def _document(path: Path) -> dict[str, Any]:
 def _check(
     common: Common, wanted: list[Budget], timeout: float, name: str | None
 ) -> tuple[Run, list[Verdict]]:
-    from profiler.budget_check import check, check_devices, planned
+    from profiler.analysis.budgets.check import check, check_devices, planned
 
     with (
         Store(common.results, create=True) as store,
@@ -93,7 +93,7 @@ def _check(
 
 
 def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run, list[Verdict]]:
-    from profiler.budget_check import check_stored, planned
+    from profiler.analysis.budgets.check import check_stored, planned
 
     with Store(common.results) as store:
         run = store.load(name)
@@ -108,9 +108,9 @@ def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run,
 
 
 def _print(common: Common, run: Run, verdicts: list[Verdict]) -> None:
-    from profiler.budgets import Ruling
-    from reports.budgets import verdict_document, verdict_grid, verdict_text
-    from reports.table import grid_table
+    from profiler.analysis.budgets.budget import Ruling
+    from reports.tables.budgets import verdict_document, verdict_grid, verdict_text
+    from reports.tables.grid import grid_table
 
     common.table(grid_table(verdict_grid(verdicts), width=common.width))
     common.write_json(verdict_document(run.name, verdicts))
@@ -121,7 +121,7 @@ def _print(common: Common, run: Run, verdicts: list[Verdict]) -> None:
 
 
 def _exit_code(verdicts: list[Verdict]) -> int:
-    from profiler.budgets import Ruling
+    from profiler.analysis.budgets.budget import Ruling
 
     rulings = {verdict.ruling for verdict in verdicts}
     if Ruling.BROKEN in rulings:

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 import click
 
-from profiler.discovery import Listing
 from profiler.errors import StepwallError, UsageError
-from profiler.launcher import ForkLauncher
-from profiler.results import Schedule
-from profiler.session import POINT_TIMEOUT_S, Session
+from profiler.facts import Schedule
+from profiler.measure.client import POINT_TIMEOUT_S, Session
+from profiler.measure.launcher import ForkLauncher
+from profiler.planning.discovery import Listing
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 OVER_BUDGET = 3

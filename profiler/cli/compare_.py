@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from profiler.baseline import read_baseline
 from profiler.cli.common import OVER_BUDGET, Common, common_options
 from profiler.errors import UsageError
-from profiler.results import Run
-from profiler.store import Store
+from profiler.facts import Run
+from profiler.store.baseline import read_baseline
+from profiler.store.runs import Store
 
 if TYPE_CHECKING:
-    from profiler.comparison import Comparison
+    from profiler.analysis.compare.comparison import Comparison
 
 
 @click.command("compare")
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "rules",
     multiple=True,
     metavar="METRIC:N%",
-    help="Exit with 3 if a metric became worse by more, as peak:5%, slope:0% or all:10%; "
+    help="ProcessEnd with 3 if a metric became worse by more, as peak:5%, slope:0% or all:10%; "
     "or if a point fails now (repeatable).",
 )
 @click.option("--markdown", is_flag=True, help="Print what changed as Markdown.")
@@ -35,9 +35,9 @@ def command(
 ) -> int:
     """Compare two runs: names, ids, or baseline files that 'stepwall pin' wrote."""
     # Late, as laws need NumPy, and --help does not.
-    from profiler.comparing import compare
-    from profiler.comparison import parse_rule
-    from reports.comparison import breach_lines, doubt_lines
+    from profiler.analysis.compare.comparison import parse_rule
+    from profiler.analysis.compare.runs import compare
+    from reports.tables.comparison import breach_lines, doubt_lines
 
     wanted = [parse_rule(rule) for rule in rules]
     comparison = compare(_run(common, before), _run(common, after))
@@ -63,14 +63,14 @@ def _run(common: Common, name: str) -> Run:
 
 
 def _print(common: Common, comparison: Comparison, broken: list[str], *, markdown: bool) -> None:
-    from reports.comparison import (
+    from reports.tables.comparison import (
         LEGEND,
         comparison_document,
         comparison_grid,
         comparison_lines,
         comparison_markdown,
     )
-    from reports.table import grid_table
+    from reports.tables.grid import grid_table
 
     common.write_json(comparison_document(comparison, broken))
     if markdown:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import click
 
-from profiler import host_limit, machine
 from profiler.cli.common import Common, common_options, open_session
 from profiler.cli.progress import reporter
-from profiler.results import SCHEMA, Environment, Measurement, Point, Status, to_json
-from profiler.session import Session
+from profiler.facts import SCHEMA, Environment, Measurement, Point, Status, to_json
+from profiler.limits import host_limit, machine
+from profiler.measure.client import Session
 from profiler.units import MIB
 
 _PROBE = "dynamic_rnn"

@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from profiler import plan
-from profiler.campaign import Campaign, Trace
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -22,9 +20,11 @@ from profiler.cli.common import (
 )
 from profiler.cli.output import check_run_name, limit_of, print_failures, write_folder
 from profiler.cli.progress import reporter
-from profiler.machine import environment
-from profiler.results import Measurement, Run, Schedule
-from profiler.store import Store
+from profiler.facts import Measurement, Run, Schedule
+from profiler.limits.machine import environment
+from profiler.measure.runner import Campaign, Trace
+from profiler.planning import points as plan
+from profiler.store.runs import Store
 from profiler.units import MAX_STEPS
 
 _MOST_ROWS = 10
@@ -87,9 +87,9 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
 
 
 def _print(common: Common, run: Run) -> None:
-    from profiler.frames import frames
-    from reports.explanation import account, account_lines, subjects
-    from reports.table import grid_table
+    from profiler.store.frames import frames
+    from reports.tables.grid import grid_table
+    from reports.texts.explanation import account, account_lines, subjects
 
     for subject in subjects(frames(run)):
         given = account(subject, most=_MOST_ROWS)
@@ -101,7 +101,7 @@ def _print(common: Common, run: Run) -> None:
 
 
 def _write_json(common: Common, measurement: Measurement) -> None:
-    from reports.exports import measurement_document
+    from reports.pages.exports import measurement_document
 
     common.write_json(measurement_document(measurement))
 

@@ -9,9 +9,9 @@ import click
 
 from profiler.cli.common import Common, common_options, open_session
 from profiler.cli.progress import reporter
-from profiler.discovery import Listing
-from profiler.registry import describe_parameters
-from profiler.results import SCHEMA, to_json
+from profiler.facts import SCHEMA, to_json
+from profiler.planning.discovery import Listing
+from profiler.scenario import describe_parameters
 
 
 @click.command("list")

@@ -10,9 +10,9 @@ import click
 
 from profiler.cli.common import Common
 from profiler.errors import StepwallError, UsageError
-from profiler.plan import whole_mib
-from profiler.results import Run, Status
-from profiler.store import FILE_NAME, LATEST
+from profiler.facts import Run, Status
+from profiler.planning.points import whole_mib
+from profiler.store.runs import FILE_NAME, LATEST
 from profiler.units import MIB, parse_size
 
 
@@ -47,9 +47,9 @@ def check_run_name(name: str | None) -> None:
 
 def publish(common: Common, run: Run) -> Path:
     """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
-    from profiler.frames import frames
-    from reports.exports import run_document
-    from reports.table import measurement_table, wall_table
+    from profiler.store.frames import frames
+    from reports.pages.exports import run_document
+    from reports.tables.grid import measurement_table, wall_table
 
     loaded = frames(run)
     if run.measurements:
@@ -67,7 +67,7 @@ def write_folder(common: Common, run: Run, folder: Path) -> Path:
     Raises:
         StepwallError: if the folder cannot be written.
     """
-    from profiler.frames import frames
+    from profiler.store.frames import frames
     from reports import write_report
 
     try:

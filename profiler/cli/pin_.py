@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from profiler.baseline import baseline_text
 from profiler.cli.common import Common, common_options
 from profiler.errors import StepwallError, UsageError
-from profiler.results import SCHEMA
-from profiler.store import Store
+from profiler.facts import SCHEMA
+from profiler.store.baseline import baseline_text
+from profiler.store.runs import Store
 
 
 @click.command("pin")

@@ -12,15 +12,15 @@ import click
 from profiler.cli.common import Common, common_options, open_session
 from profiler.cli.output import limit_of
 from profiler.cli.progress import Reporter, reporter
-from profiler.cli.source import Source, measured, source_options
-from profiler.engines import Horizon, Mode
-from profiler.results import Foresight, Point, Run, Schedule
-from profiler.session import Session
+from profiler.cli.stored import Source, measured, source_options
+from profiler.facts import Point, Run, Schedule, WallPredictions
+from profiler.frameworks import Mode, PredictionRequest
+from profiler.measure.client import Session
 from profiler.units import MAX_STEPS, MIB
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
-    from profiler.curves import Curve
-    from profiler.prediction import Prediction
+    from profiler.analysis.prediction import ScenarioPrediction
+    from profiler.analysis.series import MetricSeries
 
 # Sizes of device memory that cards are sold with, in GiB.
 CARDS = (4, 8, 12, 16, 24, 40, 80, 141)
@@ -66,8 +66,8 @@ class _Seer:
     def conditions(self) -> Point:
         return self.source.series[self.scenario]
 
-    def prediction(self, limit: int | None, steps: int | None) -> Prediction:
-        from profiler.prediction import Prediction, values
+    def prediction(self, limit: int | None, steps: int | None) -> ScenarioPrediction:
+        from profiler.analysis.prediction import ScenarioPrediction, values
 
         ordinary = self._curves(self.source.run)
         sizes = [size * _GIB for size in CARDS]
@@ -78,7 +78,7 @@ class _Seer:
         # Between measured lengths their own law says more than small models of one.
         beyond = steps is not None and not all(curve.covers(steps) for curve in ordinary)
         alike = self._alike(steps) if steps and beyond else []
-        return Prediction(
+        return ScenarioPrediction(
             conditions=self.conditions,
             run=self.source.run.name,
             measured_to=max(curve.last for curve in ordinary),
@@ -90,17 +90,17 @@ class _Seer:
             changes_from=foresight.changes_from,
         )
 
-    def _curves(self, run: Run) -> list[Curve]:
-        from profiler.curves import curves
+    def _curves(self, run: Run) -> list[MetricSeries]:
+        from profiler.analysis.series import curves
 
         return [curve for curve in curves(run) if curve.conditions == self.conditions]
 
-    def _foresee(self, limits: list[int], ordinary: Sequence[Curve]) -> Foresight:
+    def _foresee(self, limits: list[int], ordinary: Sequence[MetricSeries]) -> WallPredictions:
         """Return the walls by replay; without a pattern to replay, by the peak's law."""
-        from profiler.prediction import wall_by_law
+        from profiler.analysis.prediction import wall_by_law
 
         self.report.stage("predicting walls")
-        horizon = Horizon(limits_bytes=limits, max_steps=_FURTHEST, changes=True)
+        horizon = PredictionRequest(limits_bytes=limits, max_steps=_FURTHEST, changes=True)
         found = self.session.foresee(self.conditions, horizon)
         if all(found.walls):
             return found
@@ -116,9 +116,9 @@ class _Seer:
         ]
         return replace(found, walls=walls)
 
-    def _alike(self, steps: int) -> list[Curve]:
+    def _alike(self, steps: int) -> list[MetricSeries]:
         """Return the memory's curves from small points that are made like one of ``steps``."""
-        from profiler.prediction import lengths_like
+        from profiler.analysis.prediction import lengths_like
 
         repeats = _REPEATS if self.conditions.schedule is Schedule.PARALLEL else 1
         lengths = [(n, repeat) for n in lengths_like(steps) for repeat in range(repeats)]
@@ -134,9 +134,14 @@ class _Seer:
         return [curve for curve in small if curve.metric.bends]
 
 
-def _print(common: Common, prediction: Prediction, given: dict[str, Any]) -> None:
-    from reports.prediction import card_grid, prediction_document, prediction_lines, value_grid
-    from reports.table import grid_table
+def _print(common: Common, prediction: ScenarioPrediction, given: dict[str, Any]) -> None:
+    from reports.tables.grid import grid_table
+    from reports.tables.prediction import (
+        card_grid,
+        prediction_document,
+        prediction_lines,
+        value_grid,
+    )
 
     for line in prediction_lines(prediction):
         common.echo(line)
@@ -147,7 +152,7 @@ def _print(common: Common, prediction: Prediction, given: dict[str, Any]) -> Non
     common.echo(f"next: {_next(prediction, given)}")
 
 
-def _next(prediction: Prediction, given: dict[str, Any]) -> str:
+def _next(prediction: ScenarioPrediction, given: dict[str, Any]) -> str:
     """Return the command that really runs what was predicted."""
     options = [f"--set {setting}" for setting in given["settings"]]
     options += [f"--device {given['device']}"] if given["device"] != "cpu" else []

@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from profiler import plan
-from profiler.campaign import Trace
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -22,12 +20,14 @@ from profiler.cli.common import (
 )
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
 from profiler.cli.progress import Reporter, reporter, reporting
-from profiler.machine import environment
-from profiler.results import Point, Probe, Run, Schedule, Status, WallStatus
-from profiler.session import Session
-from profiler.store import Store
+from profiler.facts import Point, Probe, Run, Schedule, Status, WallStatus
+from profiler.forecast.certificate import DEFAULT_MAX_STEPS
+from profiler.limits.machine import environment
+from profiler.measure.client import Session
+from profiler.measure.runner import Trace
+from profiler.planning import points as plan
+from profiler.store.runs import Store
 from profiler.units import parse_steps
-from profiler.wall import DEFAULT_MAX_STEPS
 
 DEFAULT_STEPS = "8:256:x2"
 

@@ -18,8 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from profiler.campaign import Campaign
-from profiler.results import Measurement
+from profiler.facts import Measurement
+from profiler.measure.runner import Campaign
 
 _SHOW_AFTER_S = 2.0
 

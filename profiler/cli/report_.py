@@ -9,7 +9,7 @@ import click
 from profiler.cli.common import Common, common_options
 from profiler.cli.output import write_folder
 from profiler.errors import UsageError
-from profiler.store import Store
+from profiler.store.runs import Store
 
 
 @click.command("report")
@@ -27,7 +27,7 @@ def command(common: Common, *, run: str | None, output: Path | None, force: bool
         loaded = store.load(run)
     folder = write_folder(common, loaded, output or common.results / loaded.name)
     if common.json_path is not None:
-        from reports.exports import run_document
+        from reports.pages.exports import run_document
 
         common.write_json(run_document(loaded))
     common.echo(f"next: open {folder / 'report.html'}")

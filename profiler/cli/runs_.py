@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from profiler.cli.common import Common, common_options
-from profiler.results import SCHEMA, to_json
-from profiler.store import RunSummary, Store
+from profiler.facts import SCHEMA, to_json
+from profiler.store.runs import RunSummary, Store
 
 
 @click.command("runs")

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from profiler.cli.common import Common, common_options
-from profiler.cli.source import Source, measured, source_options
+from profiler.cli.stored import Source, measured, source_options
 from profiler.errors import StepwallError, UsageError
-from profiler.registry import describe_parameters
+from profiler.scenario import describe_parameters
 from profiler.units import MAX_STEPS
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
-    from profiler.choices import Choice
-    from profiler.contests import Contest
-    from profiler.curves import Curve
+    from profiler.analysis.crossover.choices import BuildCost
+    from profiler.analysis.crossover.contests import Crossover
+    from profiler.analysis.series import MetricSeries
 
 _KINDS = (".png", ".svg")
 # What a narrow terminal does without, in this order; --json holds all.
@@ -82,16 +82,16 @@ class _Answer:
     """What is known of the builds."""
 
     source: Source
-    contests: Sequence[Contest]
-    builds: Sequence[Choice]
+    contests: Sequence[Crossover]
+    builds: Sequence[BuildCost]
     steps: int
     measured: tuple[int, int]
 
 
 def _answer(source: Source, steps: int | None) -> _Answer:
-    from profiler.choices import choices, common_length
-    from profiler.curves import curves
-    from reports.versus import contests
+    from profiler.analysis.crossover.choices import choices, common_length
+    from profiler.analysis.series import curves
+    from reports.tables.versus import contests
 
     wanted = list(source.series.values())
     found = [curve for curve in curves(source.run) if curve.conditions in wanted]
@@ -107,25 +107,25 @@ def _answer(source: Source, steps: int | None) -> _Answer:
     )
 
 
-def _check_measured(source: Source, found: Sequence[Curve]) -> None:
+def _check_measured(source: Source, found: Sequence[MetricSeries]) -> None:
     for name, conditions in source.series.items():
         if conditions not in [curve.conditions for curve in found]:
             raise StepwallError(f"run {source.run.name!r} has no point of {name} that was measured")
 
 
-def _longest(found: Sequence[Curve]) -> int:
+def _longest(found: Sequence[MetricSeries]) -> int:
     """Return the length up to which all were measured, where they have none in common."""
     return min(curve.last for curve in found)
 
 
-def _ends(found: Sequence[Curve]) -> tuple[int, int]:
+def _ends(found: Sequence[MetricSeries]) -> tuple[int, int]:
     return max(curve.points[0][0] for curve in found), _longest(found)
 
 
 def _print(common: Common, answer: _Answer) -> None:
-    from reports.choices import choice_grid, choice_notes
-    from reports.table import grid_table
-    from reports.versus import contest_lines, versus_document
+    from reports.tables.choices import choice_grid, choice_notes
+    from reports.tables.grid import grid_table
+    from reports.tables.versus import contest_lines, versus_document
 
     for line in _heading(answer):
         common.echo(line)
@@ -162,8 +162,8 @@ def _heading(answer: _Answer) -> list[str]:
 
 
 def _draw(common: Common, answer: _Answer, output: Path) -> None:
-    from reports.pareto_plots import Panel, pareto_figure
-    from reports.plots import image
+    from reports.plots.measurements import image
+    from reports.plots.pareto import Panel, pareto_figure
 
     title = " against ".join(one.label for one in answer.builds)
     panel = Panel(title=title, steps=answer.steps, builds=tuple(answer.builds))
@@ -181,7 +181,7 @@ def _next(common: Common, answer: _Answer, given: dict[str, Any]) -> str:
     options += ["--device", given["device"]] if given["device"] != "cpu" else []
     options += ["--schedule", given["schedule"]] if given["schedule"] != "serial" else []
     options += [part for path in common.scenarios for part in ("--scenarios", path)]
-    lacking = {lack.options for one in answer.contests for lack in one.lacks}
+    lacking = {lack.options for one in answer.contests for lack in one.missing_laws}
     repeats = next((text.split() for text in lacking if text.startswith("--repeats")), None)
     if repeats:
         return shlex.join(["stepwall", "profile", *names, *repeats, *options])

@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from profiler import machine, plan
-from profiler.campaign import Campaign
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -22,12 +20,15 @@ from profiler.cli.common import (
 from profiler.cli.output import check_run_name, limit_of
 from profiler.cli.progress import Reporter, reporter
 from profiler.errors import UsageError
-from profiler.machine import environment
-from profiler.results import Certificate, Probe, Schedule, WallStatus
-from profiler.session import Session
-from profiler.store import Store
+from profiler.facts import Certificate, Probe, Schedule, WallStatus
+from profiler.forecast.certificate import DEFAULT_MAX_STEPS, DEVICE, HOST
+from profiler.limits import machine
+from profiler.limits.machine import environment
+from profiler.measure.client import Session
+from profiler.measure.runner import Campaign
+from profiler.planning import points as plan
+from profiler.store.runs import Store
 from profiler.units import MAX_STEPS, MIB
-from profiler.wall import DEFAULT_MAX_STEPS, DEVICE, HOST
 
 
 @click.command("wall")
@@ -126,8 +127,8 @@ def _campaign(
 
 
 def _print(common: Common, certificate: Certificate, run: str, given: dict[str, Any]) -> None:
-    from reports.certificate import certificate_lines
-    from reports.exports import wall_document
+    from reports.pages.exports import wall_document
+    from reports.texts.certificate import certificate_lines
 
     for line in certificate_lines(certificate):
         common.echo(line)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.errors import StepwallError
-from profiler.explain import theory
-from profiler.explain.facts import Curve, Explanation, GraphParts, Holding, Role
 from profiler.explain.ledger import Events, Ledger, Mask
 from profiler.explain.roles import Op, Part, Roles, bytes_by_role, classify
-from profiler.explain.theory import Cell
+from profiler.facts.explanation import Explanation, GraphParts, Holding, MemoryOverStep, Role
+from profiler.frameworks.tensorflow import theory
+from profiler.frameworks.tensorflow.theory import Cell
 
 STEADY, FIRST = "steady", "first"
 _CURVE_POINTS = 240
@@ -49,7 +49,7 @@ class Recorded:
     custom_gradients: bool
 
 
-class Account:
+class PeakAccount:
     """The account of the one of the recorded training steps that needs the most memory."""
 
     def __init__(self, recorded: Recorded) -> None:
@@ -170,7 +170,7 @@ class Account:
         facts = self.recorded.ops[op]
         return self._names[op], facts.type, facts.gradient_of or facts.variable
 
-    def _curve(self) -> Curve:
+    def _curve(self) -> MemoryOverStep:
         start, end = self.ledger.span(self.run)
         chosen = np.unique(
             np.append(np.linspace(start, end - 1, _CURVE_POINTS).astype(np.int64), self.position)
@@ -180,7 +180,7 @@ class Account:
             for role in Role
         }
         asked[Role.ROUNDING.value] = self._in_use[chosen] - sum(asked.values())
-        return Curve(
+        return MemoryOverStep(
             event=[int(at) for at in chosen - start],
             bytes={role: list(map(int, size)) for role, size in asked.items() if size.any()},
             backward=self.roles.backward - start,

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from profiler.explain.account import Account, Recorded
-from profiler.explain.facts import Explanation, GraphGrowth, Growth, Holding
+from profiler.explain.account import PeakAccount, Recorded
+from profiler.facts.explanation import Explanation, GraphGrowth, Holding, PeakGrowth
 
 # Of the steps: close enough for peaks in the same place, far enough to tell a line from a curve.
 _SHORTER = (0.75, 0.5)
@@ -27,12 +27,12 @@ def explain(
         alone: record no shorter lengths: what a time step adds stays unknown.
     """
     # The length that is explained comes first: in an allocator that nothing has used before.
-    longest = Account(record(steps))
+    longest = PeakAccount(record(steps))
     facts = longest.explanation(batch)
     if alone:
         return facts
     shorter = {max(1, round(steps * share)): None for share in _SHORTER}
-    accounts = [longest, *(Account(record(length)) for length in shorter if length != steps)]
+    accounts = [longest, *(PeakAccount(record(length)) for length in shorter if length != steps)]
     accounts.sort(key=lambda account: account.recorded.steps)
     return replace(
         facts,
@@ -64,7 +64,7 @@ def _difference(
     return {kind: rate for kind, rate in ordered if rate}
 
 
-def growth(accounts: list[Account]) -> Growth | None:
+def growth(accounts: list[PeakAccount]) -> PeakGrowth | None:
     """Return what a time step adds to the peak, from accounts of increasing steps.
 
     Shorter steps may peak elsewhere: all are looked at where the longest one peaks. None if
@@ -79,7 +79,7 @@ def growth(accounts: list[Account]) -> Growth | None:
         return None
     before, last = (rates[-2] if len(rates) > 1 else {}), rates[-1]
     total = sum(last.values())
-    return Growth(
+    return PeakGrowth(
         between=[steps for steps, _ in sizes[-2:]],
         bytes=total,
         by_role=dict(sorted(last.items(), key=lambda item: -abs(item[1]))),
@@ -98,7 +98,7 @@ def _rates(short: tuple[int, dict[str, int]], long: tuple[int, dict[str, int]]) 
     }
 
 
-def with_rates(holdings: list[Holding], accounts: list[Account]) -> list[Holding]:
+def with_rates(holdings: list[Holding], accounts: list[PeakAccount]) -> list[Holding]:
     """Return the holdings of the longest account with what a time step adds to each.
 
     None of them gets a rate if there is nothing to compare it with.
@@ -122,7 +122,7 @@ def _identity(holding: Holding) -> tuple[str | None, ...]:
     return holding.role, holding.op, holding.op_type, holding.variable
 
 
-def _at_the_same_place(accounts: list[Account]) -> list[tuple[Account, int]]:
+def _at_the_same_place(accounts: list[PeakAccount]) -> list[tuple[PeakAccount, int]]:
     """Return the accounts that reach the place where the longest one peaks, and their positions."""
     longest = accounts[-1]
     positions = [account.highest(longest.place) for account in accounts[:-1]]

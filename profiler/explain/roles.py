@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from profiler.explain.facts import Role
 from profiler.explain.ledger import Ledger, Mask
+from profiler.facts.explanation import Role
 
 
 class Part(enum.IntEnum):

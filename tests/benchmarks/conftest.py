@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from profiler.launcher import ForkLauncher
-from profiler.session import Session
+from profiler.measure.client import Session
+from profiler.measure.launcher import ForkLauncher
 
 
 @dataclass(frozen=True, kw_only=True)

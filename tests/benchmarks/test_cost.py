@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from profiler.campaign import Campaign
-from profiler.launcher import FreshLauncher, Launcher
-from profiler.machine import environment
-from profiler.results import Measurement, Point, Status
-from profiler.session import Session
-from profiler.store import Store
+from profiler.facts import Measurement, Point, Status
+from profiler.limits.machine import environment
+from profiler.measure.client import Session
+from profiler.measure.launcher import FreshLauncher, Launcher
+from profiler.measure.runner import Campaign
+from profiler.store.runs import Store
 
 Timed = Callable[[Callable[[], object], int], float]
 COMMAND = Path(sys.executable).with_name("stepwall")

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from profiler.engines import Mode
-from profiler.explain.account import Account, Recorded
-from profiler.explain.facts import Explanation
+from profiler.explain.account import PeakAccount, Recorded
 from profiler.explain.ledger import Events
 from profiler.explain.roles import Op, Part
-from profiler.results import Point, Status
-from profiler.session import Session
+from profiler.facts import Point, Status
+from profiler.facts.explanation import Explanation
+from profiler.frameworks import Mode
+from profiler.measure.client import Session
 
 Timed = Callable[[Callable[[], object], int], float]
 OPS = 1_000
@@ -63,9 +63,9 @@ def test_analysis_against_events(
 ) -> None:
     """Linear, and about a microsecond per event."""
     step = recorded(events)
-    seconds = benchmarked(lambda: Account(step).explanation(), 5)
+    seconds = benchmarked(lambda: PeakAccount(step).explanation(), 5)
     tracemalloc.start()
-    explained = Account(step).explanation()
+    explained = PeakAccount(step).explanation()
     _, held = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from profiler.engines import Mode
-from profiler.results import Certificate, Measurement, Point, Status, WallStatus
-from profiler.session import Session
+from profiler.facts import Certificate, Measurement, Point, Status, WallStatus
+from profiler.forecast.certificate import certify
+from profiler.frameworks import Mode
+from profiler.measure.client import Session
 from profiler.units import MIB
-from profiler.wall import certify
 
 MAX_STEPS = 100_000
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from profiler.launcher import ForkLauncher
-from profiler.results import Measurement, Point
-from profiler.session import Session
+from profiler.facts import Measurement, Point
+from profiler.measure.client import Session
+from profiler.measure.launcher import ForkLauncher
 
 # Whoever runs the tests in the background may ignore Ctrl-C; commands under test must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from profiler.explain.facts import Explanation, Holding
-from profiler.results import Point
-from profiler.session import Session
+from profiler.facts import Point
+from profiler.facts.explanation import Explanation, Holding
+from profiler.measure.client import Session
 from profiler.units import MIB
 
 Explain = Callable[..., Explanation]

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from profiler.errors import StepwallError
-from profiler.job_folder import TAIL_BYTES, prepare
-from profiler.launcher import ForkLauncher, FreshLauncher
-from profiler.outcome import UNWRITTEN
-from profiler.results import Measurement, Outcome, Point, Status
-from profiler.session import Session
+from profiler.facts import Measurement, Outcome, Point, Status
+from profiler.measure.client import Session
+from profiler.measure.job_folder import TAIL_BYTES, prepare
+from profiler.measure.launcher import ForkLauncher, FreshLauncher
+from profiler.measure.outcomes import UNWRITTEN
 
 Measure = Callable[..., Measurement]
 Disk = Callable[[str], Path]
@@ -71,7 +71,7 @@ def pid_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less than users do for a child that may still listen to SIGTERM."""
-    monkeypatch.setattr("profiler.launcher.GRACE_S", 0.5)
+    monkeypatch.setattr("profiler.measure.launcher.GRACE_S", 0.5)
 
 
 def survivors(pids: Iterable[int], *, wait_s: float = 5.0) -> list[int]:
@@ -348,5 +348,5 @@ def test_leaves_the_parents_process_alone(faulty: Measure) -> None:
         for child in psutil.Process(os.getpid()).children(recursive=True)
         if child.status() != psutil.STATUS_ZOMBIE
     ]
-    assert all("profiler.forkserver" in child.cmdline() for child in running)
+    assert all("profiler.measure.forkserver" in child.cmdline() for child in running)
     assert len(running) == 1

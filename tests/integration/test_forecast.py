@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from profiler.engines import IMPORT_ENVIRONMENT
-from profiler.results import Point, Status
-from profiler.session import Session
+from profiler.facts import Point, Status
+from profiler.frameworks import IMPORT_ENVIRONMENT
+from profiler.measure.client import Session
 from profiler.units import MIB
 
 CASES: list[tuple[str, dict[str, Any]]] = [

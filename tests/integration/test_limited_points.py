@@ -16,14 +16,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from profiler import cgroup, guard, host_limit
-from profiler.guard import Guard
-from profiler.host_limit import Means
-from profiler.keeper import Keeper
-from profiler.launcher import ForkLauncher, FreshLauncher
-from profiler.outcome import was_stopped
-from profiler.results import HostMemory, Measurement, Status
-from profiler.session import Session
+from profiler.facts import HostMemory, Measurement, Status
+from profiler.limits import cgroup, host_limit
+from profiler.limits.host_limit import Means
+from profiler.measure import guard
+from profiler.measure.client import Session
+from profiler.measure.guard import Guard
+from profiler.measure.launcher import ForkLauncher, FreshLauncher
+from profiler.measure.outcomes import was_stopped
+from profiler.measure.supervision import Supervisor
 
 Measure = Callable[..., Measurement]
 MIB = 1 << 20
@@ -60,7 +61,7 @@ def _skip_without(means: Means) -> None:
 def limited(request: pytest.FixtureRequest, measure: Measure, resources: Path) -> Iterator[Measure]:
     """Return ``limited(scenario, ...)``: a point of ``resources/hogs.py`` under each means."""
     _skip_without(request.param)
-    with ForkLauncher(keeper=Keeper(means=request.param)) as launcher:
+    with ForkLauncher(keeper=Supervisor(means=request.param)) as launcher:
         session = Session(launcher=launcher, timeout_s=TIMEOUT_S)
 
         def limited(scenario: str, **settings: object) -> Measurement:
@@ -202,7 +203,7 @@ class TestGroups:
         """With what still runs in it, by the next one that makes a group."""
         code = """if True:
             import subprocess, time
-            from profiler.host_limit import capped
+            from profiler.limits.host_limit import capped
             with capped(1 << 30) as cap:
                 child = subprocess.Popen(["sleep", "60"])
                 (cap.group.path / "cgroup.procs").write_text(str(child.pid))
@@ -234,7 +235,7 @@ class TestGuard:
         watch = Guard(floor_bytes=FLOOR, free=_small_machine())
         source = resources / "hogs.py"
         with contextlib.ExitStack() as stack:
-            launcher = kind(keeper=Keeper(guard=watch))
+            launcher = kind(keeper=Supervisor(guard=watch))
             if isinstance(launcher, ForkLauncher):
                 stack.enter_context(launcher)
             session = Session(launcher=launcher, timeout_s=TIMEOUT_S)
@@ -256,7 +257,10 @@ class TestGuard:
         low = threading.Event()
         watch = Guard(floor_bytes=1, free=lambda: 0 if low.is_set() else 2)
         source, marks = resources / "hogs.py", [tmp_path / "small", tmp_path / "large"]
-        with ForkLauncher(keeper=Keeper(guard=watch)) as launcher, ThreadPoolExecutor(2) as threads:
+        with (
+            ForkLauncher(keeper=Supervisor(guard=watch)) as launcher,
+            ThreadPoolExecutor(2) as threads,
+        ):
             session = Session(launcher=launcher, timeout_s=5)
             running = [
                 threads.submit(

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from profiler.launcher import ForkLauncher, FreshLauncher
-from profiler.results import (
+from profiler.facts import (
     DeviceMemory,
     GraphSize,
     HostMemory,
@@ -20,7 +19,8 @@ from profiler.results import (
     Status,
     Times,
 )
-from profiler.session import Session
+from profiler.measure.client import Session
+from profiler.measure.launcher import ForkLauncher, FreshLauncher
 
 Measure = Callable[..., Measurement]
 Sweep = dict[int, Measurement]

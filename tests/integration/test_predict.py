@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from profiler.engines import Horizon
-from profiler.results import Measurement, Point
-from profiler.session import Session
+from profiler.facts import Measurement, Point
+from profiler.frameworks import PredictionRequest
+from profiler.measure.client import Session
 from profiler.units import MIB
 
 BATCH, UNITS, FLOAT_BYTES = 256, 64, 4
@@ -110,7 +110,7 @@ WIDE = {"batch": 32, "inputs": 64, "units": 1024, "cell": "basic"}
 
 def _changes_from(session: Session, scenario: str, parameters: dict[str, Any]) -> int | None:
     point = Point(scenario=scenario, family="shapes", parameters=parameters, steps=0)
-    horizon = Horizon(limits_bytes=[MIB], max_steps=1, changes=True)
+    horizon = PredictionRequest(limits_bytes=[MIB], max_steps=1, changes=True)
     return session.foresee(point, horizon).changes_from
 
 

@@ -17,10 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler.engines import Mode
-from profiler.launcher import FreshLauncher
-from profiler.registry import Value
-from profiler.results import (
+from profiler.facts import (
     Certificate,
     Measurement,
     Outcome,
@@ -28,10 +25,13 @@ from profiler.results import (
     Status,
     WallStatus,
 )
-from profiler.session import Session
+from profiler.forecast.certificate import certify
+from profiler.frameworks import Mode
+from profiler.measure.client import Session
+from profiler.measure.launcher import FreshLauncher
+from profiler.scenario import ParameterValue
 from profiler.units import MIB
-from profiler.wall import certify
-from reports.exports import wall_document
+from reports.pages.exports import wall_document
 
 Stepwall = Callable[..., subprocess.CompletedProcess[str]]
 Probes = dict[int, tuple[int, str]]  # by steps: the row in the database, and what it holds
@@ -47,7 +47,12 @@ AT_ONCE = 2  # a failing run waits for 10 s without using a core
 
 def conditions(scenario: str, mib: int) -> Point:
     """Return the point to vary."""
-    parameters: dict[str, Value] = {"batch": 32, "inputs": 64, "units": 128, "cell": "basic"}
+    parameters: dict[str, ParameterValue] = {
+        "batch": 32,
+        "inputs": 64,
+        "units": 128,
+        "cell": "basic",
+    }
     return Point(
         scenario=scenario, family="builds", parameters=parameters, steps=0, limit_bytes=mib * MIB
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from profiler.explain.facts import Explanation, Role
-from profiler.results import Point
-from profiler.session import Session
+from profiler.facts import Point
+from profiler.facts.explanation import Explanation, Role
+from profiler.measure.client import Session
 
 Explain = Callable[..., Explanation]
 

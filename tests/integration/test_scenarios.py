@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from profiler import Training
-from profiler.registry import registered
+from profiler.scenario import registered
 from scenarios import builds, shapes
 
 tf1 = tf.compat.v1

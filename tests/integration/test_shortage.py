@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from profiler.results import Measurement, Outcome, Shortage, Status
+from profiler.facts import Measurement, Outcome, Shortage, Status
 
 Measure = Callable[..., Measurement]
 MIB = 1 << 20

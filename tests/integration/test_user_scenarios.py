@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from profiler.results import Measurement, Outcome, Status
-from profiler.session import Session
+from profiler.facts import Measurement, Outcome, Status
+from profiler.measure.client import Session
 
 Measure = Callable[..., Measurement]
 Stepwall = Callable[..., subprocess.CompletedProcess[str]]

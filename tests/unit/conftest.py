@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from profiler.registry import forget_all
+from profiler.scenario import forget_all
 
 # A busy machine may take long over any example; that is no fault of the code.
 settings.register_profile("stepwall", deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from profiler.explain.account import Recorded
 from profiler.explain.ledger import Events, Ledger
 from profiler.explain.roles import Op, Part
-from profiler.explain.theory import Cell
+from profiler.frameworks.tensorflow.theory import Cell
 
 WEIGHTS, KEPT, GRADIENT = 1000, 64, 32
 # The runs of a session: one that gives the variables their values, and two training steps.

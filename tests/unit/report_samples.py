@@ -9,17 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from profiler.explain.facts import (
-    Curve,
-    Explanation,
-    GraphGrowth,
-    GraphParts,
-    Growth,
-    Holding,
-    Theory,
-)
-from profiler.frames import LoadedRun, frames
-from profiler.results import (
+from profiler.facts import (
     Certificate,
     Confirmation,
     DeviceMemory,
@@ -37,6 +27,16 @@ from profiler.results import (
     Times,
     WallStatus,
 )
+from profiler.facts.explanation import (
+    Explanation,
+    GraphGrowth,
+    GraphParts,
+    Holding,
+    MemoryOverStep,
+    PeakGrowth,
+    Theory,
+)
+from profiler.store.frames import LoadedRun, frames
 
 KIB, MIB = 1024, 1024 * 1024
 KIB_PER_STEP = 96
@@ -124,7 +124,7 @@ EXPLANATION = Explanation(
             variable="rnn/cell/kernel",
         )
     ],
-    curve=Curve(
+    curve=MemoryOverStep(
         event=[0, 1_000, 2_500, 3_000],
         bytes={
             "weights": [MIB] * 4,
@@ -141,7 +141,7 @@ EXPLANATION = Explanation(
         backward={"MatMul": 400, "AddN": 200, "Const": 200},
     ),
     theory=Theory(cells=["basic"], least_bytes=2 * MIB, all_bytes=8 * MIB),
-    growth=Growth(
+    growth=PeakGrowth(
         between=[150, 200],
         bytes=97 * KIB,
         by_role={"weight gradients": 96 * KIB, "allocator rounding": KIB},

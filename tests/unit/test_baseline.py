@@ -11,13 +11,13 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.baseline import baseline_text, read_baseline
-from profiler.comparing import compare
-from profiler.comparison import Mark
-from profiler.curves import curves
+from profiler.analysis.compare.comparison import Mark
+from profiler.analysis.compare.runs import compare
+from profiler.analysis.metrics import METRICS
+from profiler.analysis.series import curves
 from profiler.errors import UsageError
-from profiler.metrics import METRICS
-from profiler.results import Outcome, Point, Run, Schedule
+from profiler.facts import Outcome, Point, Run, Schedule
+from profiler.store.baseline import baseline_text, read_baseline
 
 STEPS = (8, 16, 32, 64)
 

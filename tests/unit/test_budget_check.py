@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import report_samples as samples
 
-from profiler.budget_check import check, check_devices, check_stored, planned
-from profiler.budget_tables import read_budget
-from profiler.budgets import Ruling
-from profiler.campaign import Campaign
-from profiler.discovery import Listing
+from profiler.analysis.budgets.budget import Ruling
+from profiler.analysis.budgets.check import check, check_devices, check_stored, planned
+from profiler.analysis.budgets.tables import read_budget
 from profiler.errors import UsageError
-from profiler.launcher import Ended
-from profiler.outcome import Exit
-from profiler.registry import Parameter
-from profiler.results import Measurement, Outcome, Status, to_json
-from profiler.session import Session
-from profiler.store import Store
+from profiler.facts import Measurement, Outcome, Status, to_json
+from profiler.measure.client import Session
+from profiler.measure.launcher import JobResult
+from profiler.measure.outcomes import ProcessEnd
+from profiler.measure.runner import Campaign
+from profiler.planning.discovery import Listing
+from profiler.scenario import Parameter
+from profiler.store.runs import Store
 
 CONDITIONS = replace(samples.measured().point, steps=0)
 CATALOG = {
@@ -46,7 +46,7 @@ class _Launcher:
         self.ran: list[int] = []
         self._fits = fits
 
-    def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
+    def run(self, job: dict[str, Any], *, timeout_s: float) -> JobResult:
         assert timeout_s > 0
         steps = job["point"]["steps"]
         self.ran.append(steps)
@@ -55,7 +55,7 @@ class _Launcher:
             "outcome": to_json(Outcome(status=status)),
             "device": {"fed_bytes": 0, "peak_bytes": 1024 * steps},
         }
-        return Ended(facts=facts, exit=Exit(wait_status=0), seconds=0.1, log_tail="")
+        return JobResult(facts=facts, exit=ProcessEnd(wait_status=0), seconds=0.1, log_tail="")
 
 
 @pytest.fixture

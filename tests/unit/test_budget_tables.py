@@ -10,10 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.budget_tables import NOISY_REPEATS, read_budget, read_budgets, scenario_paths
-from profiler.budgets import LIMITS, Budget
+from profiler.analysis.budgets.budget import LIMITS, Budget
+from profiler.analysis.budgets.tables import (
+    NOISY_REPEATS,
+    read_budget,
+    read_budgets,
+    scenario_paths,
+)
 from profiler.errors import UsageError
-from profiler.results import Schedule
+from profiler.facts import Schedule
 
 KIB, MIB = 1024, 1024 * 1024
 SETTINGS = ("steps", "parameters", "device", "schedule", "limit", "repeats")

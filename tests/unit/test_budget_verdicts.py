@@ -11,10 +11,10 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.budget_tables import NOISY_REPEATS, read_budget
-from profiler.budget_verdicts import judge
-from profiler.budgets import Budget, Ruling, Verdict
-from profiler.results import Measurement, Outcome, Point, Schedule, Status
+from profiler.analysis.budgets.budget import Budget, Ruling, Verdict
+from profiler.analysis.budgets.tables import NOISY_REPEATS, read_budget
+from profiler.analysis.budgets.verdicts import judge
+from profiler.facts import Measurement, Outcome, Point, Schedule, Status
 
 STEPS = (8, 16, 32, 64)
 KIB, MIB = 1024, 1024 * 1024

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler import plan
-from profiler.budgets import LIMITS, Budget
-from profiler.discovery import Listing
+from profiler.analysis.budgets.budget import LIMITS, Budget
 from profiler.errors import UsageError
-from profiler.registry import Parameter
-from profiler.results import Schedule
+from profiler.facts import Schedule
+from profiler.planning import points as plan
+from profiler.planning.discovery import Listing
+from profiler.scenario import Parameter
 
 LISTING = Listing(
     name="chain",

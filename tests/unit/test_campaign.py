@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 import report_samples as samples
 
-from profiler.campaign import Campaign, Trace
-from profiler.launcher import Ended
-from profiler.outcome import Exit
-from profiler.results import (
+from profiler.facts import (
     Confirmation,
     Environment,
-    Forecast,
     Outcome,
     Point,
     Status,
+    WallPrediction,
     WallStatus,
     to_json,
 )
-from profiler.session import Session
-from profiler.store import Store
+from profiler.measure.client import Session
+from profiler.measure.launcher import JobResult
+from profiler.measure.outcomes import ProcessEnd
+from profiler.measure.runner import Campaign, Trace
+from profiler.store.runs import Store
 
 SERIES = [
     [Point(scenario=name, family="toys", parameters={}, steps=steps) for steps in (8, 16, 32)]
@@ -58,7 +58,7 @@ class _Launcher:
     gets ``foreseen``.
     """
 
-    def __init__(self, ends: Ends, foreseen: Forecast | None = None) -> None:
+    def __init__(self, ends: Ends, foreseen: WallPrediction | None = None) -> None:
         self.asked: list[tuple[str, int]] = []
         self.whole: list[bool] = []
         self.explained: list[tuple[int, bool]] = []
@@ -67,7 +67,7 @@ class _Launcher:
         self._foreseen = foreseen
         self._lock = threading.Lock()
 
-    def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
+    def run(self, job: dict[str, Any], *, timeout_s: float) -> JobResult:
         assert timeout_s > 0
         if job["task"] == "forecast":
             facts: dict[str, Any] = {"foresight": {"walls": [to_json(self._foreseen)]}}
@@ -76,7 +76,7 @@ class _Launcher:
             facts = self.explanation
         else:
             facts = self._measured(job["point"], whole=job["mode"]["whole"])
-        return Ended(facts=facts, exit=Exit(wait_status=0), seconds=0.1, log_tail="")
+        return JobResult(facts=facts, exit=ProcessEnd(wait_status=0), seconds=0.1, log_tail="")
 
     def _measured(self, point: dict[str, Any], *, whole: bool) -> dict[str, Any]:
         with self._lock:
@@ -278,8 +278,8 @@ def test_an_interrupted_probe_is_not_stored(store: Store) -> None:
     assert store.probe(campaign.run, replace(CONDITION, steps=EDGE + 1).key) is None
 
 
-def _forecast(steps: int) -> Forecast:
-    return Forecast(steps=steps, low=steps - 1, high=steps + 1, learnt_from=[8, 10])
+def _forecast(steps: int) -> WallPrediction:
+    return WallPrediction(steps=steps, low=steps - 1, high=steps + 1, learnt_from=[8, 10])
 
 
 def _interrupted(ends: Ends, after: int) -> Ends:

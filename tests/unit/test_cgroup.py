@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from profiler import cgroup
-from profiler.cgroup import HOME, PREFIX, V1, V2, Files, Group
+from profiler.limits import cgroup
+from profiler.limits.cgroup import HOME, PREFIX, V1, V2, Files, Group
 
 GIB = 1 << 30
 V1_UNLIMITED = (1 << 63) - os.sysconf("SC_PAGE_SIZE")

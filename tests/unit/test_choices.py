@@ -10,18 +10,18 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.choices import Choice, Reading, choices, common_length, reading
-from profiler.curves import Curve
-from profiler.metrics import find_metric
-from profiler.results import Point
+from profiler.analysis.crossover.choices import BuildCost, Reading, choices, common_length, reading
+from profiler.analysis.metrics import find_metric
+from profiler.analysis.series import MetricSeries
+from profiler.facts import Point
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
 
 
 def _curve(
     label: str, metric: str, values: Mapping[int, Sequence[float]], **parameters: int
-) -> Curve:
-    return Curve(
+) -> MetricSeries:
+    return MetricSeries(
         label=label,
         conditions=Point(scenario=label, family="builds", parameters={**parameters}, steps=0),
         metric=find_metric(metric),
@@ -29,13 +29,13 @@ def _curve(
     )
 
 
-def _line(label: str, metric: str, per_step: float) -> Curve:
+def _line(label: str, metric: str, per_step: float) -> MetricSeries:
     """Return a curve of one repeat that follows a line but for a thousandth."""
     signs = dict(zip(LENGTHS, [1, -1, -1, 1, 1, -1], strict=True))
     return _curve(label, metric, {n: [per_step * n * (1 + signs[n] / 1000)] for n in LENGTHS})
 
 
-def _at_8(label: str, times: Sequence[float], peak: float) -> list[Curve]:
+def _at_8(label: str, times: Sequence[float], peak: float) -> list[MetricSeries]:
     """Return a build that was measured at 8 steps only."""
     return [
         _curve(label, "step_time", {8: times}),
@@ -43,7 +43,7 @@ def _at_8(label: str, times: Sequence[float], peak: float) -> list[Curve]:
     ]
 
 
-def _verdicts(*builds: Sequence[Curve]) -> dict[str, bool | None]:
+def _verdicts(*builds: Sequence[MetricSeries]) -> dict[str, bool | None]:
     found = choices([curve for build in builds for curve in build], steps=8)
     return {one.label: one.is_optimal for one in found}
 
@@ -193,7 +193,7 @@ def test_choices_hold_the_walls_of_their_own_conditions() -> None:
     curve = _curve("a", "peak", {8: [1.0]}, batch=32, units=128)
     (found,) = choices([curve], [mine, other, samples.wall("b")], steps=8)
 
-    assert isinstance(found, Choice)
+    assert isinstance(found, BuildCost)
     assert found.walls == (mine,)
 
 

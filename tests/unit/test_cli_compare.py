@@ -10,8 +10,8 @@ import pytest
 import report_samples as samples
 
 from profiler.cli import main
-from profiler.results import Measurement
-from profiler.store import Store
+from profiler.facts import Measurement
+from profiler.store.runs import Store
 
 STEPS = (8, 16, 32)
 OVER_BUDGET = 3

@@ -11,10 +11,10 @@ import pytest
 import report_samples as samples
 
 from profiler.cli.common import Common
-from profiler.cli.source import Source, measured
+from profiler.cli.stored import Source, measured
 from profiler.errors import UsageError
-from profiler.results import Measurement
-from profiler.store import Store
+from profiler.facts import Measurement
+from profiler.store.runs import Store
 
 STEPS = (8, 16, 32)
 GIVEN: dict[str, Any] = {

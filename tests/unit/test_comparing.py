@@ -11,10 +11,10 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.comparing import compare
-from profiler.comparison import Comparison, Mark, Row, parse_rule
+from profiler.analysis.compare.comparison import ComparedNumber, Comparison, Mark, parse_rule
+from profiler.analysis.compare.runs import compare
 from profiler.errors import UsageError
-from profiler.results import Measurement, Run, Schedule
+from profiler.facts import Measurement, Run, Schedule
 
 STEPS = (8, 16, 32, 64)
 MIB = samples.MIB
@@ -42,7 +42,7 @@ def timed(measurement: Measurement, step_s: float) -> Measurement:
     return replace(measurement, time=replace(measurement.time, step_s=step_s))
 
 
-def row(comparison: Comparison, name: str) -> Row:
+def row(comparison: Comparison, name: str) -> ComparedNumber:
     """Return the only row of a metric."""
     (found,) = [row for row in comparison.rows if row.name == name]
     return found
@@ -122,7 +122,7 @@ class TestExactMetrics:
 class TestNoise:
     """Times and host memory differ from run to run."""
 
-    def _compared(self, factor: float, repeats: int) -> Row:
+    def _compared(self, factor: float, repeats: int) -> ComparedNumber:
         then = [timed(m, 0.01 + 0.0001 * m.point.repeat) for m in series(repeats=repeats)]
         now = [timed(m, factor * (0.01 + 0.0001 * m.point.repeat)) for m in series(repeats=repeats)]
         return row(compare(run(then), run(now)), "step_time")

@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.comparison import (
+from profiler.analysis.compare.comparison import (
     ALL,
     RULES,
     WALL,
+    ComparedNumber,
     Comparison,
     Mark,
-    Row,
     Rule,
     parse_rule,
     relative_change,
 )
 from profiler.errors import UsageError
 
-PEAK = Row(
+PEAK = ComparedNumber(
     label="chain",
     name="peak",
     title="device peak",
@@ -37,7 +37,7 @@ SLOW = replace(PEAK, name="step_time", before=1, after=9, mark=Mark.UNCLEAR, not
 FAILS = replace(PEAK, name="outcome", before=None, after=None, mark=Mark.FAILS)
 
 
-def told(*rows: Row) -> Comparison:
+def told(*rows: ComparedNumber) -> Comparison:
     """Return a comparison of these rows."""
     return Comparison(
         before="a", after="b", rows=rows, only_before=(), only_after=(), differences=()

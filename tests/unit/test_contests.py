@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from profiler.contests import contest
-from profiler.curves import Curve
-from profiler.metrics import find_metric
-from profiler.results import Point, Schedule
-from profiler.zones import Zone
+from profiler.analysis.crossover.contests import contest
+from profiler.analysis.crossover.zones import Zone
+from profiler.analysis.metrics import find_metric
+from profiler.analysis.series import MetricSeries
+from profiler.facts import Point, Schedule
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
 
@@ -26,8 +26,8 @@ def _curve(
     metric: str = "nodes",
     lengths: Sequence[int] = LENGTHS,
     schedule: Schedule = Schedule.SERIAL,
-) -> Curve:
-    return Curve(
+) -> MetricSeries:
+    return MetricSeries(
         label=label,
         conditions=Point(
             scenario=label, family="builds", parameters={}, steps=0, schedule=schedule
@@ -37,7 +37,9 @@ def _curve(
     )
 
 
-def _wiggling(label: str, a: float, b: float, *, share: float, metric: str = "step_time") -> Curve:
+def _wiggling(
+    label: str, a: float, b: float, *, share: float, metric: str = "step_time"
+) -> MetricSeries:
     signs = dict(zip(LENGTHS, [1, -1, -1, 1, 1, -1], strict=True))
     return _curve(label, lambda n: (a + b * n) * (1 + signs[n] * share), metric=metric)
 
@@ -50,7 +52,7 @@ class TestContest:
         found = contest([_curve("static", lambda n: 46 + 17 * n), _curve("loop", lambda _: 135)])
 
         assert found.measured == (8, 256)
-        assert (found.lacks, found.beyond, found.is_told) == ((), None, True)
+        assert (found.missing_laws, found.beyond, found.is_told) == ((), None, True)
         assert [(z.first, z.last, *z.least) for z in found.zones] == [
             (1, 5, "static"),
             (6, 7, "loop"),
@@ -108,7 +110,7 @@ class TestContest:
         found = contest([wild, _curve("calm", lambda _: 3e6, metric="peak")])
 
         assert found.zones == ()
-        assert [(lack.label, lack.options) for lack in found.lacks] == [("wild", "--steps")]
+        assert [(lack.label, lack.options) for lack in found.missing_laws] == [("wild", "--steps")]
         assert found.by_length == tuple(
             Zone(first=n, last=n, least=("wild",) if bend < 3 else ("calm",))
             for n, bend in zip(LENGTHS, bends, strict=True)
@@ -129,7 +131,9 @@ class TestContest:
         is_noisy = schedule is Schedule.PARALLEL
 
         assert found.is_noisy is is_noisy
-        assert {lack.options for lack in found.lacks} == {"--repeats 3" if is_noisy else "--steps"}
+        assert {lack.options for lack in found.missing_laws} == {
+            "--repeats 3" if is_noisy else "--steps"
+        }
 
     def test_what_was_measured_is_never_contradicted(self) -> None:
         """One of 20 peaks lies below the other build's, and its law 200 above: no law is taken."""
@@ -144,7 +148,7 @@ class TestContest:
         found = contest([low, odd])
 
         assert found.zones == ()
-        assert {lack.reason for lack in found.lacks} == {"what was measured contradicts it"}
+        assert {lack.reason for lack in found.missing_laws} == {"what was measured contradicts it"}
         assert [zone.first for zone in found.by_length if zone.least == ("odd",)] == [100]
 
     def test_a_law_that_foretells_badly_wins_nothing_further_on(self) -> None:
@@ -153,7 +157,7 @@ class TestContest:
         level = _curve("level", lambda n: (n + n * n / 1500) * 1.1)
         found = contest([bent, level])
 
-        assert (bent.ahead or 0) > 0.1
+        assert (bent.holdout_error or 0) > 0.1
         assert found.beyond is None
         assert _least(found.zones, 256) == ("bent",)
         assert _least(found.zones, 257) == ()
@@ -163,9 +167,11 @@ class TestContest:
         noise = [1.0, 50.0, 3.0]
         points = tuple((n, noise[k]) for n in LENGTHS for k in range(3))
         calm = _wiggling("calm", 1, 1, share=0.001)
-        noisy = Curve(label="noisy", conditions=calm.conditions, metric=calm.metric, points=points)
+        noisy = MetricSeries(
+            label="noisy", conditions=calm.conditions, metric=calm.metric, points=points
+        )
 
-        assert [lack.options for lack in contest([calm, noisy]).lacks] == ["--repeats 6"]
+        assert [lack.options for lack in contest([calm, noisy]).missing_laws] == ["--repeats 6"]
 
     def test_where_laws_cannot_tell_what_was_measured_is_told(self) -> None:
         """Peaks in a zigzag of 10 %, one 1 % above the other: close laws, sure numbers."""
@@ -176,14 +182,14 @@ class TestContest:
             ]
         )
 
-        assert (found.lacks, found.is_by_law, found.is_told) == ((), False, True)
+        assert (found.missing_laws, found.is_by_law, found.is_told) == ((), False, True)
         assert {zone.least for zone in found.by_length} == {("low",)}
 
     def test_too_few_lengths_say_how_many(self) -> None:
         """Two of three; what was measured is told all the same."""
         found = contest([_curve(name, float, lengths=(8, 16)) for name in ("a", "b")])
 
-        assert {lack.reason for lack in found.lacks} == {"2 of 3 lengths"}
+        assert {lack.reason for lack in found.missing_laws} == {"2 of 3 lengths"}
         assert [zone.least for zone in found.by_length] == [("a", "b")] * 2
 
     def test_no_common_length_is_no_contest(self) -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from profiler.curves import Curve, curves
-from profiler.laws import Law, TooFew
-from profiler.results import Measurement, Run
+from profiler.analysis.laws import Law, TooFew
+from profiler.analysis.series import MetricSeries, curves
+from profiler.facts import Measurement, Run
 
 STEPS = (8, 16, 32, 64)
 
@@ -18,7 +18,7 @@ def _run(measurements: list[Measurement]) -> Run:
     return samples.loaded(measurements).run
 
 
-def _curve(run: Run, metric: str, label: str = "static_rnn") -> Curve:
+def _curve(run: Run, metric: str, label: str = "static_rnn") -> MetricSeries:
     (found,) = [one for one in curves(run) if (one.metric.name, one.label) == (metric, label)]
     return found
 
@@ -67,7 +67,7 @@ def test_the_law_of_a_curve_is_exact_for_nodes() -> None:
 
     assert isinstance(nodes.law, Law)
     assert nodes.clear_law is nodes.law
-    assert (nodes.law.exact, nodes.law.per_step, nodes.ahead) == (True, 17, None)
+    assert (nodes.law.exact, nodes.law.per_step, nodes.holdout_error) == (True, 17, None)
 
 
 def test_too_few_lengths_give_no_law() -> None:
@@ -76,7 +76,7 @@ def test_too_few_lengths_give_no_law() -> None:
 
     assert isinstance(nodes.law, TooFew)
     assert nodes.clear_law is None
-    assert nodes.ahead is None
+    assert nodes.holdout_error is None
 
 
 @pytest.mark.parametrize("sizes", [(1.0, 9.0, 1.0, 9.0, 1.0, 9.0)])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from profiler import discovery
-from profiler.discovery import Catalog, discover, listings, unknown_scenario
 from profiler.errors import UsageError
-from profiler.registry import Parameter
+from profiler.planning import discovery
+from profiler.planning.discovery import Catalog, discover, listings, unknown_scenario
+from profiler.scenario import Parameter
 
 GOOD = '''\
 from typing import Literal

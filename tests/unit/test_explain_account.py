@@ -26,10 +26,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.errors import StepwallError
-from profiler.explain.account import Account, Recorded, folded
-from profiler.explain.facts import GraphParts, Holding, Theory
+from profiler.explain.account import PeakAccount, Recorded, folded
 from profiler.explain.roles import Op
-from profiler.explain.theory import Cell
+from profiler.facts.explanation import GraphParts, Holding, Theory
+from profiler.frameworks.tensorflow.theory import Cell
 
 Record = Callable[[int], Recorded]
 KEPT_ROLE, GRADIENT_ROLE = "forward tensors kept for backward", "activation gradients"
@@ -43,7 +43,7 @@ def copy_of(op: Op, number: int) -> Op:
 @given(recordings())
 def test_every_account_adds_up(recorded: Recorded) -> None:
     """By role, by holding and along the curve; what is resident has its own holdings."""
-    account = Account(recorded)
+    account = PeakAccount(recorded)
     facts = account.explanation()
 
     in_use = account.ledger.in_use(account.ledger.chunk).tolist()
@@ -61,7 +61,7 @@ def test_every_account_adds_up(recorded: Recorded) -> None:
 @given(recordings())
 def test_no_recorded_step_needs_more_than_the_peak(recorded: Recorded) -> None:
     """The peak is the most of the steps, and something is allocated there."""
-    account = Account(recorded)
+    account = PeakAccount(recorded)
 
     ledger = account.ledger
     in_use = ledger.in_use(ledger.chunk)
@@ -73,7 +73,7 @@ def test_no_recorded_step_needs_more_than_the_peak(recorded: Recorded) -> None:
 
 def test_the_peak_is_explained_by_what_is_held_there() -> None:
     """Weights from before the step, what backward needs, and the gradient that it makes."""
-    account = Account(training(8))
+    account = PeakAccount(training(8))
 
     facts = account.explanation()
     assert account.place == BACKWARD.name
@@ -88,7 +88,7 @@ def test_the_peak_is_explained_by_what_is_held_there() -> None:
 
 def test_holdings_name_what_is_held_with_the_largest_first() -> None:
     """The same at the peak and before the step."""
-    facts = Account(training(32)).explanation()
+    facts = PeakAccount(training(32)).explanation()
 
     weights = Holding(
         role="weights",
@@ -115,7 +115,7 @@ def test_unrolled_copies_are_held_together() -> None:
         tape.take(copy_of(FORWARD, number), KEPT)
         tape.take(copy_of(replace(FORWARD, name="rnn/concat"), number), number)
     tape.take(BACKWARD)
-    facts = Account(tape.recorded()).explanation()
+    facts = PeakAccount(tape.recorded()).explanation()
 
     kept = [holding for holding in facts.holdings if holding.role == KEPT_ROLE]
     assert [(kind.op, kind.tensors, kind.bytes, kind.each_bytes) for kind in kept] == [
@@ -130,7 +130,7 @@ def test_summands_of_two_gradients_are_held_apart() -> None:
     for number, variable in enumerate("vwv"):
         op = replace(copy_of(BACKWARD, number), gradient_of=variable, variable="other")
         tape.take(op, GRADIENT)
-    facts = Account(tape.recorded()).explanation()
+    facts = PeakAccount(tape.recorded()).explanation()
 
     gradients = [holding for holding in facts.holdings if holding.role == "weight gradients"]
     assert [(kind.variable, kind.tensors) for kind in gradients] == [("v", 2), ("w", 1)]
@@ -151,7 +151,7 @@ def test_the_step_that_needs_most_is_explained(
     tape = started()
     for tape.run, size in zip((FIRST, STEADY), sizes, strict=True):
         write_step(tape, size)
-    facts = Account(tape.recorded()).explanation()
+    facts = PeakAccount(tape.recorded()).explanation()
 
     assert facts.step == step
     assert facts.peak_bytes == WEIGHTS + 50 + GRADIENT
@@ -162,7 +162,7 @@ def test_the_step_that_needs_most_is_explained(
 def test_an_allocator_without_an_account_leaves_nothing_unexplained() -> None:
     """Its peak is unknown, not zero."""
     recorded = replace(training(8), peaks=[None, None], residents=[None, None])
-    facts = Account(recorded).explanation()
+    facts = PeakAccount(recorded).explanation()
 
     assert facts.allocator_peak_bytes is None
     assert facts.unexplained_bytes is None
@@ -175,7 +175,7 @@ def test_giving_the_variables_their_values_is_no_step() -> None:
     for tape.run in (FIRST, STEADY):
         write_step(tape)
 
-    assert Account(tape.recorded()).peak_bytes == KEPT + GRADIENT
+    assert PeakAccount(tape.recorded()).peak_bytes == KEPT + GRADIENT
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_part_is_that_of_the_peak(op: Op, part: str) -> None:
     for present in (FORWARD, BACKWARD, UPDATE):
         address = tape.take(present, 100 if present is op else 1)
         tape.free(address)
-    facts = Account(tape.recorded()).explanation()
+    facts = PeakAccount(tape.recorded()).explanation()
 
     assert facts.part == part
 
@@ -196,7 +196,7 @@ def test_the_first_event_may_be_that_of_the_step() -> None:
     """Then nothing is resident."""
     tape = Tape(run=FIRST)
     write_step(tape)
-    facts = Account(tape.recorded()).explanation()
+    facts = PeakAccount(tape.recorded()).explanation()
 
     assert facts.resident_bytes == 0
     assert facts.resident == []
@@ -207,7 +207,7 @@ def test_one_recorded_run_is_enough() -> None:
     """It counts as the last one."""
     tape = Tape(run=STEADY)
     write_step(tape)
-    facts = Account(tape.recorded()).explanation()
+    facts = PeakAccount(tape.recorded()).explanation()
 
     assert facts.step == "steady"
     assert facts.allocator_peak_bytes == 2002
@@ -221,7 +221,7 @@ def test_a_step_that_allocates_nothing_has_no_account(outside: int) -> None:
         tape.take(FORWARD)
 
     with pytest.raises(StepwallError, match="no allocation of a training step was recorded"):
-        Account(tape.recorded())
+        PeakAccount(tape.recorded())
 
 
 def test_the_curve_follows_every_event_of_a_short_step() -> None:
@@ -232,7 +232,7 @@ def test_the_curve_follows_every_event_of_a_short_step() -> None:
     tape.free(forward)
     tape.take(UPDATE, 8)
     tape.free(backward)
-    curve = Account(tape.recorded()).explanation().curve
+    curve = PeakAccount(tape.recorded()).explanation().curve
 
     assert curve.event == [0, 1, 2, 3, 4]
     assert curve.bytes == {
@@ -251,7 +251,7 @@ def test_the_curve_of_a_long_step_has_few_points_and_its_peak(count: int) -> Non
     tape = Tape(run=STEADY)
     addresses = [tape.take(FORWARD) for _ in range(count)]
     tape.free(*addresses)
-    curve = Account(tape.recorded()).explanation().curve
+    curve = PeakAccount(tape.recorded()).explanation().curve
 
     assert curve.event == sorted(set(curve.event))
     assert len(curve.event) <= 401
@@ -266,7 +266,7 @@ def test_highest_looks_only_where_the_op_allocates_in_the_step() -> None:
     tape.take(FORWARD, 10)
     tape.free(tape.take(BACKWARD, 100))
     expected = tape.take(copy_of(FORWARD, 1), 10)
-    account = Account(tape.recorded())
+    account = PeakAccount(tape.recorded())
 
     assert account.place == BACKWARD.name
     assert account.highest(FORWARD.name) == expected
@@ -275,7 +275,7 @@ def test_highest_looks_only_where_the_op_allocates_in_the_step() -> None:
 
 def test_the_roles_elsewhere_in_the_step_can_be_asked_for() -> None:
     """The largest first."""
-    account = Account(training(32))
+    account = PeakAccount(training(32))
     start, end = account.ledger.span(account.run)
 
     assert list(account.by_role(start).items()) == [(KEPT_ROLE, 32 * KEPT), ("weights", WEIGHTS)]
@@ -286,7 +286,7 @@ def test_the_graph_is_counted_by_scope_and_type() -> None:
     """Numbered copies of a scope are one; the most frequent come first."""
     recorded = Tape(run=STEADY, ops=[FORWARD])
     recorded.take(FORWARD)
-    facts = Account(
+    facts = PeakAccount(
         recorded.recorded(
             forward=[("x", "Placeholder"), ("rnn/cell/MatMul", "MatMul")],
             backward=[("rnn/cell_1/MatMul", "MatMul"), ("rnn/cell_2/Tanh", "TanhGrad")],
@@ -306,7 +306,7 @@ def test_the_graph_is_counted_by_scope_and_type() -> None:
 def test_the_theory_is_that_of_the_recorded_cells() -> None:
     """At the recorded steps and the scenario's batch, if it has one."""
     recorded = replace(training(8), cells=[Cell(kind="basic", inputs=3, units=5)])
-    account = Account(recorded)
+    account = PeakAccount(recorded)
 
     assert account.explanation(batch=2).theory == Theory(
         cells=["basic"], least_bytes=4 * 2 * 8 * 5, all_bytes=4 * 2 * 8 * (2 * 5 + 3 + 5)
@@ -319,7 +319,7 @@ def test_gradients_of_the_scenarios_own_are_named(*, own: bool) -> None:
     """They may hold what backpropagation would not."""
     recorded = replace(training(8), custom_gradients=own)
 
-    assert Account(recorded).explanation().custom_gradients is own
+    assert PeakAccount(recorded).explanation().custom_gradients is own
 
 
 @pytest.mark.parametrize(

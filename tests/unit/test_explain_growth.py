@@ -21,9 +21,9 @@ from explain_samples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.explain.account import Account, Recorded
-from profiler.explain.facts import GraphGrowth
+from profiler.explain.account import PeakAccount, Recorded
 from profiler.explain.growth import explain, graph_growth, growth
+from profiler.facts.explanation import GraphGrowth
 
 Record = Callable[[int], Recorded]
 KEPT_ROLE, GRADIENT_ROLE = "forward tensors kept for backward", "activation gradients"
@@ -110,7 +110,7 @@ def test_other_growth_is_not_linear() -> None:
 def test_linear_allows_a_hundredth_of_all_growth(off: int, linear: bool) -> None:  # noqa: FBT001
     """As the allocator's chunks are nearly, not exactly, of the size that was asked for."""
     sizes = {4: 2 * off, 6: 2000, 8: 4000}
-    found = growth([Account(training(steps, sizes.__getitem__)) for steps in sizes])
+    found = growth([PeakAccount(training(steps, sizes.__getitem__)) for steps in sizes])
 
     assert found is not None
     assert found.bytes == 1000
@@ -148,7 +148,7 @@ def _moving(steps: int) -> Recorded:
 
 def test_growth_looks_at_all_lengths_where_the_longest_peaks() -> None:
     """A shorter step may peak elsewhere: that says nothing of this place."""
-    places = [Account(_moving(steps)).place for steps in (4, 8)]
+    places = [PeakAccount(_moving(steps)).place for steps in (4, 8)]
     found = explain(_moving, 8).growth
 
     assert places == ["short", BACKWARD.name]

@@ -20,9 +20,9 @@ from explain_samples import (
 from hypothesis import given
 
 from profiler.explain.account import Recorded
-from profiler.explain.facts import Role
 from profiler.explain.ledger import Ledger
 from profiler.explain.roles import Op, Part, Roles, bytes_by_role, classify
+from profiler.facts.explanation import Role
 
 OTHER = Op(name="other")
 

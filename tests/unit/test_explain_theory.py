@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.explain import theory
-from profiler.explain.facts import Theory
-from profiler.explain.theory import Cell
+from profiler.facts.explanation import Theory
+from profiler.frameworks.tensorflow import theory
+from profiler.frameworks.tensorflow.theory import Cell
 
 FLOAT = 4
 BATCH, STEPS, INPUTS, UNITS = 3, 5, 7, 11

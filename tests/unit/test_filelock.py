@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from profiler.filelock import FileLock, holder
+from profiler.store.filelock import FileLock, holder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from profiler.filelock import FileLock
+from profiler.store.filelock import FileLock
 assert FileLock.take(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.forecast.bfc import DoesNotFitError, Region, fits, replay
 from profiler.forecast.trace import Trace
+from profiler.frameworks.allocators.bfc import DoesNotFitError, Region, fits, replay
 
 CHUNK = 256
 MIB = 1 << 20

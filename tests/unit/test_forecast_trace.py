@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.forecast.bfc import fits, replay
 from profiler.forecast.trace import Trace
+from profiler.frameworks.allocators.bfc import fits, replay
 
 CHUNK = 256
 SMALL = 4096  # up to here an allocation may be left out that is released at once

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from profiler.facts import WallPrediction
+from profiler.forecast.replayed import Source, predict, predict_each
 from profiler.forecast.trace import Trace
-from profiler.forecast.wall import Source, predict, predict_each
-from profiler.results import Forecast
 
 CHUNK = 256
 MIB = 1 << 20
@@ -44,7 +44,7 @@ class Recorded:
         self.asked.append((steps, folded_bytes))
         return self.trace(steps, MOST_FOLDED if folded_bytes is None else folded_bytes)
 
-    def predict(self, limit_bytes: int, max_steps: int = MAX_STEPS) -> Forecast | None:
+    def predict(self, limit_bytes: int, max_steps: int = MAX_STEPS) -> WallPrediction | None:
         """Predict the wall."""
         source = Source(record=self.record, folded_label=FOLDED, most_folded_bytes=MOST_FOLDED)
         return predict(source, limit_bytes=limit_bytes, max_steps=max_steps)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from profiler.forkserver import _kill_group
+from profiler.measure.forkserver import _kill_group
 
 
 @pytest.mark.parametrize("has_group", [True, False])

@@ -11,15 +11,15 @@ import report_samples as samples
 
 import profiler
 from profiler.errors import UsageError
-from profiler.frames import LoadedRun, frames, load_run
-from profiler.results import (
+from profiler.facts import (
     Certificate,
     Confirmation,
     DeviceMemory,
     HostMemory,
     Point,
 )
-from profiler.store import Store
+from profiler.store.frames import LoadedRun, frames, load_run
+from profiler.store.runs import Store
 
 SHORTAGE_COLUMNS = {
     *("oom_op", "oom_op_type", "oom_shape", "oom_dtype", "oom_device", "oom_allocator"),

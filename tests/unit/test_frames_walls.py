@@ -10,8 +10,8 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.frames import prediction_error
-from profiler.results import Certificate, WallStatus, from_json, to_json
+from profiler.facts import Certificate, WallStatus, from_json, to_json
+from profiler.store.frames import prediction_error
 
 
 def test_a_wall_row_holds_the_last_peak_and_the_first_failure() -> None:

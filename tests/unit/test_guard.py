@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from profiler import guard
-from profiler.guard import Guard, Ward
+from profiler.measure import guard
+from profiler.measure.guard import Guard, GuardedChild
 
 MIB = 1 << 20
 FLOOR = 300 * MIB
@@ -37,7 +37,7 @@ def machine() -> _Machine:
 
 
 @contextlib.contextmanager
-def _child(guard: Guard, size: int) -> Iterator[tuple[Ward, subprocess.Popen[bytes]]]:
+def _child(guard: Guard, size: int) -> Iterator[tuple[GuardedChild, subprocess.Popen[bytes]]]:
     """Run a child that holds ``size`` bytes, under the guard."""
     code = f"import sys; block = b'x' * {size}; print('ready', flush=True); sys.stdin.read()"
     command = [sys.executable, "-S", "-c", code]

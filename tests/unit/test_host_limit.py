@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from profiler import cgroup, host_limit, host_memory
 from profiler.errors import StepwallError
-from profiler.host_limit import Cap, HostLimitError, Means, capped, enter
+from profiler.limits import cgroup, host_limit, host_memory
+from profiler.limits.host_limit import Cap, HostLimitError, Means, capped, enter
 
 MIB = 1 << 20
 LIMIT = 512 * MIB
@@ -114,7 +114,7 @@ def test_a_group_that_has_gone_is_one_clear_error(tmp_path: Path) -> None:
 def test_rlimit_refuses_beyond_and_counts_up_to_the_limit() -> None:
     """What is freed stays in the peak; once lifted, all goes again."""
     code = f"""if True:
-        from profiler.host_limit import enter
+        from profiler.limits.host_limit import enter
         meter = enter({{"limit_bytes": {LIMIT}, "means": "RLIMIT_DATA", "group": None}})
         block = bytearray({LIMIT // 2})
         del block

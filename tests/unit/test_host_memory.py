@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler import host_memory
+from profiler.limits import host_memory
 
 BLOCK = 64 << 20
 SLACK = BLOCK // 8
@@ -117,7 +117,7 @@ def test_a_fork_copies_what_it_inherited_once() -> None:
     """Of what is its own, as in a process that was not forked, next to nothing is copied."""
     code = """if True:
         import os
-        from profiler import host_memory
+        from profiler.limits import host_memory
         block = bytearray(b"x" * (64 << 20))
         print(host_memory.copy_inherited(), flush=True)
         if os.fork():

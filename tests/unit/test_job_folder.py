@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from profiler.child import JOB_FILE
 from profiler.errors import StepwallError
-from profiler.job_folder import MAX_RESULT_BYTES, TAIL_BYTES, facts, log_tail, prepare, tail
-from profiler.recorder import LOG_FILE, RESULT_FILE
+from profiler.frameworks.recorder import LOG_FILE, RESULT_FILE
+from profiler.measure.child import JOB_FILE
+from profiler.measure.job_folder import MAX_RESULT_BYTES, TAIL_BYTES, facts, log_tail, prepare, tail
 
 
 def test_the_tail_of_a_small_file_is_the_file(tmp_path: Path) -> None:

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from profiler.launcher import (
-    Ended,
+from profiler.frameworks.recorder import LOG_FILE, RESULT_FILE
+from profiler.measure.launcher import (
+    JobResult,
     _child_environment,
     _collect,
     _stop_group,
     _wait_status,
 )
-from profiler.outcome import Exit
-from profiler.recorder import LOG_FILE, RESULT_FILE
+from profiler.measure.outcomes import ProcessEnd
 
-EXITED = Exit(wait_status=0)
+EXITED = ProcessEnd(wait_status=0)
 
 
 @pytest.mark.parametrize("code", [0, 1, 255])
@@ -46,13 +46,15 @@ def test_what_a_child_left_is_collected(tmp_path: Path) -> None:
     (folder / LOG_FILE).write_text("last words\n")
     ended = _collect(folder, EXITED, 1.5)
 
-    assert ended == Ended(facts={"phase": "build"}, exit=EXITED, seconds=1.5, log_tail="last words")
+    assert ended == JobResult(
+        facts={"phase": "build"}, exit=EXITED, seconds=1.5, log_tail="last words"
+    )
     assert not folder.exists()
 
 
 def test_a_child_that_left_nothing_is_collected(tmp_path: Path) -> None:
     """Neither result nor log, nor even its folder."""
-    assert _collect(tmp_path / "gone", EXITED, 0.0) == Ended(
+    assert _collect(tmp_path / "gone", EXITED, 0.0) == JobResult(
         facts={}, exit=EXITED, seconds=0.0, log_tail=""
     )
 
@@ -78,7 +80,7 @@ def test_a_group_is_stopped_politely_first(
     monkeypatch: pytest.MonkeyPatch, deaf: str, number: int
 ) -> None:
     """A child that does not listen is killed after the grace."""
-    monkeypatch.setattr("profiler.launcher.GRACE_S", 0.2)
+    monkeypatch.setattr("profiler.measure.launcher.GRACE_S", 0.2)
     code = f"import signal, time\n{deaf}\nprint('ready', flush=True)\ntime.sleep(60)"
     command = [sys.executable, "-S", "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
@@ -91,7 +93,7 @@ def test_a_group_is_stopped_politely_first(
 
 def test_nobody_of_a_stopped_group_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child's own child that does not listen is killed too, though its parent has gone."""
-    monkeypatch.setattr("profiler.launcher.GRACE_S", 0.2)
+    monkeypatch.setattr("profiler.measure.launcher.GRACE_S", 0.2)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     deaf += "; print('ready', flush=True); time.sleep(30)"
     code = f"import subprocess, sys; subprocess.call([sys.executable, '-S', '-c', {deaf!r}])"

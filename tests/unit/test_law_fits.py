@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.law_fits import fit, fit_line
-from profiler.laws import Law, TooFew
+from profiler.analysis.fitting import fit, fit_line
+from profiler.analysis.laws import Law, TooFew
 
 LENGTHS = (64, 96, 128, 192, 256)
 

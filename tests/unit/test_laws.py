@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.law_fits import fit, validate
-from profiler.laws import KINDS, Law, TooFew
+from profiler.analysis.fitting import fit, validate
+from profiler.analysis.laws import KINDS, Law, TooFew
 
 Points = list[tuple[int, float]]
 DOUBLING = [8, 16, 32, 64, 128, 256, 512]

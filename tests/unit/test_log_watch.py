@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from profiler.log_watch import LogWatch
+from profiler.frameworks.log_watch import LogWatch
 
 MARKER = "ran out of memory"
 PATIENCE_S = 2.0

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import profiler
-from profiler import machine
+from profiler.limits import machine
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -88,7 +88,7 @@ def test_the_environment_counts_the_cores_this_process_may_use() -> None:
 
 def test_a_checkout_names_its_commit() -> None:
     """An installed package has none."""
-    in_checkout = (Path(machine.__file__).resolve().parent.parent / ".git").exists()
+    in_checkout = (Path(machine.__file__).resolve().parents[2] / ".git").exists()
 
     assert (machine._source_version() is not None) == in_checkout
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.engines.tensorflow.messages import (
+from profiler.frameworks.tensorflow.messages import (
     MOST_CHARACTERS,
     MOST_LINES,
     NO_CONSTANT,

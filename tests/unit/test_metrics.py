@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
+from profiler.analysis.metrics import BY_NAME, METRICS, find_metric
 from profiler.errors import UsageError
-from profiler.metrics import BY_NAME, METRICS, find_metric
-from profiler.results import Schedule
+from profiler.facts import Schedule
 
 
 def test_every_metric_reads_a_point_that_ended_well() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.noise import CHANCE, REPEATS, doubt
+from profiler.analysis.significance import CHANCE, REPEATS, doubt
 
 values = st.lists(
     st.floats(0.001, 1000), min_size=REPEATS, max_size=2 * REPEATS, unique_by=lambda x: round(x, 6)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from profiler.outcome import (
-    Exit,
+from profiler.facts import Outcome, Shortage, Status
+from profiler.measure.outcomes import (
+    ProcessEnd,
     first_line,
     from_exception,
     from_exit,
@@ -17,7 +18,6 @@ from profiler.outcome import (
     of_host,
     was_stopped,
 )
-from profiler.results import Outcome, Shortage, Status
 
 CORE_DUMPED = 0x80
 MIB = 1 << 20
@@ -76,14 +76,14 @@ def test_any_other_exception_is_an_error() -> None:
 
 def test_a_child_that_was_killed_for_its_time_timed_out() -> None:
     """The signal that ended it was ours, and is not the news."""
-    end = from_exit(Exit(wait_status=_killed(signal.SIGTERM), timed_out_s=1.5), "steady")
+    end = from_exit(ProcessEnd(wait_status=_killed(signal.SIGTERM), timed_out_s=1.5), "steady")
 
     assert end == Outcome(status=Status.TIMEOUT, phase="steady", reason="still running after 1.5 s")
 
 
 def test_a_child_that_went_down_with_its_server_crashed() -> None:
     """Nobody waited for it, so there is neither code nor signal."""
-    end = from_exit(Exit(wait_status=None), "build")
+    end = from_exit(ProcessEnd(wait_status=None), "build")
 
     assert end.status is Status.CRASHED
     assert end.reason == "the fork server died and took the point with it"
@@ -93,7 +93,7 @@ def test_a_child_that_went_down_with_its_server_crashed() -> None:
 @pytest.mark.parametrize("code", [0, 1, 70, 255])
 def test_a_child_that_exits_without_a_word_crashed(code: int) -> None:
     """Even with code 0: it owed a result."""
-    end = from_exit(Exit(wait_status=_exited(code)), None)
+    end = from_exit(ProcessEnd(wait_status=_exited(code)), None)
 
     assert end == Outcome(
         status=Status.CRASHED,
@@ -105,7 +105,7 @@ def test_a_child_that_exits_without_a_word_crashed(code: int) -> None:
 @pytest.mark.parametrize("dumped", [0, CORE_DUMPED])
 def test_a_segfault_is_a_crash_with_its_signal(dumped: int) -> None:
     """Whether a core was dumped does not matter."""
-    end = from_exit(Exit(wait_status=_killed(signal.SIGSEGV) | dumped), "gradients")
+    end = from_exit(ProcessEnd(wait_status=_killed(signal.SIGSEGV) | dumped), "gradients")
 
     assert end == Outcome(
         status=Status.CRASHED, phase="gradients", reason="died of SIGSEGV", signal="SIGSEGV"
@@ -114,7 +114,7 @@ def test_a_segfault_is_a_crash_with_its_signal(dumped: int) -> None:
 
 def test_a_bare_kill_is_never_taken_for_memory() -> None:
     """SIGKILL alone says nothing of who sent it."""
-    end = from_exit(Exit(wait_status=_killed(signal.SIGKILL)), "build")
+    end = from_exit(ProcessEnd(wait_status=_killed(signal.SIGKILL)), "build")
 
     assert end.status is Status.CRASHED
     assert end.signal == "SIGKILL"
@@ -122,7 +122,7 @@ def test_a_bare_kill_is_never_taken_for_memory() -> None:
 
 def test_a_kill_with_the_kernels_word_is_the_hosts_memory() -> None:
     """With evidence it is no crash."""
-    end = from_exit(Exit(wait_status=_killed(signal.SIGKILL), kernel_oom_kill=True), "build")
+    end = from_exit(ProcessEnd(wait_status=_killed(signal.SIGKILL), kernel_oom_kill=True), "build")
 
     assert end == Outcome(
         status=Status.OOM_HOST,
@@ -134,7 +134,7 @@ def test_a_kill_with_the_kernels_word_is_the_hosts_memory() -> None:
 
 def test_the_kernels_word_explains_no_other_signal() -> None:
     """A segfault stays one, even when the kernel killed something at the time."""
-    end = from_exit(Exit(wait_status=_killed(signal.SIGSEGV), kernel_oom_kill=True), "build")
+    end = from_exit(ProcessEnd(wait_status=_killed(signal.SIGSEGV), kernel_oom_kill=True), "build")
 
     assert end.status is Status.CRASHED
 
@@ -142,7 +142,7 @@ def test_the_kernels_word_explains_no_other_signal() -> None:
 @pytest.mark.parametrize("by", ["cgroup v1", "cgroup v2"])
 def test_a_kill_in_a_childs_own_group_names_its_limit(by: str) -> None:
     """It was the child's own memory that ran out, not the machine's."""
-    ended = Exit(
+    ended = ProcessEnd(
         wait_status=_killed(signal.SIGKILL),
         kernel_oom_kill=True,
         host_limit_bytes=512 * MIB,
@@ -156,7 +156,7 @@ def test_a_kill_in_a_childs_own_group_names_its_limit(by: str) -> None:
 
 def test_a_child_that_stepwall_stopped_says_so() -> None:
     """What the machine had left is no wall of the child's own."""
-    ended = Exit(wait_status=_killed(signal.SIGKILL), machine_left_bytes=310 * MIB)
+    ended = ProcessEnd(wait_status=_killed(signal.SIGKILL), machine_left_bytes=310 * MIB)
     end = from_exit(ended, "build")
 
     assert end == Outcome(
@@ -177,7 +177,9 @@ def test_nothing_else_counts_as_stopped(status: Status) -> None:
 
 def test_a_child_that_died_first_was_not_stopped() -> None:
     """The guard came too late: the segfault is the outcome."""
-    end = from_exit(Exit(wait_status=_killed(signal.SIGSEGV), machine_left_bytes=MIB), "build")
+    end = from_exit(
+        ProcessEnd(wait_status=_killed(signal.SIGSEGV), machine_left_bytes=MIB), "build"
+    )
 
     assert end.status is Status.CRASHED
 
@@ -190,7 +192,7 @@ BY_RLIMIT: dict[str, Any] = {"host_limit_bytes": 300 * MIB, "host_limit_by": "RL
 
 def test_an_abort_for_bad_alloc_is_the_hosts_memory() -> None:
     """The C++ runtime's last words are the evidence."""
-    ended = Exit(wait_status=_killed(signal.SIGABRT) | CORE_DUMPED)
+    ended = ProcessEnd(wait_status=_killed(signal.SIGABRT) | CORE_DUMPED)
     end = from_exit(ended, "first_step", log_tail=f"noise\n{BAD_ALLOC}")
 
     assert end == Outcome(
@@ -214,14 +216,14 @@ def test_an_abort_for_bad_alloc_is_the_hosts_memory() -> None:
 )
 def test_other_deaths_and_other_words_stay_crashes(number: int, log_tail: str) -> None:
     """Only an abort, and only with such words at the end."""
-    end = from_exit(Exit(wait_status=_killed(number)), "build", log_tail=log_tail)
+    end = from_exit(ProcessEnd(wait_status=_killed(number)), "build", log_tail=log_tail)
 
     assert end.status is Status.CRASHED
 
 
 def test_a_thread_that_was_refused_its_stack_is_the_limit() -> None:
     """RLIMIT_DATA counts stacks; TensorFlow aborts, and prints a trace after its words."""
-    ended = Exit(wait_status=_killed(signal.SIGABRT), **BY_RLIMIT)
+    ended = ProcessEnd(wait_status=_killed(signal.SIGABRT), **BY_RLIMIT)
     end = from_exit(ended, "runtime", log_tail=THREAD)
 
     assert end.status is Status.OOM_HOST
@@ -247,7 +249,7 @@ def test_under_a_host_limit_the_cpus_memory_is_the_hosts(
     """A GPU has memory of its own; the shortage is kept."""
     end = replace(SHORT, shortage=Shortage(device=device))
 
-    assert of_host(end, Exit(wait_status=0), on_gpu=on_gpu) == replace(end, status=status)
+    assert of_host(end, ProcessEnd(wait_status=0), on_gpu=on_gpu) == replace(end, status=status)
 
 
 @pytest.mark.parametrize(
@@ -263,20 +265,20 @@ def test_an_error_that_memory_was_refused_counts_under_a_limit_that_refuses(
     """Without one it may have other causes."""
     error = Outcome(status=Status.ERROR, phase="build", reason=reason)
 
-    assert of_host(error, Exit(wait_status=0, **limit), on_gpu=False).status is status
+    assert of_host(error, ProcessEnd(wait_status=0, **limit), on_gpu=False).status is status
 
 
 def test_other_errors_stay_errors_under_a_limit() -> None:
     """A scenario's own fault is no wall."""
     error = Outcome(status=Status.ERROR, phase="build", reason="ValueError: 3")
 
-    assert of_host(error, Exit(wait_status=0, **BY_RLIMIT), on_gpu=False) == error
+    assert of_host(error, ProcessEnd(wait_status=0, **BY_RLIMIT), on_gpu=False) == error
 
 
 def test_a_signal_without_a_name_has_its_number() -> None:
     """The real-time signals between the first and the last have no names."""
     number = signal.SIGRTMIN + 1
-    end = from_exit(Exit(wait_status=_killed(number)), None)
+    end = from_exit(ProcessEnd(wait_status=_killed(number)), None)
 
     assert end.signal == f"signal {number}"
     assert end.reason == f"died of signal {number}"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.discovery import Listing
 from profiler.errors import UsageError
-from profiler.plan import (
+from profiler.planning.discovery import Listing
+from profiler.planning.points import (
     Conditions,
     by_series,
     check_device,
@@ -18,7 +18,7 @@ from profiler.plan import (
     select,
     whole_mib,
 )
-from profiler.registry import Parameter
+from profiler.scenario import Parameter
 from profiler.units import MIB
 
 CATALOG = {

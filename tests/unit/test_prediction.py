@@ -9,17 +9,17 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.curves import Curve
-from profiler.metrics import BY_NAME
-from profiler.prediction import (
+from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.prediction import (
     MOST_WRONG,
-    Prediction,
+    ScenarioPrediction,
     lengths_like,
     predicted_value,
     values,
     wall_by_law,
 )
-from profiler.results import Point
+from profiler.analysis.series import MetricSeries
+from profiler.facts import Point
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
 SETTLED = (64, 96, 128, 192, 256)
@@ -28,13 +28,15 @@ KIB = 1024
 CONDITIONS = replace(samples.measured().point, steps=0)
 
 
-def curve(metric: str, numbers: tuple[float, ...], lengths: tuple[int, ...] = LENGTHS) -> Curve:
+def curve(
+    metric: str, numbers: tuple[float, ...], lengths: tuple[int, ...] = LENGTHS
+) -> MetricSeries:
     """Return a curve through these values."""
     points = tuple(zip(lengths, numbers, strict=True))
-    return Curve(label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points)
+    return MetricSeries(label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points)
 
 
-def line(metric: str, start: float, slope: float) -> Curve:
+def line(metric: str, start: float, slope: float) -> MetricSeries:
     """Return a curve that is a line."""
     return curve(metric, tuple(start + slope * steps for steps in LENGTHS))
 
@@ -84,17 +86,17 @@ class TestAValue:
         ]
 
         assert [one.value for one in told] == [pytest.approx(100)] * 3
-        assert all(one.ahead is None for one in told)
+        assert all(one.holdout_error is None for one in told)
 
     def test_a_half_that_foretells_badly_is_not_continued(self) -> None:
         """The longer half lies at twice what the shorter one says: a wrong number is worse."""
         numbers = (8.0, 16.0, 32.0, 128.0, 256.0, 512.0)
         told = predicted_value(curve("host", numbers), FAR)
 
-        assert told.ahead is not None
-        assert told.ahead > MOST_WRONG
+        assert told.holdout_error is not None
+        assert told.holdout_error > MOST_WRONG
         assert told.value is None
-        assert "shorter half" in (told.reason or "")
+        assert "hold-out error" in (told.reason or "")
 
     def test_too_few_lengths_say_what_to_add(self) -> None:
         """Two have no law; four have one that cannot be checked."""
@@ -117,19 +119,19 @@ class TestAValue:
         numbers = (64.0, 96.0, 128.0, 192.0, 256.0 / 1.1)
         told = predicted_value(curve("step_time", numbers, SETTLED), 512)
 
-        assert told.ahead is not None
-        assert told.ahead == pytest.approx(0.1, abs=0.03)
+        assert told.holdout_error is not None
+        assert told.holdout_error == pytest.approx(0.1, abs=0.03)
         assert told.value is not None
         assert told.low is not None
-        assert told.low <= told.value * (1 - told.ahead)
+        assert told.low <= told.value * (1 - told.holdout_error)
 
     def test_a_miss_that_grows_with_the_distance_ends_a_law(self) -> None:
         """Foretold within a tenth at twice the lengths, it may be off by more at eight times."""
         numbers = (64.0, 96.0, 128.0, 192.0, 256.0 / 1.1)
         told = predicted_value(curve("step_time", numbers, SETTLED), FAR)
 
-        assert told.ahead is not None
-        assert told.ahead < MOST_WRONG
+        assert told.holdout_error is not None
+        assert told.holdout_error < MOST_WRONG
         assert told.value is None
         assert "so far beyond its lengths" in (told.reason or "")
 
@@ -221,7 +223,7 @@ class TestAWallByLaw:
         ],
         ids=["constant", "over at once", "noise", "too few"],
     )
-    def test_nothing_is_told_where_nothing_is_known(self, peak: Curve) -> None:
+    def test_nothing_is_told_where_nothing_is_known(self, peak: MetricSeries) -> None:
         """No growth, no room, no law."""
         assert wall_by_law(peak, limit_bytes=5000, max_steps=10**9) is None
 
@@ -229,7 +231,7 @@ class TestAWallByLaw:
 @pytest.mark.parametrize(("steps", "was"), [(256, True), (257, False), (None, False)])
 def test_a_length_that_was_measured_is_known_to_be(steps: int | None, was: bool) -> None:  # noqa: FBT001
     """Then the run has the real numbers."""
-    told = Prediction(
+    told = ScenarioPrediction(
         conditions=Point(scenario="a", family="f", parameters={}, steps=0),
         run="r",
         measured_to=256,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from profiler import host_memory
-from profiler.host_limit import Means
-from profiler.recorder import RESULT_FILE, Recorder
-from profiler.results import HostMemory, Outcome, Status, Times, from_json
+from profiler.facts import HostMemory, Outcome, Status, Times, from_json
+from profiler.frameworks.recorder import RESULT_FILE, Recorder
+from profiler.limits import host_memory
+from profiler.limits.host_limit import Means
 
 OK = Outcome(status=Status.OK)
 OOM = Outcome(status=Status.OOM_DEVICE, phase="steady", reason="asked for too much")

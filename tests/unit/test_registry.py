@@ -8,10 +8,10 @@ from typing import Any, Literal
 import pytest
 
 from profiler.errors import ScenarioError, UsageError
-from profiler.registry import (
+from profiler.scenario import (
     Parameter,
+    ParameterValue,
     Training,
-    Value,
     forget_all,
     registered,
     scenario,
@@ -191,7 +191,7 @@ def test_a_parameter_is_a_plain_value(function: Callable[..., Training], named: 
         ("bool", "0", False),
     ],
 )
-def test_a_text_becomes_the_parameters_type(kind: str, text: str, value: Value) -> None:
+def test_a_text_becomes_the_parameters_type(kind: str, text: str, value: ParameterValue) -> None:
     """``--set name=text`` gives what the scenario's annotation promises."""
     parsed = Parameter(name="p", type=kind, default=value).parse(text)
 

@@ -9,8 +9,8 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.explain.facts import Explanation, Holding, Role
-from reports.advice import RULES, Rule, biggest_text, formula, story
+from profiler.facts.explanation import Explanation, Holding, Role
+from reports.texts.advice import RULES, Rule, biggest_text, formula, story
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 STEPS = 200

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.axes import steps_scale, tick_text, value_scale
-from reports.series import Unit
+from reports.plots.axes import steps_scale, tick_text, value_scale
+from reports.plots.panels import Unit
 
 MIB = 2**20
 

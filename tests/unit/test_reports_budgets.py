@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from profiler.budgets import LIMITS, Ruling, Verdict
-from profiler.law_fits import fit
-from profiler.laws import Law
-from reports.budgets import verdict_document, verdict_grid, verdict_text
-from reports.text import DASH
+from profiler.analysis.budgets.budget import LIMITS, Ruling, Verdict
+from profiler.analysis.fitting import fit
+from profiler.analysis.laws import Law
+from reports.tables.budgets import verdict_document, verdict_grid, verdict_text
+from reports.texts.numbers import DASH
 
 LAW = fit([(n, 33 + 12 * n) for n in (4, 8, 16, 32)], whole=True)
 assert isinstance(LAW, Law)

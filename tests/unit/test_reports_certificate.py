@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from profiler.results import Certificate, Confirmation, Outcome, Probe, Status, WallStatus
-from reports.certificate import (
+from profiler.facts import Certificate, Confirmation, Outcome, Probe, Status, WallStatus
+from reports.texts.certificate import (
     certificate_lines,
     error_text,
     miss_text,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import report_samples as samples
 
-from profiler.choices import Choice, choices
-from profiler.curves import curves
-from profiler.frames import LoadedRun
-from profiler.results import WallStatus
-from reports.choices import choice_grid, choice_notes, wall_text
-from reports.table import Grid
-from reports.text import DASH
+from profiler.analysis.crossover.choices import BuildCost, choices
+from profiler.analysis.series import curves
+from profiler.facts import WallStatus
+from profiler.store.frames import LoadedRun
+from reports.tables.choices import choice_grid, choice_notes, wall_text
+from reports.tables.grid import Grid
+from reports.texts.numbers import DASH
 
 
-def _builds(loaded: LoadedRun, steps: int) -> list[Choice]:
+def _builds(loaded: LoadedRun, steps: int) -> list[BuildCost]:
     return choices(curves(loaded.run), loaded.run.walls, steps=steps)
 
 
@@ -22,7 +22,7 @@ def _cells(grid: Grid) -> list[tuple[str, ...]]:
     return [row.cells for row in grid.rows]
 
 
-def _notes(builds: list[Choice]) -> list[str]:
+def _notes(builds: list[BuildCost]) -> list[str]:
     return choice_notes(builds, measured_to=256)
 
 
@@ -61,7 +61,7 @@ class TestChoices:
         (note, *_) = [note for note in _notes(builds) if "first step of static_rnn" in note]
 
         assert grid.rows[0].cells[grid.headings.index("first step")] == DASH
-        assert "foretells" in note
+        assert "no law of shorter ones holds" in note
 
     def test_the_best_are_named(self) -> None:
         """A MiB and 64 KiB per step, at 1.4 times the time: both are a choice."""

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from profiler.comparison import Comparison, Mark, Row, Rule
-from reports.comparison import (
+from profiler.analysis.compare.comparison import ComparedNumber, Comparison, Mark, Rule
+from reports.tables.comparison import (
     LEGEND,
     breach_lines,
     comparison_document,
@@ -18,10 +18,10 @@ from reports.comparison import (
     comparison_markdown,
     doubt_lines,
 )
-from reports.text import DASH
+from reports.texts.numbers import DASH
 
 MIB = 1 << 20
-PEAK = Row(
+PEAK = ComparedNumber(
     label="chain",
     name="peak",
     title="device peak",

@@ -7,10 +7,9 @@ from dataclasses import replace
 import report_samples as samples
 from report_samples import EXPLANATION, KIB, MIB
 
-from profiler.explain.facts import Explanation, Holding
-from profiler.results import HostMemory
-from reports.explanation import account, account_lines, subjects
-from reports.explanation_grids import (
+from profiler.facts import HostMemory
+from profiler.facts.explanation import Explanation, Holding
+from reports.tables.explanation import (
     graph_grid,
     held_grid,
     host_grid,
@@ -19,8 +18,9 @@ from reports.explanation_grids import (
     role_grid,
     scope_grid,
 )
-from reports.table import Grid
-from reports.text import DASH
+from reports.tables.grid import Grid
+from reports.texts.explanation import account, account_lines, subjects
+from reports.texts.numbers import DASH
 
 LONG = "gradients/rnn/while_grad/rnn/while_grad/body/_76/gradients/TensorListSetItem_grad/zeros"
 

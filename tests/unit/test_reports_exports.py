@@ -10,8 +10,7 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from profiler.frames import LoadedRun
-from profiler.results import (
+from profiler.facts import (
     DeviceMemory,
     Environment,
     GraphSize,
@@ -22,7 +21,8 @@ from profiler.results import (
     from_json,
     to_json,
 )
-from reports.exports import (
+from profiler.store.frames import LoadedRun
+from reports.pages.exports import (
     json_text,
     laws_csv,
     measurements_csv,

@@ -8,15 +8,17 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from profiler.curves import Curve
-from profiler.metrics import BY_NAME
-from profiler.results import Measurement, WallStatus
-from reports.findings import findings, growth
-from reports.walls import wall_clause
+from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.series import MetricSeries
+from profiler.facts import Measurement, WallStatus
+from reports.texts.findings import findings, growth
+from reports.texts.walls import wall_clause
 
 
-def _curve(*values: float, steps: tuple[int, ...] = (8, 16, 32), metric: str = "nodes") -> Curve:
-    return Curve(
+def _curve(
+    *values: float, steps: tuple[int, ...] = (8, 16, 32), metric: str = "nodes"
+) -> MetricSeries:
+    return MetricSeries(
         label="a",
         conditions=replace(samples.measured().point, steps=0),
         metric=BY_NAME[metric],

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import report_samples as samples
 
-from profiler.frames import LoadedRun
-from profiler.metrics import METRICS
+from profiler.analysis.metrics import METRICS
+from profiler.store.frames import LoadedRun
 from reports import write_report
 
 PLOTS = ("nodes", "build_time", "device_memory", "host_memory", "step_time")
@@ -72,7 +72,10 @@ def test_importing_reports_is_light() -> None:
 
 def test_reading_results_needs_no_matplotlib() -> None:
     """Only the plots import matplotlib: tables, sentences and exports do without."""
-    modules = "reports.table, reports.findings, reports.exports, reports.html, reports.subjects"
+    modules = (
+        "reports.tables.grid, reports.texts.findings, reports.pages.exports, reports.pages.page, "
+        "reports.plots.subjects"
+    )
     code = f"import sys, {modules}; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import report_samples as samples
 
-from profiler.frames import LoadedRun, frames
-from profiler.results import Shortage, WallStatus
-from reports.html import Picture, Pictures, page, render
-from reports.text import DASH
+from profiler.facts import Shortage, WallStatus
+from profiler.store.frames import LoadedRun, frames
+from reports.pages.page import Picture, Pictures, page, render
+from reports.texts.numbers import DASH
 
 EVIL = "<script>alert(1)</script>"
 PICTURE = Picture(name="nodes", title="Graph size", caption="Nodes.", svg=b"<svg/>")

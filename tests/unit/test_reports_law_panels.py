@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from profiler.curves import Curve
-from profiler.frames import LoadedRun
-from profiler.metrics import BY_NAME
-from profiler.prediction import REACH, predicted_value
-from profiler.results import Measurement, Times
-from reports.law_panels import LawPanel, Line, law_panels
+from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.prediction import REACH, predicted_value
+from profiler.analysis.series import MetricSeries
+from profiler.facts import Measurement, Times
+from profiler.store.frames import LoadedRun
+from reports.plots.law_panels import LawPanel, Line, law_panels
 
 STEPS = samples.DOUBLED
 LAST = STEPS[-1]
@@ -35,7 +35,7 @@ def of(values: Mapping[int, float], metric: str) -> Line:
     """Return the line of a curve with these values."""
     point = replace(samples.measured().point, steps=0)
     points = tuple(sorted(values.items()))
-    curve = Curve(label="a", conditions=point, metric=BY_NAME[metric], points=points)
+    curve = MetricSeries(label="a", conditions=point, metric=BY_NAME[metric], points=points)
     return Line(curve=curve, index=0)
 
 

@@ -11,12 +11,12 @@ import report_samples as samples
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from profiler.frames import LoadedRun
-from profiler.metrics import METRICS
-from profiler.prediction import REACH
-from profiler.results import DeviceMemory, Measurement, Times
-from reports.law_plots import law_plots
-from reports.plots import Plot, image
+from profiler.analysis.metrics import METRICS
+from profiler.analysis.prediction import REACH
+from profiler.facts import DeviceMemory, Measurement, Times
+from profiler.store.frames import LoadedRun
+from reports.plots.laws import law_plots
+from reports.plots.measurements import Plot, image
 
 STEPS = samples.DOUBLED
 LAST = STEPS[-1]

@@ -8,13 +8,13 @@ import pytest
 import report_samples as samples
 from report_samples import KIB, KIB_PER_STEP
 
-from profiler.law_fits import fit
-from profiler.laws import Law
-from profiler.metrics import BY_NAME, Metric
-from profiler.results import Measurement, Times
-from reports.laws import law_grid, law_text, step_text
-from reports.table import Grid
-from reports.text import DASH
+from profiler.analysis.fitting import fit
+from profiler.analysis.laws import Law
+from profiler.analysis.metrics import BY_NAME, Metric
+from profiler.facts import Measurement, Times
+from reports.tables.grid import Grid
+from reports.tables.laws import law_grid, law_text, step_text
+from reports.texts.numbers import DASH
 
 NODES, BYTES, SECONDS = BY_NAME["nodes"], BY_NAME["backprop"], BY_NAME["step_time"]
 STEPS = (8, 16, 32, 64, 128, 256, 512)
@@ -48,7 +48,7 @@ def test_nodes_of_an_unrolled_graph_have_an_exact_law() -> None:
     assert told["one more step"] == "17"
     assert told["residual"] == "exact"
     assert told["measured"] == "8 to 256"
-    assert told["foretells"] == "0.0 %"
+    assert told["hold-out error"] == "0.0 %"
 
 
 def test_nodes_of_a_loop_are_constant() -> None:
@@ -72,7 +72,7 @@ def test_too_few_lengths_say_how_many_it_takes() -> None:
     told = cells(law_grid(two), "static_rnn", "nodes")
 
     assert told["law (T: steps)"] == "not enough lengths: 2 of 3, add --steps"
-    assert told["one more step"] == told["residual"] == told["foretells"] == DASH
+    assert told["one more step"] == told["residual"] == told["hold-out error"] == DASH
 
 
 def test_noise_that_drowns_every_law_is_said_to() -> None:

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
-from profiler.choices import choices
-from profiler.curves import curves
-from profiler.frames import LoadedRun
-from profiler.results import WallStatus
-from reports import look
-from reports.pareto_plots import Panel, pareto_figure, pareto_plots
-from reports.plots import image
+from profiler.analysis.crossover.choices import choices
+from profiler.analysis.series import curves
+from profiler.facts import WallStatus
+from profiler.store.frames import LoadedRun
+from reports.plots import look
+from reports.plots.measurements import image
+from reports.plots.pareto import Panel, pareto_figure, pareto_plots
 
 KIB, MIB = samples.KIB, samples.MIB
 # Two times that no noise in them can explain: a step of the loop takes 1.4 times as long.

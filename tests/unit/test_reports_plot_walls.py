@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 
-from profiler.frames import LoadedRun
-from profiler.results import WallStatus
-from reports.plots import Plot, image, plots
+from profiler.facts import WallStatus
+from profiler.store.frames import LoadedRun
+from reports.plots.measurements import Plot, image, plots
 
 
 def _plot(loaded: LoadedRun, name: str) -> Plot:

@@ -14,8 +14,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from profiler.frames import LoadedRun
-from reports.plots import Plot, image, plots
+from profiler.store.frames import LoadedRun
+from reports.plots.measurements import Plot, image, plots
 
 
 def _plot(loaded: LoadedRun, name: str) -> Plot:

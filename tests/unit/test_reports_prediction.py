@@ -7,37 +7,39 @@ from dataclasses import replace
 
 import report_samples as samples
 
-from profiler.curves import Curve
-from profiler.metrics import BY_NAME
-from profiler.prediction import Prediction, values
-from profiler.results import Forecast
-from reports.prediction import (
+from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.prediction import ScenarioPrediction, values
+from profiler.analysis.series import MetricSeries
+from profiler.facts import WallPrediction
+from reports.tables.prediction import (
     LEFT_OUT,
     card_grid,
     prediction_document,
     prediction_lines,
     value_grid,
 )
-from reports.text import DASH
+from reports.texts.numbers import DASH
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
 GIB = 1 << 30
 CONDITIONS = replace(samples.measured().point, steps=0)
-REPLAYED = Forecast(steps=800, low=796, high=803.5, learnt_from=[8, 10, 80])
+REPLAYED = WallPrediction(steps=800, low=796, high=803.5, learnt_from=[8, 10, 80])
 LINE = replace(REPLAYED, is_line=True)
 
 
-def curve(metric: str, start: float, slope: float) -> Curve:
+def curve(metric: str, start: float, slope: float) -> MetricSeries:
     """Return a curve that is a line."""
     points = tuple((steps, start + slope * steps) for steps in LENGTHS)
-    return Curve(label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points)
+    return MetricSeries(label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points)
 
 
-def prediction(*, wall: Forecast | None = REPLAYED, steps: int | None = 2048) -> Prediction:
+def prediction(
+    *, wall: WallPrediction | None = REPLAYED, steps: int | None = 2048
+) -> ScenarioPrediction:
     """Return what is foreseen of nodes, first steps, and a peak of a KiB per step."""
     ordinary = [curve("nodes", 46, 17), curve("first_step_time", 1, 1), curve("peak", 0, 1)]
     alike = [curve("peak", 0, 1024)]
-    return Prediction(
+    return ScenarioPrediction(
         conditions=CONDITIONS,
         run="r",
         measured_to=256,

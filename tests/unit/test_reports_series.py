@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from profiler.frames import LoadedRun
-from profiler.results import Measurement, WallStatus
-from reports.series import Metric, Panel, Spot, families, panels
+from profiler.facts import Measurement, WallStatus
+from profiler.store.frames import LoadedRun
+from reports.plots.panels import Metric, Panel, Spot, families, panels
 
 NODES = Metric(columns=("total_nodes",), title="nodes", unit="nodes", from_failed=True)
 BUILD = Metric(columns=("build_forward_s", "build_gradients_s"), title="build", unit="seconds")

@@ -8,10 +8,10 @@ import numpy as np
 import report_samples as samples
 from report_samples import EXPLANATION
 
-from profiler.explain.facts import Role
-from reports import look
-from reports.plots import image, plots
-from reports.stack_plots import explaining_plots, over_lengths, over_one_step
+from profiler.facts.explanation import Role
+from reports.plots import look
+from reports.plots.measurements import image, plots
+from reports.plots.memory import explaining_plots, over_lengths, over_one_step
 
 
 def test_every_role_has_a_colour_of_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import report_samples as samples
 
-from reports.subjects import SUBJECTS
+from reports.plots.subjects import SUBJECTS
 
 
 def test_every_metric_is_made_of_columns_of_the_frame() -> None:

@@ -9,8 +9,8 @@ import report_samples as samples
 from rich.console import Console
 from rich.table import Table
 
-from profiler.results import Outcome, Status, WallStatus
-from reports.table import (
+from profiler.facts import Outcome, Status, WallStatus
+from reports.tables.grid import (
     Grid,
     GridRow,
     grid_table,
@@ -21,7 +21,7 @@ from reports.table import (
     wall_grid,
     wall_table,
 )
-from reports.text import DASH
+from reports.texts.numbers import DASH
 
 
 def _printed(table: Table) -> str:

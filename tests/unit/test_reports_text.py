@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.results import Shortage
-from reports.text import (
+from profiler.facts import Shortage
+from reports.texts.numbers import (
     DASH,
     bytes_text,
     count_text,

@@ -8,21 +8,21 @@ from dataclasses import replace
 import pytest
 import report_samples as samples
 
-from profiler.choices import choices
-from profiler.contests import Contest, Lack
-from profiler.curves import curves
-from profiler.frames import LoadedRun
-from profiler.metrics import find_metric
-from profiler.zones import Zone
-from reports.choices import choice_grid
-from reports.text import DASH
-from reports.versus import (
+from profiler.analysis.crossover.choices import choices
+from profiler.analysis.crossover.contests import Crossover, MissingLaw
+from profiler.analysis.crossover.zones import Zone
+from profiler.analysis.metrics import find_metric
+from profiler.analysis.series import curves
+from profiler.store.frames import LoadedRun
+from reports.tables.choices import choice_grid
+from reports.tables.versus import (
     contest_lines,
     contest_text,
     contests,
     versus_document,
     versus_grid,
 )
+from reports.texts.numbers import DASH
 
 STATIC, LOOP = ("static",), ("loop",)
 
@@ -32,9 +32,9 @@ def _contest(
     metric: str = "step_time",
     labels: tuple[str, ...] = ("static", "loop"),
     beyond: str | None = None,
-) -> Contest:
+) -> Crossover:
     """Return a contest by laws, measured from 8 to 256."""
-    return Contest(
+    return Crossover(
         metric=find_metric(metric),
         labels=labels,
         measured=(8, 256),
@@ -43,7 +43,7 @@ def _contest(
             for first, last, least in zones
         ),
         lengths=(),
-        lacks=(),
+        missing_laws=(),
         beyond=beyond,
         is_noisy=metric != "peak",
     )
@@ -149,9 +149,9 @@ class TestContestText:
 
     def test_without_laws_what_was_measured_is_told(self) -> None:
         """With whose law is lacking, why, and what to add."""
-        lack = Lack(label="static", reason="no law has its bends", options="--steps")
+        lack = MissingLaw(label="static", reason="no law has its bends", options="--steps")
         lengths = tuple(Zone(first=n, last=n, least=LOOP) for n in (8, 16, 256))
-        one = replace(_contest(metric="peak"), lengths=lengths, lacks=(lack,))
+        one = replace(_contest(metric="peak"), lengths=lengths, missing_laws=(lack,))
 
         assert contest_text(one) == (
             "as measured, loop needs less at every measured length (8 to 256); "
@@ -162,8 +162,8 @@ class TestContestText:
         """Nothing is said of what lies between two lengths, even where one wins at both."""
         winners = {8: STATIC, 16: STATIC, 32: (), 64: LOOP, 128: (), 256: STATIC}
         lengths = tuple(Zone(first=n, last=n, least=who) for n, who in winners.items())
-        lack = Lack(label="loop", reason="too noisy", options="--repeats 6")
-        one = replace(_contest(), lengths=lengths, lacks=(lack,))
+        lack = MissingLaw(label="loop", reason="too noisy", options="--repeats 6")
+        one = replace(_contest(), lengths=lengths, missing_laws=(lack,))
 
         assert contest_text(one) == (
             "as measured, static is faster at 8, 16 and 256 steps, loop at 64 "
@@ -183,12 +183,12 @@ class TestContestText:
 
     def test_laws_that_lack_for_one_reason_are_named_together(self) -> None:
         """One clause for each reason."""
-        lacks = (
-            Lack(label="static", reason="too noisy", options="--repeats 3"),
-            Lack(label="loop", reason="too noisy", options="--repeats 3"),
-            Lack(label="other", reason="2 of 3 lengths", options="--steps"),
+        missing_laws = (
+            MissingLaw(label="static", reason="too noisy", options="--repeats 3"),
+            MissingLaw(label="loop", reason="too noisy", options="--repeats 3"),
+            MissingLaw(label="other", reason="2 of 3 lengths", options="--steps"),
         )
-        one = replace(_contest(), lacks=lacks)
+        one = replace(_contest(), missing_laws=missing_laws)
 
         assert contest_text(one) == (
             "cannot be told: no clear law of static and loop (too noisy: add --repeats 3), "
@@ -237,7 +237,7 @@ class TestGrid:
         }
 
 
-def _contests() -> list[Contest]:
+def _contests() -> list[Crossover]:
     return contests(curves(samples.contrast().run))
 
 
@@ -269,7 +269,7 @@ class TestDocument:
 
 
 class TestMissing:
-    """What one build lacks."""
+    """What one build missing_laws."""
 
     def test_one_alone_is_no_contest(self) -> None:
         """Only one build has times: the metric has a line all the same, and the table a dash."""

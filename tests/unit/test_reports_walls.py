@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import report_samples as samples
 
-from profiler.results import WallStatus
-from reports.walls import prediction_sentences, price_sentences, wall_clause
+from profiler.facts import WallStatus
+from reports.texts.walls import prediction_sentences, price_sentences, wall_clause
 
 
 def test_a_certificate_says_only_what_it_proves() -> None:

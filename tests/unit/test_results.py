@@ -11,8 +11,7 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.registry import Parameter
-from profiler.results import (
+from profiler.facts import (
     Certificate,
     DeviceMemory,
     Environment,
@@ -32,6 +31,7 @@ from profiler.results import (
     from_json,
     to_json,
 )
+from profiler.scenario import Parameter
 
 POINT = Point(scenario="toy", family="toys", parameters={"batch": 32, "deep": True}, steps=8)
 TIMELINE = Timeline(interval_s=0.01, time_s=[0.0, 0.5], rss_bytes=[1, 2], phases={"build": 0.25})

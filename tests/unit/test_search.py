@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.results import Forecast
-from profiler.search import Bracket, find_wall
+from profiler.facts import WallPrediction
+from profiler.forecast.search import Bracket, find_wall
 
 LIMIT = 1 << 30
 MAX_N = 100_000
@@ -103,16 +103,16 @@ def _edge(
     return Oracle(passes=lambda n: n <= last_ok, demand=demand, cuts=cuts)
 
 
-def _search(oracle: Oracle, max_n: int = MAX_N, forecast: Forecast | None = None) -> Bracket:
+def _search(oracle: Oracle, max_n: int = MAX_N, forecast: WallPrediction | None = None) -> Bracket:
     return find_wall(oracle, limit_bytes=LIMIT, max_n=max_n, forecast=forecast)
 
 
-def _forecast(steps: int, margin: int = 1) -> Forecast:
-    return Forecast(steps=steps, low=steps - margin, high=steps + margin, learnt_from=[8, 10])
+def _forecast(steps: int, margin: int = 1) -> WallPrediction:
+    return WallPrediction(steps=steps, low=steps - margin, high=steps + margin, learnt_from=[8, 10])
 
 
-def _line_forecast(steps: float, slope: float, margin: float = 0.05) -> Forecast:
-    return Forecast(
+def _line_forecast(steps: float, slope: float, margin: float = 0.05) -> WallPrediction:
+    return WallPrediction(
         steps=steps,
         low=steps * (1 - margin),
         high=steps * (1 + margin),
@@ -480,7 +480,7 @@ class TestEvidence:
 
     @given(st.integers(1, 1000), st.none() | st.integers(0, 2000).map(_forecast))
     def test_a_hopeless_failure_ends_the_search_with_what_was_known(
-        self, first_hopeless: int, forecast: Forecast | None
+        self, first_hopeless: int, forecast: WallPrediction | None
     ) -> None:
         """It is not an edge: nothing beside it was proved."""
         asked: list[int] = []

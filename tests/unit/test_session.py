@@ -10,22 +10,24 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.engines import Mode
 from profiler.errors import StepwallError
-from profiler.launcher import Ended
-from profiler.outcome import Exit
-from profiler.registry import Parameter
-from profiler.results import HostMemory, Measurement, Outcome, Status, Times, from_json, to_json
-from profiler.session import Session, measurement
+from profiler.facts import HostMemory, Measurement, Outcome, Status, Times, from_json, to_json
+from profiler.frameworks import Mode
+from profiler.measure.client import Session, measurement
+from profiler.measure.launcher import JobResult
+from profiler.measure.outcomes import ProcessEnd
+from profiler.scenario import Parameter
 
 POINT = samples.measured().point
 SECONDS = 2.5
 
 
-def _ended(facts: dict[str, Any], *, status: int = 0, timed_out_s: float | None = None) -> Ended:
-    return Ended(
+def _ended(
+    facts: dict[str, Any], *, status: int = 0, timed_out_s: float | None = None
+) -> JobResult:
+    return JobResult(
         facts=facts,
-        exit=Exit(wait_status=status, timed_out_s=timed_out_s),
+        exit=ProcessEnd(wait_status=status, timed_out_s=timed_out_s),
         seconds=SECONDS,
         log_tail="the last words",
     )
@@ -42,11 +44,11 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
 class _FakeLauncher:
     """Ends every job as it is told, and remembers the jobs."""
 
-    def __init__(self, ended: Ended) -> None:
+    def __init__(self, ended: JobResult) -> None:
         self.ended = ended
         self.jobs: list[tuple[dict[str, Any], float]] = []
 
-    def run(self, job: dict[str, Any], *, timeout_s: float) -> Ended:
+    def run(self, job: dict[str, Any], *, timeout_s: float) -> JobResult:
         """Return the end that was prepared."""
         self.jobs.append((job, timeout_s))
         return self.ended

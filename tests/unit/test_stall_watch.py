@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from profiler import stall_watch
-from profiler.stall_watch import StallWatch
+from profiler.frameworks import stall_watch
+from profiler.frameworks.stall_watch import StallWatch
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import report_samples as samples
 
-from profiler.database import VERSION
 from profiler.errors import StepwallError, UsageError
-from profiler.results import Run, to_json
-from profiler.store import FILE_NAME, Store
+from profiler.facts import Run, to_json
+from profiler.store.database import VERSION
+from profiler.store.runs import FILE_NAME, Store
 
 WRITERS = 4
 EACH = 8

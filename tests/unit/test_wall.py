@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.outcome import Exit, from_exit
-from profiler.results import (
+from profiler.facts import (
     Confirmation,
     DeviceMemory,
-    Forecast,
     HostMemory,
     Measurement,
     Outcome,
@@ -22,9 +20,11 @@ from profiler.results import (
     Probe,
     Schedule,
     Status,
+    WallPrediction,
     WallStatus,
 )
-from profiler.wall import BAND_REPEATS, certify
+from profiler.forecast.certificate import BAND_REPEATS, certify
+from profiler.measure.outcomes import ProcessEnd, from_exit
 
 LIMIT = 64 << 20
 PER_STEP = 1 << 20
@@ -48,7 +48,7 @@ KILLED = Outcome(status=Status.OOM_HOST, phase="build", reason="the kernel kille
 CRASH = Outcome(status=Status.CRASHED, phase="first_step", reason="died of SIGSEGV")
 ERROR = Outcome(status=Status.ERROR, phase="build", reason="ValueError: bad shape")
 TIMEOUT = Outcome(status=Status.TIMEOUT, phase="steady", reason="still running after 9 s")
-STOPPED = from_exit(Exit(wait_status=9, machine_left_bytes=100 << 20), "steady")
+STOPPED = from_exit(ProcessEnd(wait_status=9, machine_left_bytes=100 << 20), "steady")
 
 Ends = Callable[[Point], Outcome]
 
@@ -83,8 +83,8 @@ def _beyond(edge: int, failure: Outcome = OOM) -> Measure:
     return Measure(ends=lambda point: OK if point.steps <= edge else failure)
 
 
-def _forecast(steps: int) -> Forecast:
-    return Forecast(steps=steps, low=steps - 1, high=steps + 2, learnt_from=[8, 10])
+def _forecast(steps: int) -> WallPrediction:
+    return WallPrediction(steps=steps, low=steps - 1, high=steps + 2, learnt_from=[8, 10])
 
 
 class TestExact:

@@ -9,14 +9,14 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.comparison import Mark, Row
-from profiler.results import Certificate, Schedule, WallStatus
-from profiler.wall_changes import wall_key, wall_rows
+from profiler.analysis.compare.comparison import ComparedNumber, Mark
+from profiler.analysis.compare.walls import wall_key, wall_rows
+from profiler.facts import Certificate, Schedule, WallStatus
 
 LIMIT = 64 * samples.MIB
 
 
-def row(was: Certificate, became: Certificate) -> Row:
+def row(was: Certificate, became: Certificate) -> ComparedNumber:
     """Return the only row of two walls that answer one question."""
     then, now = {wall_key(was): was}, {wall_key(became): became}
     (found,) = wall_rows(then, now, lambda wall: wall.scenario)

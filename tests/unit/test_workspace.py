@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from profiler.errors import StepwallError
-from profiler.workspace import PREFIX, Workspace, end_marked, marked, sweep
+from profiler.measure.workspace import PREFIX, Workspace, end_marked, marked, sweep
 
 OWN = """
 import time
-from profiler.workspace import Workspace
+from profiler.measure.workspace import Workspace
 print(Workspace().path, flush=True)
 time.sleep(60)
 """

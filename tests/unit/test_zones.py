@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.law_fits import fit
-from profiler.laws import Law
-from profiler.zones import Zone, reach, zones
+from profiler.analysis.crossover.zones import Zone, reach, zones
+from profiler.analysis.fitting import fit
+from profiler.analysis.laws import Law
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
 Line = tuple[int, int]

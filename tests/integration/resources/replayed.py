@@ -11,14 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from profiler.discovery import discover
-from profiler.engines import load_engine
-from profiler.engines.tensorflow.runtime import TensorFlowEngine
-from profiler.forecast.bfc import Region, replay
+from profiler.facts import Point
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import Unrolling
-from profiler.recorder import Recorder
-from profiler.results import Point
+from profiler.frameworks import load_engine
+from profiler.frameworks.allocators.bfc import Region, replay
+from profiler.frameworks.recorder import Recorder
+from profiler.frameworks.tensorflow.runtime import TensorFlowEngine
+from profiler.planning.discovery import discover
 from profiler.units import MIB
 
 LIMIT = 256 * MIB

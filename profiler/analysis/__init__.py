@@ -1,0 +1,1 @@
+"""What measurements say: metrics, laws, predictions, and whether a difference is noise."""

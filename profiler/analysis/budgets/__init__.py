@@ -1,0 +1,1 @@
+"""Budgets: what a scenario may need, and whether it keeps to that."""

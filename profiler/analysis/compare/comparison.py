@@ -1,0 +1,140 @@
+"""What a comparison of two runs says, and what it may say at most; ``comparing`` makes it."""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from profiler.analysis.metrics import METRICS, Unit
+from profiler.errors import UsageError, did_you_mean
+
+SLOPES = {"nodes": "nodes_per_step", "backprop": "slope"}
+OUTCOME, WALL, ALL = "outcome", "wall", "all"
+RULES = (*(metric.name for metric in METRICS), *SLOPES.values(), WALL, ALL)
+
+
+class Mark(enum.Enum):
+    """What became of one number."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    EQUAL = "equal"
+    UNCLEAR = "unclear"
+    FAILS = "fails now"
+    WORKS = "works now"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedNumber:
+    """One number of two runs.
+
+    Args:
+        label: the scenario, and the parameters that differ within the runs.
+        name: of the metric, as in ``RULES``; ``outcome`` for how a point ended.
+        title: the same in words.
+        where: at which steps, or under which limit.
+        unit: of both values; None for an outcome.
+        before: the value in the first run; for what is noisy the median of the repeats.
+        after: the same in the second run.
+        mark: what became of it.
+        note: why it cannot be told, what a value leaves open, or how a point ended.
+        limit_bytes: the limit of a wall.
+    """
+
+    label: str
+    name: str
+    title: str
+    where: str
+    unit: Unit | Literal["steps"] | None
+    before: float | None
+    after: float | None
+    mark: Mark
+    note: str | None = None
+    limit_bytes: int | None = None
+
+    @property
+    def change(self) -> float | None:
+        """The relative change; infinite from 0; None where there is no value."""
+        if self.before is None or self.after is None:
+            return None
+        return relative_change(self.before, self.after)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """By which share a metric may become worse."""
+
+    name: str
+    share: float
+
+    def is_broken_by(self, row: ComparedNumber) -> bool:
+        """Whether a row that the rule is about is worse by more than it allows."""
+        return row.mark is Mark.WORSE and abs(row.change or 0) > self.share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two runs by name, their rows, what only one of them has, and what else differs."""
+
+    before: str
+    after: str
+    rows: tuple[ComparedNumber, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+    differences: tuple[str, ...]
+
+    def breaches(self, rules: Sequence[Rule]) -> list[tuple[ComparedNumber, Rule | None]]:
+        """Return each row that breaks a rule, with it; without one for a point that fails now.
+
+        A point that fails now breaks any rules, and none where there are none.
+        """
+        found: list[tuple[ComparedNumber, Rule | None]] = []
+        for row in self.rows:
+            broken = [rule for rule in _rules_on(row, rules) if rule.is_broken_by(row)]
+            if broken:
+                found.append((row, min(broken, key=lambda rule: rule.share)))
+            elif rules and row.mark is Mark.FAILS:
+                found.append((row, None))
+        return found
+
+    def unclear(self, rules: Sequence[Rule]) -> list[ComparedNumber]:
+        """Return the rows that a rule is about and that cannot be told."""
+        return [row for row in self.rows if row.mark is Mark.UNCLEAR and _rules_on(row, rules)]
+
+    def idle(self, rules: Sequence[Rule]) -> list[Rule]:
+        """Return the rules that are about no row: they watch nothing."""
+        names = {row.name for row in self.rows}
+        return [rule for rule in rules if rule.name not in {ALL, *names}]
+
+
+def _rules_on(row: ComparedNumber, rules: Sequence[Rule]) -> list[Rule]:
+    """Return the rules about a row; one on ``all`` gives way to those that name the metric."""
+    named = [rule for rule in rules if rule.name == row.name]
+    return named or [rule for rule in rules if rule.name == ALL]
+
+
+def parse_rule(text: str) -> Rule:
+    """Return the rule of ``peak:5%``.
+
+    Raises:
+        UsageError: if it is none, or about no metric.
+    """
+    match = re.fullmatch(r"\s*(\w+)\s*:\s*(\d+(?:\.\d+)?)\s*%\s*", text, re.ASCII)
+    if match is None:
+        raise UsageError(f"--fail {text!r}: write METRIC:N%, as peak:5%")
+    if match[1] not in RULES:
+        raise UsageError(f"--fail {text!r}: no metric {match[1]!r}{did_you_mean(match[1], RULES)}")
+    # In decimals, as floats make a little less of 0.7 % than what changed by just that.
+    return Rule(name=match[1], share=float(Decimal(match[2]) / 100))
+
+
+def relative_change(before: float, after: float) -> float:
+    """Return the change as a share of what was; infinite from 0."""
+    if before == after:
+        return 0.0
+    return (after - before) / abs(before) if before else math.copysign(math.inf, after)

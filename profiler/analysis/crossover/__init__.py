@@ -1,0 +1,1 @@
+"""From which length on one build beats another, and what each costs."""

@@ -1,0 +1,114 @@
+"""The zones of the steps by who needs least: from which length on one build beats the others.
+
+A build counts as least where the interval of its law (95 % of single measurements) lies below
+those of all others; where a law falls below zero, nothing is told. What this leaves out: that a
+law may be of the wrong kind; and the intervals are each build's own, so that a difference that
+many repeats would prove is still called noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from profiler.analysis.laws import Array, Law
+from profiler.analysis.prediction import REACH
+
+Flags = npt.NDArray[np.bool_]
+
+# No more steps are looked at, however long the longest measured length is.
+_FURTHEST = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """Steps, ``first`` to ``last``, over which the same is true.
+
+    Args:
+        first: its first steps.
+        last: its last ones, included.
+        least: who is least, by name; several are equal, none where it cannot be told.
+        predicted: whether it lies outside the lengths that were measured of all.
+    """
+
+    first: int
+    last: int
+    least: tuple[str, ...]
+    predicted: bool = False
+
+
+def zones(
+    laws: Mapping[str, Law], *, until: int | None = None, slack: Mapping[str, float] | None = None
+) -> list[Zone]:
+    """Return who is least, for every number of steps from 1 on; neighbours differ.
+
+    Args:
+        laws: of one metric, by the names of what is compared; two at least.
+        until: the last steps that are told [default: 8 times the largest length that was
+            measured of all, but no more than a million].
+        slack: by names, the share by which an interval is widened outside the measured lengths:
+            how far off a law is where it is continued [default: not at all].
+
+    Raises:
+        ValueError: for less than two laws.
+    """
+    if len(laws) < 2:  # noqa: PLR2004 - one alone beats nobody
+        raise ValueError(f"{len(laws)} laws: two are the fewest that can be compared")
+    first, last = _common(laws.values())
+    until = reach(last) if until is None else until
+    steps = np.arange(1, until + 1, dtype=np.float64)
+    bounds = [law.bounds(steps) for law in laws.values()]
+    lows, highs = (np.stack(ends) for ends in zip(*bounds, strict=True))
+    outside = (steps < first) | (steps > last)
+    for row, name in enumerate(laws):
+        share = (slack or {}).get(name, 0.0)
+        lows[row, outside] -= share * np.abs(lows[row, outside])
+        highs[row, outside] += share * np.abs(highs[row, outside])
+    # Nothing that is measured is negative: there the law is wrong, and tells nothing.
+    wrong = lows + highs < 0
+    lows[wrong], highs[wrong] = -np.inf, np.inf
+    return _runs(tuple(laws), least(lows, highs), measured=(first, last))
+
+
+def reach(last: int) -> int:
+    """Return the last steps that anything is said of, where ``last`` were measured."""
+    return max(last, min(REACH * last, _FURTHEST))
+
+
+def _common(laws: Iterable[Law]) -> tuple[int, int]:
+    """Return the first and the last length between which all laws were measured."""
+    laws = list(laws)
+    return max(law.first for law in laws), min(law.last for law in laws)
+
+
+def least(lows: Array, highs: Array) -> Flags:
+    """Tell who is least, a row for each, at each column; several are equal, or it is nobody."""
+    best = highs.argmin(axis=0)[None]
+    low, high = (np.take_along_axis(ends, best, axis=0) for ends in (lows, highs))
+    equal = (lows == low) & (highs == high)
+    others = np.where(equal, np.inf, lows).min(axis=0)
+    told: Flags = equal & (high[0] < others)
+    return told
+
+
+def _runs(labels: Sequence[str], winners: Flags, *, measured: tuple[int, int]) -> list[Zone]:
+    """Return the zones of equal columns, cut where the measured lengths begin and end."""
+    until = winners.shape[1]
+    changes = np.flatnonzero((winners[:, 1:] != winners[:, :-1]).any(axis=0)) + 2
+    cuts = {1, *changes.tolist(), *(n for n in (measured[0], measured[1] + 1) if 1 < n <= until)}
+    starts = [*sorted(cuts), until + 1] if until else []
+    return [
+        Zone(
+            first=start,
+            last=end - 1,
+            least=tuple(
+                n for n, is_least in zip(labels, winners[:, start - 1], strict=True) if is_least
+            ),
+            predicted=not measured[0] <= start <= measured[1],
+        )
+        for start, end in pairwise(starts)
+    ]

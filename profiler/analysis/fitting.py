@@ -1,0 +1,354 @@
+"""Fitting growth laws: the choice among the kinds of ``laws``, exactly or against noise.
+
+The criterion is the penalised likelihood ``n·log(RSS) + penalty``, for n points whose squared
+residuals add up to RSS. Units cancel on both axes, as no unit enters but by a logarithm, and
+every law but the constant holds a line. AIC's penalty of 2 per parameter calls one line in
+six a curve, and its correction for small samples, AICc (Hurvich & Tsai, Biometrika 76, 1989;
+Burnham & Anderson, Model Selection and Multimodel Inference, 2002, ch. 2 and 7), cannot judge
+four points. So each further parameter costs just what the partial F test asks of it
+(Draper & Smith, Applied Regression Analysis, 1998, ch. 6): ``n·log(1 + t²/(n - p))``, with
+Student's t at the level of the kind in the table. For a jump, which may stand in many places,
+the level is shared among them (Bonferroni).
+
+Noise is taken to be independent, and normal with either one deviation everywhere or one in
+proportion to the metric. A law counts only if both views support it, or a simpler one is
+taken: under the wrong view, the noise of the longest points looks like a bend.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from profiler.analysis.laws import (
+    ALL_KINDS,
+    CONFIDENCE,
+    Array,
+    Kind,
+    Law,
+    Residual,
+    TooFew,
+    dot,
+    student,
+)
+
+# How often a list of points without a wild one has one reported.
+_WILD = 0.01
+# Residuals below this share of the values are rounding, and tell nothing.
+_ROUNDING = 1e-10
+
+
+def fit(points: Sequence[tuple[int, float]], *, whole: bool = False) -> Law | TooFew:
+    """Return the law that the points follow, or how many lengths it takes to tell one.
+
+    Order does not matter, and repeats of one length are welcome: they tell the noise.
+
+    Args:
+        points: steps, at least 1, and the metric, finite, in any unit.
+        whole: whether the metric is a count that may follow a law exactly. Then the simplest
+            exact law is sought first, if need be without the shortest lengths, as long as more
+            than half of them follow it; only if there is none are the numbers taken as noisy.
+
+    Raises:
+        ValueError: if a point is none.
+    """
+    data = _data(points)
+    if len(data.lengths) < ALL_KINDS[0].lengths:
+        kind = ALL_KINDS[0]
+        return TooFew(kind=kind.name, lengths=len(data.lengths), needed=kind.lengths)
+    return (_exact_law(data) if whole else None) or _noisy_law(data)
+
+
+def fit_line(points: Sequence[tuple[int, float]]) -> Law | TooFew:
+    """Return the line through the points, even where a constant would do.
+
+    Its interval bounds how far a constant may be continued: noise that hides a slope over the
+    measured lengths does not rule it out.
+
+    Raises:
+        ValueError: if a point is none.
+    """
+    data = _data(points)
+    kind = ALL_KINDS[1]
+    if len(data.lengths) < kind.lengths:
+        return TooFew(kind=kind.name, lengths=len(data.lengths), needed=kind.lengths)
+    fits = [_least_squares(data, kind, 0, weights) for weights in _views(data)]
+    best = min(fits, key=lambda fit: fit.deviance)
+    return _law(data, best, relative=best is not fits[0])
+
+
+def validate(points: Sequence[tuple[int, float]], *, whole: bool = False) -> float | None:
+    """Return how far the law of the shorter half of the lengths is off in the longer half.
+
+    The largest relative error of a point there, without unit, its own noise included; None
+    for too few lengths. An odd length counts to the shorter half.
+    """
+    lengths = sorted({steps for steps, _ in points})
+    middle = (len(lengths) + 1) // 2
+    short = set(lengths[:middle])
+    law = fit([point for point in points if point[0] in short], whole=whole)
+    if isinstance(law, TooFew) or not lengths[middle:]:
+        return None
+    return max(_relative(law.at(n), value) for n, value in points if n not in short)
+
+
+def _relative(expected: float, value: float) -> float:
+    if expected == value:
+        return 0.0
+    return abs(expected - value) / abs(value) if value else math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """The points by steps and value, and their distinct lengths."""
+
+    steps: Array
+    values: Array
+    lengths: list[int]
+
+    def since(self, first: int) -> _Data:
+        kept = self.steps >= first
+        return _Data(
+            steps=self.steps[kept],
+            values=self.values[kept],
+            lengths=[length for length in self.lengths if length >= first],
+        )
+
+
+def _data(points: Sequence[tuple[int, float]]) -> _Data:
+    for steps, value in points:
+        if steps < 1 or not math.isfinite(value):
+            raise ValueError(f"point {(steps, value)}: steps from 1 on, and a finite value")
+    ordered = np.array(sorted(points), np.float64).reshape(-1, 2)
+    lengths = sorted({steps for steps, _ in points})
+    return _Data(steps=ordered[:, 0], values=ordered[:, 1], lengths=lengths)
+
+
+def _tried(data: _Data) -> Iterator[tuple[Kind, int]]:
+    """Yield each kind that there are enough lengths for, with every J it may have."""
+    for kind in ALL_KINDS:
+        if len(data.lengths) >= kind.lengths:
+            yield from ((kind, jump) for jump in kind.jumps(data.lengths))
+
+
+def _exact_law(data: _Data) -> Law | None:
+    """Return the simplest law that leaves out the fewest of the shortest lengths."""
+    for first in data.lengths[: (len(data.lengths) + 1) // 2]:
+        kept = data.since(first)
+        for kind, jump in _tried(kept):
+            coefficients = _through(kept, kind, jump)
+            if coefficients:
+                return _exactly(data, kept, kind, jump, coefficients)
+    return None
+
+
+def _through(data: _Data, kind: Kind, jump: int) -> tuple[Fraction, ...] | None:
+    """Return the coefficients of the law through every point, or None."""
+    columns = kind.columns(data.steps, jump)
+    order = len(kind.terms)
+    lengths = [*data.lengths[: order - 1], data.lengths[-1]]
+    rows = np.searchsorted(data.steps, lengths)
+    coefficients = _solve(columns[rows], data.values[rows])
+    pairs = zip(columns, data.values.tolist(), strict=True)
+    if coefficients and all(dot(coefficients, terms) == value for terms, value in pairs):
+        return coefficients
+    return None
+
+
+def _solve(columns: Array, values: Array) -> tuple[Fraction, ...] | None:
+    """Return the solution of a square system in rational arithmetic (Gauss and Jordan)."""
+    rows = [
+        [Fraction(number) for number in row] for row in np.column_stack([columns, values]).tolist()
+    ]
+    for i in range(len(rows)):
+        pivot = next((j for j in range(i, len(rows)) if rows[j][i]), None)
+        if pivot is None:
+            return None
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        rows[i] = [number / rows[i][i] for number in rows[i]]
+        for j, row in enumerate(rows):
+            if j != i:
+                rows[j] = [a - row[i] * b for a, b in zip(row, rows[i], strict=True)]
+    return tuple(row[-1] for row in rows)
+
+
+def _exactly(
+    data: _Data, kept: _Data, kind: Kind, jump: int, coefficients: tuple[Fraction, ...]
+) -> Law:
+    columns = kind.columns(data.steps, jump)
+    pairs = zip(columns, data.values.tolist(), strict=True)
+    residuals = np.array([float(Fraction(v) - dot(coefficients, row)) for row, v in pairs])
+    order = len(coefficients)
+    return Law(
+        kind=kind.name,
+        coefficients=coefficients,
+        intervals=tuple((number, number) for number in coefficients),
+        exact=True,
+        error=0.0,
+        residuals=_residuals(data, residuals, residuals != 0),
+        first=kept.lengths[0],
+        last=kept.lengths[-1],
+        count=len(kept.values),
+        jump=_jump(kept, jump),
+        relative=False,
+        noise=0.0,
+        covariance=((0.0,) * order,) * order,
+        not_tried=_not_tried(kept),
+    )
+
+
+def _residuals(data: _Data, residuals: Array, wild: npt.NDArray[np.bool_]) -> tuple[Residual, ...]:
+    lists = (array.tolist() for array in (data.steps, data.values, residuals, wild))
+    return tuple(
+        Residual(steps=int(steps), value=value, residual=residual, outlier=outlier)
+        for steps, value, residual, outlier in zip(*lists, strict=True)
+    )
+
+
+def _jump(data: _Data, jump: int) -> tuple[int, int] | None:
+    return (data.lengths[data.lengths.index(jump) - 1], jump) if jump else None
+
+
+def _not_tried(data: _Data) -> tuple[TooFew, ...]:
+    count = len(data.lengths)
+    return tuple(
+        TooFew(kind=kind.name, lengths=count, needed=kind.lengths)
+        for kind in ALL_KINDS
+        if count < kind.lengths
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fit:
+    """One kind fitted by least squares, each residual divided by its point's weight."""
+
+    kind: Kind
+    jump: int
+    weights: Array
+    coefficients: Array
+    inverse: Array  # of the columns' squares: the covariance for a noise of 1
+    residuals: Array
+    leverage: Array
+    floor: float  # what rounding may add to the sum of the squared residuals
+
+    @property
+    def free(self) -> int:
+        """The degrees of freedom."""
+        return len(self.residuals) - len(self.coefficients)
+
+    @property
+    def squares(self) -> float:
+        return max(float(self.residuals @ self.residuals), self.floor)
+
+    @property
+    def deviance(self) -> float:
+        """Minus twice the logarithm of the likelihood, but for a constant."""
+        return len(self.weights) * math.log(self.squares) + 2 * float(np.log(self.weights).sum())
+
+    def score(self, places: int) -> float:
+        """Return the criterion: the least is the best."""
+        count, order = len(self.weights), len(self.coefficients)
+        line = ALL_KINDS[1]
+        extra = _cost(count, len(line.terms), line.level) if order > len(line.terms) else 0.0
+        return self.deviance + extra + _cost(count, order, self.kind.level / places)
+
+    def wild(self) -> npt.NDArray[np.bool_]:
+        """Tell the points that are too far from the law of the others (studentized, deleted)."""
+        if self.free < len(ALL_KINDS[1].terms):
+            return np.zeros(len(self.weights), bool)
+        left = np.maximum(1 - self.leverage, _ROUNDING)
+        squares = self.residuals**2 / left
+        others = np.maximum(self.squares - squares, self.floor) / (self.free - 1)
+        limit = student(_WILD / len(self.weights), self.free - 1)
+        wild: npt.NDArray[np.bool_] = squares > limit**2 * others
+        return wild
+
+
+def _cost(count: int, order: int, level: float) -> float:
+    """Return the penalty of a law's last parameter: what the partial F test asks of it."""
+    if level >= 1:
+        return 0.0
+    free = count - order
+    return count * math.log1p(student(level, free) ** 2 / free)
+
+
+def _least_squares(data: _Data, kind: Kind, jump: int, weights: Array) -> _Fit:
+    columns = kind.columns(data.steps, jump) / weights[:, None]
+    values = data.values / weights
+    sizes = np.linalg.norm(columns, axis=0)
+    base, triangle = np.linalg.qr(columns / sizes)
+    unit = np.linalg.inv(triangle)
+    scaled = unit @ (base.T @ values)
+    return _Fit(
+        kind=kind,
+        jump=jump,
+        weights=weights,
+        coefficients=scaled / sizes,
+        inverse=(unit @ unit.T) / np.outer(sizes, sizes),
+        residuals=values - (columns / sizes) @ scaled,
+        leverage=(base**2).sum(axis=1),
+        floor=max(
+            len(values) * (_ROUNDING * float(np.abs(values).max())) ** 2,
+            float(np.finfo(np.float64).tiny),
+        ),
+    )
+
+
+def _best(data: _Data, weights: Array) -> _Fit:
+    """Return the fit with the least criterion, the simplest of equals."""
+    fits = (_least_squares(data, kind, jump, weights) for kind, jump in _tried(data))
+    return min(fits, key=lambda fit: fit.score(len(fit.kind.jumps(data.lengths))))
+
+
+def _noisy_law(data: _Data) -> Law:
+    """Return the law that both views of the noise support; of equals, the likelier."""
+    bests = [_best(data, weights) for weights in _views(data)]
+    best = min(bests, key=lambda fit: (len(fit.coefficients), fit.deviance))
+    return _law(data, best, relative=best is not bests[0])
+
+
+def _views(data: _Data) -> list[Array]:
+    """Return the weights of even noise and, where there is no 0, of noise in proportion."""
+    even, sizes = np.ones_like(data.values), _sizes(data)
+    return [even, sizes] if sizes.all() else [even]
+
+
+def _sizes(data: _Data) -> Array:
+    """Return, for each point, the median absolute value at its length."""
+    values = np.abs(data.values)
+    medians = {n: float(np.median(values[data.steps == n])) for n in data.lengths}
+    return np.array([medians[int(n)] for n in data.steps])
+
+
+def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
+    variance = fit.squares / fit.free
+    covariance = variance * fit.inverse
+    half = student(1 - CONFIDENCE, fit.free) * np.sqrt(covariance.diagonal())
+    residuals = fit.residuals * fit.weights
+    return Law(
+        kind=fit.kind.name,
+        coefficients=tuple(fit.coefficients.tolist()),
+        intervals=tuple(zip(*(fit.coefficients + s * half for s in (-1, 1)), strict=True)),
+        exact=False,
+        error=_error(residuals, data.values),
+        residuals=_residuals(data, residuals, fit.wild()),
+        first=data.lengths[0],
+        last=data.lengths[-1],
+        count=len(data.values),
+        jump=_jump(data, fit.jump),
+        relative=relative,
+        noise=math.sqrt(variance),
+        covariance=tuple(map(tuple, covariance.tolist())),
+        not_tried=_not_tried(data),
+    )
+
+
+def _error(residuals: Array, values: Array) -> float:
+    """Return the root mean square of the residuals over that of the values."""
+    size = float(np.mean(values**2))
+    return math.sqrt(float(np.mean(residuals**2)) / size) if size else 0.0

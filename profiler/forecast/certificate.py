@@ -1,0 +1,249 @@
+"""The wall of one scenario: the search, run through real children, as a certificate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from profiler.facts import (
+    Certificate,
+    Confirmation,
+    Measurement,
+    Outcome,
+    Point,
+    Probe,
+    Schedule,
+    Status,
+    WallPrediction,
+    WallStatus,
+)
+from profiler.forecast.search import Bracket, find_wall
+from profiler.measure.outcomes import was_stopped
+
+DEFAULT_MAX_STEPS = 100_000
+DEVICE, HOST = "device", "host"
+# How often both ends of a wall are run that may differ from run to run.
+BAND_REPEATS = 3
+# More or fewer steps would not mend these: the search ends.
+_HOPELESS = {Status.ERROR, Status.TIMEOUT}
+_OUT_OF_MEMORY = {DEVICE: Status.OOM_DEVICE, HOST: Status.OOM_HOST}
+
+
+class _HopelessError(Exception):
+    """A run failed for a reason that no other steps would mend."""
+
+
+class Measure(Protocol):
+    """Runs one point in a child of its own."""
+
+    def __call__(self, point: Point, /, *, whole: bool) -> Measurement:
+        """Run ``point``; unless ``whole``, one that waits for memory may be cut short."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Verdict:
+    """A probe as the search sees it."""
+
+    passed: bool
+    hopeless: bool
+    cut_short: bool
+    demand_bytes: int | None
+
+
+@dataclass(kw_only=True)
+class _Prober:
+    """Runs probes under one set of conditions, and remembers them."""
+
+    conditions: Point
+    measure: Measure
+    on_probe: Callable[[Probe], None]
+    probes: list[Probe] = field(default_factory=list)
+    limit_by: str | None = None
+
+    @property
+    def kind(self) -> str:
+        return DEVICE if self.conditions.host_limit_bytes is None else HOST
+
+    @property
+    def limit_bytes(self) -> int:
+        limit = self.conditions.host_limit_bytes or self.conditions.limit_bytes
+        if limit is None:
+            raise ValueError("a wall needs a limit")
+        return limit
+
+    def probe(self, steps: int, *, whole: bool, repeat: int = 0) -> Probe:
+        point = replace(self.conditions, steps=steps, repeat=repeat)
+        measurement = self.measure(point, whole=whole)
+        probe = Probe(
+            steps=steps,
+            outcome=measurement.outcome,
+            seconds=measurement.seconds,
+            peak_bytes=self._demand(measurement),
+            repeat=repeat,
+            host=measurement.host if self.kind == HOST else None,
+        )
+        self.probes.append(probe)
+        self.on_probe(probe)
+        return probe
+
+    def verdict(self, steps: int, *, whole: bool) -> _Verdict:
+        probe = self.probe(steps, whole=whole)
+        return _Verdict(
+            passed=probe.outcome.status is Status.OK,
+            hopeless=_is_hopeless(probe.outcome),
+            cut_short=probe.outcome.cut_short,
+            demand_bytes=probe.peak_bytes,
+        )
+
+    def holds(self, steps: int, status: Status, repeats: int) -> Iterator[bool]:
+        """Run these steps ``repeats`` more times, and say of each run whether it ended so."""
+        for repeat in range(1, repeats + 1):
+            yield self.probe(steps, whole=True, repeat=repeat).outcome.status is status
+
+    def always(self, steps: int, status: Status, repeats: int, *, last: int) -> int | None:
+        """Return the first steps, further and further on to ``last``, that end so every time.
+
+        Raises:
+            _HopelessError: if a run fails for a reason that no other steps would mend.
+        """
+        onwards = 1 if last > steps else -1
+        stride = 1
+        while not all(self.holds(steps, status, repeats)):
+            self._check_hope()
+            if steps == last:
+                return None
+            steps += onwards * min(stride, abs(last - steps))
+            stride *= 2
+        return steps
+
+    def _check_hope(self) -> None:
+        probe = self.probes[-1]
+        if _is_hopeless(probe.outcome):
+            raise _HopelessError(f"at {probe.steps} steps: {_sentence(probe.outcome)}")
+
+    def _demand(self, measurement: Measurement) -> int | None:
+        if self.kind == HOST:
+            if measurement.host is None:
+                return None
+            self.limit_by = measurement.host.limit_by
+            return measurement.host.capped_peak_bytes
+        return measurement.device.peak_bytes if measurement.device else None
+
+
+def certify(  # noqa: PLR0913 (one keyword per thing that a search may be told)
+    conditions: Point,
+    measure: Measure,
+    *,
+    forecast: Callable[[], WallPrediction | None] = lambda: None,
+    max_steps: int = DEFAULT_MAX_STEPS,
+    confirm: int = 0,
+    on_probe: Callable[[Probe], None] = lambda _: None,
+) -> Certificate:
+    """Find the wall and return its certificate.
+
+    Args:
+        conditions: the point to vary; its ``steps`` is ignored, one of its limits must be set.
+        measure: runs one point in a child of its own.
+        forecast: predicts the wall from small points, or returns None.
+        max_steps: the largest number of steps to try.
+        confirm: how many more times both ends are run; in the parallel schedule 0 means
+            ``BAND_REPEATS``.
+        on_probe: told of every probe that ended.
+
+    Raises:
+        ValueError: if there is no limit to run into.
+    """
+    prober = _Prober(conditions=conditions, measure=measure, on_probe=on_probe)
+    limit_bytes = prober.limit_bytes
+    start = time.perf_counter()
+    expected = forecast()
+    seconds = time.perf_counter() - start
+    bracket = find_wall(prober.verdict, limit_bytes=limit_bytes, max_n=max_steps, forecast=expected)
+    # Not by the clock: probes may have been run before an interruption.
+    seconds += sum(probe.seconds for probe in prober.probes)
+    status, reason = _status(bracket, prober)
+    foreseen = bracket.forecast
+    predicted = foreseen if foreseen and foreseen.steps < max_steps else None
+    certificate = Certificate(
+        scenario=conditions.scenario,
+        family=conditions.family,
+        parameters=conditions.parameters,
+        device=conditions.device,
+        kind=prober.kind,
+        schedule=conditions.schedule,
+        limit_bytes=limit_bytes,
+        status=status,
+        last_ok=bracket.last_ok or None,
+        first_oom=None if status is WallStatus.UNPROVEN else bracket.first_bad,
+        predicted=predicted.steps if predicted else None,
+        predicted_from=predicted.learnt_from if predicted else [],
+        predicted_low=predicted.low if predicted else None,
+        predicted_high=predicted.high if predicted else None,
+        predicted_by=("line" if predicted.is_line else "replay") if predicted else None,
+        probes=prober.probes,
+        seconds=seconds,
+        reason=reason,
+        limit_by=prober.limit_by,
+    )
+    if status is not WallStatus.EXACT or bracket.first_bad is None:
+        return certificate
+    if conditions.schedule is Schedule.PARALLEL:
+        return _banded(certificate, prober, bracket, max_steps, confirm or BAND_REPEATS)
+    if confirm:
+        return replace(certificate, confirmation=_confirmation(prober, bracket, confirm))
+    return certificate
+
+
+def _confirmation(prober: _Prober, bracket: Bracket, repeats: int) -> Confirmation:
+    failing = _OUT_OF_MEMORY[prober.kind]
+    return Confirmation(
+        repeats=repeats,
+        survived=sum(prober.holds(bracket.last_ok, Status.OK, repeats)),
+        ran_out=sum(prober.holds(bracket.last_ok + 1, failing, repeats)),
+    )
+
+
+def _banded(
+    exact: Certificate, prober: _Prober, bracket: Bracket, max_steps: int, repeats: int
+) -> Certificate:
+    """Return the certificate with ends that held in each of ``repeats`` more runs."""
+    failing = _OUT_OF_MEMORY[prober.kind]
+    try:
+        low = prober.always(bracket.last_ok, Status.OK, repeats, last=1)
+        high = prober.always(bracket.last_ok + 1, failing, repeats, last=max_steps)
+    except _HopelessError as error:
+        return replace(exact, status=WallStatus.UNPROVEN, first_oom=None, reason=str(error))
+    return replace(
+        exact,
+        status=WallStatus.EXACT if low and high == low + 1 else WallStatus.BAND,
+        last_ok=low,
+        first_oom=high,
+        confirmation=Confirmation(
+            repeats=repeats, survived=repeats if low else 0, ran_out=repeats if high else 0
+        ),
+    )
+
+
+def _status(bracket: Bracket, prober: _Prober) -> tuple[WallStatus, str | None]:
+    last = prober.probes[-1]
+    if _is_hopeless(last.outcome):
+        return WallStatus.UNPROVEN, f"at {last.steps} steps: {_sentence(last.outcome)}"
+    if bracket.first_bad is None:
+        return WallStatus.AT_LEAST, None
+    failed = next(p for p in reversed(prober.probes) if p.steps == bracket.first_bad)
+    if failed.outcome.status is not _OUT_OF_MEMORY[prober.kind]:
+        return WallStatus.UNPROVEN, (
+            f"at {failed.steps} steps, no {prober.kind} memory failure: {_sentence(failed.outcome)}"
+        )
+    return (WallStatus.EXACT if bracket.last_ok else WallStatus.AT_MOST), None
+
+
+def _is_hopeless(outcome: Outcome) -> bool:
+    return outcome.status in _HOPELESS or was_stopped(outcome)
+
+
+def _sentence(outcome: Outcome) -> str:
+    where = f" in {outcome.phase}" if outcome.phase else ""
+    return f"{outcome.status.value}{where}: {outcome.reason}"

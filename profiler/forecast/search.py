@@ -1,0 +1,293 @@
+"""The wall search: a pure function that finds where a probe stops passing.
+
+It learns from small numbers, predicts, probes there, and closes the bracket between the
+largest number that passed and the smallest that did not. It never concludes from a
+prediction: both ends of what it returns were really probed, to their own end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from profiler.facts import WallPrediction
+
+_FIRST = 8
+# The search's own predictions are made at no more than this share of what they predict ...
+_LEARN_SHARE = 1 / 8
+# ... and tried out at this share: cheap, and tells whether the growth is what it seemed.
+_TRY_SHARE = 1 / 2
+# A share is reached when it is nearly reached.
+_ENOUGH = 0.8
+# Never more than so many times what has passed: what small numbers promise may be far off.
+_GROWTH = 4
+# Two numbers make a line, a third one shows its bend.
+_LINE, _BEND = 2, 3
+# Noise matters little between numbers of which one is at most this share of the other.
+_APART = 0.7
+# How far off a prediction of the search's own is taken to be.
+_MARGIN = 0.1
+# The first stride away from a prediction that was wrong, as a share of its margin.
+_STRIDE_SHARE = 0.25
+# So often a prediction may be followed, and the next number tried, before strides grow.
+_PATIENCE = 3
+# From this share of the edge on, what is left is known but for the demand's noise, ...
+_NEAR = 0.9
+# ... which is taken to be this share of the limit.
+_NOISE = 0.001
+# What passes beyond the foreseen edge, with no more than this share of the limit, belies that.
+_REFUTED = 0.6
+# Demands that differ by so many times the noise make a line.
+_CLEAR = 10
+
+
+class Result(Protocol):
+    """What the search must know of a probe."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the point survived."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it failed for a reason that no other number would mend."""
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was ended before it had failed for certain: evidence, no proof."""
+
+    @property
+    def demand_bytes(self) -> int | None:
+        """What it took of the limited memory, or None where that is unknown."""
+
+
+class Probe(Protocol):
+    """Runs one number."""
+
+    def __call__(self, n: int, /, *, whole: bool) -> Result:
+        """Run ``n``; unless ``whole``, one that is about to fail may be cut short."""
+
+
+@dataclass(kw_only=True)
+class Bracket:
+    """What the probes have shown so far; ``last_ok`` 0 and ``first_bad`` None: nothing yet."""
+
+    forecast: WallPrediction | None = None
+    demands: dict[int, int] = field(default_factory=dict)
+    passed: set[int] = field(default_factory=set)
+    failed: dict[int, bool] = field(default_factory=dict)  # whether it was cut short
+
+    @property
+    def last_ok(self) -> int:
+        """The largest number that passed, or 0."""
+        return max(self.passed, default=0)
+
+    @property
+    def first_bad(self) -> int | None:
+        """The smallest number beyond it that failed."""
+        return min((n for n in self.failed if n > self.last_ok), default=None)
+
+
+def find_wall(
+    probe: Probe,
+    *,
+    limit_bytes: int,
+    max_n: int,
+    forecast: WallPrediction | None = None,
+    first: int = _FIRST,
+) -> Bracket:
+    """Return the bracket closed around the edge: ``first_bad == last_ok + 1``.
+
+    Where nothing up to ``max_n`` fails, ``first_bad`` is None; where 1 fails, ``last_ok``
+    is 0. If the edge is ragged, one passing number with a failing successor is returned.
+    A hopeless probe ends the search: the bracket is then what was known before it.
+
+    Args:
+        probe: runs one number, at least 1, and again only if it was cut short before.
+        limit_bytes: the memory limit that predictions aim at.
+        max_n: the largest number that may be probed.
+        forecast: where the edge is expected; None leaves that to the search.
+        first: the number to begin with where nothing is predicted.
+    """
+    search = _Search(limit_bytes=limit_bytes, max_n=max_n, first=first, given=forecast)
+    bracket = search.bracket
+    while (n := search.next()) is not None:
+        result = probe(n, whole=n == bracket.last_ok + 1)
+        if result.hopeless:
+            break
+        search.note(n, result)
+    return bracket
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Expected:
+    """Where the edge is expected, and how far to go first if it is not there."""
+
+    n: int
+    stride: int
+
+
+class _Search:
+    """One search: what it was told, what it has learnt, and which number comes next."""
+
+    def __init__(
+        self, *, limit_bytes: int, max_n: int, first: int, given: WallPrediction | None
+    ) -> None:
+        self.bracket = Bracket(forecast=given)
+        self._limit = limit_bytes
+        self._max_n = max_n
+        self._first = first
+        self._given = given
+        self._rises = self._falls = self._leap = 0
+
+    def note(self, n: int, result: Result) -> None:
+        bracket = self.bracket
+        if result.passed:
+            bracket.failed.pop(n, None)
+            bracket.passed.add(n)
+            if result.demand_bytes is not None:
+                bracket.demands[n] = result.demand_bytes
+            if self._leap and n >= self._leap:
+                self._given = None  # it was wrong: from here on by what was measured
+        else:
+            bracket.failed[n] = result.cut_short
+        if bracket.forecast is None:
+            bracket.forecast = self._own_forecast()
+
+    def _belied(self) -> bool:
+        """Whether what passed beyond the forecast was far from the limit, for the first time."""
+        low, given = self.bracket.last_ok, self._given
+        if given is None or self._leap or low <= int(given.steps):
+            return False
+        return self.bracket.demands.get(low, self._limit) <= _REFUTED * self._limit
+
+    def next(self) -> int | None:
+        low, high = self.bracket.last_ok, self.bracket.first_bad
+        if high is not None and high - low <= 1:
+            # Evidence is no proof: the end of the bracket is run to its own end.
+            return high if self.bracket.failed[high] else None
+        if high is None and low >= self._max_n:
+            return None
+        return min(max(self._aim(), low + 1), self._max_n if high is None else high - 1)
+
+    def _aim(self) -> int:
+        low, high = self.bracket.last_ok, self.bracket.first_bad
+        if high is None and self._belied():
+            # In proportion to its demand, which is too early where some of that does not grow.
+            self._leap = min(_GROWTH * low, low * self._limit // max(1, self.bracket.demands[low]))
+            return self._leap
+        expected = self._expected()
+        if expected is None:
+            return max(self._first, 2 * low) if high is None else (low + high) // 2
+        if self._given is None and high is None:
+            return self._careful(expected)
+        return self._close_in(expected)
+
+    def _careful(self, expected: _Expected) -> int:
+        """Return the next number on the way to an edge that nothing has failed beyond yet."""
+        low = self.bracket.last_ok
+        for share in (_LEARN_SHARE, _TRY_SHARE):
+            if low < _ENOUGH * share * expected.n:
+                return min(_GROWTH * low, int(share * expected.n))
+        return min(_GROWTH * low, self._close_in(expected))
+
+    def _close_in(self, expected: _Expected) -> int:
+        """Return where the edge is expected; further and further away where it is not."""
+        low, high = self.bracket.last_ok, self.bracket.first_bad
+        if high is not None and expected.n >= high:
+            self._falls += 1
+            return max(high - _stride(self._falls, expected.stride), (low + high) // 2)
+        self._rises += 1
+        up = max(expected.n, low + _stride(self._rises - _PATIENCE, expected.stride))
+        return up if high is None else min(up, max(expected.n, (low + high) // 2))
+
+    def _expected(self) -> _Expected | None:
+        if self._given is None:
+            return self._expected_by_peaks()
+        return self._expected_by(self._given)
+
+    def _expected_by(self, forecast: WallPrediction) -> _Expected:
+        margin = forecast.high - forecast.steps
+        low = self.bracket.last_ok
+        if forecast.bytes_per_step is None:
+            return _expected(forecast.steps, margin)
+        if low in self.bracket.demands:
+            room = self._limit - self.bracket.demands[low]
+            return self._near(low + room / forecast.bytes_per_step, forecast.bytes_per_step)
+        # A pass tells where the edge is, a failure does not: so first where it should pass.
+        return _expected(forecast.steps if self.bracket.failed else forecast.low, margin)
+
+    def _expected_by_peaks(self) -> _Expected | None:
+        curve = _curve(self.bracket.demands, self._limit)
+        if curve is None:
+            return None
+        edge, slope = curve
+        if self.bracket.last_ok >= _NEAR * edge:
+            return self._near(edge, slope)
+        return _expected(edge, _MARGIN * edge)
+
+    def _near(self, edge: float, bytes_per_n: float) -> _Expected:
+        return _Expected(n=int(edge), stride=max(1, int(_NOISE * self._limit / bytes_per_n)))
+
+    def _own_forecast(self) -> WallPrediction | None:
+        """Predict, once what passed comes near to the largest share to learn from."""
+        curve = _curve(self.bracket.demands, self._limit)
+        if curve is None:
+            return None
+        edge, _ = curve
+        if self.bracket.last_ok < _ENOUGH * _LEARN_SHARE * int(edge) and not self.bracket.failed:
+            return None
+        return WallPrediction(
+            steps=edge,
+            low=edge * (1 - _MARGIN),
+            high=edge * (1 + _MARGIN),
+            learnt_from=sorted(self.bracket.demands),
+            is_line=True,
+        )
+
+
+def _expected(edge: float, margin: float) -> _Expected:
+    return _Expected(n=int(edge), stride=max(1, int(_STRIDE_SHARE * margin)))
+
+
+def _stride(tries: int, base: int) -> int:
+    """Return how far to go from a number that surprised: to the next one, then doubling."""
+    return 1 if tries <= 1 else base << (tries - 2)
+
+
+def _curve(demands: dict[int, int], limit_bytes: int) -> tuple[float, float] | None:
+    """Return where the demand meets the limit, and how steeply it grows before.
+
+    It is taken to grow on along a line through two of the numbers that passed; where three
+    of them bend upwards, along a parabola, which meets the limit earlier.
+    """
+    points = _spread(demands, limit_bytes)
+    if len(points) < _LINE:
+        return None
+    (n2, demand2), (n3, demand3) = points[-_LINE:]
+    slope = (demand3 - demand2) / (n3 - n2)
+    if slope <= 0:
+        return None
+    room = max(0, limit_bytes - demand3)
+    if len(points) < _BEND:
+        return n3 + room / slope, slope
+    n1, demand1 = points[0]
+    bend = max(0.0, (slope - (demand2 - demand1) / (n2 - n1)) / (n3 - n1))
+    steepness = slope + bend * (n3 - n2)
+    return n3 + 2 * room / (steepness + math.sqrt(steepness**2 + 4 * bend * room)), slope
+
+
+def _spread(demands: dict[int, int], limit_bytes: int) -> list[tuple[int, int]]:
+    """Return up to three points, the largest number last, too far apart for noise to matter.
+
+    That is where one number is a small share of the other, and where their demands differ by
+    more than what is left to the limit: no line is then drawn out beyond its own length.
+    """
+    points: list[tuple[int, int]] = []
+    left = limit_bytes - demands[max(demands)] if demands else 0
+    enough = max(left, _CLEAR * _NOISE * limit_bytes)
+    for n in sorted(demands, reverse=True):
+        if not points or n <= _APART * points[0][0] or points[0][1] - demands[n] >= enough:
+            points.insert(0, (n, demands[n]))
+    return points[-_BEND:]

@@ -1,0 +1,1 @@
+"""Models of the memory allocators that frameworks use."""

@@ -1,0 +1,1 @@
+"""Running points: the client, the fork server, its children, and what watches over them."""

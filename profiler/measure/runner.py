@@ -1,0 +1,171 @@
+"""Running many points and walls: in order, several at a time, each stored as it ends."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from profiler.facts import Certificate, Measurement, Point, Probe, Run
+from profiler.facts.explanation import Explanation
+from profiler.forecast.certificate import certify
+from profiler.frameworks import Mode
+from profiler.limits import machine
+from profiler.measure.client import Session, untraced
+from profiler.planning.points import by_series
+from profiler.store.runs import Store
+
+T = TypeVar("T")
+
+# A failing probe waits for 10 s without using a core, so walls overlap well.
+WALLS_AT_ONCE = 6
+# What a child holds on the host beside its limited device memory, at most, in a wall search.
+_HOST_BYTES_PER_WALL = 1 << 30
+_NO_HOST_TRACE = (
+    "under a host limit the training runs on TensorFlow's default allocator, which records nothing"
+)
+
+
+class Trace(enum.Enum):
+    """What of a point's allocations is recorded: its own step's, or shorter ones', too."""
+
+    ALONE = "alone"
+    GROWTH = "growth"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """One run's work: where it is measured and where it is stored."""
+
+    session: Session
+    store: Store
+    run: Run
+    on_start: Callable[[Point], None] = lambda _: None
+    on_measurement: Callable[[Measurement], None] = lambda _: None
+    on_skip: Callable[[Point], None] = lambda _: None
+    on_probe: Callable[[Point, Probe], None] = lambda *_: None
+    on_wall: Callable[[Certificate], None] = lambda _: None
+
+    def measure(
+        self,
+        points: Iterable[Point],
+        *,
+        jobs: int = 1,
+        timeline: bool = False,
+        trace: Trace | None = None,
+    ) -> None:
+        """Measure the points that the run lacks, a series after another or ``jobs`` at once.
+
+        Once a point of a series ran out of memory, now or before the run was resumed, its
+        longer ones are skipped: they would cost 10 s each to say the same.
+        """
+
+        def series(members: list[Point], stopped: threading.Event) -> None:
+            for position, point in enumerate(members):
+                if stopped.is_set():
+                    return
+                measurement = self.store.measurement(self.run, point.key)
+                if measurement is None:
+                    self.on_start(point)
+                    measurement = self.session.measure(point, timeline=timeline)
+                    if trace is not None:
+                        measurement = self.session.traced(measurement, alone=trace is Trace.ALONE)
+                    if stopped.is_set():  # killed with the rest: this says nothing of the point
+                        return
+                    self.store.add_measurement(self.run, measurement)
+                    self.on_measurement(measurement)
+                if measurement.outcome.status.is_oom:
+                    for longer in members[position + 1 :]:
+                        self.on_skip(longer)
+                    return
+
+        _run_all(series, by_series(points), jobs)
+
+    def find_walls(
+        self, conditions: Iterable[Point], *, max_steps: int, confirm: int = 0
+    ) -> list[Certificate]:
+        """Find the wall under each of the conditions (points whose steps do not matter).
+
+        Probes that the run holds from before it was interrupted are not run again.
+        """
+        wanted = [replace(point, steps=0) for point in conditions]
+
+        def find(point: Point, stopped: threading.Event) -> Certificate | None:
+            if stopped.is_set() or self.store.has("walls", self.run, point.key):
+                return None
+            certificate = certify(
+                point,
+                lambda probe, *, whole: self._probe(probe, whole=whole, stopped=stopped),
+                forecast=lambda: self.session.forecast(point, max_steps=max_steps),
+                max_steps=max_steps,
+                confirm=confirm,
+                on_probe=lambda probe: self.on_probe(point, probe),
+            )
+            certificate = self._explained(point, certificate)
+            if stopped.is_set():
+                raise CancelledError
+            self.store.add_wall(self.run, point.key, certificate)
+            self.on_wall(certificate)
+            return certificate
+
+        found = _run_all(find, wanted, _walls_at_once(wanted))
+        return [certificate for certificate in found if certificate is not None]
+
+    def _explained(self, conditions: Point, wall: Certificate) -> Certificate:
+        """Return the wall with what is held at the peak of the last steps that fit."""
+        if wall.last_ok is None:
+            return replace(wall, unexplained="no steps fit")
+        if conditions.host_limit_bytes is not None:
+            return replace(wall, unexplained=_NO_HOST_TRACE)
+        found = self.session.explain(replace(conditions, steps=wall.last_ok), alone=True)
+        if isinstance(found, Explanation):
+            return replace(wall, explanation=found)
+        return replace(wall, unexplained=untraced(found))
+
+    def _probe(self, point: Point, *, whole: bool, stopped: threading.Event) -> Measurement:
+        stored = self.store.probe(self.run, point.key)
+        if stored is not None and not (whole and stored.outcome.cut_short):
+            return stored
+        measurement = self.session.measure(point, mode=Mode(inspect=False, whole=whole))
+        if stopped.is_set():  # killed with the rest: this says nothing of the point
+            raise CancelledError
+        self.store.add_probe(self.run, measurement)
+        return measurement
+
+
+def _walls_at_once(conditions: list[Point]) -> int:
+    limits = (point.host_limit_bytes or point.limit_bytes or 0 for point in conditions)
+    largest = max(limits, default=0)
+    room = machine.available_bytes() // (largest + _HOST_BYTES_PER_WALL)
+    return max(1, min(WALLS_AT_ONCE, room))
+
+
+R = TypeVar("R")
+
+
+def _run_all(work: Callable[[T, threading.Event], R], items: list[T], jobs: int) -> list[R]:
+    """Run ``work`` on every item, ``jobs`` at a time; an interrupt stops the rest at once."""
+    stopped = threading.Event()
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    try:
+        return list(_results(pool, work, items, stopped))
+    except BaseException:
+        stopped.set()
+        raise
+    finally:
+        # Not waiting: after an interrupt the children end with the launcher.
+        pool.shutdown(wait=not stopped.is_set(), cancel_futures=True)
+
+
+def _results(
+    pool: ThreadPoolExecutor,
+    work: Callable[[T, threading.Event], R],
+    items: list[T],
+    stopped: threading.Event,
+) -> Iterator[R]:
+    futures = [pool.submit(work, item, stopped) for item in items]
+    for future in futures:
+        yield future.result()

@@ -1,0 +1,83 @@
+"""What the parent keeps of one child: its host limit, its guard, and the evidence of its end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from profiler.limits import host_limit
+from profiler.measure.guard import Guard, GuardedChild
+from profiler.measure.outcomes import ProcessEnd
+
+
+class Supervisor:
+    """Keeps the children of one launcher."""
+
+    def __init__(
+        self, *, means: host_limit.Means | None = None, guard: Guard | None = None
+    ) -> None:
+        """Make a keeper.
+
+        Args:
+            means: what caps a child with a host limit; None: the best that is allowed here.
+            guard: protects the machine from the children; None: a new one.
+        """
+        self._means = means
+        self._guard = guard or Guard()
+
+    @contextlib.contextmanager
+    def keep(self, job: dict[str, Any]) -> Iterator[SupervisedChild]:
+        """Keep the child of one job, from before its start until it is gone.
+
+        Raises:
+            StepwallError: if the host limit cannot be set by the means that was asked for.
+        """
+        limit = job.get("point", {}).get("host_limit_bytes")
+        with host_limit.capped(limit, self._means) as cap:
+            yield SupervisedChild(job, cap, self._guard)
+
+
+class SupervisedChild:
+    """One child."""
+
+    def __init__(self, job: dict[str, Any], cap: host_limit.Cap | None, guard: Guard) -> None:
+        """Keep the child of ``job`` under its cap, if it has one."""
+        self.job = job | {"host_cap": cap.to_json() if cap else None}
+        self._cap = cap
+        self._guard = guard
+        self._ward: GuardedChild | None = None
+        self._kills_before = _kernel_oom_kills()
+
+    @contextlib.contextmanager
+    def guarded(self, pid: Callable[[], int | None], kill: Callable[[], None]) -> Iterator[None]:
+        """Let the guard watch the running child; see ``Guard.watching``."""
+        with self._guard.watching(pid, kill) as self._ward:
+            yield
+
+    def exit(self, wait_status: int | None, timed_out_s: float | None) -> ProcessEnd:
+        """Return how the child ended, with what is known of the memory by then."""
+        return ProcessEnd(
+            wait_status=wait_status,
+            timed_out_s=timed_out_s,
+            kernel_oom_kill=self._was_killed(),
+            host_limit_bytes=self._cap.limit_bytes if self._cap else None,
+            host_limit_by=self._cap.means.value if self._cap else None,
+            machine_left_bytes=self._ward.left_bytes if self._ward else None,
+        )
+
+    def _was_killed(self) -> bool:
+        """Whether the kernel killed for want of memory: in the child's group, if it has one."""
+        if self._cap and self._cap.group:
+            return self._cap.group.kills() > 0
+        return _kernel_oom_kills() > self._kills_before
+
+
+def _kernel_oom_kills() -> int:
+    """Return how many processes the kernel has killed for want of memory since it started."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

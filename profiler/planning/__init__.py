@@ -1,0 +1,1 @@
+"""What is measured: scenarios out of files, and the points of a run."""

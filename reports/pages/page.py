@@ -1,0 +1,274 @@
+"""One self-contained HTML page out of a run: data first, then one template."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import jinja2
+
+from profiler.facts import Certificate, Measurement, Run, Status, WallStatus
+from profiler.scenario import describe_parameters
+from profiler.store.frames import LoadedRun
+from reports.plots.panels import labelled_walls
+from reports.tables.grid import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
+from reports.tables.laws import law_grid
+from reports.tables.versus import versus_grid
+from reports.texts.certificate import (
+    confirmation_text,
+    held_text,
+    learnt_text,
+    limit_text,
+    miss_text,
+    peaks_text,
+    predicted_text,
+    price_text,
+    zone_text,
+)
+from reports.texts.explanation import Account, account, subjects
+from reports.texts.findings import Findings, findings
+from reports.texts.numbers import DASH, bytes_text, count_text
+
+__all__ = ["FailedPoint", "Gap", "Page", "Picture", "Pictures", "WallCard", "page", "render"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A plot as SVG bytes, with its heading and its line of explanation."""
+
+    name: str
+    title: str
+    caption: str
+    svg: bytes
+
+    @property
+    def address(self) -> str:
+        """The picture as a data address: separate documents, so that SVG ids cannot clash."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """The plots of the whole run, of its laws, of choices, and of each account by its name."""
+
+    whole: Sequence[Picture] = ()
+    laws: Sequence[Picture] = ()
+    choices: Sequence[Picture] = ()
+    explaining: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallCard:
+    """One wall certificate as texts; ends and prediction are None where unknown."""
+
+    label: str
+    status: str
+    proof: str
+    conditions: str
+    survives: str | None
+    runs_out: str | None
+    predicted: str | None
+    facts: tuple[tuple[str, str], ...]
+    probes: Grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedPoint:
+    """One failed point: which, how it ended, what the framework said of it, the last lines."""
+
+    label: str
+    steps: str
+    ending: str
+    said: str | None
+    log_tail: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A field that some points lack or a note on them, and why."""
+
+    field: str
+    reason: str
+    points: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Everything that the page shows, as texts."""
+
+    name: str
+    date: str
+    summary: str
+    command: str
+    findings: Findings
+    walls: tuple[WallCard, ...]
+    wall_table: Grid
+    table: Grid
+    laws: Grid
+    versus: Grid
+    accounts: tuple[Account, ...]
+    failures: tuple[FailedPoint, ...]
+    gaps: tuple[Gap, ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+_PROOFS = {
+    WallStatus.EXACT: "both ends were really run",
+    WallStatus.BAND: "each end held every time; in between, runs ended now this way, now that",
+    WallStatus.AT_LEAST: "nothing failed up to the most steps allowed",
+    WallStatus.AT_MOST: "even the fewest steps ran out",
+    WallStatus.UNPROVEN: "the first failing run was no memory failure",
+}
+
+
+def page(loaded: LoadedRun) -> Page:
+    """Return the texts of a run's page."""
+    run = loaded.run
+    labelled = [
+        (str(label), m)
+        for label, m in zip(loaded.measurements["label"], run.measurements, strict=True)
+    ]
+    return Page(
+        name=run.name,
+        date=_date(run.created_at),
+        summary=_summary(run),
+        command=run.command,
+        findings=findings(loaded),
+        walls=tuple(_wall_card(label, wall) for label, wall in labelled_walls(loaded)),
+        wall_table=wall_grid(loaded),
+        table=measurement_grid(loaded),
+        laws=law_grid(loaded),
+        versus=versus_grid(loaded),
+        accounts=tuple(map(account, subjects(loaded))),
+        failures=tuple(_failed_point(label, m) for label, m in labelled if _has_failed(m)),
+        gaps=_gaps(labelled),
+        environment=_environment(run),
+    )
+
+
+def render(data: Page, pictures: Pictures) -> str:
+    """Return the page as one HTML document that needs no other file."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reports.pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(page=data, pictures=pictures)
+
+
+def _summary(run: Run) -> str:
+    count = len(run.measurements)
+    scenarios = len(
+        {*(m.point.scenario for m in run.measurements), *(wall.scenario for wall in run.walls)}
+    )
+    parts = [
+        f"{count_text(count)} measurement{_plural(count)}",
+        f"{scenarios} scenario{_plural(scenarios)}",
+        f"{len(run.walls)} wall{_plural(len(run.walls))}",
+    ]
+    if not run.finished:
+        parts.append("interrupted: some points are not measured yet")
+    return " · ".join(parts)
+
+
+def _date(stamp: str) -> str:
+    zone = " UTC" if stamp.endswith(("+00:00", "Z")) else ""
+    return stamp[:16].replace("T", " ") + zone
+
+
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def _has_failed(measurement: Measurement) -> bool:
+    return measurement.outcome.status is not Status.OK
+
+
+def _failed_point(label: str, measurement: Measurement) -> FailedPoint:
+    shortage = measurement.outcome.shortage
+    return FailedPoint(
+        label=label,
+        steps=count_text(measurement.point.steps),
+        ending=outcome_sentence(measurement.outcome),
+        said="\n".join(shortage.lines) if shortage else None,
+        log_tail=measurement.log_tail,
+    )
+
+
+def _wall_card(label: str, wall: Certificate) -> WallCard:
+    return WallCard(
+        label=label,
+        status=wall.status.value.replace("_", " "),
+        proof=wall.reason or _PROOFS[wall.status],
+        conditions=f"{wall.kind} memory limited to {limit_text(wall)} · {wall.device} · "
+        f"{wall.schedule.value} · {describe_parameters(wall.parameters)}",
+        survives=None if wall.last_ok is None else count_text(wall.last_ok),
+        runs_out=None if wall.first_oom is None else count_text(wall.first_oom),
+        predicted=_prediction(wall),
+        facts=tuple(_wall_facts(wall)),
+        probes=probe_grid(wall.probes),
+    )
+
+
+def _prediction(wall: Certificate) -> str | None:
+    if wall.predicted is None:
+        return None
+    return "predicted " + ": ".join(filter(None, (_predicted_steps(wall), miss_text(wall))))
+
+
+def _predicted_steps(wall: Certificate) -> str:
+    predicted = predicted_text(wall)
+    return DASH if predicted is None else f"{predicted} steps"
+
+
+def _wall_facts(wall: Certificate) -> list[tuple[str, str]]:
+    failure = wall.failure
+    words = failure.outcome.reason if failure and failure.outcome.shortage else None
+    facts = [
+        ("predicted", ", ".join(filter(None, (_predicted_steps(wall), learnt_text(wall))))),
+        ("error of the prediction", miss_text(wall) or DASH),
+        ("peak of the survivor", peaks_text(wall) or DASH),
+        ("what holds it", held_text(wall)),
+        ("the steps between", zone_text(wall)),
+        ("the failing run", outcome_sentence(failure.outcome) if failure else DASH),
+        ("in the framework's words", words),
+        ("confirmation", confirmation_text(wall)),
+        ("price of the search", price_text(wall)),
+    ]
+    return [(name, text) for name, text in facts if text is not None]
+
+
+def _gaps(labelled: Sequence[tuple[str, Measurement]]) -> tuple[Gap, ...]:
+    """Group the missing fields and the notes by their reason, and name the points."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for label, m in labelled:
+        lines = [*m.missing.items(), *(("note", note) for note in m.notes)]
+        for line in lines:
+            found.setdefault(line, []).append(f"{label} at {count_text(m.point.steps)}")
+    return tuple(
+        Gap(field=field, reason=reason, points=_named(points))
+        for (field, reason), points in found.items()
+    )
+
+
+def _named(points: Sequence[str]) -> str:
+    shown = ", ".join(points[:3])
+    return shown if len(points) <= 3 else f"{shown} and {len(points) - 3} more"  # noqa: PLR2004
+
+
+def _environment(run: Run) -> tuple[tuple[str, str], ...]:
+    machine = run.environment
+    rows = [
+        ("stepwall", machine.stepwall),
+        *machine.frameworks.items(),
+        ("Python", machine.python),
+        ("platform", machine.platform),
+        ("processor", f"{machine.cpu} · {machine.cpu_count} cores"),
+        ("memory", bytes_text(machine.memory_bytes)),
+        ("devices", ", ".join(machine.devices)),
+        ("source", machine.source or ""),
+    ]
+    return tuple((name, value) for name, value in rows if value)

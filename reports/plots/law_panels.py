@@ -1,0 +1,197 @@
+"""The data of the plots of laws: one panel for each metric and family, one line for each curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+
+import numpy as np
+
+from profiler.analysis.laws import Law, TooFew
+from profiler.analysis.metrics import Metric
+from profiler.analysis.prediction import REACH, predicted_value
+from profiler.analysis.series import MetricSeries
+from profiler.facts import Certificate, WallStatus
+from profiler.store.frames import LoadedRun
+from reports.plots.panels import families, labelled_walls
+from reports.tables.laws import law_text
+from reports.texts.numbers import steps_text
+
+__all__ = ["Ahead", "LawPanel", "Line", "law_panels"]
+
+_AHEAD = 13
+_LEGEND_CHARACTERS = 42
+_INDENT = "\n   "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """What is predicted at one length; single measurements lie in the interval in 95 %."""
+
+    steps: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One curve, with its place among the series of its family, and its walls."""
+
+    curve: MetricSeries
+    index: int
+    walls: tuple[Certificate, ...] = ()
+
+    @property
+    def law(self) -> Law | None:
+        """The law, where there is one that says something of a step."""
+        return self.curve.clear_law
+
+    @property
+    def text(self) -> str:
+        """The label, the law in its units or why there is none, and the walls."""
+        told = self._told
+        short = len(self.curve.label) + len(told) < _LEGEND_CHARACTERS
+        walls = [f"{_INDENT}survives {steps_text(wall.last_ok or 0)}" for wall in self.walls]
+        return f"{self.curve.label}:{' ' if short else _INDENT}{told}{''.join(walls)}"
+
+    @property
+    def _told(self) -> str:
+        if isinstance(self.curve.law, TooFew):
+            return f"{self.curve.law.lengths} of {self.curve.law.needed} lengths"
+        if self.law is None:
+            return "no clear law"
+        text = law_text(self.law, self.curve.metric)
+        late = self.law.first > self.curve.points[0][0]
+        return f"{text} from {steps_text(self.law.first)} on" if late else text
+
+    @cached_property
+    def ahead(self) -> tuple[Ahead, ...]:
+        """What is predicted from the last measured length on, as far as anything may be said.
+
+        Nothing, where that is less than twice as far: a stub tells no course.
+        """
+        last = self.curve.last
+        lengths = np.unique(np.round(np.geomspace(last, REACH * last, _AHEAD)).astype(int)).tolist()
+        found: list[Ahead] = []
+        for steps in lengths:
+            told = predicted_value(self.curve, steps)
+            if told.value is None or told.low is None or told.high is None:
+                break
+            found.append(Ahead(steps=steps, value=told.value, low=told.low, high=told.high))
+        return tuple(found) if found and found[-1].steps >= 2 * last else ()
+
+    @property
+    def end(self) -> int:
+        """How far the law is drawn: beyond what was measured only where it may be continued."""
+        return self.ahead[-1].steps if self.ahead else self.curve.last
+
+    @property
+    def residuals(self) -> list[tuple[int, float]]:
+        """By how many hundredths of the law's value each point is off it, with its steps."""
+        return [
+            (point.steps, 100 * point.residual / abs(point.value - point.residual))
+            for point in (self.law.residuals if self.law else ())
+            if point.value != point.residual
+        ]
+
+    @property
+    def medians(self) -> dict[int, float]:
+        """The median over the repeats, by steps."""
+        return {steps: median(self.curve.values_at(steps)) for steps, _ in self.curve.points}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawPanel:
+    """One metric of one family."""
+
+    family: str
+    metric: Metric
+    lines: tuple[Line, ...]
+
+    @property
+    def title(self) -> str:
+        """What it shows, in a few words."""
+        return f"{self.family}: {self.metric.title}"
+
+    @property
+    def walls(self) -> list[Certificate]:
+        """The walls of every line."""
+        return [wall for line in self.lines for wall in line.walls]
+
+    @property
+    def first(self) -> int:
+        """The shortest measured length."""
+        return min(line.curve.points[0][0] for line in self.lines)
+
+    @property
+    def last(self) -> int:
+        """The longest measured length."""
+        return max(line.curve.last for line in self.lines)
+
+    @property
+    def end(self) -> int:
+        """Where the longest line or the last wall ends, but at least two lengths apart."""
+        ends = [line.end for line in self.lines] + [wall.last_ok or 0 for wall in self.walls]
+        return max(*ends, 2 * self.first)
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether a line has enough lengths to tell its law, or that there is none."""
+        return any(isinstance(line.curve.law, Law) for line in self.lines)
+
+    @property
+    def has_laws(self) -> bool:
+        """Whether a line follows a law."""
+        return any(line.law for line in self.lines)
+
+    @property
+    def continued(self) -> bool:
+        """Whether a law is drawn beyond what was measured."""
+        return any(line.ahead for line in self.lines)
+
+    @property
+    def shows_residuals(self) -> bool:
+        """Whether a point is off its law: no outlier of an exact law may go untold."""
+        laws = [line.law for line in self.lines if line.law]
+        return any(not law.exact or law.outliers for law in laws)
+
+    @property
+    def values(self) -> list[float]:
+        """Every value that must be in sight: what was measured or predicted, and limits."""
+        found = [value for line in self.lines for _, value in line.curve.points]
+        found += [one.value for line in self.lines for one in line.ahead]
+        return found + [wall.limit_bytes for wall in self.walls]
+
+
+def law_panels(loaded: LoadedRun, metric: Metric) -> list[LawPanel]:
+    """Return the panels of one metric, those of families with enough lengths to tell a law."""
+    # The places are those of the other plots, where a series without this metric counts too.
+    places = families(loaded)
+    walls = labelled_walls(loaded) if metric.name == "peak" else []
+    lines: dict[str, list[Line]] = {}
+    for curve in loaded.curves:
+        if curve.metric is metric:
+            family = curve.conditions.family
+            index = places[family].index(curve.label)
+            line = Line(curve=curve, index=index, walls=_walls_of(curve, walls))
+            lines.setdefault(family, []).append(line)
+    panels = [
+        LawPanel(family=family, metric=metric, lines=tuple(members))
+        for family, members in lines.items()
+    ]
+    return [panel for panel in panels if panel.is_long_enough]
+
+
+def _walls_of(
+    curve: MetricSeries, walls: Sequence[tuple[str, Certificate]]
+) -> tuple[Certificate, ...]:
+    return tuple(
+        wall
+        for label, wall in walls
+        if (label, wall.family, wall.kind) == (curve.label, curve.conditions.family, "device")
+        and wall.last_ok is not None
+        and wall.status in {WallStatus.EXACT, WallStatus.BAND}
+    )

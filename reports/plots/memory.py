@@ -1,0 +1,156 @@
+"""Plots of what holds memory: the roles stacked, over one training step and over the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from profiler.facts.explanation import Explanation, Role
+from profiler.store.frames import LoadedRun
+from reports.plots import look
+from reports.plots.axes import value_scale
+from reports.plots.measurements import Plot
+from reports.texts.explanation import Subject, subjects
+from reports.texts.numbers import bytes_text, count_text, size_text
+
+__all__ = ["explaining_plots", "over_lengths", "over_one_step"]
+
+_ONE_STEP = (
+    "What the device's allocator has handed out over one training step, by what it is held for. "
+    "Every allocation and release was recorded and replayed; the axis counts them, it is not time. "
+    "Drawn after some of them, the peak among them."
+)
+_LENGTHS = "What is held at the peak of a training step, by what it is held for."
+
+# From the bottom up: what is there all the time, then what comes and goes.
+_ORDER = (
+    Role.WEIGHTS,
+    Role.CONSTANTS,
+    Role.INPUTS,
+    Role.FORWARD,
+    Role.BOOKKEEPING,
+    Role.ACTIVATION_GRADIENTS,
+    Role.WEIGHT_GRADIENTS,
+    Role.TEMPORARY,
+    Role.UNKNOWN,
+    Role.ROUNDING,
+)
+
+
+def explaining_plots(loaded: LoadedRun) -> dict[str, list[Plot]]:
+    """Return the plots of each explained training step, by the name of its account."""
+    return {subject.name: _plots(subject) for subject in subjects(loaded)}
+
+
+def _plots(subject: Subject) -> list[Plot]:
+    found = [
+        Plot(
+            name=f"one_step_{subject.name}",
+            title=f"{subject.title}: memory over one step",
+            caption=_ONE_STEP,
+            figure=over_one_step(subject.title, subject.explained),
+        )
+    ]
+    if subject.shorter:
+        found.append(
+            Plot(
+                name=f"peak_{subject.name}",
+                title=f"{subject.title}: what holds the peak",
+                caption=_LENGTHS,
+                figure=over_lengths(subject.title, [*subject.shorter, subject.explained]),
+            )
+        )
+    return found
+
+
+def over_one_step(label: str, explained: Explanation) -> Figure:
+    """Return the plot of what is held over one training step, coloured by role."""
+    curve = explained.curve
+    with mpl.rc_context(look.LOOK):
+        figure, axes = _figure(f"{label}: memory over one step")
+        total = _stack(axes, curve.event, curve.bytes)
+        axes.axvline(curve.backward, color="black", linewidth=1, linestyle=(0, (4, 2)))
+        _note(axes, "backward begins", curve.backward, curve.event[-1])
+        axes.plot(curve.peak, explained.peak_bytes, "v", color="black", markersize=7, clip_on=False)
+        axes.annotate(
+            f"peak {bytes_text(explained.peak_bytes)}",
+            xy=(curve.peak, explained.peak_bytes),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="right" if curve.peak > curve.event[-1] / 2 else "left",
+        )
+        axes.set_xlabel(f"allocations and releases in a {explained.step} step, in order")
+        _finish(axes, total, curve.event)
+    return figure
+
+
+def over_lengths(label: str, explained: Sequence[Explanation]) -> Figure:
+    """Return the plot of what is held at the peak over the time steps, coloured by role."""
+    ordered = sorted(explained, key=lambda one: one.steps)
+    steps = [one.steps for one in ordered]
+    roles = {role for one in ordered for role in one.by_role}
+    sizes = {role: [one.by_role.get(role, 0) for one in ordered] for role in roles}
+    with mpl.rc_context(look.LOOK):
+        figure, axes = _figure(f"{label} and fewer: what holds the peak")
+        total = _stack(axes, steps, sizes)
+        axes.plot(steps, total, ".", color="black", markersize=5, clip_on=False)
+        axes.set_xlabel("time steps")
+        _finish(axes, total, steps)
+    return figure
+
+
+def _figure(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(10.5, 3.9), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    return figure, figure.subplots()
+
+
+def _stack(axes: Axes, xs: Sequence[int], sizes: dict[str, list[int]]) -> list[int]:
+    """Draw the roles that occur, and return their sum at each x."""
+    roles = [role for role in _ORDER if role.value in sizes]
+    heights = [sizes[role.value] for role in roles]
+    axes.stackplot(
+        xs,
+        heights,
+        labels=[role.value for role in roles],
+        colors=[look.ROLE_COLOURS[role] for role in roles],
+        linewidth=0,
+    )
+    return [sum(values) for values in zip(*heights, strict=True)]
+
+
+def _note(axes: Axes, text: str, x: float, last: float) -> None:
+    axes.annotate(
+        text,
+        xy=(x, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(5 if x < last / 2 else -5, -3),
+        textcoords="offset points",
+        ha="left" if x < last / 2 else "right",
+        va="top",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+    )
+
+
+def _finish(axes: Axes, total: Sequence[int], xs: Sequence[int]) -> None:
+    scale = value_scale([0.0, *map(float, total)], "bytes", logarithmic=False)
+    axes.set_ylim(0, scale.high * 1.12)
+    axes.set_xlim(xs[0], xs[-1] if xs[-1] > xs[0] else xs[0] + 1)
+    if scale.ticks:
+        axes.yaxis.set_major_locator(FixedLocator(list(scale.ticks)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: size_text(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: count_text(value)))
+    axes.set_ylabel("device memory")
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[::-1],
+        labels[::-1],
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.02),
+        frameon=False,
+        fontsize=8.5,
+    )

@@ -1,0 +1,102 @@
+"""Verdicts on budgets: one line for each broken one, a table, and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from profiler.analysis.budgets.budget import Ruling, Verdict
+from profiler.facts import SCHEMA
+from reports.tables.grid import Grid, GridRow
+from reports.tables.laws import law_text
+from reports.texts.numbers import (
+    DASH,
+    UNIT_TEXTS,
+    count_text,
+    size_text,
+    steps_text,
+)
+
+__all__ = ["verdict_document", "verdict_grid", "verdict_text"]
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Return one line: metric, measured value, limit, where, and the law behind it."""
+    where = steps_text(verdict.steps or 0)
+    limit = verdict.limit
+    if limit is None:
+        return f"{verdict.scenario} at {where}: {verdict.reason}"
+    if verdict.measured is None:
+        allowed = f"{_allowed(verdict)} allowed"
+        return f"{verdict.scenario}: {limit.name} is not known: {verdict.reason} ({allowed})"
+    law = f", law {law_text(verdict.law, limit.metric)}" if verdict.law else ""
+    over = "over" if verdict.ruling is Ruling.BROKEN else "within"
+    values = f"{_measured(verdict)} at {where}, {over} {_allowed(verdict)}"
+    return f"{verdict.scenario}: {limit.name} is {values}{law}"
+
+
+def _measured(verdict: Verdict) -> str:
+    limit = verdict.limit
+    if verdict.measured is None or limit is None:
+        return DASH
+    return UNIT_TEXTS[limit.metric.unit](verdict.measured) + ("/step" if limit.per_step else "")
+
+
+def _allowed(verdict: Verdict) -> str:
+    limit = verdict.limit
+    if verdict.allowed is None or limit is None:
+        return DASH
+    text = size_text if limit.metric.unit == "bytes" else UNIT_TEXTS[limit.metric.unit]
+    return text(verdict.allowed) + ("/step" if limit.per_step else "")
+
+
+def verdict_grid(verdicts: Sequence[Verdict]) -> Grid:
+    """Return every limit with what was measured and how much of it is used."""
+    return Grid(
+        headings=("scenario", "limit", "measured", "allowed", "used", "at steps", "ruling"),
+        numeric=(False, False, True, True, True, True, False),
+        rows=tuple(
+            GridRow(cells=_cells(verdict), failed=verdict.ruling is not Ruling.KEPT)
+            for verdict in verdicts
+        ),
+    )
+
+
+def _cells(verdict: Verdict) -> tuple[str, ...]:
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    return (
+        verdict.scenario,
+        verdict.limit.name if verdict.limit else "outcome",
+        _measured(verdict),
+        _allowed(verdict),
+        _used(verdict),
+        count_text(verdict.steps),
+        verdict.ruling.value + reason,
+    )
+
+
+def _used(verdict: Verdict) -> str:
+    if verdict.measured is None or not verdict.allowed:
+        return DASH
+    return f"{100 * verdict.measured / verdict.allowed:,.0f} %"
+
+
+def verdict_document(run: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return verdicts as the document that ``--json`` prints: raw numbers."""
+    return {
+        "schema": SCHEMA,
+        "run": run,
+        "verdicts": [
+            {
+                "scenario": one.scenario,
+                "limit": one.limit.name if one.limit else None,
+                "unit": one.limit.metric.unit if one.limit else None,
+                "allowed": one.allowed,
+                "measured": one.measured,
+                "steps": one.steps,
+                "ruling": one.ruling.value,
+                "reason": one.reason,
+            }
+            for one in verdicts
+        ],
+    }

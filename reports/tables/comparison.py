@@ -1,0 +1,191 @@
+"""A comparison of two runs as a table, as Markdown for a pull request, and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from profiler.analysis.compare.comparison import ALL, ComparedNumber, Comparison, Mark, Rule
+from profiler.facts import SCHEMA
+from reports.tables.grid import Grid, GridRow
+from reports.texts.numbers import (
+    DASH,
+    UNIT_TEXTS,
+    size_text,
+)
+
+__all__ = [
+    "LEGEND",
+    "breach_lines",
+    "comparison_document",
+    "comparison_grid",
+    "comparison_lines",
+    "comparison_markdown",
+    "doubt_lines",
+]
+
+LEGEND = (
+    "marks: + worse, more (of a wall: fewer steps); - better; = equal; "
+    "~ noise, or cannot be told; ! fails now; * works now"
+)
+_SIGNS = {
+    Mark.FAILS: "!",
+    Mark.WORSE: "+",
+    Mark.BETTER: "-",
+    Mark.WORKS: "*",
+    Mark.UNCLEAR: "~",
+    Mark.EQUAL: "=",
+}
+
+# The worst first.
+_ORDER = tuple(_SIGNS)
+_MOST_NAMED = 5
+
+
+def comparison_grid(comparison: Comparison) -> Grid:
+    """Return every row, what became worse first."""
+    rows = sorted(comparison.rows, key=lambda row: _ORDER.index(row.mark))
+    return Grid(
+        headings=("scenario", "metric", *_names(comparison), "change", "mark", "where"),
+        numeric=(False, False, True, True, True, False, False),
+        rows=tuple(GridRow(cells=_cells(row), failed=row.mark is Mark.FAILS) for row in rows),
+    )
+
+
+def _names(comparison: Comparison) -> tuple[str, str]:
+    """Return what the runs are called; a run and its pinned forerunner may share a name."""
+    names = comparison.before, comparison.after
+    return names if names[0] != names[1] else (f"{names[0]} before", f"{names[1]} now")
+
+
+def _cells(row: ComparedNumber) -> tuple[str, ...]:
+    where = f"{_where(row)}; {row.note}" if row.note else _where(row)
+    values = (_value(row, row.before), _value(row, row.after))
+    return row.label, row.title, *values, _change(row), _SIGNS[row.mark], where
+
+
+def _where(row: ComparedNumber) -> str:
+    return row.where if row.limit_bytes is None else f"{row.where} {size_text(row.limit_bytes)}"
+
+
+def _value(row: ComparedNumber, value: float | None) -> str:
+    if value is None or row.unit is None:
+        return DASH
+    sign = "-" if value < 0 else ""
+    return f"{sign}{UNIT_TEXTS[row.unit](abs(value))}"
+
+
+def _change(row: ComparedNumber) -> str:
+    change = row.change
+    if change is None:
+        return DASH
+    return f"{100 * change:+.1f} %" if math.isfinite(change) else "from 0"
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """Return what the table does not show: what only one run has, and what else differs."""
+    lines = [
+        f"only in {name}: {_named(points)}"
+        for name, points in (
+            (comparison.before, comparison.only_before),
+            (comparison.after, comparison.only_after),
+        )
+        if points
+    ]
+    return [*lines, *(f"not alike: {text}" for text in comparison.differences)]
+
+
+def _named(points: tuple[str, ...]) -> str:
+    more = len(points) - _MOST_NAMED
+    return "; ".join(points[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return what changed as a Markdown table, and the rest as counts: short enough to read."""
+    changed = [row for row in comparison.rows if row.mark not in {Mark.EQUAL, Mark.UNCLEAR}]
+    title = " → ".join(_names(comparison))
+    lines = [f"**{_escaped(title)}**: {_counts(comparison.rows)}"]
+    if changed:
+        lines += [
+            "",
+            *_table(comparison_grid(replace(comparison, rows=tuple(changed)))),
+            "",
+            LEGEND,
+        ]
+    told = [f"- {_escaped(line)}" for line in comparison_lines(comparison)]
+    return "\n".join([*lines, *(["", *told] if told else [])])
+
+
+def _table(grid: Grid) -> list[str]:
+    dashes = tuple("---:" if numeric else "---" for numeric in grid.numeric)
+    table = [grid.headings, dashes, *(row.cells for row in grid.rows)]
+    return [f"| {' | '.join(map(_escaped, cells))} |" for cells in table]
+
+
+def _counts(rows: Iterable[ComparedNumber]) -> str:
+    marks = [row.mark for row in rows]
+    counts = [f"{marks.count(mark)} {mark.value}" for mark in _ORDER if mark in marks]
+    return ", ".join(counts) or "no number in common"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("\n", " ")
+
+
+def breach_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
+    """Return one line for each row that breaks a rule, and for each point that fails now."""
+    return [_breach(row, rule) for row, rule in comparison.breaches(rules)]
+
+
+def _breach(row: ComparedNumber, rule: Rule | None) -> str:
+    if rule is None:
+        return f"{row.label} at {_where(row)} fails now ({row.note})"
+    values = f"{_value(row, row.before)} before, {_value(row, row.after)} now"
+    allowed = f"{100 * rule.share:g} % allowed"
+    return f"{row.label}: {row.title} {_change(row)} ({values}, {_where(row)}; {allowed})"
+
+
+def doubt_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
+    """Return what the rules ask for that cannot be told, and the rules that watch nothing.
+
+    One on all metrics is answered by one line: most runs have no repeats.
+    """
+    named = comparison.unclear([rule for rule in rules if rule.name != ALL])
+    rest = [row for row in comparison.unclear(rules) if row not in named]
+    lines = [f"{row.label}: {row.title} cannot be told ({row.note})" for row in named]
+    if rest:
+        count = f"{len(rest)} of {len(comparison.rows)} numbers"
+        lines.append(f"{ALL}: {count} cannot be told, the first as {rest[0].note}")
+    return lines + [f"{rule.name}: no such number in both runs" for rule in comparison.idle(rules)]
+
+
+def comparison_document(comparison: Comparison, broken: Iterable[str]) -> dict[str, Any]:
+    """Return a comparison as the document that ``--json`` prints: raw numbers."""
+    return {
+        "schema": SCHEMA,
+        "before": comparison.before,
+        "after": comparison.after,
+        "rows": [_row(row) for row in comparison.rows],
+        "only_before": list(comparison.only_before),
+        "only_after": list(comparison.only_after),
+        "differences": list(comparison.differences),
+        "broken": list(broken),
+    }
+
+
+def _row(row: ComparedNumber) -> dict[str, Any]:
+    change = row.change
+    return {
+        "scenario": row.label,
+        "metric": row.name,
+        "where": row.where,
+        "limit_bytes": row.limit_bytes,
+        "unit": row.unit,
+        "before": row.before,
+        "after": row.after,
+        "change": change if change is not None and math.isfinite(change) else None,
+        "mark": row.mark.value,
+        "note": row.note,
+    }

@@ -1,0 +1,186 @@
+"""The tables of an explanation: what is held, by what, and the graph and the phases beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from profiler.facts import GraphSize, HostMemory
+from profiler.facts.explanation import Explanation, Holding, Role
+from reports.tables.grid import Grid, GridRow
+from reports.texts.numbers import DASH, bytes_text, count_text, name_text, rate_text
+
+__all__ = [
+    "graph_grid",
+    "held_grid",
+    "host_grid",
+    "node_scope_grid",
+    "resident_grid",
+    "role_grid",
+    "scope_grid",
+]
+
+_PHASES = (
+    ("build", "forward graph", "the scenario's Python objects and the framework's graph"),
+    ("gradients", "gradients and update", "the same for what backprop adds"),
+    ("initialize", "session and variables", "the session's copy of the graph, the weights"),
+    ("first_step", "first step", "the graph optimizer's work, the executor, the step's tensors"),
+    ("steady", "steady steps", "the step's tensors"),
+)
+
+
+def role_grid(explained: Explanation) -> Grid:
+    """Return the bytes of each role at the peak, and what one more time step adds."""
+    grown = explained.growth
+    rates = grown.by_role if grown else {}
+    roles = [*explained.by_role, *(role for role in rates if role not in explained.by_role)]
+    rows = [
+        (
+            role,
+            bytes_text(explained.by_role.get(role, 0)),
+            _share(explained.by_role.get(role, 0), explained.peak_bytes),
+            *((_rate(rates.get(role, 0)),) if grown else ()),
+        )
+        for role in roles
+    ]
+    total = ("together", bytes_text(explained.peak_bytes), _share(1, 1))
+    rows.append((*total, *((_rate(grown.bytes),) if grown else ())))
+    return _grid(("role", "bytes", "share", *(("per step",) if grown else ())), rows, texts=1)
+
+
+def held_grid(explained: Explanation, most: int) -> Grid:
+    """Return what is held at the peak by operation, unrolled copies counted together."""
+    peak = explained.peak_bytes
+    grows = any(holding.per_step_bytes is not None for holding in explained.holdings)
+
+    def row(holding: Holding) -> tuple[str, ...]:
+        return (
+            f"{name_text(holding.op)} \N{MULTIPLICATION SIGN} {holding.tensors:,}",
+            holding.op_type or DASH,
+            holding.role,
+            bytes_text(holding.bytes),
+            _share(holding.bytes, peak),
+            bytes_text(holding.each_bytes),
+            *((_rate(holding.per_step_bytes or 0),) if grows else ()),
+        )
+
+    def summed(name: str, role: str, size: int) -> tuple[str, ...]:
+        return name, "", role, bytes_text(size), _share(size, peak), "", *(("",) if grows else ())
+
+    rows = [row(holding) for holding in explained.holdings[:most]]
+    rest = explained.holdings[most:]
+    if rest:
+        rows.append(summed(f"{len(rest)} more", "", sum(holding.bytes for holding in rest)))
+    rounding = Role.ROUNDING.value
+    if explained.by_role.get(rounding):
+        rows.append(summed(rounding, rounding, explained.by_role[rounding]))
+    first = "operation \N{MULTIPLICATION SIGN} tensors"
+    headings = (first, "type", "role", "bytes", "share", "each", *(("per step",) if grows else ()))
+    return _grid(headings, rows, texts=3)
+
+
+def scope_grid(explained: Explanation, most: int) -> Grid:
+    """Return what is held at the peak by the scope of the operations that hold it."""
+    sizes: Counter[str] = Counter()
+    tensors: Counter[str] = Counter()
+    for holding in explained.holdings:
+        scope = holding.op.rpartition("/")[0]
+        sizes[scope] += holding.bytes
+        tensors[scope] += holding.tensors
+    rows = [
+        (
+            name_text(scope),
+            count_text(tensors[scope]),
+            bytes_text(size),
+            _share(size, explained.peak_bytes),
+        )
+        for scope, size in sizes.most_common(most)
+    ]
+    return _grid(("scope", "tensors", "bytes", "share"), rows, texts=1)
+
+
+def resident_grid(explained: Explanation, most: int) -> Grid:
+    """Return what was held before the step: variables by name, then constants and the rest."""
+    resident = sorted(explained.resident, key=lambda one: (not _is_weight(one), -one.bytes))
+    rows = [
+        (
+            holding.variable or name_text(holding.op)
+            if _is_weight(holding)
+            else name_text(holding.op),
+            holding.role,
+            count_text(holding.tensors),
+            bytes_text(holding.bytes),
+        )
+        for holding in resident[:most]
+    ]
+    return _grid(("what", "role", "tensors", "bytes"), rows, texts=2)
+
+
+def graph_grid(explained: Explanation, graph: GraphSize | None, most: int) -> Grid:
+    """Return the nodes by op type: as built, what a step adds, what the optimizer made of it."""
+    parts, grown = explained.graph, explained.graph_growth
+    executed = Counter((graph.executed_by_op or {}) if graph else {})
+    built = Counter(parts.forward) + Counter(parts.backward) + Counter(parts.library)
+    kinds = sorted(built | executed, key=lambda kind: (-max(built[kind], executed[kind]), kind))
+    columns: list[tuple[str, Callable[[str], str]]] = [
+        ("op type", str),
+        ("forward", lambda kind: count_text(parts.forward.get(kind, 0))),
+        ("backward", lambda kind: count_text(parts.backward.get(kind, 0))),
+    ]
+    if parts.library:
+        columns.append(("in functions", lambda kind: count_text(parts.library.get(kind, 0))))
+    if grown is not None:
+        added = Counter(grown.forward)
+        added.update(grown.backward)
+        columns.append(("per step", lambda kind: _signed(added[kind])))
+    if executed:
+        columns.append(("executed", lambda kind: count_text(executed[kind])))
+        columns.append(("optimizer", lambda kind: _signed(executed[kind] - built[kind])))
+    rows = [[cell(kind) for _, cell in columns] for kind in kinds[:most]]
+    return _grid([heading for heading, _ in columns], rows, texts=1)
+
+
+def node_scope_grid(explained: Explanation, most: int) -> Grid:
+    """Return the nodes of the graph as built by scope, unrolled copies counted together."""
+    nodes = Counter(explained.graph.by_scope).most_common(most)
+    rows = [(name_text(scope), count_text(count)) for scope, count in nodes]
+    return _grid(("scope", "nodes"), rows, texts=1)
+
+
+def host_grid(host: HostMemory) -> Grid:
+    """Return where host memory goes by phase: its peak, and what stays, over the baseline."""
+    rows = [
+        (
+            title,
+            bytes_text(getattr(host, f"{phase}_peak_bytes")),
+            bytes_text(getattr(host, f"{phase}_kept_bytes")),
+            what,
+        )
+        for phase, title, what in _PHASES
+    ]
+    grid = _grid(("phase", "peak", "kept after it", "what takes it"), rows, texts=1)
+    return Grid(headings=grid.headings, numeric=(False, True, True, False), rows=grid.rows)
+
+
+def _is_weight(holding: Holding) -> bool:
+    return holding.role == Role.WEIGHTS.value
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else DASH
+
+
+def _rate(value: float) -> str:
+    return bytes_text(value) if value else "0"
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{rate_text(value)}" if value else ""
+
+
+def _grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> Grid:
+    return Grid(
+        headings=tuple(headings),
+        numeric=tuple(position >= texts for position in range(len(headings))),
+        rows=tuple(GridRow(cells=tuple(row), failed=False) for row in rows),
+    )

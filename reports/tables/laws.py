@@ -1,0 +1,85 @@
+"""The growth laws of a run: one line per scenario and metric, fitted to what was measured."""
+
+from __future__ import annotations
+
+from profiler.analysis.laws import Law, TooFew
+from profiler.analysis.metrics import Metric
+from profiler.analysis.series import MetricSeries
+from profiler.store.frames import LoadedRun
+from reports.tables.grid import Grid, GridRow
+from reports.texts.numbers import DASH, UNIT_TEXTS, count_text
+
+__all__ = ["law_grid", "law_text", "step_text"]
+
+_HEADINGS = (
+    *("scenario", "metric", "law (T: steps)", "one more step"),
+    *("measured", "residual", "outliers", "hold-out error"),
+)
+_FACTORS = {
+    "constant": ("",),
+    "linear": ("", "T"),
+    "T log T": ("", "T", "T log2 T"),
+    "quadratic": ("", "T", "T²"),
+    "jump": ("", "T", "[T ≥ {jump}]"),
+}
+
+
+def law_grid(loaded: LoadedRun) -> Grid:
+    """Return the laws of a run as texts; of a run of one length nothing."""
+    if len({measurement.point.steps for measurement in loaded.run.measurements}) < 2:  # noqa: PLR2004
+        return Grid(headings=(), numeric=(), rows=())
+    return Grid(
+        headings=_HEADINGS,
+        numeric=(False, False, False, True, True, True, True, True),
+        rows=tuple(GridRow(cells=_cells(one), failed=False) for one in loaded.curves),
+    )
+
+
+def _cells(one: MetricSeries) -> tuple[str, ...]:
+    law = one.law
+    if isinstance(law, TooFew):
+        needed = f"not enough lengths: {law.lengths} of {law.needed}, add --steps"
+        return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH, DASH
+    return (
+        one.label,
+        one.metric.title,
+        law_text(law, one.metric) if law.is_clear else "no clear law: too noisy, take --repeats",
+        step_text(law, one.metric) if law.is_clear else DASH,
+        f"{count_text(law.first)} to {count_text(law.last)}",
+        "exact" if law.exact else _percent(law.error),
+        _outliers(law),
+        DASH if one.holdout_error is None else _percent(one.holdout_error),
+    )
+
+
+def _outliers(law: Law) -> str:
+    """Return at which steps points do not follow the law."""
+    steps = dict.fromkeys(count_text(point.steps) for point in law.outliers)
+    return f"at {', '.join(steps)}" if steps else "none"
+
+
+def law_text(law: Law, metric: Metric) -> str:
+    """Return ``46 + 17·T``, each coefficient in the metric's unit."""
+    text = UNIT_TEXTS[metric.unit]
+    parts: list[str] = []
+    for coefficient, factor in zip(law.coefficients, _FACTORS[law.kind], strict=True):
+        value = float(coefficient)
+        sign = "- " if value < 0 else "+ " if parts else ""
+        times = f"·{factor.format(jump=law.jump[1] if law.jump else '')}" if factor else ""
+        parts.append(f"{sign}{text(abs(value))}{times}")
+    return " ".join(parts)
+
+
+def step_text(law: Law, metric: Metric) -> str:
+    """Return what the last measured step added, with the 95 % interval of a line's slope."""
+    text = UNIT_TEXTS[metric.unit]
+    value = law.per_step
+    told = f"{'-' if value < 0 else ''}{text(abs(value))}" if value else "0"
+    if law.exact or law.kind != "linear":
+        return told
+    low, high = map(float, law.intervals[1])
+    return f"{told} ± {text((high - low) / 2)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 10 else f"{share:,.0f} \N{MULTIPLICATION SIGN}"  # noqa: PLR2004

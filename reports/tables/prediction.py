@@ -1,0 +1,164 @@
+"""A prediction in words, tables and JSON; every number in it is marked as not run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from profiler.analysis.prediction import PredictedValue, ScenarioPrediction
+from profiler.facts import SCHEMA, WallPrediction, to_json
+from profiler.scenario import describe_parameters
+from reports.pages.exports import law_document
+from reports.tables.grid import Grid, GridRow
+from reports.tables.laws import law_text
+from reports.texts.numbers import (
+    DASH,
+    UNIT_TEXTS,
+    count_text,
+    size_text,
+    steps_text,
+)
+
+__all__ = ["LEFT_OUT", "card_grid", "prediction_document", "prediction_lines", "value_grid"]
+
+LEFT_OUT = (
+    "workspace of GPU kernels, the driver's context (some hundred MiB), what else is there",
+    "on a GPU, a graph optimizer that saves memory where it expects the card to be full",
+    "host memory, which a long unrolled graph may exhaust first",
+)
+
+
+def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
+    """Return what was asked, the predicted wall, and what the tables leave out."""
+    point = prediction.conditions
+    conditions = [describe_parameters(point.parameters), point.device, point.schedule.value]
+    longest = f"{steps_text(prediction.measured_to)} (run {prediction.run})"
+    lines = [
+        f"{point.scenario}   {' · '.join(filter(None, conditions))}",
+        f"  predicted, not run: the longest that was measured is {longest}",
+    ]
+    if prediction.was_measured:
+        lines.append(f"  {steps_text(prediction.steps or 0)} were measured: see the report")
+    if prediction.limit_bytes is not None:
+        limit = size_text(prediction.limit_bytes)
+        wall = prediction.wall
+        told = _wall_text(prediction, wall) if wall else "nothing can be told: no law, no pattern"
+        lines.append(f"  under {limit}   {told}")
+    if prediction.changes_from is not None:
+        steps = steps_text(prediction.changes_from)
+        lines.append(
+            f"  from about {steps} on TensorFlow's graph optimizer may sum gradients in place: "
+            "there memory may be less, and a wall further on"
+        )
+    lines.append(f"  leaves out: {'; '.join(LEFT_OUT)}.")
+    return lines
+
+
+def _wall_text(prediction: ScenarioPrediction, wall: WallPrediction) -> str:
+    count = len(wall.learnt_from)
+    how = "by the law of the peak over" if wall.is_line else "replayed from"
+    points = f"{count} point{'' if count == 1 else 's'}"
+    furthest = steps_text(max(wall.learnt_from))
+    return f"{_steps_text(prediction, wall)} steps   {how} {points} of at most {furthest}"
+
+
+def _steps_text(prediction: ScenarioPrediction, wall: WallPrediction) -> str:
+    if prediction.may_change(wall.steps):
+        return f"{count_text(wall.low)} or more"
+    margin = math.ceil(max(wall.steps - wall.low, wall.high - wall.steps))
+    return f"{count_text(int(wall.steps))} ± {count_text(margin)}"
+
+
+def value_grid(prediction: ScenarioPrediction) -> Grid:
+    """Return every metric at the predicted length; of a prediction without one, nothing."""
+    if prediction.steps is None:
+        return Grid(headings=(), numeric=(), rows=())
+    return Grid(
+        headings=(
+            *("metric", f"predicted at {steps_text(prediction.steps)}", "95 % interval"),
+            *("from lengths", "hold-out error", "law (T: steps), or why there is none"),
+        ),
+        numeric=(False, True, False, False, True, False),
+        rows=tuple(
+            GridRow(cells=_cells(prediction, value), failed=False) for value in prediction.values
+        ),
+    )
+
+
+def _cells(prediction: ScenarioPrediction, value: PredictedValue) -> tuple[str, ...]:
+    text = UNIT_TEXTS[value.metric.unit]
+    lengths = f"{count_text(value.lengths[0])} to {count_text(value.lengths[-1])}"
+    law = law_text(value.law, value.metric) if value.law else DASH
+    most = value.metric.bends and prediction.may_change(prediction.steps or 0)
+    known = value.value is not None and value.low is not None and value.high is not None
+    return (
+        value.metric.title,
+        f"{text(value.value)}{' or less' if most else ''}" if value.value is not None else DASH,
+        _interval(value, text) if known else DASH,
+        f"{lengths}, made alike" if value.alike else lengths,
+        DASH if value.holdout_error is None else f"{100 * value.holdout_error:.1f} %",
+        value.reason or law,
+    )
+
+
+def _interval(value: PredictedValue, text: Callable[[float], str]) -> str:
+    if value.law and value.law.exact:
+        return "exact"
+    return f"{text(value.low or 0.0)} to {text(value.high or 0.0)}"
+
+
+def card_grid(prediction: ScenarioPrediction) -> Grid:
+    """Return which card would hold what: the largest steps for common device memories."""
+    return Grid(
+        headings=("device memory", "predicted largest steps", "how"),
+        numeric=(True, True, False),
+        rows=tuple(
+            GridRow(cells=(size_text(size), *_card_cells(prediction, wall)), failed=False)
+            for size, wall in prediction.cards
+        ),
+    )
+
+
+def _card_cells(prediction: ScenarioPrediction, wall: WallPrediction | None) -> tuple[str, str]:
+    if wall is None:
+        return DASH, "no pattern to replay and no law of the peak"
+    return _steps_text(prediction, wall), "by the law of the peak" if wall.is_line else "replayed"
+
+
+def prediction_document(prediction: ScenarioPrediction) -> dict[str, Any]:
+    """Return a prediction as the document that ``--json`` prints: raw numbers."""
+    point = prediction.conditions
+    return {
+        "schema": SCHEMA,
+        "predicted": True,
+        "scenario": point.scenario,
+        "parameters": to_json(point.parameters),
+        "device": point.device,
+        "schedule": point.schedule.value,
+        "run": prediction.run,
+        "measured_to": prediction.measured_to,
+        "limit_bytes": prediction.limit_bytes,
+        "wall": to_json(prediction.wall),
+        "changes_from": prediction.changes_from,
+        "steps": prediction.steps,
+        "values": [_value(value) for value in prediction.values],
+        "cards": [{"limit_bytes": size, "wall": to_json(wall)} for size, wall in prediction.cards],
+        "leaves_out": list(LEFT_OUT),
+    }
+
+
+def _value(value: PredictedValue) -> dict[str, Any]:
+    return {
+        "metric": value.metric.name,
+        "unit": value.metric.unit,
+        "value": value.value,
+        "low": value.low,
+        "high": value.high,
+        "law": law_document(value.law) if value.law else None,
+        "exact": bool(value.law and value.law.exact),
+        "lengths": list(value.lengths),
+        "holdout_error": value.holdout_error,
+        "made_alike": value.alike,
+        "reason": value.reason,
+    }

@@ -1,0 +1,272 @@
+"""One wall certificate in words: its prediction, its two ends, and what it cost."""
+
+from __future__ import annotations
+
+import math
+
+from profiler.facts import Certificate, HostMemory, Probe, Status, WallStatus
+from profiler.scenario import describe_parameters
+from profiler.store.frames import prediction_error
+from reports.texts.advice import biggest_text, story
+from reports.texts.numbers import (
+    bytes_text,
+    count_text,
+    phase_text,
+    seconds_text,
+    shortage_text,
+    size_text,
+    steps_text,
+    times_text,
+)
+
+__all__ = [
+    "certificate_lines",
+    "confirmation_text",
+    "ending_text",
+    "error_text",
+    "held_text",
+    "learnt_text",
+    "limit_text",
+    "miss_text",
+    "peaks",
+    "peaks_text",
+    "phases_text",
+    "predicted_text",
+    "price_text",
+    "probes_text",
+    "zone_text",
+]
+
+Row = tuple[str, str | None, str | None]
+_NAME_WIDTH = 12
+_SMALL_SHARE = 0.0005
+_LEARNT = {"replay": "replayed from", "line": "by a line through the peaks of"}
+
+
+def certificate_lines(wall: Certificate) -> list[str]:
+    """Return a certificate as lines for a terminal: its conditions, then what was found."""
+    conditions = [
+        describe_parameters(wall.parameters),
+        _device_text(wall),
+        wall.schedule.value,
+        ("limit " if wall.kind == "device" else f"{wall.kind} limit ") + limit_text(wall),
+    ]
+    rows = _rows(wall)
+    width = max((len(figure) for _, figure, text in rows if figure and text), default=0)
+    return [
+        f"{wall.scenario}   {' · '.join(filter(None, conditions))}",
+        *(_line(row, width) for row in rows),
+    ]
+
+
+def miss_text(wall: Certificate) -> str | None:
+    """Return ``1 step too few (0.1 %)``, or ``right to the step``."""
+    steps = prediction_error(wall)
+    if steps is None or wall.last_ok is None:
+        return None
+    if steps == 0:
+        return "right to the step" if wall.status is WallStatus.EXACT else "inside the band"
+    return (
+        f"{steps_text(abs(steps))} too {'many' if steps > 0 else 'few'} ({_percent(wall, steps)})"
+    )
+
+
+def error_text(wall: Certificate) -> str | None:
+    """Return the error of the prediction as ``-1 (0.1 %)``: what it says minus what was found."""
+    steps = prediction_error(wall)
+    if not steps:
+        return None if steps is None else "0"
+    return f"{steps:+,d} ({_percent(wall, steps)})"
+
+
+def predicted_text(wall: Certificate) -> str | None:
+    """Return ``826 ± 2``, in steps; without the margin where it is not known."""
+    if wall.predicted is None:
+        return None
+    text = count_text(int(wall.predicted))
+    if wall.predicted_low is None or wall.predicted_high is None:
+        return text
+    margin = max(wall.predicted - wall.predicted_low, wall.predicted_high - wall.predicted)
+    return f"{text} ± {count_text(math.ceil(margin))}"
+
+
+def learnt_text(wall: Certificate) -> str | None:
+    """Return how the prediction was made, and from what: ``from 4 points of at most 80 steps``."""
+    if not wall.predicted_from:
+        return None
+    count = len(wall.predicted_from)
+    how = _LEARNT.get(wall.predicted_by or "", "from")
+    points = f"{count} point{'' if count == 1 else 's'}"
+    return f"{how} {points} of at most {steps_text(max(wall.predicted_from))}"
+
+
+def limit_text(wall: Certificate) -> str:
+    """Return ``1 GiB (cgroup v1)``: the limit and, where it is known, what enforced it."""
+    return size_text(wall.limit_bytes) + (f" ({wall.limit_by})" if wall.limit_by else "")
+
+
+def peaks(wall: Certificate) -> list[int]:
+    """Return the known peaks of all runs that survived ``last_ok``, ascending."""
+    return sorted(
+        probe.peak_bytes
+        for probe in wall.probes
+        if probe.steps == wall.last_ok
+        and probe.outcome.status is Status.OK
+        and probe.peak_bytes is not None
+    )
+
+
+def peaks_text(wall: Certificate) -> str | None:
+    """Return the peak of the survivor, from the least to the most where repeats differ."""
+    ends = list(dict.fromkeys(bytes_text(peak) for peak in peaks(wall)))
+    if not ends:
+        return None
+    return ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
+
+
+def held_text(wall: Certificate) -> str | None:
+    """Return what holds the memory of the last steps that fit, or why that is not known."""
+    if wall.explanation is not None:
+        return next(iter(story(wall.explanation)), None)
+    host = wall.survivor.host if wall.survivor else None
+    if host is not None:
+        return phases_text(host)
+    return f"not explained: {wall.unexplained}" if wall.unexplained else None
+
+
+def phases_text(host: HostMemory) -> str | None:
+    """Return the host memory's peak over its baseline by phase."""
+    peaks = {
+        "build": host.build_peak_bytes,
+        "gradients": host.gradients_peak_bytes,
+        "initialize": host.initialize_peak_bytes,
+        "first_step": host.first_step_peak_bytes,
+        "steady": host.steady_peak_bytes,
+    }
+    known = [
+        f"{phase_text(phase)} {bytes_text(peak)}"
+        for phase, peak in peaks.items()
+        if peak is not None
+    ]
+    return f"peaks over the baseline: {', '.join(known)}" if known else None
+
+
+def ending_text(failure: Probe) -> str:
+    """Return in which phase a run failed and what ran out, or its reason."""
+    outcome = failure.outcome
+    where = f"in {phase_text(outcome.phase)}" if outcome.phase else None
+    what = shortage_text(outcome.shortage) if outcome.shortage else outcome.reason
+    return ": ".join(filter(None, (where, what))) or outcome.status.value
+
+
+def zone_text(wall: Certificate) -> str | None:
+    """Return the steps of a band that did now this, now that; None for another wall."""
+    if wall.status is not WallStatus.BAND:
+        return None
+    first = (wall.last_ok or 0) + 1
+    if wall.first_oom is None:
+        return f"from {steps_text(first)} on"
+    if first == wall.first_oom - 1:
+        return steps_text(first)
+    return f"{count_text(first)} to {steps_text(wall.first_oom - 1)}"
+
+
+def confirmation_text(wall: Certificate) -> str | None:
+    """Return how often each end held when it was run again; None where it was not."""
+    again = wall.confirmation
+    if again is None or not again.repeats:
+        return None
+    ends = [
+        f"{steps_text(steps)} {verb} {held} of {again.repeats}"
+        for steps, verb, held in (
+            (wall.last_ok, "survived", again.survived),
+            (wall.first_oom, "ran out", again.ran_out),
+        )
+        if steps is not None
+    ]
+    return "run again: " + ", ".join(ends)
+
+
+def price_text(wall: Certificate) -> str:
+    """Return the price of the search, against the two runs that no proof can do without."""
+    cost = f"{probes_text(wall)}, {seconds_text(wall.seconds)}"
+    repeats = [probe.seconds for probe in wall.probes if probe.repeat]
+    if repeats:
+        cost += f"; {len(repeats)} repeats besides, {seconds_text(sum(repeats))}"
+    if wall.price is None:
+        return cost
+    return f"{times_text(wall.price)} the two runs that any exact answer needs: {cost}"
+
+
+def probes_text(wall: Certificate) -> str:
+    """Return ``5 probes (2 failed, 1 of them cut short)``, of the search without its repeats."""
+    probes = [probe for probe in wall.probes if probe.repeat == 0]
+    failed = [probe for probe in probes if probe.outcome.status is not Status.OK]
+    cut = sum(probe.outcome.cut_short for probe in failed)
+    text = f"{count_text(len(probes))} probe{'' if len(probes) == 1 else 's'}"
+    if not failed:
+        return text
+    return f"{text} ({len(failed)} failed{f', {cut} of them cut short' if cut else ''})"
+
+
+def _rows(wall: Certificate) -> list[Row]:
+    """Return the lines as a name, a figure and a text; no figure: the text in its place."""
+    rows: list[Row] = []
+    if (predicted := predicted_text(wall)) is not None:
+        words = ": ".join(filter(None, (learnt_text(wall), miss_text(wall))))
+        rows.append(("predicted", f"{predicted} steps", words))
+    if wall.last_ok is not None:
+        rows.append(("survives", steps_text(wall.last_ok), _peak_sentence(wall)))
+    if (zone := zone_text(wall)) is not None:
+        rows.append(("band", zone, "now this, now that"))
+    if wall.first_oom is not None:
+        ending = ending_text(wall.failure) if wall.failure else None
+        rows.append(("runs out", steps_text(wall.first_oom), ending))
+    if (again := confirmation_text(wall)) is not None:
+        rows.append((_verdict(wall), None, again))
+    if (held := held_text(wall)) is not None:
+        rows.append(("held by", None, held))
+    return [*rows, *_limits_of_proof(wall), ("price", None, price_text(wall))]
+
+
+def _peak_sentence(wall: Certificate) -> str | None:
+    peak = peaks_text(wall)
+    if peak is None:
+        return None
+    biggest = biggest_text(wall.explanation) if wall.explanation else None
+    return ", ".join(filter(None, (f"peak {peak}", biggest)))
+
+
+def _percent(wall: Certificate, steps: int) -> str:
+    share = abs(steps) / (wall.last_ok or 1)
+    return "< 0.1 %" if share < _SMALL_SHARE else f"{100 * share:,.1f} %"
+
+
+def _verdict(wall: Certificate) -> str:
+    again = wall.confirmation
+    held = again and (wall.last_ok is None or again.survived == again.repeats)
+    held = again and held and (wall.first_oom is None or again.ran_out == again.repeats)
+    return "confirmed" if held else "unsteady"
+
+
+def _limits_of_proof(wall: Certificate) -> list[Row]:
+    if wall.status is WallStatus.AT_LEAST:
+        return [("at least", None, "nothing ran out up to --max-steps: the wall lies beyond")]
+    if wall.status is WallStatus.AT_MOST:
+        return [("at most", None, "even the fewest steps run out")]
+    if wall.status is WallStatus.UNPROVEN:
+        return [("unproven", None, wall.reason or "no reason given")]
+    return []
+
+
+def _line(row: Row, width: int) -> str:
+    name, figure, text = row
+    columns = [text] if figure is None else [figure.ljust(width) if text else figure, text]
+    return f"  {name:{_NAME_WIDTH}}{'   '.join(filter(None, columns))}"
+
+
+def _device_text(wall: Certificate) -> str:
+    name, _, index = wall.device.partition(":")
+    device = f"{name.upper()}:{index or 0}"
+    # A host limit leaves the framework's default allocator in place.
+    return f"{device} (BFC allocator)" if (name, wall.kind) == ("cpu", "device") else device
