@@ -25,16 +25,16 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "make: $(PYTHON) is missing or older than 3.11: set PYTHON=/path/to/python3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
-	  { echo "make: $(PYTHON) lacks the venv module: install it (Debian: python3-venv)" >&2; exit 1; }
+	  { echo "make: $(PYTHON) has no venv module: install it (Debian: python3-venv)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (once, about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
 	@touch $@
 
-profile: $(STAMP) ## Profile SCENARIOS over STEPS, find walls under LIMIT, write the report
+profile: $(STAMP) ## Measure SCENARIOS over STEPS, find their walls under LIMIT, write the report
 	@$(BIN)/stepwall profile $(SCENARIOS) --steps $(STEPS) --wall-limit $(LIMIT) --results $(RESULTS) $(ARGS)
 
-report: $(STAMP) ## Write the newest run's report again
+report: $(STAMP) ## Write the report of the newest run again
 	@$(BIN)/stepwall report --results $(RESULTS) $(ARGS)
 
 view: $(STAMP) ## Open the newest report, or print its path where there is no browser
@@ -44,16 +44,16 @@ view: $(STAMP) ## Open the newest report, or print its path where there is no br
 confirm: $(STAMP) ## Run both ends of every exact wall in RESULTS again, in fresh interpreters
 	@$(BIN)/python tests/confirm_walls.py $(RESULTS) $(ARGS)
 
-validate: $(STAMP) ## Compare predictions at 8 times the measured steps with real runs, into docs/predictions.md
+validate: $(STAMP) ## Compare predictions at 8 times the measured steps with real runs; write docs/predictions.md
 	@$(BIN)/python tests/validate_predictions.py --results $(RESULTS)/validation --into docs/predictions.md $(ARGS)
 
-test: $(STAMP) ## Run every test with real TensorFlow, and hold the coverage gate
+test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-unit: $(STAMP) ## Run the unit tests only (seconds, no TensorFlow)
+unit: $(STAMP) ## Run the unit tests only, without any framework
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
 
 bench: $(STAMP) ## Measure what stepwall itself costs
@@ -68,9 +68,9 @@ format: $(STAMP) ## Format the code
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-check: lint test ## Lint and test: what CI runs
+check: lint test ## Run what CI runs: lint and test
 
-wheel: $(STAMP) ## Build the wheel, install it into an empty environment, and run it there
+wheel: $(STAMP) ## Build the wheel, install it into an empty environment and run it there
 	@rm -rf build/wheel
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	@$(PYTHON) -m venv build/wheel/venv

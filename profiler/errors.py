@@ -2,7 +2,8 @@
 
 StepwallError            1  the tool itself failed
 ├── UsageError           2  bad input: what failed, with which value, what is allowed
-└── ScenarioError        2  a scenario file or function that cannot be used
+├── ScenarioError        2  a scenario file or function that cannot be used
+└── FailedPointError     4  a point that was needed failed
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ class UsageError(StepwallError):
 
 class ScenarioError(UsageError):
     """A scenario file or function cannot be used; the message names it."""
+
+
+class FailedPointError(StepwallError):
+    """A point that was needed failed; the message says which, and how it ended."""
+
+    exit_code = 4
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

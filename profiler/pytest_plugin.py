@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from profiler.analysis.budgets.budget import Verdict
     from profiler.facts import Run
-    from profiler.measure.launcher import ForkLauncher
+    from profiler.measure.launcher import Launchers
 
 MARKER = "stepwall_budget"
 _HELP = (
@@ -27,7 +27,7 @@ _HELP = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Measured:
+class _BudgetResults:
     """What the markers of one test asked for."""
 
     run: Run
@@ -36,21 +36,21 @@ class _Measured:
 
 @dataclass
 class _Servers:
-    """The fork server of this process, started when it is first asked for."""
+    """The fork servers of this process, started when they are first asked for."""
 
     stack: contextlib.ExitStack
-    launcher: ForkLauncher | None = None
+    launchers: Launchers | None = None
 
-    def get(self) -> ForkLauncher:
-        from profiler.measure.launcher import ForkLauncher
+    def get(self) -> Launchers:
+        from profiler.measure.launcher import Launchers
 
-        if self.launcher is None:
-            self.launcher = self.stack.enter_context(ForkLauncher())
-        return self.launcher
+        if self.launchers is None:
+            self.launchers = self.stack.enter_context(Launchers())
+        return self.launchers
 
 
 _SERVERS = pytest.StashKey[_Servers]()
-_MEASURED = pytest.StashKey[_Measured]()
+_MEASURED = pytest.StashKey[_BudgetResults]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,7 +90,7 @@ def _judge(item: pytest.Item) -> None:
         pytest.fail("\n".join(bad), pytrace=False)
 
 
-def _measured(item: pytest.Item) -> _Measured:
+def _measured(item: pytest.Item) -> _BudgetResults:
     from profiler.errors import StepwallError
 
     mistake = None
@@ -104,13 +104,14 @@ def _measured(item: pytest.Item) -> _Measured:
     return item.stash[_MEASURED]
 
 
-def _measure(item: pytest.Item) -> _Measured:
-    from profiler.analysis.budgets.check import check, check_devices, planned
+def _measure(item: pytest.Item) -> _BudgetResults:
+    from profiler.analysis.budgets.check import planned
     from profiler.analysis.budgets.tables import read_budget, scenario_paths
+    from profiler.cli.budget_run import measure_budgets
+    from profiler.cli.opening import Opening
+    from profiler.cli.progress import Reporter
     from profiler.errors import UsageError
-    from profiler.limits.machine import environment
-    from profiler.measure.client import Session
-    from profiler.measure.runner import Campaign
+    from profiler.measure.client import Client
     from profiler.store.runs import Store
 
     tables = [_table(mark) for mark in item.iter_markers(MARKER)]
@@ -120,21 +121,21 @@ def _measure(item: pytest.Item) -> _Measured:
         for path in scenario_paths(table.pop("scenarios", []), item.path.parent, f"marker {number}")
     ]
     budgets = [read_budget(table, f"marker {number}") for number, table in enumerate(tables, 1)]
-    launcher = item.config.stash[_SERVERS].get()
-    session = Session(launcher=launcher, sources=tuple(dict.fromkeys(sources)))
+    launchers = item.config.stash[_SERVERS].get()
+    client = Client(launchers=launchers, sources=tuple(dict.fromkeys(sources)))
     with (
         tempfile.TemporaryDirectory(prefix="stepwall-") as results,
         Store(Path(results), create=True) as store,
     ):
-        catalog, broken = session.catalog()
-        if broken:
-            raise UsageError(broken[0])
-        plans = planned(budgets, catalog)
-        description = session.describe()
-        check_devices(budgets, description["devices"])
-        run = store.start_run("budget", item.nodeid, environment(description))
-        measured, verdicts = check(plans, Campaign(session=session, store=store, run=run))
-    return _Measured(run=measured, verdicts=verdicts)
+        catalog = client.catalog()
+        if catalog.broken:
+            raise UsageError("\n".join(catalog.broken))
+        plans = planned(budgets, catalog.scenarios)
+        report = Reporter(None, verbose=False)
+        opening = Opening(client=client, store=store, report=report, command=item.nodeid)
+        run = opening.run([point for one in plans for point in one.points], name="budget")
+        measured, verdicts = measure_budgets(plans, opening.runner(run))
+    return _BudgetResults(run=measured, verdicts=verdicts)
 
 
 def _table(mark: pytest.Mark) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from profiler.errors import ScenarioError, UsageError, did_you_mean
 
@@ -31,8 +34,7 @@ class Training:
     gradients: Gradients | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One keyword-only argument of a scenario: its type's name, default and allowed values."""
 
     name: str
@@ -58,14 +60,18 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A named family of training graphs, indexed by the number of steps."""
+    """A named family of training graphs, indexed by the number of steps.
+
+    ``returns`` is the type that its annotation names, which is one of a step kind; None for none.
+    """
 
     name: str
     family: str
     summary: str
     parameters: tuple[Parameter, ...]
     source: str
-    build: Callable[..., Training]
+    returns: object
+    build: Callable[..., Any]
 
 
 def settings(
@@ -95,8 +101,13 @@ def describe_parameters(parameters: Mapping[str, ParameterValue]) -> str:
 _registry: dict[str, Scenario] = {}
 
 
-def scenario(function: Callable[..., Training]) -> Callable[..., Training]:
-    """Register ``function(steps, *, parameter=default, ...) -> Training`` under its own name.
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def scenario(function: F) -> F:
+    """Register ``function(steps, *, parameter=default, ...)`` under its own name.
+
+    Its return annotation is a type that a framework knows, as ``Training``.
 
     Raises:
         ScenarioError: if its name is taken or its signature cannot be used.
@@ -125,7 +136,7 @@ def forget_all() -> None:
     restore({})
 
 
-def _describe(function: Callable[..., Training]) -> Scenario:
+def _describe(function: Callable[..., Any]) -> Scenario:
     name = function.__name__
     code = function.__code__
     source = f"{code.co_filename}:{code.co_firstlineno}"
@@ -143,6 +154,7 @@ def _describe(function: Callable[..., Training]) -> Scenario:
             for argument in arguments[1:]
         ),
         source=source,
+        returns=hints.get("return"),
         build=function,
     )
 
@@ -162,6 +174,7 @@ def _parameter(owner: str, argument: inspect.Parameter, hint: Any) -> Parameter:
         )
     default = argument.default
     fits = default in choices if choices else type(default).__name__ == type_name
+    fits = fits and (not isinstance(default, float) or math.isfinite(default))
     if not fits and not (type_name == "float" and type(default) is int):
         raise ScenarioError(
             f"{owner}: parameter {argument.name!r} has the default {default!r}, "
@@ -177,9 +190,16 @@ def _parse_bool(text: str) -> bool:
     return words[text.lower()]
 
 
+def _parse_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # JSON has no number for it
+        raise ValueError(text)
+    return value
+
+
 _PARSERS: dict[str, Callable[[str], ParameterValue]] = {
     "int": int,
-    "float": float,
+    "float": _parse_float,
     "bool": _parse_bool,
     "str": str,
 }

@@ -41,6 +41,14 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
+def size_option(size: int) -> str:
+    """Return ``64MiB`` or ``1000B``: what ``parse_size`` reads as just these bytes."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if size % _UNITS[unit.upper()] == 0:
+            return f"{size // _UNITS[unit.upper()]}{unit}"
+    return f"{size}B"
+
+
 def parse_size_per_step(text: str) -> int:
     """Return the bytes per step of ``1.2MiB/step``.
 

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from profiler.store.frames import LoadedRun
+    from profiler.analysis.results import RunResults
 
 __all__ = ["write_report"]
 
 
-def write_report(loaded: LoadedRun, folder: Path) -> list[Path]:
+def write_report(results: RunResults, folder: Path) -> list[Path]:
     """Write the report of a run into a folder, which is created where it does not exist.
 
     Args:
-        loaded: the run, as ``profiler.store.frames.load_run`` returns it.
+        results: the run, as ``profiler.store.frames.load_run`` returns it.
         folder: where ``report.html``, the plots (PNG and SVG), ``measurements.csv``,
             ``walls.csv``, ``laws.csv`` and ``measurements.json`` go; files of an earlier
             report are replaced.
@@ -26,4 +26,4 @@ def write_report(loaded: LoadedRun, folder: Path) -> list[Path]:
     # Late: the command line imports this package, and needs pandas and matplotlib only here.
     from reports.pages.folder import write_folder
 
-    return write_folder(loaded, folder)
+    return write_folder(results, folder)

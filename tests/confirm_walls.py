@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from fresh_launcher import FreshLaunchers
 
 from profiler.errors import StepwallError
-from profiler.facts import Certificate, Outcome, Point, Status, WallStatus, from_json
+from profiler.facts import Certificate, Outcome, Point, Status, WallStatus, convert
 from profiler.frameworks import Mode
-from profiler.measure.client import Session
-from profiler.measure.launcher import FreshLauncher
+from profiler.measure.client import Client
 from profiler.store.runs import Store
 
 AT_ONCE = 2
@@ -48,8 +48,8 @@ def main(results: Path, scenarios: tuple[str, ...]) -> None:
     if not walls:
         raise click.UsageError(f"{results}: no exact wall to confirm")
     sources = tuple(str(Path(source).resolve()) for source in scenarios)
-    session = Session(launcher=FreshLauncher(), sources=sources)
-    sys.exit(0 if _confirm(session, walls.values()) else DOES_NOT_HOLD)
+    client = Client(launchers=FreshLaunchers(), sources=sources)
+    sys.exit(0 if _confirm(client, walls.values()) else DOES_NOT_HOLD)
 
 
 def _walls(results: Path) -> Iterator[Certificate]:
@@ -60,22 +60,25 @@ def _walls(results: Path) -> Iterator[Certificate]:
     else:
         document = json.loads(results.read_text())
         for wall in document.get("walls", [document]):
-            yield from_json(Certificate, {**wall, "probes": []})
+            known = {name: wall[name] for name in Certificate.__struct_fields__ if name in wall}
+            # What documents add to these two is of no use here.
+            yield convert(Certificate, {**known, "probes": [], "explanation": None})
 
 
-def _confirm(session: Session, walls: Iterable[Certificate]) -> bool:
+def _confirm(client: Client, walls: Iterable[Certificate]) -> bool:
     """Run both ends of all walls, print a line for each, and say whether all of them hold."""
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         runs = [
-            (wall, [pool.submit(_end, session, point) for point in _ends(wall)]) for wall in walls
+            (wall, [pool.submit(_end, client, point) for point in _ends(wall)]) for wall in walls
         ]
-        held = [_told(wall, ends) for wall, ends in runs]
+        held = [_confirmed(wall, ends) for wall, ends in runs]
     return all(held)
 
 
 def _ends(wall: Certificate) -> list[Point]:
     on_host = wall.kind == "host"
     conditions: dict[str, Any] = {
+        "framework": wall.framework,
         "scenario": wall.scenario,
         "family": wall.family,
         "parameters": wall.parameters,
@@ -87,11 +90,11 @@ def _ends(wall: Certificate) -> list[Point]:
     return [Point(steps=steps or 0, **conditions) for steps in (wall.last_ok, wall.first_oom)]
 
 
-def _end(session: Session, point: Point) -> Outcome:
-    return session.measure(point, mode=Mode(inspect=False)).outcome
+def _end(client: Client, point: Point) -> Outcome:
+    return client.measure(point, mode=Mode(inspect=False)).outcome
 
 
-def _told(wall: Certificate, runs: list[Future[Outcome]]) -> bool:
+def _confirmed(wall: Certificate, runs: list[Future[Outcome]]) -> bool:
     survivor, failure = (run.result() for run in runs)
     holds = survivor.status is Status.OK and failure.status is _OUT_OF_MEMORY[wall.kind]
     ends = f"{wall.last_ok} {survivor.status.value}, {wall.first_oom} {failure.status.value}"

@@ -82,11 +82,11 @@ def _stepwall(*arguments: str, results: Path) -> str:
 
 
 def _checked(name: str, far: int, real: Run, results: Path) -> Iterator[Checked]:
-    told: dict[str, Any] = json.loads(
+    found: dict[str, Any] = json.loads(
         _stepwall("predict", name, f"--steps={far}", f"--run={_SMALL}", "--json=-", results=results)
     )
     (point,) = [m for m in real.measurements if m.point.scenario == name]
-    values = {value["metric"]: value for value in told["values"]}
+    values = {value["metric"]: value for value in found["values"]}
     for metric in METRICS:
         value, truth = values[metric.name], metric.value(point)
         known = truth is not None and value["value"] is not None
@@ -100,11 +100,13 @@ def _checked(name: str, far: int, real: Run, results: Path) -> Iterator[Checked]
 
 def _table(checked: list[Checked], names: list[str], longest: int, real: Run) -> Iterator[str]:
     machine = real.environment
+    frameworks = ", ".join(
+        f"{one.title} ({one.versions_text})" for one in machine.frameworks.values()
+    )
     yield (
         f"Measured up to {longest:,} steps, predicted at {REACH * longest:,} and really run there "
-        f"({machine.cpu_count} cores, {machine.platform}, TensorFlow "
-        f"{machine.frameworks.get('tensorflow', '?')}, {real.created_at[:10]}): predicted minus "
-        "real, over real; a dash where `predict` says that it cannot tell."
+        f"({machine.cpu_count} cores, {machine.platform}, {frameworks}, {real.created_at[:10]}): "
+        "predicted minus real, over real; a dash where `predict` gives no value."
     )
     yield ""
     yield f"| scenario | {' | '.join(metric.title for metric in METRICS)} |"
@@ -113,7 +115,7 @@ def _table(checked: list[Checked], names: list[str], longest: int, real: Run) ->
     for name in names:
         cells = (_cell(errors[name, metric.name].error) for metric in METRICS)
         yield f"| {name} | {' | '.join(cells)} |"
-    for title, summary in (("median", median), ("worst", max), ("told", len)):
+    for title, summary in (("median", median), ("worst", max), ("predicted", len)):
         yield f"| **{title}** | {' | '.join(_summary(checked, m.name, summary) for m in METRICS)} |"
     shares = (_share(checked, metric.name) for metric in METRICS)
     yield f"| **inside the interval** | {' | '.join(shares)} |"

@@ -1,18 +1,18 @@
-"""Fitting growth laws: the choice among the kinds of ``laws``, exactly or against noise.
+"""Fitting growth laws: which kind of law the points follow, exactly or within noise.
 
 The criterion is the penalised likelihood ``n·log(RSS) + penalty``, for n points whose squared
-residuals add up to RSS. Units cancel on both axes, as no unit enters but by a logarithm, and
-every law but the constant holds a line. AIC's penalty of 2 per parameter calls one line in
-six a curve, and its correction for small samples, AICc (Hurvich & Tsai, Biometrika 76, 1989;
+residuals add up to RSS. Its minimum depends on no unit: units enter by a logarithm alone, and
+every law but the constant contains a line. AIC's penalty of 2 per parameter takes one line in
+six for a curve, and its correction for small samples, AICc (Hurvich & Tsai, Biometrika 76, 1989;
 Burnham & Anderson, Model Selection and Multimodel Inference, 2002, ch. 2 and 7), cannot judge
-four points. So each further parameter costs just what the partial F test asks of it
+four points. So each further parameter costs just what the partial F test demands
 (Draper & Smith, Applied Regression Analysis, 1998, ch. 6): ``n·log(1 + t²/(n - p))``, with
-Student's t at the level of the kind in the table. For a jump, which may stand in many places,
-the level is shared among them (Bonferroni).
+Student's t at the significance level of the kind. A jump may be at many lengths, which share
+the level (Bonferroni).
 
-Noise is taken to be independent, and normal with either one deviation everywhere or one in
-proportion to the metric. A law counts only if both views support it, or a simpler one is
-taken: under the wrong view, the noise of the longest points looks like a bend.
+Noise is assumed to be independent and normal, with either the same deviation everywhere or one
+in proportion to the metric. Both assumptions are tried and the simpler law is taken: under the
+wrong one, noise at the longest lengths looks like a bend.
 """
 
 from __future__ import annotations
@@ -21,78 +21,78 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 
 from profiler.analysis.laws import (
-    ALL_KINDS,
     CONFIDENCE,
+    CONSTANT,
+    LAW_KINDS,
+    LINEAR,
     Array,
-    Kind,
+    FittedPoint,
     Law,
-    Residual,
-    TooFew,
+    LawKind,
+    TooFewLengths,
     dot,
     student,
 )
 
-# How often a list of points without a wild one has one reported.
-_WILD = 0.01
-# Residuals below this share of the values are rounding, and tell nothing.
+# How likely points without an outlier are to have one reported.
+_OUTLIER_LEVEL = 0.01
+# Residuals below this share of the values are rounding.
 _ROUNDING = 1e-10
 
 
-def fit(points: Sequence[tuple[int, float]], *, whole: bool = False) -> Law | TooFew:
-    """Return the law that the points follow, or how many lengths it takes to tell one.
+def fit(points: Sequence[tuple[int, float]], *, whole: bool = False) -> Law | TooFewLengths:
+    """Return the law that the points follow, or how many lengths a law needs.
 
-    Order does not matter, and repeats of one length are welcome: they tell the noise.
+    Order does not matter. A length may occur several times: its repeats measure the noise.
 
     Args:
         points: steps, at least 1, and the metric, finite, in any unit.
         whole: whether the metric is a count that may follow a law exactly. Then the simplest
-            exact law is sought first, if need be without the shortest lengths, as long as more
-            than half of them follow it; only if there is none are the numbers taken as noisy.
+            exact law is tried first, if necessary without the shortest lengths, as long as it holds
+            for more than half of them. If there is none, the numbers are taken as noisy.
 
     Raises:
-        ValueError: if a point is none.
+        ValueError: for steps below 1, or a value that is not finite.
     """
     data = _data(points)
-    if len(data.lengths) < ALL_KINDS[0].lengths:
-        kind = ALL_KINDS[0]
-        return TooFew(kind=kind.name, lengths=len(data.lengths), needed=kind.lengths)
-    return (_exact_law(data) if whole else None) or _noisy_law(data)
+    few = _too_few(data, CONSTANT)
+    return few or (_exact_law(data) if whole else None) or _noisy_law(data)
 
 
-def fit_line(points: Sequence[tuple[int, float]]) -> Law | TooFew:
+def fit_line(points: Sequence[tuple[int, float]]) -> Law | TooFewLengths:
     """Return the line through the points, even where a constant would do.
 
-    Its interval bounds how far a constant may be continued: noise that hides a slope over the
-    measured lengths does not rule it out.
+    Noise may hide a small slope over the measured lengths. The line's interval says how much
+    that slope may add up to where a constant is continued.
 
     Raises:
-        ValueError: if a point is none.
+        ValueError: for steps below 1, or a value that is not finite.
     """
     data = _data(points)
-    kind = ALL_KINDS[1]
-    if len(data.lengths) < kind.lengths:
-        return TooFew(kind=kind.name, lengths=len(data.lengths), needed=kind.lengths)
-    fits = [_least_squares(data, kind, 0, weights) for weights in _views(data)]
+    if few := _too_few(data, LINEAR):
+        return few
+    fits = [_least_squares(data, LINEAR, 0, weights) for weights in _weightings(data)]
     best = min(fits, key=lambda fit: fit.deviance)
     return _law(data, best, relative=best is not fits[0])
 
 
 def validate(points: Sequence[tuple[int, float]], *, whole: bool = False) -> float | None:
-    """Return how far the law of the shorter half of the lengths is off in the longer half.
+    """Return the hold-out error: how far the law of the shorter lengths is off in the longer half.
 
-    The largest relative error of a point there, without unit, its own noise included; None
-    for too few lengths. An odd length counts to the shorter half.
+    It is the largest relative error of a point there, the point's own noise included, without
+    unit; None for too few lengths. Of an odd number of lengths the middle one is a shorter one.
     """
     lengths = sorted({steps for steps, _ in points})
     middle = (len(lengths) + 1) // 2
     short = set(lengths[:middle])
     law = fit([point for point in points if point[0] in short], whole=whole)
-    if isinstance(law, TooFew) or not lengths[middle:]:
+    if isinstance(law, TooFewLengths) or not lengths[middle:]:
         return None
     return max(_relative(law.at(n), value) for n, value in points if n not in short)
 
@@ -123,21 +123,23 @@ class _Data:
 def _data(points: Sequence[tuple[int, float]]) -> _Data:
     for steps, value in points:
         if steps < 1 or not math.isfinite(value):
-            raise ValueError(f"point {(steps, value)}: steps from 1 on, and a finite value")
+            raise ValueError(
+                f"point {(steps, value)}: steps from 1 on and a finite value are needed"
+            )
     ordered = np.array(sorted(points), np.float64).reshape(-1, 2)
     lengths = sorted({steps for steps, _ in points})
     return _Data(steps=ordered[:, 0], values=ordered[:, 1], lengths=lengths)
 
 
-def _tried(data: _Data) -> Iterator[tuple[Kind, int]]:
-    """Yield each kind that there are enough lengths for, with every J it may have."""
-    for kind in ALL_KINDS:
-        if len(data.lengths) >= kind.lengths:
+def _tried(data: _Data) -> Iterator[tuple[LawKind, int]]:
+    """Yield each kind that has enough lengths, with every J it may have."""
+    for kind in LAW_KINDS.values():
+        if not _too_few(data, kind):
             yield from ((kind, jump) for jump in kind.jumps(data.lengths))
 
 
 def _exact_law(data: _Data) -> Law | None:
-    """Return the simplest law that leaves out the fewest of the shortest lengths."""
+    """Return the exact law without the fewest of the shortest lengths, then the simplest."""
     for first in data.lengths[: (len(data.lengths) + 1) // 2]:
         kept = data.since(first)
         for kind, jump in _tried(kept):
@@ -147,7 +149,7 @@ def _exact_law(data: _Data) -> Law | None:
     return None
 
 
-def _through(data: _Data, kind: Kind, jump: int) -> tuple[Fraction, ...] | None:
+def _through(data: _Data, kind: LawKind, jump: int) -> tuple[Fraction, ...] | None:
     """Return the coefficients of the law through every point, or None."""
     columns = kind.columns(data.steps, jump)
     order = len(kind.terms)
@@ -178,7 +180,7 @@ def _solve(columns: Array, values: Array) -> tuple[Fraction, ...] | None:
 
 
 def _exactly(
-    data: _Data, kept: _Data, kind: Kind, jump: int, coefficients: tuple[Fraction, ...]
+    data: _Data, kept: _Data, kind: LawKind, jump: int, coefficients: tuple[Fraction, ...]
 ) -> Law:
     columns = kind.columns(data.steps, jump)
     pairs = zip(columns, data.values.tolist(), strict=True)
@@ -190,7 +192,7 @@ def _exactly(
         intervals=tuple((number, number) for number in coefficients),
         exact=True,
         error=0.0,
-        residuals=_residuals(data, residuals, residuals != 0),
+        points=_fitted(data, residuals, residuals != 0),
         first=kept.lengths[0],
         last=kept.lengths[-1],
         count=len(kept.values),
@@ -198,14 +200,15 @@ def _exactly(
         relative=False,
         noise=0.0,
         covariance=((0.0,) * order,) * order,
-        not_tried=_not_tried(kept),
     )
 
 
-def _residuals(data: _Data, residuals: Array, wild: npt.NDArray[np.bool_]) -> tuple[Residual, ...]:
-    lists = (array.tolist() for array in (data.steps, data.values, residuals, wild))
+def _fitted(
+    data: _Data, residuals: Array, outliers: npt.NDArray[np.bool_]
+) -> tuple[FittedPoint, ...]:
+    lists = (array.tolist() for array in (data.steps, data.values, residuals, outliers))
     return tuple(
-        Residual(steps=int(steps), value=value, residual=residual, outlier=outlier)
+        FittedPoint(steps=int(steps), value=value, residual=residual, outlier=outlier)
         for steps, value, residual, outlier in zip(*lists, strict=True)
     )
 
@@ -214,26 +217,24 @@ def _jump(data: _Data, jump: int) -> tuple[int, int] | None:
     return (data.lengths[data.lengths.index(jump) - 1], jump) if jump else None
 
 
-def _not_tried(data: _Data) -> tuple[TooFew, ...]:
-    count = len(data.lengths)
-    return tuple(
-        TooFew(kind=kind.name, lengths=count, needed=kind.lengths)
-        for kind in ALL_KINDS
-        if count < kind.lengths
-    )
+def _too_few(data: _Data, kind: LawKind) -> TooFewLengths | None:
+    """Return that the kind needs more lengths than there are, or None."""
+    few = TooFewLengths(kind=kind.name, lengths=len(data.lengths), needed=kind.lengths)
+    return few if few.lengths < few.needed else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fit:
     """One kind fitted by least squares, each residual divided by its point's weight."""
 
-    kind: Kind
+    kind: LawKind
     jump: int
     weights: Array
     coefficients: Array
-    inverse: Array  # of the columns' squares: the covariance for a noise of 1
     residuals: Array
-    leverage: Array
+    base: Array  # orthonormal, of the same space as the columns
+    unit: Array  # the coefficients of unit columns are this times those of the base
+    sizes: Array  # of the columns
     floor: float  # what rounding may add to the sum of the squared residuals
 
     @property
@@ -250,34 +251,41 @@ class _Fit:
         """Minus twice the logarithm of the likelihood, but for a constant."""
         return len(self.weights) * math.log(self.squares) + 2 * float(np.log(self.weights).sum())
 
-    def score(self, places: int) -> float:
-        """Return the criterion: the least is the best."""
-        count, order = len(self.weights), len(self.coefficients)
-        line = ALL_KINDS[1]
-        extra = _cost(count, len(line.terms), line.level) if order > len(line.terms) else 0.0
-        return self.deviance + extra + _cost(count, order, self.kind.level / places)
+    @property
+    def inverse(self) -> Array:
+        """The coefficients' covariance for a noise of 1."""
+        inverse: Array = (self.unit @ self.unit.T) / np.outer(self.sizes, self.sizes)
+        return inverse
 
-    def wild(self) -> npt.NDArray[np.bool_]:
-        """Tell the points that are too far from the law of the others (studentized, deleted)."""
-        if self.free < len(ALL_KINDS[1].terms):
+    def score(self, places: int) -> float:
+        """Return the criterion: the smallest is the best. A jump may be at so many places."""
+        count, order = len(self.weights), len(self.coefficients)
+        line, level = len(LINEAR.terms), self.kind.significance_level
+        extra = _penalty(count, line, LINEAR.significance_level) if order > line else 0.0
+        return self.deviance + extra + _penalty(count, order, level / places)
+
+    def outliers(self) -> npt.NDArray[np.bool_]:
+        """Flag the points that are too far from the law of the others (studentized, deleted)."""
+        if self.free < len(LINEAR.terms):
             return np.zeros(len(self.weights), bool)
-        left = np.maximum(1 - self.leverage, _ROUNDING)
+        leverage = (self.base**2).sum(axis=1)
+        left = np.maximum(1 - leverage, _ROUNDING)
         squares = self.residuals**2 / left
         others = np.maximum(self.squares - squares, self.floor) / (self.free - 1)
-        limit = student(_WILD / len(self.weights), self.free - 1)
-        wild: npt.NDArray[np.bool_] = squares > limit**2 * others
-        return wild
+        limit = student(_OUTLIER_LEVEL / len(self.weights), self.free - 1)
+        outliers: npt.NDArray[np.bool_] = squares > limit**2 * others
+        return outliers
 
 
-def _cost(count: int, order: int, level: float) -> float:
-    """Return the penalty of a law's last parameter: what the partial F test asks of it."""
+def _penalty(count: int, order: int, level: float) -> float:
+    """Return the penalty of a law's last parameter: what the partial F test demands."""
     if level >= 1:
         return 0.0
     free = count - order
     return count * math.log1p(student(level, free) ** 2 / free)
 
 
-def _least_squares(data: _Data, kind: Kind, jump: int, weights: Array) -> _Fit:
+def _least_squares(data: _Data, kind: LawKind, jump: int, weights: Array) -> _Fit:
     columns = kind.columns(data.steps, jump) / weights[:, None]
     values = data.values / weights
     sizes = np.linalg.norm(columns, axis=0)
@@ -289,9 +297,10 @@ def _least_squares(data: _Data, kind: Kind, jump: int, weights: Array) -> _Fit:
         jump=jump,
         weights=weights,
         coefficients=scaled / sizes,
-        inverse=(unit @ unit.T) / np.outer(sizes, sizes),
         residuals=values - (columns / sizes) @ scaled,
-        leverage=(base**2).sum(axis=1),
+        base=base,
+        unit=unit,
+        sizes=sizes,
         floor=max(
             len(values) * (_ROUNDING * float(np.abs(values).max())) ** 2,
             float(np.finfo(np.float64).tiny),
@@ -300,20 +309,20 @@ def _least_squares(data: _Data, kind: Kind, jump: int, weights: Array) -> _Fit:
 
 
 def _best(data: _Data, weights: Array) -> _Fit:
-    """Return the fit with the least criterion, the simplest of equals."""
+    """Return the fit with the smallest criterion, of equal ones the simplest."""
     fits = (_least_squares(data, kind, jump, weights) for kind, jump in _tried(data))
     return min(fits, key=lambda fit: fit.score(len(fit.kind.jumps(data.lengths))))
 
 
 def _noisy_law(data: _Data) -> Law:
-    """Return the law that both views of the noise support; of equals, the likelier."""
-    bests = [_best(data, weights) for weights in _views(data)]
+    """Return the simpler of the laws under both assumptions on noise; of equals, the likelier."""
+    bests = [_best(data, weights) for weights in _weightings(data)]
     best = min(bests, key=lambda fit: (len(fit.coefficients), fit.deviance))
     return _law(data, best, relative=best is not bests[0])
 
 
-def _views(data: _Data) -> list[Array]:
-    """Return the weights of even noise and, where there is no 0, of noise in proportion."""
+def _weightings(data: _Data) -> list[Array]:
+    """Return weights for even noise and, where no value is 0, for noise in proportion."""
     even, sizes = np.ones_like(data.values), _sizes(data)
     return [even, sizes] if sizes.all() else [even]
 
@@ -321,7 +330,7 @@ def _views(data: _Data) -> list[Array]:
 def _sizes(data: _Data) -> Array:
     """Return, for each point, the median absolute value at its length."""
     values = np.abs(data.values)
-    medians = {n: float(np.median(values[data.steps == n])) for n in data.lengths}
+    medians = {n: median(values[data.steps == n].tolist()) for n in data.lengths}
     return np.array([medians[int(n)] for n in data.steps])
 
 
@@ -336,7 +345,7 @@ def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
         intervals=tuple(zip(*(fit.coefficients + s * half for s in (-1, 1)), strict=True)),
         exact=False,
         error=_error(residuals, data.values),
-        residuals=_residuals(data, residuals, fit.wild()),
+        points=_fitted(data, residuals, fit.outliers()),
         first=data.lengths[0],
         last=data.lengths[-1],
         count=len(data.values),
@@ -344,7 +353,6 @@ def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
         relative=relative,
         noise=math.sqrt(variance),
         covariance=tuple(map(tuple, covariance.tolist())),
-        not_tried=_not_tried(data),
     )
 
 

@@ -1,7 +1,7 @@
-"""Growth laws: how one metric grows with the steps, with its uncertainty; ``law_fits`` fits them.
+"""Growth laws: how one metric grows with the steps, and how sure that is; ``fitting`` fits them.
 
-What this leaves out: a law describes what was measured, and beyond the last length it is an
-extrapolation; and one wild point at the longest length may pass for a bend.
+What this leaves out: a law describes what was measured. Beyond the longest length it is an
+extrapolation, and one outlier at the longest length may look like a bend.
 """
 
 from __future__ import annotations
@@ -10,39 +10,56 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 Number = Fraction | float
 Array = npt.NDArray[np.float64]
-Term = Callable[[Array, int], Array]
 
 CONFIDENCE = 0.95
-# A law that is further off than this on average says nothing of a step.
+# A law whose error is larger than this says nothing about one step.
 _UNCLEAR = 0.2
 # Whole numbers below it are floats without rounding.
 _WHOLE = 2**53
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class Term:
+    """One term of a law, without its coefficient.
+
+    Args:
+        text: how it reads: T stands for the steps, J for the first length after a jump.
+        at: its values at many steps, given as floats, and at J.
+    """
+
+    text: str
+    at: Callable[[Array, int], Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawKind:
     """One kind of law: a sum of terms, each with a coefficient to be fitted.
 
     Args:
-        formula: how it reads: T stands for the steps, J for the first length after a jump.
-        terms: functions of steps, as floats, and of J.
         lengths: how many distinct lengths it needs.
-        level: how often its last term may be taken for real where there is only noise.
+        significance_level: of the F test that its last term must pass.
         side: how many lengths must lie on each side of J; 0 where there is no J.
     """
 
     name: str
-    formula: str
     terms: tuple[Term, ...]
     lengths: int
-    level: float
+    significance_level: float
     side: int = 0
+
+    @property
+    def formula(self) -> str:
+        """How the law reads: ``a + b·T``."""
+        return " + ".join(
+            f"{a}·{t.text}".strip("·") for a, t in zip("abc", self.terms, strict=False)
+        )
 
     def jumps(self, lengths: Sequence[int]) -> Sequence[int]:
         """Return every J that these ascending lengths allow."""
@@ -50,79 +67,52 @@ class Kind:
 
     def columns(self, steps: Array, jump: int) -> Array:
         """Return the terms at these steps, one column for each."""
-        return np.column_stack([term(steps, jump) for term in self.terms])
+        return np.column_stack([term.at(steps, jump) for term in self.terms])
 
 
-def _one(steps: Array, _: int) -> Array:
-    return np.ones_like(steps)
+_ONE = Term(text="", at=lambda steps, _: np.ones_like(steps))
+_STEPS = Term(text="T", at=lambda steps, _: steps)
+_STEPS_LOG = Term(text="T·log2(T)", at=lambda steps, _: steps * np.log2(steps))
+_SQUARE = Term(text="T²", at=lambda steps, _: steps * steps)
+_JUMP = Term(text="[T ≥ J]", at=lambda steps, jump: (steps >= jump).astype(np.float64))
+
+CONSTANT = LawKind(name="constant", terms=(_ONE,), lengths=3, significance_level=1)
+LINEAR = LawKind(name="linear", terms=(_ONE, _STEPS), lengths=3, significance_level=0.05)
 
 
-def _steps(steps: Array, _: int) -> Array:
-    return steps
+def _bent(name: str, term: Term, *, lengths: int = 4, side: int = 0) -> LawKind:
+    """Return a line with one more term."""
+    terms = (*LINEAR.terms, term)
+    return LawKind(name=name, terms=terms, lengths=lengths, significance_level=0.001, side=side)
 
 
-def _steps_log(steps: Array, _: int) -> Array:
-    return steps * np.log2(steps)
-
-
-def _square(steps: Array, _: int) -> Array:
-    return steps * steps
-
-
-def _beyond(steps: Array, jump: int) -> Array:
-    return (steps >= jump).astype(np.float64)
-
-
-# The simplest first; a line of the table is all that a law is.
-_LINE = (_one, _steps)
-ALL_KINDS = (
-    Kind(name="constant", formula="a", terms=(_one,), lengths=3, level=1),
-    Kind(name="linear", formula="a + b·T", terms=_LINE, lengths=3, level=0.05),
-    Kind(
-        name="T log T",
-        formula="a + b·T + c·T·log2(T)",
-        terms=(*_LINE, _steps_log),
-        lengths=4,
-        level=0.001,
-    ),
-    Kind(
-        name="quadratic",
-        formula="a + b·T + c·T²",
-        terms=(*_LINE, _square),
-        lengths=4,
-        level=0.001,
-    ),
-    Kind(
-        name="jump",
-        formula="a + b·T + c·[T ≥ J]",
-        terms=(*_LINE, _beyond),
-        lengths=6,
-        level=0.001,
-        side=3,
-    ),
-)
-KINDS = {kind.name: kind for kind in ALL_KINDS}
+# The simplest first. A new kind of law is one more line here.
+LAW_KINDS = {
+    kind.name: kind
+    for kind in (
+        CONSTANT,
+        LINEAR,
+        _bent("T log T", _STEPS_LOG),
+        _bent("quadratic", _SQUARE),
+        _bent("jump", _JUMP, lengths=6, side=3),
+    )
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class TooFew:
-    """A kind of law that was not tried, as there are too few distinct lengths for it."""
+class TooFewLengths:
+    """There are too few distinct lengths to try this kind of law."""
 
     kind: str
     lengths: int
     needed: int
 
-    @property
-    def more(self) -> int:
-        """How many more distinct lengths would do."""
-        return self.needed - self.lengths
-
 
 @dataclass(frozen=True, kw_only=True)
-class Residual:
-    """One point beside its law: ``residual`` is the value minus the law's, in its unit.
+class FittedPoint:
+    """One point and its residual: the value minus the law's, in the metric's unit.
 
-    An outlier is further off than chance allows: for exact laws, at all.
+    An outlier is further off than noise explains; an exact law explains no residual at all.
     """
 
     steps: int
@@ -133,24 +123,24 @@ class Residual:
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """The fitted law of one metric over steps, with the metric's unit per term of its formula.
+    """The fitted law of one metric over steps.
 
     Args:
-        coefficients: in the formula's order; fractions where the law is exact.
-        intervals: of the coefficients, at 95 %, given that the kind (and J) is right.
-        exact: whether whole numbers follow it without any residual, in rational arithmetic,
-            from ``first`` on; the points before are outliers.
+        kind: the name of its ``LawKind``.
+        coefficients: in the formula's order, in the metric's unit; fractions for an exact law.
+        intervals: 95 % confidence intervals of the coefficients, if the kind (and J) is right.
+        exact: whether all points from ``first`` on lie on it, in rational arithmetic; the
+            points before are outliers.
         error: the root mean square of the residuals over that of the values, no unit.
-        residuals: one for each point, by steps and value, outliers told.
+        points: all of them, by steps and value, with their residuals.
         first: the smallest length that the law was fitted to.
         last: the largest one.
-        count: how many points, repeats included, it was fitted to.
-        jump: the last length before a jump and the first one after it, J; it may be anywhere
-            between. None where the kind has no jump.
-        relative: whether the noise seemed to grow with the metric.
+        count: how many points it was fitted to, repeats included.
+        jump: the last length before the jump and the first one after it, J; the jump may be
+            anywhere between. None where the kind has no jump.
+        relative: whether the noise is in proportion to the metric.
         noise: its standard deviation: a share of the metric if relative, else in its unit.
         covariance: of the coefficients.
-        not_tried: the kinds that need more lengths.
     """
 
     kind: str
@@ -158,7 +148,7 @@ class Law:
     intervals: tuple[tuple[Number, Number], ...]
     exact: bool
     error: float
-    residuals: tuple[Residual, ...]
+    points: tuple[FittedPoint, ...]
     first: int
     last: int
     count: int
@@ -166,26 +156,25 @@ class Law:
     relative: bool
     noise: float
     covariance: tuple[tuple[float, ...], ...]
-    not_tried: tuple[TooFew, ...]
 
     @property
     def formula(self) -> str:
-        """How the law reads; its letters are the coefficients."""
-        return KINDS[self.kind].formula
+        """How the law reads; the letters a, b and c are the coefficients."""
+        return LAW_KINDS[self.kind].formula
 
     @property
-    def outliers(self) -> tuple[Residual, ...]:
+    def outliers(self) -> tuple[FittedPoint, ...]:
         """The points that do not follow it."""
-        return tuple(point for point in self.residuals if point.outlier)
+        return tuple(point for point in self.points if point.outlier)
 
     @property
     def is_clear(self) -> bool:
-        """Whether it says something of a step: it is not off by a fifth on average."""
+        """Whether its error is small enough, a fifth at most, to say something about one step."""
         return self.exact or self.error <= _UNCLEAR
 
     @property
     def per_step(self) -> float:
-        """What the last measured step added, in the metric's unit."""
+        """What the last measured step added by the law, in the metric's unit."""
         return float(_value(self, self.last) - _value(self, self.last - 1))
 
     def values(self, steps: Sequence[int] | Array) -> Array:
@@ -211,10 +200,10 @@ class Law:
         return float(_value(self, steps))
 
     def bounds(self, steps: Sequence[int] | Array) -> tuple[Array, Array]:
-        """Return between which values 95 % of single measurements would lie, if the law is right.
+        """Return the ends of the 95 % prediction interval of a single measurement.
 
-        Student's t, from the noise and what it left unknown of the coefficients. Both are the
-        value where the law is exact.
+        By Student's t, from the noise and the covariance of the coefficients, if the law is
+        right. For an exact law both ends are the value.
         """
         values = self.values(steps)
         if self.exact:
@@ -234,7 +223,7 @@ class Law:
 
 def _terms(law: Law, steps: Sequence[int] | Array) -> Array:
     jump = law.jump[1] if law.jump else 0
-    return KINDS[law.kind].columns(np.asarray(steps, np.float64), jump)
+    return LAW_KINDS[law.kind].columns(np.asarray(steps, np.float64), jump)
 
 
 def _value(law: Law, steps: int) -> Fraction:
@@ -248,8 +237,14 @@ def dot(coefficients: Sequence[Number], terms: Array) -> Fraction:
     return sum((Fraction(c) * Fraction(term) for c, term in pairs), Fraction())
 
 
+@cache
 def student(level: float, free: int) -> float:
-    """Return what Student's t exceeds, on either side, with this probability."""
+    """Return the two-sided critical value of Student's t.
+
+    Args:
+        level: how likely its absolute value is to be larger.
+        free: the degrees of freedom.
+    """
     # Late, as most commands fit nothing.
     from scipy.special import stdtrit
 

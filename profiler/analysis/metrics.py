@@ -1,4 +1,4 @@
-"""The metrics that laws, budgets and comparisons are about: a name, a unit and where it is read."""
+"""The one registry of metrics: a name, a title, a unit, and where a measurement holds it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from profiler.errors import UsageError, did_you_mean
-from profiler.facts import Measurement, Schedule, Status
+from profiler.facts import (
+    Measurement,
+    PhaseRole,
+    Schedule,
+    Status,
+    largest_host_peak,
+)
 
 Unit = Literal["nodes", "bytes", "seconds"]
 
@@ -25,8 +30,6 @@ class Metric:
             the peak of a step that broke off is not).
         noise: ``never``: equal points have equal values; ``parallel``: in the parallel schedule
             they may differ; ``always``: they differ from run to run.
-        bends: whether its law may end where the framework no longer does in advance what it
-            does for short graphs; then short graphs alone do not foretell it.
     """
 
     name: str
@@ -35,7 +38,6 @@ class Metric:
     read: Callable[[Measurement], float | None]
     from_failed: bool = False
     noise: Literal["never", "parallel", "always"] = "always"
-    bends: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -55,22 +57,20 @@ class Metric:
 
 
 def _nodes(measurement: Measurement) -> float | None:
-    return measurement.graph.total_nodes if measurement.graph else None
+    built = measurement.graph.built if measurement.graph else None
+    return built.nodes if built else None
 
 
 def _build(measurement: Measurement) -> float | None:
-    time = measurement.time
-    if time is None or time.build_gradients_s is None:
-        return None
-    return time.build_forward_s + time.build_gradients_s
+    return measurement.build_s
 
 
 def _first_step(measurement: Measurement) -> float | None:
-    return measurement.time.first_step_s if measurement.time else None
+    return measurement.seconds_of(PhaseRole.FIRST_STEP)
 
 
 def _step(measurement: Measurement) -> float | None:
-    return measurement.time.step_s if measurement.time else None
+    return measurement.step.median_s if measurement.step else None
 
 
 def _backprop(measurement: Measurement) -> float | None:
@@ -82,7 +82,16 @@ def _peak(measurement: Measurement) -> float | None:
 
 
 def _host(measurement: Measurement) -> float | None:
-    return measurement.host.peak_bytes if measurement.host else None
+    return measurement.host_peak_bytes
+
+
+def _host_build(measurement: Measurement) -> float | None:
+    return largest_host_peak([p for p in measurement.phases if p.role is PhaseRole.BUILD])
+
+
+def _host_limited(measurement: Measurement) -> float | None:
+    host = measurement.host
+    return host.capped_peak_bytes if host and measurement.point.host_limit_bytes else None
 
 
 METRICS = (
@@ -93,27 +102,28 @@ METRICS = (
     Metric(name="first_step_time", title="first step", unit="seconds", read=_first_step),
     Metric(name="step_time", title="steady step", unit="seconds", read=_step),
     Metric(
-        name="backprop",
-        title="backprop memory",
-        unit="bytes",
-        read=_backprop,
-        noise="parallel",
-        bends=True,
+        name="backprop", title="backprop memory", unit="bytes", read=_backprop, noise="parallel"
     ),
-    Metric(
-        name="peak", title="device peak", unit="bytes", read=_peak, noise="parallel", bends=True
-    ),
-    Metric(name="host", title="host memory", unit="bytes", read=_host, bends=True),
+    Metric(name="peak", title="device peak", unit="bytes", read=_peak, noise="parallel"),
+    Metric(name="host", title="host memory", unit="bytes", read=_host),
 )
+"""What laws, budgets and comparisons are about."""
+
 BY_NAME = {metric.name: metric for metric in METRICS}
 
+HOST_BUILD = Metric(name="host_build", title="peak while building", unit="bytes", read=_host_build)
+HOST_LIMITED = Metric(
+    name="host_limited", title="whole process, limited", unit="bytes", read=_host_limited
+)
 
-def find_metric(name: str) -> Metric:
-    """Return the metric of that name.
 
-    Raises:
-        UsageError: if there is none.
-    """
-    if name not in BY_NAME:
-        raise UsageError(f"no metric {name!r}{did_you_mean(name, BY_NAME)}")
-    return BY_NAME[name]
+def part_nodes(part: str) -> Metric:
+    """Return the metric of the nodes of one part of the graph as built, as ``forward``."""
+
+    def read(measurement: Measurement) -> float | None:
+        built = measurement.graph.built if measurement.graph else None
+        return built.parts.get(part) if built else None
+
+    return Metric(
+        name=f"{part}_nodes", title=part, unit="nodes", read=read, from_failed=True, noise="never"
+    )

@@ -1,51 +1,68 @@
-"""The curves of a run: one metric of one series over its steps, with the law that it follows."""
+"""The series of a run: one metric over the steps under equal conditions, and its law."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from profiler.analysis.fitting import fit, validate
-from profiler.analysis.labels import Labels
-from profiler.analysis.laws import Law, TooFew
+from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.metrics import METRICS, Metric
-from profiler.facts import Measurement, Point, Run
+from profiler.facts import Caveat, CaveatEffect, Measurement, Point, Run, replace
+from profiler.facts.labels import Labels
+from profiler.planning.points import series_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSeries:
-    """One metric of one series.
+    """One metric of points that differ in their steps and repeats only.
 
     Args:
-        label: tells the series apart within its run.
-        conditions: what all its points share; its steps and repeat are 0.
+        label: its name within its run.
+        conditions: what its points share; steps and repeat are 0.
         metric: what was measured.
         points: ``(steps, value)`` by steps, one for each repeat, in the metric's unit.
+        caveats: of the framework, on this metric.
     """
 
     label: str
     conditions: Point
     metric: Metric
     points: tuple[tuple[int, float], ...]
+    caveats: tuple[Caveat, ...] = ()
 
     @cached_property
-    def law(self) -> Law | TooFew:
-        """The law that the points follow, or how many lengths it takes to tell one."""
+    def law(self) -> Law | TooFewLengths:
+        """The law that the points follow, or how many lengths a law needs."""
         return fit(self.points, whole=self.metric.is_whole)
 
     @cached_property
     def holdout_error(self) -> float | None:
-        """How far off the law of the shorter half of the lengths is in the longer half.
+        """How far the law of the shorter half of the lengths is off in the longer half.
 
-        The largest relative error; infinite where a value there is 0; None for too few lengths.
+        The largest relative error; infinite if a value there is 0; None for too few lengths.
         """
         return validate(self.points, whole=self.metric.is_whole)
 
     @property
     def clear_law(self) -> Law | None:
-        """The law, where there is one that says something of a step."""
+        """The law, if its error is small enough to say something about one step."""
         return self.law if isinstance(self.law, Law) and self.law.is_clear else None
+
+    def caveat(self, effect: CaveatEffect) -> Caveat | None:
+        """Return the caveat with that effect, or None."""
+        return next((one for one in self.caveats if one.effect is effect), None)
+
+    @property
+    def lengths(self) -> list[int]:
+        """The distinct steps, ascending."""
+        return sorted({steps for steps, _ in self.points})
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether equal points may have different values."""
+        return self.metric.is_noisy(self.conditions.schedule)
 
     @property
     def last(self) -> int:
@@ -53,33 +70,39 @@ class MetricSeries:
         return max((steps for steps, _ in self.points), default=0)
 
     def covers(self, steps: int) -> bool:
-        """Whether these steps lie between the shortest and the longest measured length."""
+        """Whether the steps lie between the shortest and the longest measured length."""
         return bool(self.points) and self.points[0][0] <= steps <= self.last
 
     def values_at(self, steps: int) -> list[float]:
-        """Return what was measured at these steps, over the repeats."""
+        """Return what was measured at these steps, one value for each repeat."""
         return [value for at, value in self.points if at == steps]
 
 
-def curves(run: Run) -> list[MetricSeries]:
-    """Return the curves of a run by metric, then in the order of the run; none without points."""
+def metric_series(run: Run) -> list[MetricSeries]:
+    """Return every series of a run that has points: by metric, then in the order of the run."""
     labels = Labels([*(m.point for m in run.measurements), *run.walls])
-    series: dict[str, list[Measurement]] = {}
+    groups: dict[str, list[Measurement]] = {}
     for measurement in run.measurements:
-        key = replace(measurement.point, steps=0, repeat=0).key
-        series.setdefault(key, []).append(measurement)
-    found = [_curve(labels, metric, members) for metric in METRICS for members in series.values()]
-    return [curve for curve in found if curve.points]
+        groups.setdefault(series_of(measurement.point), []).append(measurement)
+    found = [
+        _series(run, labels(members[0].point), metric, members)
+        for metric in METRICS
+        for members in groups.values()
+    ]
+    return [series for series in found if series.points]
 
 
-def _curve(labels: Labels, metric: Metric, members: list[Measurement]) -> MetricSeries:
+def _series(run: Run, label: str, metric: Metric, members: list[Measurement]) -> MetricSeries:
     point = members[0].point
     pairs = ((m.point.steps, metric.value(m)) for m in members)
     return MetricSeries(
-        label=labels(point),
+        label=label,
         conditions=replace(point, steps=0, repeat=0),
         metric=metric,
         points=tuple(
             sorted((n, value) for n, value in pairs if value is not None and math.isfinite(value))
+        ),
+        caveats=tuple(
+            one for one in run.framework(point.framework).caveats if one.metric == metric.name
         ),
     )

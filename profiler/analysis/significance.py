@@ -1,7 +1,7 @@
-"""Whether repeats tell a change from noise, by ranks: nothing is assumed of the noise itself.
+"""Whether repeats show a change or only noise, by ranks: nothing is assumed about the noise.
 
-The exact one-sided test of Mann and Whitney (Annals of Mathematical Statistics 18, 1947) gives
-the chance that repeats of equal things are ordered at least so one-sidedly.
+The exact one-sided test of Mann and Whitney (Annals of Mathematical Statistics 18, 1947): how
+likely repeats of equal things are to come in an order that is at least as one-sided.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-# How often equal things may pass for changed in one direction, at most.
-CHANCE = 0.01
-# On either side: the fewest that can lie far enough apart, as one of 252 orders does.
-REPEATS = 5
+# How likely equal things are to pass for changed in one direction, at most.
+SIGNIFICANCE_LEVEL = 0.01
+# In each run: the fewest repeats that can be significant, as one of 252 orders is.
+ENOUGH_REPEATS = 5
 
 
-def doubt(before: Sequence[float], after: Sequence[float]) -> str | None:
-    """Return why these repeats do not tell a change from noise; None where they do."""
+def inconclusive_reason(before: Sequence[float], after: Sequence[float]) -> str | None:
+    """Return why these repeats do not show a change; None where they do."""
     repeats = f"{len(before)} and {len(after)} repeats"
-    if math.comb(len(before) + len(after), len(after)) < 1 / CHANCE:
-        return f"{repeats} cannot tell: take --repeats {REPEATS} in both runs"
+    if math.comb(len(before) + len(after), len(after)) < 1 / SIGNIFICANCE_LEVEL:
+        return f"{repeats} are too few: take --repeats {ENOUGH_REPEATS} in both runs"
     # Late, as most commands compare nothing.
     from scipy.stats import mannwhitneyu
 
     direction = "greater" if median(after) > median(before) else "less"
     chance = float(mannwhitneyu(after, before, alternative=direction, method="exact").pvalue)
-    return f"within noise: {repeats}, chance {chance:.0%}" if chance > CHANCE else None
+    return f"within noise: {repeats}, chance {chance:.0%}" if chance > SIGNIFICANCE_LEVEL else None

@@ -29,7 +29,7 @@ _COMMANDS = (
 _INTERRUPTED = 130
 
 _EPILOG = """\b
-ProcessEnd codes:
+Exit codes:
   0    fine (a wall that was found is a result)
   1    the tool itself failed
   2    bad input

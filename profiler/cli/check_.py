@@ -1,4 +1,4 @@
-"""``stepwall check``: whether scenarios keep the budgets that a file gives them."""
+"""``stepwall check``: whether scenarios keep the budgets of a file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from profiler.cli.common import (
     FAILED_POINT,
     OVER_BUDGET,
     Common,
-    command_line,
     common_options,
-    open_session,
-    usable_catalog,
 )
+from profiler.cli.opening import open_client, opened, usable_scenarios
 from profiler.cli.output import check_run_name
-from profiler.cli.progress import reporter, reporting
+from profiler.cli.progress import reporter
 from profiler.errors import UsageError
-from profiler.limits.machine import environment
 from profiler.measure.client import POINT_TIMEOUT_S
 from profiler.store.runs import Store
 
@@ -39,16 +36,16 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
     show_default=True,
     help="Seconds after which a point is killed.",
 )
-@click.option("--name", metavar="RUN", help="Name of the run.")
-@click.option("--run", "stored", metavar="RUN", help="Judge this stored run; measure nothing.")
+@click.option("--name", metavar="RUN", help="Name of the run that is measured.")
+@click.option("--run", "stored", metavar="RUN", help="Check this stored run and measure nothing.")
 @common_options
 def command(
     common: Common, *, budgets: Path, timeout: float, name: str | None, stored: str | None
 ) -> int:
-    """Measure what budgets are about; exit with 3 if one is broken, with 4 if one is not known."""
+    """Check whether scenarios keep their budgets: exit with 3 if not, with 4 if that is unknown."""
     check_run_name(name)
     if name is not None and stored is not None:
-        raise UsageError(f"--name {name!r}: the run {stored!r} of --run has its name already")
+        raise UsageError(f"--name {name!r}: the run {stored!r} of --run has a name already")
     from profiler.analysis.budgets.tables import read_budgets, scenario_paths
 
     document = _document(budgets)
@@ -75,36 +72,30 @@ def _document(path: Path) -> dict[str, Any]:
 def _check(
     common: Common, wanted: list[Budget], timeout: float, name: str | None
 ) -> tuple[Run, list[Verdict]]:
-    from profiler.analysis.budgets.check import check, check_devices, planned
+    from profiler.analysis.budgets.check import planned
+    from profiler.cli.budget_run import measure_budgets
 
-    with (
-        Store(common.results, create=True) as store,
-        reporter(quiet=common.quiet, verbose=common.verbose) as report,
-        open_session(common, timeout_s=timeout) as session,
-    ):
-        store.check_free(name)
-        report.stage("starting TensorFlow")
-        plans = planned(wanted, usable_catalog(common, session))
-        description = session.describe()
-        check_devices(wanted, description["devices"])
-        run = store.start_run(name, command_line(), environment(description))
-        report.stage(f"{len(plans)} budgets", sum(len(one.points) for one in plans))
-        return check(plans, reporting(report, session=session, store=store, run=run))
+    with opened(common, timeout_s=timeout, name=name) as opening:
+        plans = planned(wanted, usable_scenarios(common, opening.client))
+        points = [point for one in plans for point in one.points]
+        runner = opening.runner(opening.run(points, name=name))
+        opening.report.stage(f"{len(plans)} budgets", len(points))
+        return measure_budgets(plans, runner)
 
 
 def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run, list[Verdict]]:
-    from profiler.analysis.budgets.check import check_stored, planned
+    from profiler.analysis.budgets.check import judge_stored, planned
 
     with Store(common.results) as store:
         run = store.load(name)
-    # A child is asked for the parameters that the budgets leave at their defaults.
+    # A child lists the scenarios: budgets leave parameters at their defaults.
     with (
         reporter(quiet=common.quiet, verbose=common.verbose) as report,
-        open_session(common) as session,
+        open_client(common) as client,
     ):
-        report.stage("starting TensorFlow")
-        plans = planned(wanted, usable_catalog(common, session))
-    return run, check_stored(plans, run)
+        report.stage("loading scenarios")
+        plans = planned(wanted, usable_scenarios(common, client))
+    return run, judge_stored(plans, run)
 
 
 def _print(common: Common, run: Run, verdicts: list[Verdict]) -> None:

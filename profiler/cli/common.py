@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,9 +16,7 @@ import click
 
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Schedule
-from profiler.measure.client import POINT_TIMEOUT_S, Session
-from profiler.measure.launcher import ForkLauncher
-from profiler.planning.discovery import Listing
+from profiler.measure.client import POINT_TIMEOUT_S
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 OVER_BUDGET = 3
@@ -171,32 +168,6 @@ _COMMON_OPTIONS = (
 )
 
 
-@contextlib.contextmanager
-def open_session(common: Common, *, timeout_s: float = POINT_TIMEOUT_S) -> Iterator[Session]:
-    """Start the children's server for the user's scenario sources."""
-    sources = tuple(str(Path(source).resolve()) for source in common.scenarios)
-    for given, source in zip(common.scenarios, sources, strict=True):
-        if not Path(source).exists():
-            raise UsageError(f"--scenarios {given!r}: no such file or folder")
-    with ForkLauncher() as launcher:
-        yield Session(launcher=launcher, sources=sources, timeout_s=timeout_s)
-
-
-def usable_catalog(common: Common, session: Session) -> Mapping[str, Listing]:
-    """Return the scenarios by name; broken files in folders are named on stderr.
-
-    Raises:
-        UsageError: for a broken file that was given by name.
-    """
-    catalog, broken = session.catalog()
-    files = {str(Path(source).resolve()) for source in common.scenarios if Path(source).is_file()}
-    for line in broken:
-        if any(line.startswith(f"{file}:") for file in files):
-            raise UsageError(line)
-        click.echo(f"stepwall: left out {line}", err=True)
-    return catalog
-
-
 def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
     """Return ``name -> text`` of repeated ``name=value`` options.
 
@@ -212,6 +183,21 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--set {pair!r}: {name.strip()!r} is set twice")
         settings[name.strip()] = text.strip()
     return settings
+
+
+def next_command(common: Common, given: Mapping[str, Any], *words: object) -> str:
+    """Return a command with the options that say what this one was about.
+
+    Args:
+        common: the common options of this command.
+        given: its measuring options: ``settings``, ``device``, ``schedule``.
+        words: the command, its scenarios, and its other options.
+    """
+    options = [part for setting in given["settings"] for part in ("--set", setting)]
+    options += ["--device", given["device"]] if given["device"] != "cpu" else []
+    options += ["--schedule", given["schedule"]] if given["schedule"] != "serial" else []
+    options += [part for path in common.scenarios for part in ("--scenarios", path)]
+    return shlex.join(["stepwall", *map(str, words), *options])
 
 
 def command_line() -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "rules",
     multiple=True,
     metavar="METRIC:N%",
-    help="ProcessEnd with 3 if a metric became worse by more, as peak:5%, slope:0% or all:10%; "
+    help="Exit with 3 if a metric became worse by more than that, as peak:5%, slope:0% or all:10%, "
     "or if a point fails now (repeatable).",
 )
 @click.option("--markdown", is_flag=True, help="Print what changed as Markdown.")
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 def command(
     common: Common, *, before: str, after: str, rules: tuple[str, ...], markdown: bool
 ) -> int:
-    """Compare two runs: names, ids, or baseline files that 'stepwall pin' wrote."""
+    """Show what changed between two runs: names, ids, or baseline files of 'stepwall pin'."""
     # Late, as laws need NumPy, and --help does not.
     from profiler.analysis.compare.comparison import parse_rule
     from profiler.analysis.compare.runs import compare
-    from reports.tables.comparison import breach_lines, doubt_lines
+    from reports.tables.comparison import breach_lines, inconclusive_lines
 
     wanted = [parse_rule(rule) for rule in rules]
     comparison = compare(_run(common, before), _run(common, after))
     broken = breach_lines(comparison, wanted)
     _print(common, comparison, broken, markdown=markdown)
-    for line in (*doubt_lines(comparison, wanted), *broken):
+    for line in (*inconclusive_lines(comparison, wanted), *broken):
         click.echo(f"stepwall: {line}", err=True)
     return OVER_BUDGET if broken else 0
 
 
 def _run(common: Common, name: str) -> Run:
-    """Return a stored run, or that of a baseline file; a name means a stored run first."""
+    """Return a stored run, else the run of a baseline file of that name."""
     path = Path(name)
     if path.suffix == ".json" or path.name != name:
         return read_baseline(path)
@@ -79,4 +79,4 @@ def _print(common: Common, comparison: Comparison, broken: list[str], *, markdow
     common.table(grid_table(comparison_grid(comparison), width=common.width))
     for line in (LEGEND, *comparison_lines(comparison)):
         common.echo(line)
-    common.echo("next: stepwall compare RUN_A RUN_B --fail peak:5%  (exit code 3 if more)")
+    common.echo("next: stepwall compare RUN_A RUN_B --fail peak:5%  (exit code 3 if worse by more)")

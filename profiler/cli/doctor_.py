@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import click
 
-from profiler.cli.common import Common, common_options, open_session
+from profiler.cli.common import Common, common_options
+from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
-from profiler.facts import SCHEMA, Environment, Measurement, Point, Status, to_json
+from profiler.facts import SCHEMA, Environment, FrameworkFacts, Measurement, Record, Status, to_json
 from profiler.limits import host_limit, machine
-from profiler.measure.client import Session
+from profiler.measure.client import Client
+from profiler.planning import points as planning
+from profiler.planning.catalog import Listing
 from profiler.units import MIB
 
-_PROBE = "dynamic_rnn"
+_PROBE_STEPS = 4
 _PROBE_LIMIT = 64 * MIB
 _HOST_LIMIT = 1 << 30
 _HOST_FIELDS = ("limit_bytes", "limit_by", "capped_peak_bytes")
@@ -41,17 +43,19 @@ class Check:
 @common_options
 def command(common: Common) -> int:
     """Say what this machine can measure, what not, and why."""
-    with reporter(quiet=common.quiet, verbose=False) as report, open_session(common) as session:
-        report.stage("starting TensorFlow")
-        environment = machine.environment(session.describe())
-        report.stage("measuring a small point")
-        measurement = _measure(session, limit_bytes=_PROBE_LIMIT)
-        limited = _measure(session, host_limit_bytes=_HOST_LIMIT)
-    checks = [
-        *_environment_checks(environment),
-        *_safety_checks(limited),
-        *_point_checks(measurement),
-    ]
+    with reporter(quiet=common.quiet, verbose=False) as report, open_client(common) as client:
+        report.stage("loading scenarios")
+        listings = _one_for_each_framework(client)
+        environment = machine.environment(client.describe(listings))
+        checks = _environment_checks(environment)
+        works = bool(listings)
+        for name, listing in listings.items():
+            report.stage(f"measuring a small point of {listing.name}")
+            measurement = _measure(client, listing, limit_bytes=_PROBE_LIMIT)
+            limited = _measure(client, listing, host_limit_bytes=_HOST_LIMIT)
+            works = works and measurement.outcome.status is Status.OK
+            checks += _framework_checks(environment.frameworks[name])
+            checks += [*_safety_checks(limited), *_point_checks(measurement)]
     _print(common, checks)
     common.write_json(
         {
@@ -61,42 +65,47 @@ def command(common: Common) -> int:
         }
     )
     common.echo("next: stepwall list")
-    return 0 if measurement.outcome.status is Status.OK else 1
+    return 0 if works else 1
+
+
+def _one_for_each_framework(client: Client) -> dict[str, Listing]:
+    """Return the last installed scenario of each framework."""
+    found = client.catalog().scenarios.values()
+    return {item.file.framework: item for item in found if item.file.is_installed}
 
 
 def _measure(
-    session: Session, *, limit_bytes: int | None = None, host_limit_bytes: int | None = None
+    client: Client,
+    listing: Listing,
+    *,
+    limit_bytes: int | None = None,
+    host_limit_bytes: int | None = None,
 ) -> Measurement:
-    catalog, _ = session.catalog()
-    listing = catalog[_PROBE]
-    point = Point(
-        scenario=listing.name,
-        family=listing.family,
-        parameters=listing.settings({}),
-        steps=4,
-        limit_bytes=limit_bytes,
-        host_limit_bytes=host_limit_bytes,
-    )
-    return session.measure(point, timeline=True)
+    conditions = planning.Conditions(limit_bytes=limit_bytes, host_limit_bytes=host_limit_bytes)
+    return client.measure(planning.point(listing, conditions, steps=_PROBE_STEPS), timeline=True)
 
 
 def _environment_checks(environment: Environment) -> list[Check]:
-    versions = ", ".join(f"{name} {text}" for name, text in environment.frameworks.items())
-    gpus = [name for name in environment.devices if name.startswith("gpu")]
     linux = environment.platform.startswith("Linux")
     free = machine.available_bytes()
     return [
         Check(what="platform", works=linux, detail=environment.platform),
-        Check(what="frameworks", works=True, detail=versions),
-        Check(
-            what="gpu",
-            works=bool(gpus),
-            detail=", ".join(gpus) or "TensorFlow sees none: CPU:0 stands in for it",
-        ),
         Check(
             what="memory without --limit",
             works=free > 0,
             detail=f"a point may take {free / 2**30:.1f} GiB of device memory",
+        ),
+    ]
+
+
+def _framework_checks(framework: FrameworkFacts) -> list[Check]:
+    gpus = [name for name in framework.devices if name.startswith("gpu")]
+    return [
+        Check(what="framework", works=True, detail=framework.versions_text),
+        Check(
+            what="gpu",
+            works=bool(gpus),
+            detail=", ".join(gpus) or f"{framework.title} sees none: the CPU stands in for it",
         ),
     ]
 
@@ -130,7 +139,7 @@ def _point_checks(measurement: Measurement) -> list[Check]:
             detail=f"{measurement.seconds:.2f} s" if done else f"{end.status.value}: {end.reason}",
         )
     ]
-    for name in ("graph", "time", "device", "host", "timeline"):
+    for name in ("graph", "step", "device", "host", "timeline"):
         group = getattr(measurement, name)
         missing = _missing(name, group, measurement)
         works = group is not None and not missing
@@ -140,10 +149,10 @@ def _point_checks(measurement: Measurement) -> list[Check]:
     return checks
 
 
-def _missing(name: str, group: object, measurement: Measurement) -> str:
-    if group is None or not dataclasses.is_dataclass(group):
+def _missing(name: str, group: Record | None, measurement: Measurement) -> str:
+    if group is None:
         return "not measured"
-    fields = [item.name for item in dataclasses.fields(group) if getattr(group, item.name) is None]
+    fields = [field for field in group.__struct_fields__ if getattr(group, field) is None]
     if name == "host":  # those of a host limit, which has a line of its own
         fields = [field for field in fields if field not in _HOST_FIELDS]
     reasons = [

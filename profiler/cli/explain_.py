@@ -10,21 +10,16 @@ import click
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
-    command_line,
     common_options,
     measuring_options,
-    open_session,
     parse_settings,
     schedule_option,
-    usable_catalog,
 )
+from profiler.cli.opening import note_rounding, opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of, print_failures, write_folder
-from profiler.cli.progress import reporter
 from profiler.facts import Measurement, Run, Schedule
-from profiler.limits.machine import environment
-from profiler.measure.runner import Campaign, Trace
-from profiler.planning import points as plan
-from profiler.store.runs import Store
+from profiler.measure.runner import Explain
+from profiler.planning import points as planning
 from profiler.units import MAX_STEPS
 
 _MOST_ROWS = 10
@@ -52,32 +47,25 @@ _LESS_IMPORTANT = ("type", "each", "what takes it", "in functions", "share", "pe
 def command(common: Common, *, scenario: str, steps: int, timeout: float, **given: Any) -> int:
     """Say what holds the memory of a training step at its peak, to the byte, and why."""
     check_run_name(given["name"])
-    conditions = plan.Conditions(
+    conditions = planning.Conditions(
         overrides=parse_settings(given["settings"]),
-        device=plan.parse_device(given["device"]),
+        device=planning.parse_device(given["device"]),
         limit_bytes=limit_of(given["limit"]),
         schedule=Schedule(given["schedule"]),
     )
-    with (
-        Store(common.results, create=True) as store,
-        reporter(quiet=common.quiet, verbose=common.verbose) as report,
-        open_session(common, timeout_s=timeout) as session,
-    ):
-        report.stage("starting TensorFlow")
-        store.check_free(given["name"])
-        (listing,) = plan.select([scenario], usable_catalog(common, session))
-        point = plan.point(listing, conditions, steps=steps)
-        description = session.describe()
-        plan.check_device(conditions.device, description["devices"])
-        run = store.start_run(given["name"], command_line(), environment(description))
-        report.stage(f"measuring and recording {scenario}, {steps} steps")
-        Campaign(session=session, store=store, run=run).measure([point], trace=Trace.GROWTH)
-        store.finish_run(run)
-        run = store.load(run.id)
+    with opened(common, timeout_s=timeout, name=given["name"]) as opening:
+        (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        point = planning.point(listing, conditions, steps=steps)
+        note_rounding(conditions.limit_bytes, point)
+        run = opening.run([point], name=given["name"])
+        opening.report.stage(f"measuring and recording {scenario}, {steps} steps")
+        opening.runner(run).measure([point], explain=Explain.GROWTH)
+        opening.store.finish_run(run)
+        run = opening.store.load(run.id)
     (measurement,) = run.measurements
     _print(common, run)
     write_folder(common, run, common.results / run.name)
-    _write_json(common, measurement)
+    _write_json(common, measurement, run)
     print_failures(run)
     if measurement.trace is None:
         _say_why(measurement)
@@ -87,23 +75,23 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
 
 
 def _print(common: Common, run: Run) -> None:
-    from profiler.store.frames import frames
+    from profiler.analysis.results import RunResults
     from reports.tables.grid import grid_table
-    from reports.texts.explanation import account, account_lines, subjects
+    from reports.texts.explanation import explained_steps, explanation_section, section_lines
 
-    for subject in subjects(frames(run)):
-        given = account(subject, most=_MOST_ROWS)
-        for line in account_lines(given, run.measurements[0].point):
+    for step in explained_steps(RunResults(run)):
+        section = explanation_section(step, most=_MOST_ROWS)
+        for line in section_lines(section, run.measurements[0].point):
             common.echo(textwrap.fill(line, common.width, **_WRAP))
-        for title, grid in given.tables:
+        for title, grid in section.tables:
             common.echo(f"\n{title}")
             common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
 
 
-def _write_json(common: Common, measurement: Measurement) -> None:
+def _write_json(common: Common, measurement: Measurement, run: Run) -> None:
     from reports.pages.exports import measurement_document
 
-    common.write_json(measurement_document(measurement))
+    common.write_json(measurement_document(measurement, run))
 
 
 def _say_why(measurement: Measurement) -> None:

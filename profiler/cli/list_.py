@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from profiler.cli.common import Common, common_options, open_session
+from profiler.cli.common import Common, common_options
+from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, to_json
-from profiler.planning.discovery import Listing
+from profiler.planning.catalog import Listing
 from profiler.scenario import describe_parameters
 
 
@@ -18,21 +19,21 @@ from profiler.scenario import describe_parameters
 @common_options
 def command(common: Common) -> int:
     """List scenarios, their parameters, and where they come from."""
-    with reporter(quiet=common.quiet, verbose=False) as report, open_session(common) as session:
-        report.stage("starting TensorFlow")
-        catalog, broken = session.catalog()
-    common.table(_table(catalog.values()))
-    for line in broken:
+    with reporter(quiet=common.quiet, verbose=False) as report, open_client(common) as client:
+        report.stage("loading scenarios")
+        catalog = client.catalog()
+    common.table(_table(catalog.scenarios.values()))
+    for line in catalog.broken:
         click.echo(f"stepwall: left out {line}", err=True)
     common.write_json(
         {
             "schema": SCHEMA,
-            "scenarios": [to_json(listing) for listing in catalog.values()],
-            "broken": broken,
+            "scenarios": [to_json(listing) for listing in catalog.scenarios.values()],
+            "broken": catalog.broken,
         }
     )
     common.echo("next: stepwall profile SCENARIO")
-    return 2 if broken else 0
+    return 2 if catalog.broken else 0
 
 
 def _table(listings: Iterable[Listing]) -> Any:

@@ -10,25 +10,18 @@ import click
 
 from profiler.cli.common import Common
 from profiler.errors import StepwallError, UsageError
-from profiler.facts import Run, Status
-from profiler.planning.points import whole_mib
+from profiler.facts import Run
 from profiler.store.runs import FILE_NAME, LATEST
-from profiler.units import MIB, parse_size
+from profiler.units import parse_size
 
 
 def limit_of(text: str | None) -> int | None:
-    """Return the bytes of a limit, whole MiB as the framework takes them; None for none.
+    """Return the bytes of a limit; None for none.
 
     Raises:
-        UsageError: for a text that is no size, or less than 1 MiB.
+        UsageError: for a text that is no size.
     """
-    if text is None:
-        return None
-    given = parse_size(text)
-    limit = whole_mib(given)
-    if limit != given:
-        click.echo(f"stepwall: limit {text} rounded down to {limit // MIB} MiB", err=True)
-    return limit
+    return None if text is None else parse_size(text)
 
 
 def check_run_name(name: str | None) -> None:
@@ -47,15 +40,15 @@ def check_run_name(name: str | None) -> None:
 
 def publish(common: Common, run: Run) -> Path:
     """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
-    from profiler.store.frames import frames
+    from profiler.analysis.results import RunResults
     from reports.pages.exports import run_document
     from reports.tables.grid import measurement_table, wall_table
 
-    loaded = frames(run)
+    results = RunResults(run)
     if run.measurements:
-        common.table(measurement_table(loaded, width=common.width))
+        common.table(measurement_table(results, width=common.width))
     if run.walls:
-        common.table(wall_table(loaded))
+        common.table(wall_table(results))
     folder = write_folder(common, run, common.results / run.name)
     common.write_json(run_document(run))
     return folder
@@ -67,11 +60,11 @@ def write_folder(common: Common, run: Run, folder: Path) -> Path:
     Raises:
         StepwallError: if the folder cannot be written.
     """
-    from profiler.store.frames import frames
+    from profiler.analysis.results import RunResults
     from reports import write_report
 
     try:
-        write_report(frames(run), folder)
+        write_report(RunResults(run), folder)
         if folder.parent == common.results:
             _point_latest(folder)
     except OSError as error:
@@ -84,12 +77,8 @@ def print_failures(run: Run) -> None:
     """Name every point that did not end well, on stderr."""
     for measurement in run.measurements:
         point, end = measurement.point, measurement.outcome
-        if end.status is not Status.OK:
-            where = f" in {end.phase}" if end.phase else ""
-            click.echo(
-                f"{point.scenario} at {point.steps} steps: {end.status.value}{where}: {end.reason}",
-                err=True,
-            )
+        if end.status.is_failure:
+            click.echo(f"{point.scenario} at {point.steps} steps: {end.sentence}", err=True)
 
 
 def _point_latest(folder: Path) -> None:

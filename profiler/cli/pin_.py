@@ -1,4 +1,4 @@
-"""``stepwall pin``: one run as a small JSON file, to be committed and compared with."""
+"""``stepwall pin``: a run as a small JSON file, to commit and to compare with."""
 
 from __future__ import annotations
 

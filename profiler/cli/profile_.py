@@ -10,23 +10,17 @@ import click
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
-    command_line,
     common_options,
     measuring_options,
-    open_session,
     parse_settings,
     schedule_option,
-    usable_catalog,
 )
+from profiler.cli.opening import Opening, note_rounding, opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
-from profiler.cli.progress import Reporter, reporter, reporting
-from profiler.facts import Point, Probe, Run, Schedule, Status, WallStatus
+from profiler.facts import Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
-from profiler.limits.machine import environment
-from profiler.measure.client import Session
-from profiler.measure.runner import Trace
-from profiler.planning import points as plan
-from profiler.store.runs import Store
+from profiler.measure.runner import Explain
+from profiler.planning import points as planning
 from profiler.units import parse_steps
 
 DEFAULT_STEPS = "8:256:x2"
@@ -38,7 +32,7 @@ class _Options:
 
     names: tuple[str, ...]
     steps: list[int]
-    conditions: plan.Conditions
+    conditions: planning.Conditions
     repeats: int
     jobs: int
     timeline: bool
@@ -72,8 +66,10 @@ class _Options:
     help="Series measured at once (times disturb one another, memory does not).",
 )
 @click.option("--timeline", is_flag=True, help="Sample each point's memory over time.")
-@click.option("--trace", is_flag=True, help="Also say what holds each point's peak.")
-@click.option("--resume", is_flag=True, help="Go on with the run --name, or the unfinished one.")
+@click.option("--trace", is_flag=True, help="Also explain what holds the peak of each point.")
+@click.option(
+    "--resume", is_flag=True, help="Continue the run --name, or the newest that is unfinished."
+)
 @measuring_options
 @common_options
 def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **given: Any) -> int:
@@ -82,9 +78,9 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
     options = _Options(
         names=scenario,
         steps=parse_steps(given["steps"]),
-        conditions=plan.Conditions(
+        conditions=planning.Conditions(
             overrides=parse_settings(given["settings"]),
-            device=plan.parse_device(given["device"]),
+            device=planning.parse_device(given["device"]),
             limit_bytes=limit_of(given["limit"]),
             schedule=Schedule(given["schedule"]),
         ),
@@ -96,61 +92,48 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
         name=given["name"],
         resume=given["resume"],
     )
-    with (
-        Store(common.results, create=True) as store,
-        reporter(quiet=common.quiet, verbose=common.verbose) as report,
-        open_session(common, timeout_s=timeout) as session,
-    ):
-        run = _profile(common, options, store, session, report)
-        report.stage("writing the report")
+    name = None if options.resume else options.name
+    with opened(common, timeout_s=timeout, name=name) as opening:
+        run = _profile(common, options, opening)
+        opening.report.stage("writing the report")
         folder = publish(common, run)
     print_failures(run)
     common.echo(f"next: stepwall report {run.name}  (or open {folder / 'report.html'})")
     return FAILED_POINT if _failed(run) else 0
 
 
-def _profile(
-    common: Common, options: _Options, store: Store, session: Session, report: Reporter
-) -> Run:
-    run = store.resume(options.name) if options.resume else None
-    if run is None:
-        store.check_free(options.name)
-    report.stage("starting TensorFlow")
-    listings = plan.select(options.names, usable_catalog(common, session))
-    points = plan.expand(listings, options.steps, options.conditions, options.repeats)
-    description = session.describe()
-    plan.check_device(options.conditions.device, description["devices"])
-    if run is None:
-        run = store.start_run(options.name, command_line(), environment(description))
-    campaign = reporting(
-        report,
-        session=session,
-        store=store,
-        run=run,
+def _profile(common: Common, options: _Options, opening: Opening) -> Run:
+    report, store = opening.report, opening.store
+    resumed = store.resume(options.name) if options.resume else None
+    listings = planning.select(options.names, usable_scenarios(common, opening.client))
+    points = planning.expand(listings, options.steps, options.conditions, options.repeats)
+    note_rounding(options.conditions.limit_bytes, points[0])
+    run = opening.run(points, name=options.name, resumed=resumed)
+    runner = opening.runner(
+        run,
         on_probe=lambda p, probe: report.doing(_probe_line(p, probe)),
         on_wall=lambda w: report.done(f"{w.scenario}: wall {w.status.value} at {w.last_ok} steps"),
     )
     report.stage(f"{len(listings)} scenarios", len(points))
-    campaign.measure(
+    runner.measure(
         points,
         jobs=options.jobs,
         timeline=options.timeline,
-        trace=Trace.ALONE if options.trace else None,
+        explain=Explain.ALONE if options.trace else None,
     )
     if options.wall_limit is not None:
         conditions = replace(options.conditions, limit_bytes=options.wall_limit)
-        walls = [plan.point(listing, conditions, steps=1) for listing in listings]
+        walls = [planning.point(listing, conditions, steps=1) for listing in listings]
         report.stage("searching walls", len(walls))
-        campaign.find_walls(walls, max_steps=DEFAULT_MAX_STEPS)
+        runner.find_walls(walls, max_steps=DEFAULT_MAX_STEPS)
     store.finish_run(run)
     return store.load(run.id)
 
 
 def _failed(run: Run) -> bool:
-    expected = {Status.OK, Status.OOM_DEVICE, Status.OOM_HOST}
-    return any(m.outcome.status not in expected for m in run.measurements) or any(
-        wall.status is WallStatus.UNPROVEN for wall in run.walls
-    )
+    ends = [m.outcome.status for m in run.measurements]
+    unproven = any(wall.status is WallStatus.UNPROVEN for wall in run.walls)
+    return unproven or any(end.is_failure and not end.is_oom for end in ends)
 
 
 def _probe_line(point: Point, probe: Probe) -> str:

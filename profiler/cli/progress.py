@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from profiler.facts import Measurement
-from profiler.measure.runner import Campaign
+from profiler.measure.runner import Runner
 
 _SHOW_AFTER_S = 2.0
 
@@ -58,9 +58,9 @@ class Reporter:
             click.echo(text, err=True)
 
 
-def reporting(report: Reporter, **parts: Any) -> Campaign:
-    """Return a campaign (``parts``: its session, store and run) that reports its points."""
-    return Campaign(
+def reporting(report: Reporter, **parts: Any) -> Runner:
+    """Return a runner (``parts``: its client, store, run and hooks) that reports its points."""
+    return Runner(
         on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
         on_measurement=lambda m: report.done(_line(m)),
         on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped, fewer ran out of memory"),

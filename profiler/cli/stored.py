@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -11,41 +11,35 @@ import click
 from profiler.cli.common import (
     Command,
     Common,
-    command_line,
     measuring_options,
-    open_session,
     parse_settings,
     schedule_option,
-    usable_catalog,
 )
+from profiler.cli.opening import opened, usable_scenarios
 from profiler.cli.output import check_run_name, print_failures
-from profiler.cli.progress import reporter, reporting
 from profiler.errors import UsageError, did_you_mean
-from profiler.facts import Point, Run, Schedule, Status
-from profiler.limits.machine import environment
-from profiler.planning import points as plan
+from profiler.facts import Point, Run, Schedule, Status, replace
+from profiler.planning import points as planning
 from profiler.scenario import describe_parameters
 from profiler.store.runs import FILE_NAME, Store
 
-# What a quick run measures: enough lengths for a law and for half of them to foretell the rest.
+# What a quick run measures: enough lengths for a law and for its hold-out error.
 QUICK_STEPS = (8, 16, 32, 64, 128)
 # As a line through two would prove nothing.
 _FEWEST = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class StoredPoints:
     """A run that holds enough lengths of what was asked for.
 
     Attributes:
         run: all of it.
         series: the conditions of each scenario's points, by its name.
-        is_quick: whether it was measured just now, for this.
     """
 
     run: Run
     series: Mapping[str, Point]
-    is_quick: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +63,7 @@ def source_options(function: Command) -> Command:
     return run(schedule_option(measuring_options(function)))
 
 
-def measured(common: Common, names: Sequence[str], given: Mapping[str, Any]) -> Source:
+def measured(common: Common, names: Sequence[str], given: Mapping[str, Any]) -> StoredPoints:
     """Return the points of these scenarios from a stored run, or from a quick one made now.
 
     Args:
@@ -84,26 +78,26 @@ def measured(common: Common, names: Sequence[str], given: Mapping[str, Any]) -> 
     wanted = _Wanted(
         names=tuple(dict.fromkeys(names)),
         settings=parse_settings(given["settings"]),
-        device=plan.parse_device(given["device"]),
+        device=planning.parse_device(given["device"]),
         schedule=Schedule(given["schedule"]),
     )
     if given["run"] is not None:
         with Store(common.results) as store:
             run = store.load(given["run"])
-        return Source(run=run, series=_series(run, wanted), is_quick=False)
+        return StoredPoints(run=run, series=_series(run, wanted))
     # A name asks for a run of its own.
     stored = None if given["name"] else _stored(common, wanted)
     return stored or _quick(common, wanted, given)
 
 
-def _stored(common: Common, wanted: _Wanted) -> Source | None:
+def _stored(common: Common, wanted: _Wanted) -> StoredPoints | None:
     if not (common.results / FILE_NAME).exists():
         return None
     with Store(common.results) as store:
         for summary in reversed(store.summaries()):
             run = store.load(summary.id)
             if all(_found(run, name, wanted) for name in wanted.names):
-                return Source(run=run, series=_series(run, wanted), is_quick=False)
+                return StoredPoints(run=run, series=_series(run, wanted))
     return None
 
 
@@ -152,26 +146,18 @@ def _is_meant(point: Point, name: str, wanted: _Wanted) -> bool:
     return free and where and point.scenario == name and wanted.settings.items() <= texts.items()
 
 
-def _quick(common: Common, wanted: _Wanted, given: Mapping[str, Any]) -> Source:
-    conditions = plan.Conditions(
+def _quick(common: Common, wanted: _Wanted, given: Mapping[str, Any]) -> StoredPoints:
+    conditions = planning.Conditions(
         overrides=wanted.settings, device=wanted.device, schedule=wanted.schedule
     )
-    with (
-        Store(common.results, create=True) as store,
-        reporter(quiet=common.quiet, verbose=common.verbose) as report,
-        open_session(common, timeout_s=given["timeout"]) as session,
-    ):
-        store.check_free(given["name"])
-        report.stage("starting TensorFlow")
-        listings = plan.select(wanted.names, usable_catalog(common, session))
-        points = plan.expand(listings, QUICK_STEPS, conditions, 1)
-        description = session.describe()
-        plan.check_device(wanted.device, description["devices"])
-        run = store.start_run(given["name"], command_line(), environment(description))
-        report.stage("a quick run", len(points))
-        reporting(report, session=session, store=store, run=run).measure(points)
-        store.finish_run(run)
-        run = store.load(run.id)
+    with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
+        listings = planning.select(wanted.names, usable_scenarios(common, opening.client))
+        points = planning.expand(listings, QUICK_STEPS, conditions, 1)
+        run = opening.run(points, name=given["name"])
+        opening.report.stage("a quick run", len(points))
+        opening.runner(run).measure(points)
+        opening.store.finish_run(run)
+        run = opening.store.load(run.id)
     print_failures(run)
     series = {point.scenario: replace(point, steps=0) for point in points}
-    return Source(run=run, series=series, is_quick=True)
+    return StoredPoints(run=run, series=series)

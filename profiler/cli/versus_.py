@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from profiler.cli.common import Common, common_options
-from profiler.cli.stored import Source, measured, source_options
+from profiler.cli.common import Common, common_options, next_command
+from profiler.cli.stored import StoredPoints, measured, source_options
 from profiler.errors import StepwallError, UsageError
 from profiler.scenario import describe_parameters
 from profiler.units import MAX_STEPS
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
-    from profiler.analysis.crossover.choices import BuildCost
-    from profiler.analysis.crossover.contests import Crossover
+    from profiler.analysis.crossover.costs import BuildCost
+    from profiler.analysis.crossover.crossovers import Crossover
     from profiler.analysis.series import MetricSeries
 
-_KINDS = (".png", ".svg")
-# What a narrow terminal does without, in this order; --json holds all.
+_FORMATS = (".png", ".svg")
+# A narrow terminal leaves out these columns, in this order; --json holds all.
 _LESS_IMPORTANT = (
     "first step",
     "building the graph",
@@ -38,22 +37,22 @@ _LESS_IMPORTANT = (
 @click.option(
     "--steps",
     type=click.IntRange(1, MAX_STEPS),
-    help="The length of the table [default: the largest that was measured of all].",
+    help="Length at which the table compares costs [default: the largest measured for all].",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Also draw step time against device peak there, as .png or .svg.",
+    help="Also plot step time against device peak at that length, as .png or .svg.",
 )
-@click.option("-f", "--force", is_flag=True, help="Overwrite that file.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite the plot.")
 @source_options
 @common_options
 def command(
     common: Common, *, scenario: tuple[str, ...], output: Path | None, force: bool, **given: Any
 ) -> None:
-    """Say from which length on one of two or more builds is faster, or needs less."""
+    """Compare two or more builds: from which length on is one faster, or needs less?"""
     names = tuple(dict.fromkeys(scenario))
     if len(names) < 2:  # noqa: PLR2004 - a comparison
         raise UsageError(f"versus {' '.join(scenario)}: name two different scenarios or more")
@@ -66,11 +65,11 @@ def command(
 
 
 def _check_output(output: Path | None, *, force: bool) -> None:
-    """Refuse a file that cannot be written before anything is measured for it."""
+    """Refuse a file that cannot be written, before anything is measured."""
     if output is None:
         return
-    if output.suffix not in _KINDS:
-        raise UsageError(f"--output {str(output)!r}: end it in {' or '.join(_KINDS)}")
+    if output.suffix not in _FORMATS:
+        raise UsageError(f"--output {str(output)!r}: end it in {' or '.join(_FORMATS)}")
     if not output.resolve().parent.is_dir() or output.is_dir():
         raise UsageError(f"--output {str(output)!r}: no file can be written there")
     if output.exists() and not force:
@@ -79,73 +78,73 @@ def _check_output(output: Path | None, *, force: bool) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Answer:
-    """What is known of the builds."""
+    """The builds compared: by length, and at one length."""
 
-    source: Source
-    contests: Sequence[Crossover]
+    source: StoredPoints
+    crossovers: Sequence[Crossover]
     builds: Sequence[BuildCost]
     steps: int
     measured: tuple[int, int]
 
 
-def _answer(source: Source, steps: int | None) -> _Answer:
-    from profiler.analysis.crossover.choices import choices, common_length
-    from profiler.analysis.series import curves
-    from reports.tables.versus import contests
+def _answer(source: StoredPoints, steps: int | None) -> _Answer:
+    from profiler.analysis.crossover.costs import build_costs, common_length
+    from profiler.analysis.crossover.crossovers import crossovers
+    from profiler.analysis.series import metric_series
 
     wanted = list(source.series.values())
-    found = [curve for curve in curves(source.run) if curve.conditions in wanted]
-    found.sort(key=lambda curve: wanted.index(curve.conditions))
+    found = [series for series in metric_series(source.run) if series.conditions in wanted]
+    found.sort(key=lambda series: wanted.index(series.conditions))
     _check_measured(source, found)
     steps = steps or common_length(found) or _longest(found)
     return _Answer(
         source=source,
-        contests=contests(found),
-        builds=choices(found, source.run.walls, steps=steps),
+        crossovers=crossovers(found),
+        builds=build_costs(found, source.run.walls, steps=steps),
         steps=steps,
         measured=_ends(found),
     )
 
 
-def _check_measured(source: Source, found: Sequence[MetricSeries]) -> None:
+def _check_measured(source: StoredPoints, found: Sequence[MetricSeries]) -> None:
     for name, conditions in source.series.items():
-        if conditions not in [curve.conditions for curve in found]:
+        if conditions not in [series.conditions for series in found]:
             raise StepwallError(f"run {source.run.name!r} has no point of {name} that was measured")
 
 
 def _longest(found: Sequence[MetricSeries]) -> int:
-    """Return the length up to which all were measured, where they have none in common."""
-    return min(curve.last for curve in found)
+    """Return the length up to which all were measured."""
+    return min(series.last for series in found)
 
 
 def _ends(found: Sequence[MetricSeries]) -> tuple[int, int]:
-    return max(curve.points[0][0] for curve in found), _longest(found)
+    return max(series.points[0][0] for series in found), _longest(found)
 
 
 def _print(common: Common, answer: _Answer) -> None:
-    from reports.tables.choices import choice_grid, choice_notes
+    from reports.tables.costs import cost_grid, cost_notes
     from reports.tables.grid import grid_table
-    from reports.tables.versus import contest_lines, versus_document
+    from reports.tables.versus import crossover_lines, versus_document
 
     for line in _heading(answer):
         common.echo(line)
-    for line in contest_lines(answer.contests):
+    for line in crossover_lines(answer.crossovers):
         common.echo(f"  {line}")
     common.echo()
     common.echo(f"at {answer.steps:,} steps")
-    grid = choice_grid(answer.builds)
+    grid = cost_grid(answer.builds)
     common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
-    for note in choice_notes(answer.builds, measured_to=answer.measured[1]):
+    for note in cost_notes(answer.builds, measured_to=answer.measured[1]):
         common.echo(note)
     common.write_json(
         versus_document(
-            answer.contests, answer.builds, run=answer.source.run.name, steps=answer.steps
+            answer.crossovers, answer.builds, run=answer.source.run.name, steps=answer.steps
         )
     )
 
 
 def _heading(answer: _Answer) -> list[str]:
-    """Return what is compared, and in what its conditions differ."""
+    """Return what is compared, and which parameters differ."""
     points = [one.conditions for one in answer.builds]
     texts = list(dict.fromkeys(describe_parameters(point.parameters) for point in points))
     conditions = [texts[0]] if len(texts) == 1 else []
@@ -162,11 +161,21 @@ def _heading(answer: _Answer) -> list[str]:
 
 
 def _draw(common: Common, answer: _Answer, output: Path) -> None:
+    """Plot the builds at one length.
+
+    Raises:
+        StepwallError: if none of them can be plotted, or the file cannot be written.
+    """
     from reports.plots.measurements import image
-    from reports.plots.pareto import Panel, pareto_figure
+    from reports.plots.pareto import ParetoPanel, pareto_figure
 
     title = " against ".join(one.label for one in answer.builds)
-    panel = Panel(title=title, steps=answer.steps, builds=tuple(answer.builds))
+    panel = ParetoPanel(title=title, steps=answer.steps, builds=tuple(answer.builds))
+    if not panel.shown:
+        raise StepwallError(
+            f"--output {str(output)!r}: no build has a known steady step and device peak "
+            f"at {answer.steps:,} steps"
+        )
     try:
         output.write_bytes(image(pareto_figure([panel]), output.suffix[1:]))
     except OSError as error:
@@ -175,17 +184,13 @@ def _draw(common: Common, answer: _Answer, output: Path) -> None:
 
 
 def _next(common: Common, answer: _Answer, given: dict[str, Any]) -> str:
-    """Return what would say more: repeats where noise hides something, else a wall."""
+    """Return the command that would add most: repeats if anything is too noisy, else a wall."""
     names = [one.conditions.scenario for one in answer.builds]
-    options = [part for setting in given["settings"] for part in ("--set", setting)]
-    options += ["--device", given["device"]] if given["device"] != "cpu" else []
-    options += ["--schedule", given["schedule"]] if given["schedule"] != "serial" else []
-    options += [part for path in common.scenarios for part in ("--scenarios", path)]
-    lacking = {lack.options for one in answer.contests for lack in one.missing_laws}
-    repeats = next((text.split() for text in lacking if text.startswith("--repeats")), None)
+    helpful = {missing.options for one in answer.crossovers for missing in one.missing_laws}
+    repeats = next((text.split() for text in helpful if text.startswith("--repeats")), None)
     if repeats:
-        return shlex.join(["stepwall", "profile", *names, *repeats, *options])
+        return next_command(common, given, "profile", *names, *repeats)
     unwalled = [one.conditions.scenario for one in answer.builds if not one.walls]
     if unwalled:
-        return shlex.join(["stepwall", "wall", unwalled[0], "--limit", "64MiB", *options])
+        return next_command(common, given, "wall", unwalled[0], "--limit", "64MiB")
     return f"stepwall report {answer.source.run.name}"

@@ -9,26 +9,21 @@ import click
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
-    command_line,
     common_options,
     measuring_options,
-    open_session,
+    next_command,
     parse_settings,
     schedule_option,
-    usable_catalog,
 )
+from profiler.cli.opening import note_rounding, opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of
-from profiler.cli.progress import Reporter, reporter
+from profiler.cli.progress import Reporter
 from profiler.errors import UsageError
-from profiler.facts import Certificate, Probe, Schedule, WallStatus
+from profiler.facts import Certificate, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS, DEVICE, HOST
 from profiler.limits import machine
-from profiler.limits.machine import environment
-from profiler.measure.client import Session
-from profiler.measure.runner import Campaign
-from profiler.planning import points as plan
-from profiler.store.runs import Store
-from profiler.units import MAX_STEPS, MIB
+from profiler.planning import points as planning
+from profiler.units import MAX_STEPS, MIB, size_option
 
 
 @click.command("wall")
@@ -59,7 +54,9 @@ from profiler.units import MAX_STEPS, MIB
     metavar="N",
     help="Run both ends N more times and say how often each held.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run --name, or the unfinished one.")
+@click.option(
+    "--resume", is_flag=True, help="Continue the run --name, or the newest that is unfinished."
+)
 @schedule_option
 @measuring_options
 @common_options
@@ -67,32 +64,33 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
     """Find the steps at which a scenario runs out of memory; both sides are really run."""
     check_run_name(given["name"])
     conditions = _conditions(given)
-    with (
-        Store(common.results, create=True) as store,
-        reporter(quiet=common.quiet, verbose=common.verbose) as report,
-        open_session(common, timeout_s=timeout) as session,
-    ):
-        report.stage("starting TensorFlow")
-        (listing,) = plan.select([scenario], usable_catalog(common, session))
-        point = plan.point(listing, conditions, steps=1)
-        campaign = _campaign(session, store, report, given, conditions.device)
-        campaign.find_walls([point], max_steps=given["max_steps"], confirm=given["confirm"])
-        store.finish_run(campaign.run)
-        run = store.load(campaign.run.id)
-    certificate = next(wall for wall in run.walls if wall.scenario == scenario)
-    _print(common, certificate, run.name, given)
+    name = None if given["resume"] else given["name"]
+    with opened(common, timeout_s=timeout, name=name) as opening:
+        store = opening.store
+        resumed = store.resume(given["name"]) if given["resume"] else None
+        (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        point = planning.point(listing, conditions, steps=1)
+        note_rounding(limit_of(given["limit"]), point)
+        run = opening.run([point], name=given["name"], resumed=resumed)
+        opening.report.stage("predicting")
+        runner = opening.runner(run, on_probe=lambda _, probe: _tell(opening.report, probe))
+        (certificate,) = runner.find_walls(
+            [point], max_steps=given["max_steps"], confirm=given["confirm"]
+        )
+        store.finish_run(run)
+    _print(common, certificate, run, given)
     return FAILED_POINT if certificate.status is WallStatus.UNPROVEN else 0
 
 
-def _conditions(given: dict[str, Any]) -> plan.Conditions:
-    device = plan.parse_device(given["device"])
+def _conditions(given: dict[str, Any]) -> planning.Conditions:
+    device = planning.parse_device(given["device"])
     host = given["kind"] == HOST
     limit = limit_of(given["limit"])
     if limit is None:
         if device != "cpu" and not host:
             raise UsageError("wall: give --limit SIZE for a GPU, as 16GiB")
-        limit = plan.whole_mib(machine.available_bytes())
-    return plan.Conditions(
+        limit = machine.available_bytes() // MIB * MIB
+    return planning.Conditions(
         overrides=parse_settings(given["settings"]),
         device=device,
         limit_bytes=None if host else limit,
@@ -101,48 +99,27 @@ def _conditions(given: dict[str, Any]) -> plan.Conditions:
     )
 
 
-def _campaign(
-    session: Session, store: Store, report: Reporter, given: dict[str, Any], device: str
-) -> Campaign:
-    run = store.resume(given["name"]) if given["resume"] else None
-    if run is None:
-        store.check_free(given["name"])
-    description = session.describe()
-    plan.check_device(device, description["devices"])
-
-    def tell(probe: Probe) -> None:
-        peak = f", peak {probe.peak_bytes / MIB:.1f} MiB" if probe.peak_bytes else ""
-        cut = ", cut short" if probe.outcome.cut_short else ""
-        text = f"{probe.steps} steps: {probe.outcome.status.value}{peak}{cut}"
-        report.done(f"{text} ({probe.seconds:.1f} s)")
-        report.doing(text)
-
-    report.stage("predicting")
-    return Campaign(
-        session=session,
-        store=store,
-        run=run or store.start_run(given["name"], command_line(), environment(description)),
-        on_probe=lambda _, probe: tell(probe),
-    )
+def _tell(report: Reporter, probe: Probe) -> None:
+    peak = f", peak {probe.peak_bytes / MIB:.1f} MiB" if probe.peak_bytes else ""
+    cut = ", cut short" if probe.outcome.cut_short else ""
+    text = f"{probe.steps} steps: {probe.outcome.status.value}{peak}{cut}"
+    report.done(f"{text} ({probe.seconds:.1f} s)")
+    report.doing(text)
 
 
-def _print(common: Common, certificate: Certificate, run: str, given: dict[str, Any]) -> None:
+def _print(common: Common, certificate: Certificate, run: Run, given: dict[str, Any]) -> None:
     from reports.pages.exports import wall_document
     from reports.texts.certificate import certificate_lines
 
-    for line in certificate_lines(certificate):
+    for line in certificate_lines(certificate, run.framework(certificate.framework)):
         common.echo(line)
     common.write_json(wall_document(certificate))
-    common.echo(f"next: {_next(certificate, run, given)}")
+    common.echo(f"next: {_next(common, certificate, run.name, given)}")
 
 
-def _next(wall: Certificate, run: str, given: dict[str, Any]) -> str:
+def _next(common: Common, wall: Certificate, run: str, given: dict[str, Any]) -> str:
     """Return the command that explains the last steps that fit, or the run's report."""
     if wall.explanation is None:
         return f"stepwall report {run}"
-    options = [f"--steps {wall.last_ok}", f"--limit {wall.limit_bytes // MIB}MiB"]
-    options += [f"--set {setting}" for setting in given["settings"]]
-    options += [f"--device {given['device']}"] if given["device"] != "cpu" else []
-    if wall.schedule is not Schedule.SERIAL:
-        options.append(f"--schedule {wall.schedule.value}")
-    return " ".join(["stepwall explain", wall.scenario, *options])
+    options = ["--steps", wall.last_ok, "--limit", size_option(wall.limit_bytes)]
+    return next_command(common, given, "explain", wall.scenario, *options)

@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from profiler.errors import StepwallError
 from profiler.explain.ledger import Events, Ledger, Mask
 from profiler.explain.roles import Op, Part, Roles, bytes_by_role, classify
-from profiler.facts.explanation import Explanation, GraphParts, Holding, MemoryOverStep, Role
-from profiler.frameworks.tensorflow import theory
-from profiler.frameworks.tensorflow.theory import Cell
+from profiler.facts.explanation import (
+    Explanation,
+    GraphParts,
+    Holding,
+    MemoryOverStep,
+    Role,
+    Theory,
+)
 
 STEADY, FIRST = "steady", "first"
 _CURVE_POINTS = 240
@@ -33,7 +38,7 @@ class Recorded:
         residents: the allocator's own bytes in use before each of them.
         forward, backward: name and type of each node that was built.
         library: type of each node in the graph's functions.
-        cells: the recurrent cells of the graph.
+        theory: what the equations of the graph's cells say; None where they are not known.
         custom_gradients: the scenario brings gradients of its own.
     """
 
@@ -45,7 +50,7 @@ class Recorded:
     forward: list[tuple[str, str]]
     backward: list[tuple[str, str]]
     library: list[str]
-    cells: list[Cell]
+    theory: Theory | None
     custom_gradients: bool
 
 
@@ -102,8 +107,8 @@ class PeakAccount:
         ordered = sorted(sizes.items(), key=lambda item: -item[1])
         return {role.value: size for role, size in ordered}
 
-    def explanation(self, batch: object = None) -> Explanation:
-        """Return the account as facts; ``batch`` is the scenario's, for the theory."""
+    def explanation(self) -> Explanation:
+        """Return the account as facts."""
         start, _ = self.ledger.span(self.run)
         recorded = self.recorded
         is_steady = self.number == -1
@@ -120,10 +125,10 @@ class PeakAccount:
             by_role=self.by_role(),
             holdings=self.holdings(),
             resident=self.holdings(start - 1) if start else [],
-            curve=self._curve(),
+            over_step=self._over_step(),
             graph=_graph_parts(recorded),
             custom_gradients=recorded.custom_gradients,
-            theory=theory.of(recorded.cells, batch=batch, steps=recorded.steps),
+            theory=recorded.theory,
         )
 
     def _peak(self, run: int) -> int:
@@ -170,7 +175,7 @@ class PeakAccount:
         facts = self.recorded.ops[op]
         return self._names[op], facts.type, facts.gradient_of or facts.variable
 
-    def _curve(self) -> MemoryOverStep:
+    def _over_step(self) -> MemoryOverStep:
         start, end = self.ledger.span(self.run)
         chosen = np.unique(
             np.append(np.linspace(start, end - 1, _CURVE_POINTS).astype(np.int64), self.position)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 from profiler.explain.account import PeakAccount, Recorded
+from profiler.facts.codec import replace
 from profiler.facts.explanation import Explanation, GraphGrowth, Holding, PeakGrowth
 
 # Of the steps: close enough for peaks in the same place, far enough to tell a line from a curve.
@@ -15,20 +15,17 @@ _SHORTER = (0.75, 0.5)
 _LINEAR = 0.01
 
 
-def explain(
-    record: Callable[[int], Recorded], steps: int, *, batch: object = None, alone: bool = False
-) -> Explanation:
+def explain(record: Callable[[int], Recorded], steps: int, *, alone: bool = False) -> Explanation:
     """Explain the peak of a training step over ``steps``.
 
     Args:
         record: runs a training step of some length and records it.
         steps: the length that is explained.
-        batch: the scenario's batch size, for the theory; anything but an int: unknown.
         alone: record no shorter lengths: what a time step adds stays unknown.
     """
     # The length that is explained comes first: in an allocator that nothing has used before.
     longest = PeakAccount(record(steps))
-    facts = longest.explanation(batch)
+    facts = longest.explanation()
     if alone:
         return facts
     shorter = {max(1, round(steps * share)): None for share in _SHORTER}

@@ -1,9 +1,10 @@
-"""What an explanation holds, as frozen facts; sizes are in bytes."""
+"""What holds the peak of a training step; sizes are in bytes."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+
+from profiler.facts.codec import Bytes, Count, Record
 
 
 class Role(enum.Enum):
@@ -21,9 +22,8 @@ class Role(enum.Enum):
     UNKNOWN = "unclassified"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Holding:
-    """Tensors alike that are held at the peak: of one op, its unrolled copies counted together.
+class Holding(Record, frozen=True, kw_only=True):
+    """Tensors of one op that are held at the peak, its unrolled copies counted together.
 
     ``op`` is the op's name in the graph without the numbers of copies; ``bytes`` is what was
     asked for. ``each_bytes``: the size of one, where all are of one size. ``variable``: whose
@@ -34,82 +34,84 @@ class Holding:
     role: str
     op: str
     op_type: str | None
-    tensors: int
-    bytes: int
-    each_bytes: int | None = None
+    tensors: Count
+    bytes: Bytes
+    each_bytes: Bytes | None = None
     variable: str | None = None
     per_step_bytes: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class MemoryOverStep:
+class MemoryOverStep(Record, frozen=True, kw_only=True):
     """Bytes of each role over one training step, at some of its events.
 
     ``event`` counts allocations and releases from the step's begin; ``bytes`` gives for each
     role what was asked for and is held after these, with ``allocator rounding`` apart.
     """
 
-    event: list[int]
-    bytes: dict[str, list[int]]
-    backward: int
-    peak: int
+    event: list[Count]
+    bytes: dict[str, list[Count]]
+    backward: Count
+    peak: Count
 
 
-@dataclass(frozen=True, kw_only=True)
-class PeakGrowth:
+class PeakGrowth(Record, frozen=True, kw_only=True):
     """Bytes that one more time step adds where the step peaks: the difference of two lengths.
 
     ``linear`` names the roles for which a third, shorter length shows the same bytes per step,
     within 1 % of all bytes per step.
     """
 
-    between: list[int]
+    between: list[Count]
     bytes: float
     by_role: dict[str, float]
     linear: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class GraphGrowth:
+class GraphGrowth(Record, frozen=True, kw_only=True):
     """Op types that one more time step adds to the training graph as built, with their counts.
 
     The difference of the builds at the lengths in ``between``, divided by their distance: of the
     forward and of the backward part.
     """
 
-    between: list[int]
+    between: list[Count]
     forward: dict[str, float]
     backward: dict[str, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class GraphParts:
+class GraphParts(Record, frozen=True, kw_only=True):
     """Nodes of the training graph as built, by scope and by op type.
 
     ``library``: nodes in the bodies and conditions of loops and in other functions, by op type;
     they are counted apart from the forward and the backward part.
     """
 
-    by_scope: dict[str, int]
-    forward: dict[str, int]
-    backward: dict[str, int]
-    library: dict[str, int] = field(default_factory=dict)
+    by_scope: dict[str, Count]
+    forward: dict[str, Count]
+    backward: dict[str, Count]
+    library: dict[str, Count] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Theory:
+class Theory(Record, frozen=True, kw_only=True):
     """Bytes that backpropagation through time keeps by the equations of the graph's cells.
 
     ``least_bytes``: the hidden states alone; ``all_bytes``: every activation.
     """
 
     cells: list[str]
-    least_bytes: int
-    all_bytes: int
+    least_bytes: Bytes
+    all_bytes: Bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
+class Advice(Record, frozen=True, kw_only=True):
+    """What would remove much of what a role holds at the peak, and what that rests on."""
+
+    role: str
+    text: str
+    measured: str
+
+
+class Explanation(Record, frozen=True, kw_only=True):
     """What is held at the peak of a training step.
 
     ``step`` is ``first`` or ``steady``, whichever needs more. ``peak_bytes`` and
@@ -117,23 +119,25 @@ class Explanation:
     allocations, ``allocator_peak_bytes`` and ``allocator_resident_bytes`` from the allocator's own
     account; the latter is None for a first step, in which constants are made before any op runs.
     ``by_role`` adds up to the peak exactly. ``part``: which part of the step was running at the
-    peak. ``custom_gradients``: the scenario brings gradients of its own.
+    peak. ``custom_gradients``: the scenario brings gradients of its own. ``advice``: the
+    framework's, for the roles that hold most.
     """
 
-    steps: int
+    steps: Count
     step: str
     part: str
-    events: int
-    peak_bytes: int
-    resident_bytes: int
-    allocator_peak_bytes: int | None
-    allocator_resident_bytes: int | None
-    by_role: dict[str, int]
+    events: Count
+    peak_bytes: Bytes
+    resident_bytes: Bytes
+    allocator_peak_bytes: Bytes | None
+    allocator_resident_bytes: Bytes | None
+    by_role: dict[str, Count]
     holdings: list[Holding]
     resident: list[Holding]
-    curve: MemoryOverStep
+    over_step: MemoryOverStep
     graph: GraphParts
     custom_gradients: bool = False
+    advice: list[Advice] = []
     theory: Theory | None = None
     growth: PeakGrowth | None = None
     graph_growth: GraphGrowth | None = None

@@ -1,6 +1,33 @@
-"""Forecasting the wall: small recorded steps, continued to longer ones and replayed.
+"""Walls: predicted from short runs, searched, and certified by two runs.
 
-``trace`` holds what an allocator was asked for, ``unrolling`` continues it to more time
-steps, ``bfc`` replays it under a limit, and ``wall`` puts them together. All of it is
-pure: no framework, no process.
+``trace`` is what an allocator was asked for, ``unrolling`` continues it to more time steps,
+``allocator`` is what a framework's allocator model must do, and ``replayed`` puts them together.
+``host`` predicts host walls. ``search`` finds a wall with or without a prediction, and
+``certificate`` runs the search through real children. All but the last are pure.
+
+Each predictor of walls stays because the others are worse where it is used. The pairs of numbers
+are of an unrolled and a looped build of one recurrent network, on two cores:
+
+=====================  =============================  ===========================================
+predictor              used for                       why it stays
+=====================  =============================  ===========================================
+replay                 device walls up to 10,000      0.0 % and 0.1 % off under 32 and 64 MiB, the
+(``replayed``)         steps, serial schedule         search's own 36 % and 52 %; with it the search
+                                                      takes 2 and 3 probes, without 9 and 19
+line through replayed  device walls beyond 10,000     right to the step at 13,077 and 52,276 steps;
+walls (``replayed``)   steps                          replay takes 9 s per million events, at every
+                                                      try: 50,000 steps have that many and more
+line through two       host walls, which have no      4.3 % and 1.1 % off under 512 MiB, the
+short runs (``host``)  trace                          search's own 57 % and 42 %; with it the search
+                                                      takes 3 and 7 probes and 75 and 35 s, without
+                                                      it 8 and 14 probes and 78 and 50 s
+the search's own       wherever none was given or     no other has anything to start from; it costs
+(``search``)           the given one is refuted       no run besides the probes
+the peak's law         walls without a pattern in     3.0 % and 1.8 % off in the parallel schedule,
+(``analysis``,         ``predict``                    a line through two short runs 22 % and 2.6 %,
+``wall_by_law``)                                      the search's own 12 % and 18 %; one set of
+                                                      runs serves every limit
+=====================  =============================  ===========================================
+
+All that extrapolate along a line do it by ``demand.DemandLine``.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from profiler.facts import (
@@ -18,21 +18,21 @@ from profiler.facts import (
     Status,
     WallPrediction,
     WallStatus,
+    replace,
 )
 from profiler.forecast.search import Bracket, find_wall
-from profiler.measure.outcomes import was_stopped
 
 DEFAULT_MAX_STEPS = 100_000
 DEVICE, HOST = "device", "host"
-# How often both ends of a wall are run that may differ from run to run.
+# How many more times both ends of a wall are run where outcomes may vary from run to run.
 BAND_REPEATS = 3
-# More or fewer steps would not mend these: the search ends.
+# Other steps would end like these, too: the search ends.
 _HOPELESS = {Status.ERROR, Status.TIMEOUT}
 _OUT_OF_MEMORY = {DEVICE: Status.OOM_DEVICE, HOST: Status.OOM_HOST}
 
 
 class _HopelessError(Exception):
-    """A run failed for a reason that no other steps would mend."""
+    """A run failed for a reason that other steps would not change."""
 
 
 class Measure(Protocol):
@@ -43,7 +43,7 @@ class Measure(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Verdict:
+class _ProbeTrial:
     """A probe as the search sees it."""
 
     passed: bool
@@ -83,14 +83,15 @@ class _Prober:
             peak_bytes=self._demand(measurement),
             repeat=repeat,
             host=measurement.host if self.kind == HOST else None,
+            phases=measurement.phases if self.kind == HOST else [],
         )
         self.probes.append(probe)
         self.on_probe(probe)
         return probe
 
-    def verdict(self, steps: int, *, whole: bool) -> _Verdict:
+    def trial(self, steps: int, *, whole: bool) -> _ProbeTrial:
         probe = self.probe(steps, whole=whole)
-        return _Verdict(
+        return _ProbeTrial(
             passed=probe.outcome.status is Status.OK,
             hopeless=_is_hopeless(probe.outcome),
             cut_short=probe.outcome.cut_short,
@@ -98,7 +99,7 @@ class _Prober:
         )
 
     def holds(self, steps: int, status: Status, repeats: int) -> Iterator[bool]:
-        """Run these steps ``repeats`` more times, and say of each run whether it ended so."""
+        """Run these steps ``repeats`` more times, and yield whether each run ended so."""
         for repeat in range(1, repeats + 1):
             yield self.probe(steps, whole=True, repeat=repeat).outcome.status is status
 
@@ -106,7 +107,7 @@ class _Prober:
         """Return the first steps, further and further on to ``last``, that end so every time.
 
         Raises:
-            _HopelessError: if a run fails for a reason that no other steps would mend.
+            _HopelessError: if a run fails for a reason that other steps would not change.
         """
         onwards = 1 if last > steps else -1
         stride = 1
@@ -121,7 +122,7 @@ class _Prober:
     def _check_hope(self) -> None:
         probe = self.probes[-1]
         if _is_hopeless(probe.outcome):
-            raise _HopelessError(f"at {probe.steps} steps: {_sentence(probe.outcome)}")
+            raise _HopelessError(f"at {probe.steps} steps: {probe.outcome.sentence}")
 
     def _demand(self, measurement: Measurement) -> int | None:
         if self.kind == HOST:
@@ -132,11 +133,11 @@ class _Prober:
         return measurement.device.peak_bytes if measurement.device else None
 
 
-def certify(  # noqa: PLR0913 (one keyword per thing that a search may be told)
+def certify(  # noqa: PLR0913 (one keyword per option of a search)
     conditions: Point,
     measure: Measure,
     *,
-    forecast: Callable[[], WallPrediction | None] = lambda: None,
+    predict: Callable[[], WallPrediction | Outcome | None] = lambda: None,
     max_steps: int = DEFAULT_MAX_STEPS,
     confirm: int = 0,
     on_probe: Callable[[Probe], None] = lambda _: None,
@@ -146,11 +147,12 @@ def certify(  # noqa: PLR0913 (one keyword per thing that a search may be told)
     Args:
         conditions: the point to vary; its ``steps`` is ignored, one of its limits must be set.
         measure: runs one point in a child of its own.
-        forecast: predicts the wall from small points, or returns None.
+        predict: predicts the wall from short runs; returns None where it cannot, or how the
+            run that failed ended.
         max_steps: the largest number of steps to try.
         confirm: how many more times both ends are run; in the parallel schedule 0 means
             ``BAND_REPEATS``.
-        on_probe: told of every probe that ended.
+        on_probe: called with every probe that ended.
 
     Raises:
         ValueError: if there is no limit to run into.
@@ -158,15 +160,15 @@ def certify(  # noqa: PLR0913 (one keyword per thing that a search may be told)
     prober = _Prober(conditions=conditions, measure=measure, on_probe=on_probe)
     limit_bytes = prober.limit_bytes
     start = time.perf_counter()
-    expected = forecast()
+    expected = predict()
     seconds = time.perf_counter() - start
-    bracket = find_wall(prober.verdict, limit_bytes=limit_bytes, max_n=max_steps, forecast=expected)
+    given = expected if isinstance(expected, WallPrediction) else None
+    bracket = find_wall(prober.trial, limit_bytes=limit_bytes, max_n=max_steps, prediction=given)
     # Not by the clock: probes may have been run before an interruption.
     seconds += sum(probe.seconds for probe in prober.probes)
     status, reason = _status(bracket, prober)
-    foreseen = bracket.forecast
-    predicted = foreseen if foreseen and foreseen.steps < max_steps else None
     certificate = Certificate(
+        framework=conditions.framework,
         scenario=conditions.scenario,
         family=conditions.family,
         parameters=conditions.parameters,
@@ -177,16 +179,16 @@ def certify(  # noqa: PLR0913 (one keyword per thing that a search may be told)
         status=status,
         last_ok=bracket.last_ok or None,
         first_oom=None if status is WallStatus.UNPROVEN else bracket.first_bad,
-        predicted=predicted.steps if predicted else None,
-        predicted_from=predicted.learnt_from if predicted else [],
-        predicted_low=predicted.low if predicted else None,
-        predicted_high=predicted.high if predicted else None,
-        predicted_by=("line" if predicted.is_line else "replay") if predicted else None,
+        predicted=None,
+        predicted_from=[],
         probes=prober.probes,
         seconds=seconds,
+        unpredicted=expected.sentence if isinstance(expected, Outcome) else None,
         reason=reason,
         limit_by=prober.limit_by,
     )
+    if bracket.prediction and bracket.prediction.steps < max_steps:
+        certificate = _with_prediction(certificate, bracket.prediction)
     if status is not WallStatus.EXACT or bracket.first_bad is None:
         return certificate
     if conditions.schedule is Schedule.PARALLEL:
@@ -194,6 +196,17 @@ def certify(  # noqa: PLR0913 (one keyword per thing that a search may be told)
     if confirm:
         return replace(certificate, confirmation=_confirmation(prober, bracket, confirm))
     return certificate
+
+
+def _with_prediction(certificate: Certificate, prediction: WallPrediction) -> Certificate:
+    return replace(
+        certificate,
+        predicted=prediction.steps,
+        predicted_from=prediction.learned_from,
+        predicted_low=prediction.low,
+        predicted_high=prediction.high,
+        predicted_by="line" if prediction.is_line else "replay",
+    )
 
 
 def _confirmation(prober: _Prober, bracket: Bracket, repeats: int) -> Confirmation:
@@ -229,21 +242,16 @@ def _banded(
 def _status(bracket: Bracket, prober: _Prober) -> tuple[WallStatus, str | None]:
     last = prober.probes[-1]
     if _is_hopeless(last.outcome):
-        return WallStatus.UNPROVEN, f"at {last.steps} steps: {_sentence(last.outcome)}"
+        return WallStatus.UNPROVEN, f"at {last.steps} steps: {last.outcome.sentence}"
     if bracket.first_bad is None:
         return WallStatus.AT_LEAST, None
     failed = next(p for p in reversed(prober.probes) if p.steps == bracket.first_bad)
     if failed.outcome.status is not _OUT_OF_MEMORY[prober.kind]:
         return WallStatus.UNPROVEN, (
-            f"at {failed.steps} steps, no {prober.kind} memory failure: {_sentence(failed.outcome)}"
+            f"at {failed.steps} steps, no {prober.kind} memory failure: {failed.outcome.sentence}"
         )
     return (WallStatus.EXACT if bracket.last_ok else WallStatus.AT_MOST), None
 
 
 def _is_hopeless(outcome: Outcome) -> bool:
-    return outcome.status in _HOPELESS or was_stopped(outcome)
-
-
-def _sentence(outcome: Outcome) -> str:
-    where = f" in {outcome.phase}" if outcome.phase else ""
-    return f"{outcome.status.value}{where}: {outcome.reason}"
+    return outcome.status in _HOPELESS or outcome.was_stopped

@@ -1,51 +1,70 @@
-"""The predicted host wall: a line through two small points, each made like a long one."""
+"""Host walls predicted by a line through two short runs, their constant folding scaled down."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from profiler.facts import WallPrediction
+from profiler.facts import Measurement, Outcome, Status, WallPrediction
+from profiler.forecast.demand import DemandLine
 
+# The first pair of lengths, then a pair at a sixteenth and an eighth of the predicted wall,
+# at most twice, until two predictions in a row differ by less than this share.
 _FIRST = (8, 16)
 _SHARE = 8
 _ROUNDS = 2
 _SETTLED = 0.15
-# How far off a line through host memory is taken to be.
+# The margin of a prediction, as a share of it.
 _MARGIN = 0.05
 
 
-def predict(
-    demand: Callable[[int, int | None], int | None], *, limit_bytes: int, max_steps: int
-) -> WallPrediction | None:
-    """Return the largest steps predicted to fit, or None where demand is unknown or flat.
+def predict_host_wall(
+    measure: Callable[[int, int | None], Measurement], *, limit_bytes: int, max_steps: int
+) -> WallPrediction | Outcome | None:
+    """Return the largest steps predicted to fit, or how the first failing run ended.
+
+    None where the demand of host memory is unknown or does not grow.
 
     Args:
-        demand: ``demand(steps, like)`` runs a point and returns the bytes that the limit
-            counts, or None; it is made like one of ``like`` steps (None: like itself).
+        measure: ``measure(steps, scaled_to)`` runs a point under the limit; the framework's
+            constant folding is scaled down as for a short run of ``scaled_to`` steps (None:
+            not at all).
         limit_bytes: the limit on the whole process.
-        max_steps: nothing beyond is looked at.
+        max_steps: the largest prediction.
     """
-    edge: int | None = None
-    learnt: set[int] = set()
+    prediction: WallPrediction | None = None
+    demands: dict[int, int] = {}
     for _ in range(1 + _ROUNDS):
-        near, far = _FIRST if edge is None else (edge // _SHARE // 2, edge // _SHARE)
-        if edge is not None and far <= max(learnt):
+        before = int(prediction.steps) if prediction else None
+        lengths = _FIRST if before is None else (before // _SHARE // 2, before // _SHARE)
+        if demands and lengths[-1] <= max(demands):
             break
-        at_near, at_far = demand(near, edge), demand(far, edge)
-        if at_near is None or at_far is None or at_far <= at_near:
+        for steps in lengths:
+            found = _demand(measure(steps, before))
+            if not isinstance(found, int):
+                return found
+            demands[steps] = found
+        line = DemandLine.through(*((steps, demands[steps]) for steps in lengths))
+        if line is None:
             return None
-        learnt |= {near, far}
-        slope = (at_far - at_near) / (far - near)
-        before, edge = edge, min(max_steps, max(0, int(far + (limit_bytes - at_far) / slope)))
+        edge = min(max_steps, max(0, int(line.meets(limit_bytes))))
+        prediction = _prediction(edge, demands, line)
         if before and abs(edge - before) < _SETTLED * before:
             break
-    if edge is None:
-        return None
+    return prediction
+
+
+def _prediction(edge: int, demands: dict[int, int], line: DemandLine) -> WallPrediction:
     return WallPrediction(
         steps=edge,
         low=edge * (1 - _MARGIN),
         high=edge * (1 + _MARGIN),
-        learnt_from=sorted(learnt),
+        learned_from=sorted(demands),
         is_line=True,
-        bytes_per_step=slope,
+        bytes_per_step=line.bytes_per_step,
     )
+
+
+def _demand(measurement: Measurement) -> int | Outcome | None:
+    if measurement.outcome.status is not Status.OK:
+        return measurement.outcome
+    return None if measurement.host is None else measurement.host.capped_peak_bytes

@@ -1,8 +1,8 @@
-"""The wall search: a pure function that finds where a probe stops passing.
+"""The wall search: a pure function that finds where a trial stops passing.
 
-It learns from small numbers, predicts, probes there, and closes the bracket between the
-largest number that passed and the smallest that did not. It never concludes from a
-prediction: both ends of what it returns were really probed, to their own end.
+It runs small numbers, predicts, runs the predicted number, and closes the bracket between the
+largest number that passed and the smallest that failed. It concludes nothing from a
+prediction: both ends of what it returns were really run, to their own end.
 """
 
 from __future__ import annotations
@@ -12,68 +12,70 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from profiler.facts import WallPrediction
+from profiler.forecast.demand import DemandLine
 
 _FIRST = 8
-# The search's own predictions are made at no more than this share of what they predict ...
+# The search's own prediction is made from numbers of at most this share of it ...
 _LEARN_SHARE = 1 / 8
-# ... and tried out at this share: cheap, and tells whether the growth is what it seemed.
+# ... and checked at this share: that is cheap, and shows whether the growth goes on.
 _TRY_SHARE = 1 / 2
-# A share is reached when it is nearly reached.
+# A share counts as reached from this part of it on.
 _ENOUGH = 0.8
-# Never more than so many times what has passed: what small numbers promise may be far off.
+# The next number is at most this many times one that passed: small numbers may mislead.
 _GROWTH = 4
 # Two numbers make a line, a third one shows its bend.
 _LINE, _BEND = 2, 3
 # Noise matters little between numbers of which one is at most this share of the other.
 _APART = 0.7
-# How far off a prediction of the search's own is taken to be.
+# The margin of the search's own prediction, as a share of it.
 _MARGIN = 0.1
 # The first stride away from a prediction that was wrong, as a share of its margin.
 _STRIDE_SHARE = 0.25
-# So often a prediction may be followed, and the next number tried, before strides grow.
+# This many predictions are followed, and the next number tried, before strides grow.
 _PATIENCE = 3
-# From this share of the edge on, what is left is known but for the demand's noise, ...
+# From this share of the edge on, only noise hides where it is, ...
 _NEAR = 0.9
 # ... which is taken to be this share of the limit.
 _NOISE = 0.001
-# What passes beyond the foreseen edge, with no more than this share of the limit, belies that.
+# A pass beyond the predicted edge whose demand is at most this share of the limit refutes the
+# prediction.
 _REFUTED = 0.6
-# Demands that differ by so many times the noise make a line.
+# Demands make a line if they differ by this many times the noise.
 _CLEAR = 10
 
 
-class Result(Protocol):
-    """What the search must know of a probe."""
+class Trial(Protocol):
+    """What the search must know of one run."""
 
     @property
     def passed(self) -> bool:
-        """Whether the point survived."""
+        """Whether it survived."""
 
     @property
     def hopeless(self) -> bool:
-        """Whether it failed for a reason that no other number would mend."""
+        """Whether it failed for a reason that another number would not change."""
 
     @property
     def cut_short(self) -> bool:
-        """Whether it was ended before it had failed for certain: evidence, no proof."""
+        """Whether it was ended before it failed for certain: evidence, not proof."""
 
     @property
     def demand_bytes(self) -> int | None:
         """What it took of the limited memory, or None where that is unknown."""
 
 
-class Probe(Protocol):
+class RunTrial(Protocol):
     """Runs one number."""
 
-    def __call__(self, n: int, /, *, whole: bool) -> Result:
+    def __call__(self, n: int, /, *, whole: bool) -> Trial:
         """Run ``n``; unless ``whole``, one that is about to fail may be cut short."""
 
 
 @dataclass(kw_only=True)
 class Bracket:
-    """What the probes have shown so far; ``last_ok`` 0 and ``first_bad`` None: nothing yet."""
+    """What the trials have shown so far; ``last_ok`` 0 and ``first_bad`` None: nothing yet."""
 
-    forecast: WallPrediction | None = None
+    prediction: WallPrediction | None = None
     demands: dict[int, int] = field(default_factory=dict)
     passed: set[int] = field(default_factory=set)
     failed: dict[int, bool] = field(default_factory=dict)  # whether it was cut short
@@ -90,33 +92,33 @@ class Bracket:
 
 
 def find_wall(
-    probe: Probe,
+    run: RunTrial,
     *,
     limit_bytes: int,
     max_n: int,
-    forecast: WallPrediction | None = None,
+    prediction: WallPrediction | None = None,
     first: int = _FIRST,
 ) -> Bracket:
     """Return the bracket closed around the edge: ``first_bad == last_ok + 1``.
 
     Where nothing up to ``max_n`` fails, ``first_bad`` is None; where 1 fails, ``last_ok``
     is 0. If the edge is ragged, one passing number with a failing successor is returned.
-    A hopeless probe ends the search: the bracket is then what was known before it.
+    A hopeless trial ends the search: the bracket is then what was known before it.
 
     Args:
-        probe: runs one number, at least 1, and again only if it was cut short before.
+        run: runs one number, at least 1, and again only if it was cut short before.
         limit_bytes: the memory limit that predictions aim at.
-        max_n: the largest number that may be probed.
-        forecast: where the edge is expected; None leaves that to the search.
+        max_n: the largest number that may be run.
+        prediction: where the edge is expected; None: the search predicts it from its trials.
         first: the number to begin with where nothing is predicted.
     """
-    search = _Search(limit_bytes=limit_bytes, max_n=max_n, first=first, given=forecast)
+    search = _Search(limit_bytes=limit_bytes, max_n=max_n, first=first, given=prediction)
     bracket = search.bracket
     while (n := search.next()) is not None:
-        result = probe(n, whole=n == bracket.last_ok + 1)
-        if result.hopeless:
+        trial = run(n, whole=n == bracket.last_ok + 1)
+        if trial.hopeless:
             break
-        search.note(n, result)
+        search.note(n, trial)
     return bracket
 
 
@@ -129,34 +131,34 @@ class _Expected:
 
 
 class _Search:
-    """One search: what it was told, what it has learnt, and which number comes next."""
+    """The state of one search, and which number it runs next."""
 
     def __init__(
         self, *, limit_bytes: int, max_n: int, first: int, given: WallPrediction | None
     ) -> None:
-        self.bracket = Bracket(forecast=given)
+        self.bracket = Bracket(prediction=given)
         self._limit = limit_bytes
         self._max_n = max_n
         self._first = first
         self._given = given
         self._rises = self._falls = self._leap = 0
 
-    def note(self, n: int, result: Result) -> None:
+    def note(self, n: int, trial: Trial) -> None:
         bracket = self.bracket
-        if result.passed:
+        if trial.passed:
             bracket.failed.pop(n, None)
             bracket.passed.add(n)
-            if result.demand_bytes is not None:
-                bracket.demands[n] = result.demand_bytes
+            if trial.demand_bytes is not None:
+                bracket.demands[n] = trial.demand_bytes
             if self._leap and n >= self._leap:
-                self._given = None  # it was wrong: from here on by what was measured
+                self._given = None  # it was wrong: from here on by the measured demands
         else:
-            bracket.failed[n] = result.cut_short
-        if bracket.forecast is None:
-            bracket.forecast = self._own_forecast()
+            bracket.failed[n] = trial.cut_short
+        if bracket.prediction is None:
+            bracket.prediction = self._own_prediction()
 
-    def _belied(self) -> bool:
-        """Whether what passed beyond the forecast was far from the limit, for the first time."""
+    def _refuted(self) -> bool:
+        """Whether a pass beyond the prediction was far from the limit, for the first time."""
         low, given = self.bracket.last_ok, self._given
         if given is None or self._leap or low <= int(given.steps):
             return False
@@ -165,7 +167,7 @@ class _Search:
     def next(self) -> int | None:
         low, high = self.bracket.last_ok, self.bracket.first_bad
         if high is not None and high - low <= 1:
-            # Evidence is no proof: the end of the bracket is run to its own end.
+            # A run that was cut short proves nothing: this end is run again, whole.
             return high if self.bracket.failed[high] else None
         if high is None and low >= self._max_n:
             return None
@@ -173,8 +175,8 @@ class _Search:
 
     def _aim(self) -> int:
         low, high = self.bracket.last_ok, self.bracket.first_bad
-        if high is None and self._belied():
-            # In proportion to its demand, which is too early where some of that does not grow.
+        if high is None and self._refuted():
+            # In proportion to its demand: an underestimate where part of that does not grow.
             self._leap = min(_GROWTH * low, low * self._limit // max(1, self.bracket.demands[low]))
             return self._leap
         expected = self._expected()
@@ -204,25 +206,25 @@ class _Search:
 
     def _expected(self) -> _Expected | None:
         if self._given is None:
-            return self._expected_by_peaks()
+            return self._expected_by_demands()
         return self._expected_by(self._given)
 
-    def _expected_by(self, forecast: WallPrediction) -> _Expected:
-        margin = forecast.high - forecast.steps
+    def _expected_by(self, prediction: WallPrediction) -> _Expected:
+        margin = prediction.high - prediction.steps
         low = self.bracket.last_ok
-        if forecast.bytes_per_step is None:
-            return _expected(forecast.steps, margin)
+        if prediction.bytes_per_step is None:
+            return _expected(prediction.steps, margin)
         if low in self.bracket.demands:
             room = self._limit - self.bracket.demands[low]
-            return self._near(low + room / forecast.bytes_per_step, forecast.bytes_per_step)
-        # A pass tells where the edge is, a failure does not: so first where it should pass.
-        return _expected(forecast.steps if self.bracket.failed else forecast.low, margin)
+            return self._near(low + room / prediction.bytes_per_step, prediction.bytes_per_step)
+        # Only a pass has a demand that shows where the edge is: so first where it should pass.
+        return _expected(prediction.steps if self.bracket.failed else prediction.low, margin)
 
-    def _expected_by_peaks(self) -> _Expected | None:
-        curve = _curve(self.bracket.demands, self._limit)
-        if curve is None:
+    def _expected_by_demands(self) -> _Expected | None:
+        found = _extrapolated(self.bracket.demands, self._limit)
+        if found is None:
             return None
-        edge, slope = curve
+        edge, slope = found
         if self.bracket.last_ok >= _NEAR * edge:
             return self._near(edge, slope)
         return _expected(edge, _MARGIN * edge)
@@ -230,19 +232,19 @@ class _Search:
     def _near(self, edge: float, bytes_per_n: float) -> _Expected:
         return _Expected(n=int(edge), stride=max(1, int(_NOISE * self._limit / bytes_per_n)))
 
-    def _own_forecast(self) -> WallPrediction | None:
-        """Predict, once what passed comes near to the largest share to learn from."""
-        curve = _curve(self.bracket.demands, self._limit)
-        if curve is None:
+    def _own_prediction(self) -> WallPrediction | None:
+        """Predict, once a pass comes near to the largest share to predict from."""
+        found = _extrapolated(self.bracket.demands, self._limit)
+        if found is None:
             return None
-        edge, _ = curve
+        edge, _ = found
         if self.bracket.last_ok < _ENOUGH * _LEARN_SHARE * int(edge) and not self.bracket.failed:
             return None
         return WallPrediction(
             steps=edge,
             low=edge * (1 - _MARGIN),
             high=edge * (1 + _MARGIN),
-            learnt_from=sorted(self.bracket.demands),
+            learned_from=sorted(self.bracket.demands),
             is_line=True,
         )
 
@@ -256,23 +258,21 @@ def _stride(tries: int, base: int) -> int:
     return 1 if tries <= 1 else base << (tries - 2)
 
 
-def _curve(demands: dict[int, int], limit_bytes: int) -> tuple[float, float] | None:
-    """Return where the demand meets the limit, and how steeply it grows before.
+def _extrapolated(demands: dict[int, int], limit_bytes: int) -> tuple[float, float] | None:
+    """Return where the demand meets the limit, and its bytes per number before that.
 
-    It is taken to grow on along a line through two of the numbers that passed; where three
-    of them bend upwards, along a parabola, which meets the limit earlier.
+    It is extrapolated along the line through two of the numbers that passed; where three of
+    them bend upwards, along a parabola, which meets the limit earlier.
     """
     points = _spread(demands, limit_bytes)
-    if len(points) < _LINE:
+    line = DemandLine.through(*points[-_LINE:]) if len(points) >= _LINE else None
+    if line is None:
         return None
-    (n2, demand2), (n3, demand3) = points[-_LINE:]
-    slope = (demand3 - demand2) / (n3 - n2)
-    if slope <= 0:
-        return None
-    room = max(0, limit_bytes - demand3)
+    slope = line.bytes_per_step
+    room = max(0, limit_bytes - line.demand_bytes)
     if len(points) < _BEND:
-        return n3 + room / slope, slope
-    n1, demand1 = points[0]
+        return line.steps + room / slope, slope
+    (n1, demand1), (n2, demand2), (n3, _) = points
     bend = max(0.0, (slope - (demand2 - demand1) / (n2 - n1)) / (n3 - n1))
     steepness = slope + bend * (n3 - n2)
     return n3 + 2 * room / (steepness + math.sqrt(steepness**2 + 4 * bend * room)), slope
@@ -281,8 +281,8 @@ def _curve(demands: dict[int, int], limit_bytes: int) -> tuple[float, float] | N
 def _spread(demands: dict[int, int], limit_bytes: int) -> list[tuple[int, int]]:
     """Return up to three points, the largest number last, too far apart for noise to matter.
 
-    That is where one number is a small share of the other, and where their demands differ by
-    more than what is left to the limit: no line is then drawn out beyond its own length.
+    That is where one number is a small share of the other, or where their demands differ by
+    more than what is left to the limit: a line is then not extended beyond its own length.
     """
     points: list[tuple[int, int]] = []
     left = limit_bytes - demands[max(demands)] if demands else 0

@@ -1,9 +1,9 @@
 """Continuing a trace to more time steps.
 
 A training step over T time steps asks its allocator for the same things in the same order
-as one over T - 2, but for a few places where the work of two more time steps is put in (in
+as one over T - 2, but for a few places where the work of two more time steps is inserted (in
 the forward pass, in the backward pass, where the gradients are summed, ...). Two traces
-show these places; repeating what was put in there gives the trace of any number of steps.
+show these places; repeating the inserted part gives the trace of any number of steps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class NoPatternError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
+class _AffineNumber:
     """A number that is affine in the steps, and in the copy within a repeated part."""
 
     base: int
@@ -37,7 +37,7 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
+class _TraceEvent:
     """One event: an allocation of ``value`` bytes, or the release of allocation ``value``.
 
     Where a release follows no line, ``rank`` says which allocation of its kind it is: so many
@@ -46,29 +46,29 @@ class _Event:
 
     kind: Hashable
     label: str | None
-    value: _Value | None
+    value: _AffineNumber | None
     rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Segment:
     """Events that occur once, or once more for every further step."""
 
-    events: list[_Event]
+    events: list[_TraceEvent]
     repeated: bool
 
 
 class Unrolling:
-    """The traces of a scenario at any number of steps, learnt from two of them."""
+    """The traces of a scenario at any number of steps, derived from two of them."""
 
     def __init__(self, first: Trace, second: Trace, steps: tuple[int, int]) -> None:
-        """Learn from the traces at two numbers of steps, the smaller one first.
+        """Compare the traces at two numbers of steps, the smaller one first.
 
         Raises:
             NoPatternError: if no regular growth leads from the first to the second.
         """
         self.first_steps = steps[0]
-        self._parts = _Learner(first.tidied(), second.tidied(), steps[1] - steps[0]).parts()
+        self._parts = _TracePair(first.tidied(), second.tidied(), steps[1] - steps[0]).parts()
 
     def at(self, steps: int) -> Trace:
         """Return the trace at ``steps``, at least ``first_steps``.
@@ -105,7 +105,7 @@ class Unrolling:
         return [(value.base, value.per_step) for value in values if value.per_step > 0]
 
 
-class _Learner:
+class _TracePair:
     """Compares two traces that differ by ``gap`` steps."""
 
     def __init__(self, first: Trace, second: Trace, gap: int) -> None:
@@ -120,21 +120,21 @@ class _Learner:
         self._kinds = kinds[0]
         self._ranks = _ranks(first, self._kinds)
 
-    def parts(self) -> list[_Part]:
+    def parts(self) -> list[_Segment]:
         """Return the parts, single and repeated ones by turns."""
         parts = []
         i = j = 0
         for at_a, at_b, word in [*self._insertions(), (len(self._a), len(self._b), [])]:
             single = [self._both(i + k, j + k) for k in range(at_a - i)]
-            parts += [_Part(single, repeated=False), _Part(word, repeated=True)]
+            parts += [_Segment(single, repeated=False), _Segment(word, repeated=True)]
             i, j = at_a, at_b + self._gap * len(word)
         return parts
 
-    def _insertions(self) -> list[tuple[int, int, list[_Event]]]:
+    def _insertions(self) -> list[tuple[int, int, list[_TraceEvent]]]:
         """Return ``(position in a, position in b, events per step)`` of what b has more."""
         if (len(self._b) - len(self._a)) % self._gap:
             raise NoPatternError("the number of events grows by a broken number per step")
-        found: list[tuple[int, int, list[_Event]]] = []
+        found: list[tuple[int, int, list[_TraceEvent]]] = []
         i = j = 0
         while True:
             same = _common(self._a, self._b, i, j)
@@ -165,7 +165,7 @@ class _Learner:
             raise NoPatternError(f"the traces part at event {i} of {len(self._a)}")
         return length
 
-    def _slide(self, i: int, j: int, length: int, most: int) -> tuple[int, list[_Event]]:
+    def _slide(self, i: int, j: int, length: int, most: int) -> tuple[int, list[_TraceEvent]]:
         """Return how far to the left the insertion is regular, and what a step puts in there."""
         for slide in range(min(_MAX_SLIDE, most) + 1):
             if slide and self._a[i - slide] != self._b[j + length - slide]:
@@ -175,22 +175,22 @@ class _Learner:
                 return slide, word
         raise NoPatternError(f"what is put in at event {i} of {len(self._a)} is irregular")
 
-    def _both(self, i: int, j: int) -> _Event:
+    def _both(self, i: int, j: int) -> _TraceEvent:
         """Return the event that both traces have."""
         (a, size_a), (b, size_b) = self._traces[0].events[i], self._traces[1].events[j]
         if not size_a:
-            return _Event(self._kinds[a], None, self._line(a, b), self._ranks[i])
+            return _TraceEvent(self._kinds[a], None, self._line(a, b), self._ranks[i])
         size = self._line(size_a, size_b)
         if size is None:
             raise NoPatternError("an allocation grows by a broken number of bytes per step")
-        return _Event(self._kinds[a], self._traces[0].labels[a], size)
+        return _TraceEvent(self._kinds[a], self._traces[0].labels[a], size)
 
-    def _line(self, at_a: int, at_b: int, per_copy: int = 0) -> _Value | None:
+    def _line(self, at_a: int, at_b: int, per_copy: int = 0) -> _AffineNumber | None:
         """Return the line through two numbers, or None if it leaves the whole numbers."""
         rate, rest = divmod(at_b - at_a, self._gap)
-        return None if rest else _Value(at_a + per_copy, rate, per_copy)
+        return None if rest else _AffineNumber(at_a + per_copy, rate, per_copy)
 
-    def _word(self, i: int, j: int, length: int) -> list[_Event] | None:
+    def _word(self, i: int, j: int, length: int) -> list[_TraceEvent] | None:
         """Return what every further step puts in here, or None if that is not regular."""
         period = length // self._gap
         if i < period or self._a[i - period : i] != self._b[j : j + period]:
@@ -203,7 +203,7 @@ class _Learner:
             word.append(event)
         return word
 
-    def _repeated(self, i: int, j: int, period: int) -> _Event | None:
+    def _repeated(self, i: int, j: int, period: int) -> _TraceEvent | None:
         """Return the event whose last copy in a is at ``i``; in b, ``gap`` more follow ``j``."""
         first, second = self._traces
         (a, size_a), (b, size_b) = first.events[i], second.events[j]
@@ -211,12 +211,12 @@ class _Learner:
         if size_a:
             regular = all(size == size_b for _, size in copies)
             size = self._line(size_a, size_b)
-            return _Event(self._kinds[a], first.labels[a], size) if size and regular else None
+            return _TraceEvent(self._kinds[a], first.labels[a], size) if size and regular else None
         stride = copies[0][0] - b
         if any(target != b + stride * (k + 1) for k, (target, _) in enumerate(copies)):
             return None
         target = self._line(a, b, stride)
-        return _Event(self._kinds[a], None, target, self._ranks[i]) if target else None
+        return _TraceEvent(self._kinds[a], None, target, self._ranks[i]) if target else None
 
 
 def _kind(label: str) -> str:

@@ -1,21 +1,48 @@
-"""The seam to the frameworks: what an engine must do, and how to get one by name."""
+"""The seam to the frameworks: what the core asks of one, and how the installed ones are found.
+
+A framework is one object that can be imported without the framework itself. What it knows by
+then stands in ``Framework``; ``runtime`` imports it, in a child only. A step kind is one type
+that scenarios return; how such steps are built, run and recorded stands in ``Steps``.
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from profiler.facts import Point, Shortage, WallPredictions
+from profiler.errors import StepwallError, UsageError, did_you_mean
+from profiler.facts import (
+    Advice,
+    Caveat,
+    Explanation,
+    FrameworkFacts,
+    PhaseFacts,
+    PhaseRole,
+    Point,
+    Record,
+    Schedule,
+    Shortage,
+    StageFacts,
+)
+from profiler.facts.codec import Count
 from profiler.frameworks.recorder import Recorder
 
-if TYPE_CHECKING:  # it brings NumPy, which the command line starts without
+if TYPE_CHECKING:  # they bring NumPy, which the command line starts without
     from profiler.explain.account import Recorded
+    from profiler.forecast.replayed import TraceSource
 
-DEFAULT_ENGINE = "tensorflow"
+ENTRY_POINT_GROUP = "stepwall.frameworks"
+# What every child goes through, whatever its framework.
+START = PhaseFacts(
+    name="start",
+    role=PhaseRole.OVERHEAD,
+    title="start",
+    detail="the scenario's file is imported",
+)
 
 
 class PointError(Exception):
@@ -26,114 +53,206 @@ class PointError(Exception):
         return " ".join(map(str, self.args))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mode:
+class Mode(Record, frozen=True, kw_only=True):
     """How a point is measured.
 
-    Attributes:
-        inspect: also run what is only needed to look inside (the forward part alone, one
-            traced step).
-        whole: run to the end whatever happens; otherwise a point that waits for memory
-            without hope may be ended, with an outcome that is ``cut_short``.
-        like: steps of which the point shall be a small model: limits of the framework that
-            do not grow with the steps are lowered with it.
+    ``inspect``: also run what is only needed to look inside (the forward part alone, one
+    traced step). ``whole``: run to the end whatever happens; otherwise a point that waits for
+    memory without hope may be ended, with an outcome that is ``cut_short``. ``scaled_to``: the
+    steps that the point is a short run of: the framework's limits on constant folding, which do
+    not grow with the steps, are scaled down in proportion.
     """
 
     inspect: bool = True
     whole: bool = True
-    like: int | None = None
+    scaled_to: Count | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class PredictionRequest:
+class PredictionRequest(Record, frozen=True, kw_only=True):
     """How far to look for walls.
 
-    Attributes:
-        limits_bytes: the limits on the device's memory.
-        max_steps: a wall lies beyond where even these fit.
-        changes: whether to look for where the framework may change the graph, too.
+    ``limits_bytes``: the limits on the device's memory. ``max_steps``: a wall lies beyond where
+    even these fit. ``changes``: also say from where on predictions are bounds only.
     """
 
-    limits_bytes: list[int]
-    max_steps: int
+    limits_bytes: list[Count]
+    max_steps: Count
     changes: bool = False
 
 
-class Engine(Protocol):
-    """One framework: all that the core asks of it."""
+class Description(Record, frozen=True, kw_only=True):
+    """What the framework says once it is imported: package -> version, and its devices."""
+
+    versions: dict[str, str]
+    devices: list[str]
+
+
+class StepKind(Record, frozen=True, kw_only=True):
+    """One type that scenarios return.
+
+    ``returns``: the type's name as users import it, as ``profiler.Training``.
+    ``implementation``: ``module:name`` of what makes ``Steps`` of it, imported in children.
+    ``phases``, ``stages``: those of its points, in their order.
+    """
+
+    returns: str
+    implementation: str
+    phases: list[PhaseFacts]
+    stages: list[StageFacts]
+
+
+class Framework(Protocol):
+    """One framework, described without importing it."""
+
+    @property
+    def name(self) -> str:
+        """As points and runs name it."""
+
+    @property
+    def title(self) -> str:
+        """As people write it."""
+
+    @property
+    def kinds(self) -> tuple[StepKind, ...]:
+        """The types that its scenarios return."""
+
+    @property
+    def preload(self) -> tuple[str, ...]:
+        """Modules that the fork server imports: the slow part that all children share."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What must stand in the environment before the framework is imported."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Its top-level modules: no file beside a scenario takes their place."""
+
+    @property
+    def fixed_addresses(self) -> bool:
+        """Whether equal points repeat only without address randomisation."""
+
+    @property
+    def repeatable(self) -> Mapping[Schedule, bool]:
+        """Its schedules, and whether device peaks repeat to the byte in each."""
+
+    @property
+    def limit_unit_bytes(self) -> int:
+        """How fine a limit on device memory may be."""
+
+    @property
+    def allocators(self) -> Mapping[str, str]:
+        """Kind of device (``cpu``, ``gpu``) -> what its memory allocator is called."""
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """Why some metrics mean less than they seem to, for every scenario."""
+
+    def advice(self, explanation: Explanation) -> list[Advice]:
+        """Return what was measured to remove much of what an explanation shows."""
+
+    def runtime(self) -> Runtime:
+        """Import the framework, and return what runs it in this process."""
+
+
+class Runtime(Protocol):
+    """A framework that is imported in this process; its own runtime may not have started."""
 
     def prepare(self, point: Point) -> None:
         """Set the runtime up, without starting it, for the point's device, limit, schedule."""
 
-    def measure(
-        self, point: Point, build: Callable[[], Any], recorder: Recorder, mode: Mode
-    ) -> None:
-        """Build the training graph, run its first and steady steps, and record all of it.
-
-        Args:
-            point: what is measured.
-            build: calls the scenario and returns what it returned.
-            recorder: takes the phases and the facts.
-            mode: how it is measured.
-        """
-
-    def forecast(
-        self,
-        point: Point,
-        build: Callable[[int], Any],
-        recorder: Recorder,
-        horizon: PredictionRequest,
-    ) -> WallPredictions:
-        """Predict the point's wall under each limit, from steps of at most an eighth of it.
-
-        Args:
-            point: the conditions; its steps and its own limit do not matter.
-            build: calls the scenario with a number of steps.
-            recorder: tells where files may be written.
-            horizon: how far to look.
-        """
-
-    def record(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:
-        """Run a first and a steady training step, and record every allocation.
-
-        Args:
-            steps: as the scenario is built by ``build``.
-            build: calls the scenario and returns what it returned.
-            recorder: tells where files may be written.
-        """
-
     def cause(self, error: BaseException) -> BaseException:
         """Return the exception whose message says what went wrong, often ``error`` itself."""
 
-    def device_oom(self, error: BaseException, log: Path) -> Shortage | None:
+    def out_of_memory(self, error: BaseException, log: Path) -> Shortage | None:
         """Return what the device's allocator could not give, or None for any other error.
 
         Args:
-            error: what ``measure`` raised, after ``cause``.
+            error: what was raised, after ``cause``.
             log: this process's captured output, in which the framework may have said more.
         """
 
-    def describe(self) -> dict[str, Any]:
-        """Return ``versions`` (package -> version) and ``devices`` as the framework sees them."""
+    def describe(self) -> Description:
+        """Return the versions, and the devices as the framework sees them."""
 
 
-# What the fork server imports before it forks: the slow part that every child shares.
-PRELOAD = {DEFAULT_ENGINE: ("profiler.frameworks.tensorflow.runtime", "tf_keras")}
-# What must stand in the environment before the framework is imported.
-IMPORT_ENVIRONMENT = {
-    DEFAULT_ENGINE: {
-        "TF_USE_LEGACY_KERAS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
-        # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
-        # the same graph then needs up to a quarter more.
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-        "PYTHONHASHSEED": "0",
-    }
-}
+class Steps(Protocol):
+    """The training steps of one scenario, at any length."""
+
+    def measure(self, mode: Mode) -> None:
+        """Build the point's training step, run it, and record all of it.
+
+        Raises:
+            PointError: if what the scenario returned is no training step.
+        """
+
+    def record(self, steps: int) -> Recorded:
+        """Run a first and a steady training step, and record every allocation."""
+
+    def traces(self) -> TraceSource:
+        """Return where the allocations of short runs come from, to be continued."""
+
+    def caveats(self) -> list[Caveat]:
+        """Return from which steps on predictions are bounds only, and why."""
+
+
+MakeSteps = Callable[["Runtime", Point, Callable[[int], object], Recorder], Steps]
+"""What a step kind's implementation is: runtime, point, build (steps -> what the scenario
+returned) and recorder -> the steps."""
 
 
 @functools.cache
-def load_engine(name: str) -> Engine:
-    """Import the engine of that name, and with it its framework; one engine per process."""
-    engine: Engine = importlib.import_module(f"profiler.frameworks.{name}").engine()
-    return engine
+def installed() -> dict[str, Framework]:
+    """Return the installed frameworks by name, as the entry points tell.
+
+    Raises:
+        StepwallError: if one cannot be loaded.
+    """
+    found: dict[str, Framework] = {}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            found[entry.name] = entry.load()
+        except Exception as error:
+            raise StepwallError(f"framework {entry.name!r} ({entry.value}): {error}") from error
+    return found
+
+
+def framework(name: str) -> Framework:
+    """Return the installed framework of that name.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    known = installed()
+    if name not in known:
+        raise UsageError(f"no framework {name!r} is installed{did_you_mean(name, known)}")
+    return known[name]
+
+
+@functools.cache
+def runtime(name: str) -> Runtime:
+    """Return the framework's runtime; one per process."""
+    return framework(name).runtime()
+
+
+def steps_maker(kind: StepKind) -> MakeSteps:
+    """Import what makes steps of this kind."""
+    module, _, name = kind.implementation.partition(":")
+    maker: MakeSteps = getattr(importlib.import_module(module), name)
+    return maker
+
+
+def facts(framework: Framework, description: Description) -> FrameworkFacts:
+    """Return what a run keeps of a framework."""
+    phases = {phase.name: phase for kind in framework.kinds for phase in [START, *kind.phases]}
+    stages = {stage.name: stage for kind in framework.kinds for stage in kind.stages}
+    return FrameworkFacts(
+        name=framework.name,
+        title=framework.title,
+        versions=description.versions,
+        devices=description.devices,
+        allocators=dict(framework.allocators),
+        phases=list(phases.values()),
+        stages=list(stages.values()),
+        caveats=list(framework.caveats),
+    )

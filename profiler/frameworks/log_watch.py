@@ -1,4 +1,4 @@
-"""Watching this process's own captured output for a line that decides its fate."""
+"""Watching this process's own captured output for a line that decides how it ends."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ _POLL_S = 0.05
 class LogWatch:
     """While open, calls back once, in a thread of its own, when a marked line is written."""
 
-    def __init__(self, path: Path, marker: str, found: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, marker: str, found: Callable[[str], None], *, poll_s: float = _POLL_S
+    ) -> None:
         """Watch what is written to ``path`` from entering on.
 
         Args:
             path: the file that this process's output goes to.
             marker: the text that the line must hold.
             found: called with the text from the marker on, to the end of the next line.
+            poll_s: how often to look.
         """
         self._path = path
         self._marker = marker
         self._found = found
+        self._poll_s = poll_s
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
@@ -49,7 +53,7 @@ class LogWatch:
     def _watch(self, log: TextIO) -> None:
         seen = ""
         with log:
-            while not self._stop.wait(_POLL_S):
+            while not self._stop.wait(self._poll_s):
                 seen += log.read()
                 _, marker, rest = seen.partition(self._marker)
                 if rest.count("\n") > 1:

@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from profiler.facts import Outcome, to_json
+from profiler.facts import (
+    DeviceMemory,
+    GraphSize,
+    GraphStage,
+    HostMemory,
+    Outcome,
+    Phase,
+    PhaseFacts,
+    Record,
+    StepTime,
+    Timeline,
+    encode,
+    replace,
+)
 from profiler.limits import host_limit, host_memory
 
 RESULT_FILE = "result.json"
 LOG_FILE = "output.log"
-INSPECT = "inspect"
+# The exit code of a child whose result could not be written.
+UNWRITTEN = 74
+
+
+class ChildReport(Record, frozen=True, kw_only=True):
+    """What a child leaves: the facts of its point, and what else was asked for, as JSON."""
+
+    phases: list[Phase] = []
+    graph: GraphSize | None = None
+    step: StepTime | None = None
+    device: DeviceMemory | None = None
+    host: HostMemory | None = None
+    timeline: Timeline | None = None
+    missing: dict[str, str] = {}
+    notes: list[str] = []
+    outcome: Outcome | None = None
+    answer: str = ""
+
+    @property
+    def last_phase(self) -> str | None:
+        """The phase that began last."""
+        return self.phases[-1].name if self.phases else None
 
 
 class Recorder:
@@ -24,119 +57,146 @@ class Recorder:
         """Record into ``folder``."""
         self._path = folder / RESULT_FILE
         self.log_path = folder / LOG_FILE
-        self._open_phase: str | None = None
-        self._can_reset = False
         self._start = time.perf_counter()
-        self._baseline: int | None = None
+        self._is_open = False
+        self._can_reset = False
         self._resident_at_start = 0
         self._meter: host_limit.Meter | None = None
-        self.phase_name: str | None = None
-        self.phases: dict[str, float] = {}
-        self._facts: dict[str, Any] = {"missing": {}, "notes": []}
+        self.report = ChildReport()
 
-    def put(self, group: str, **fields: Any) -> None:
-        """Add fields to one group of the measurement."""
-        self._facts.setdefault(group, {}).update(fields)
+    def _set(self, **fields: Any) -> None:
+        self.report = replace(self.report, **fields)
 
-    def put_all(self, facts: dict[str, Any]) -> None:
-        """Add whole groups to the measurement."""
-        self._facts.update(facts)
+    def device(self, **fields: int | None) -> None:
+        """Record fields of ``DeviceMemory``; a TypeError for one that does not exist."""
+        self._set(device=replace(self.report.device or DeviceMemory(), **fields))
+
+    def host(self, **fields: Any) -> None:
+        """Record fields of ``HostMemory``; a TypeError for one that does not exist."""
+        self._set(host=replace(self.report.host or HostMemory(), **fields))
+
+    def stage(self, stage: GraphStage) -> None:
+        """Record the nodes of one stage of the graph; of equal names the last one counts."""
+        graph = self.report.graph or GraphSize()
+        others = [one for one in graph.stages if one.name != stage.name]
+        self._set(graph=replace(graph, stages=[*others, stage]))
+
+    def serialized(self, size: int) -> None:
+        """Record the bytes of the serialized graph."""
+        self._set(graph=replace(self.report.graph or GraphSize(), serialized_bytes=size))
+
+    def step(self, step: StepTime) -> None:
+        """Record the time of a steady step."""
+        self._set(step=step)
+
+    def timeline(self, timeline: Timeline) -> None:
+        """Record samples of the process's memory."""
+        self._set(timeline=timeline)
+
+    def answer(self, answer: object) -> None:
+        """Record what was asked for beside a point's facts: any record."""
+        self._set(answer=encode(answer))
+
+    def missing(self, field: str, reason: str) -> None:
+        """Say why ``group.field`` stays None."""
+        self._set(missing={**self.report.missing, field: reason})
+
+    def note(self, text: str) -> None:
+        """Add a remark that reports show beside the measurement."""
+        self._set(notes=[*self.report.notes, text])
 
     def now(self) -> float:
         """Return the seconds since the recorder was made."""
         return time.perf_counter() - self._start
 
-    def missing(self, field: str, reason: str) -> None:
-        """Say why ``group.field`` stays None."""
-        self._facts["missing"][field] = reason
-
-    def note(self, text: str) -> None:
-        """Add a remark that reports show beside the measurement."""
-        self._facts["notes"].append(text)
+    @property
+    def phase_name(self) -> str | None:
+        """The phase that began last."""
+        return self.report.last_phase
 
     def take_baseline(self) -> None:
         """Take what the process holds now as the zero of its host memory."""
-        self._baseline = host_memory.resident_bytes()
-        self.put("host", baseline_bytes=self._baseline)
-        if self._baseline is None:
+        baseline = host_memory.resident_bytes()
+        self.host(baseline_bytes=baseline)
+        if baseline is None:
             self.missing("host.baseline_bytes", host_memory.UNAVAILABLE)
 
     def take_meter(self, meter: host_limit.Meter) -> None:
         """Record the host limit that this process is under, and its peak at each phase's end."""
         self._meter = meter
-        self.put("host", limit_bytes=meter.limit_bytes, limit_by=meter.means.value)
+        self.host(limit_bytes=meter.limit_bytes, limit_by=meter.means.value)
 
-    def raise_baseline(self, field: str) -> None:
-        """Count what the process took in the last phase as ``host.field``, not as the point's."""
-        now = host_memory.resident_bytes()
-        if self._baseline is None or now is None:
+    def lift_host_limit(self) -> None:
+        """End the host limit: what runs from now on is no part of any training."""
+        if self._meter is not None:
+            self._meter.lift()
+            self._meter = None
+
+    def raise_baseline(self) -> None:
+        """Count what the process took in the last phase as ``host.runtime_bytes``."""
+        now, baseline = host_memory.resident_bytes(), self._baseline
+        if baseline is None or now is None:
             return
         taken = max(0, now - self._resident_at_start)
-        self._baseline += taken
-        self.put("host", **{field: taken})
+        self.host(baseline_bytes=baseline, runtime_bytes=taken)
+
+    @property
+    def _baseline(self) -> int | None:
+        return self.report.host.baseline_bytes if self.report.host else None
 
     @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Time a phase and take the host memory's peak within it.
-
-        The host limit ends where the extra runs of ``INSPECT`` begin: no training has them.
-        """
-        if name == INSPECT and self._meter is not None:
-            self._meter.lift()
-        self.phase_name = name
-        self.phases[name] = self.now()
+    def phase(self, phase: PhaseFacts) -> Iterator[None]:
+        """Time a phase and take the host memory's peak within it."""
+        begun = Phase(name=phase.name, role=phase.role, began_s=self.now())
+        self._set(phases=[*self.report.phases, begun])
         self._write()
-        self._open_phase = name
+        self._is_open = True
         self._can_reset = host_memory.reset_peak()
         self._resident_at_start = host_memory.resident_bytes() or 0
         start = time.perf_counter()
+        seconds = None
         try:
             yield
+            seconds = time.perf_counter() - start
         finally:
-            self.phases[f"{name}_s"] = time.perf_counter() - start
-            self._close_phase()
+            self._close_phase(seconds)
 
-    def seconds(self, phase: str) -> float:
-        """Return how long a finished phase took."""
-        return self.phases[f"{phase}_s"]
-
-    def began(self) -> dict[str, float]:
-        """Return when each phase began, in seconds since the recorder was made."""
-        return {name: at for name, at in self.phases.items() if not name.endswith("_s")}
-
-    def finish(self, outcome: Outcome, **facts: Any) -> None:
+    def finish(self, outcome: Outcome) -> None:
         """Write the outcome: the point is done."""
-        self._close_phase()
-        self.put_all(facts)
-        self._facts["outcome"] = to_json(outcome)
+        self._close_phase(None)
+        self._set(outcome=outcome)
         self._write()
 
-    def _close_phase(self) -> None:
-        name, self._open_phase = self._open_phase, None
-        if name not in {None, INSPECT}:
-            self._read_meter()
-        peak = host_memory.peak_bytes()
-        if name is None or self._baseline is None or peak is None:
+    def _close_phase(self, seconds: float | None) -> None:
+        """Record the end of the open phase, if there is one; no seconds: it was broken off."""
+        if not self._is_open:
             return
-        field = f"{name}_peak_bytes"
-        kept = host_memory.resident_bytes()
-        if kept is not None:
-            self.put("host", **{f"{name}_kept_bytes": max(0, kept - self._baseline)})
-        if self._can_reset:
-            self.put("host", **{field: max(0, peak - self._baseline)})
+        self._is_open = False
+        self._read_meter()
+        *before, phase = self.report.phases
+        peak, kept = host_memory.peak_bytes(), host_memory.resident_bytes()
+        if self._baseline is None or peak is None or kept is None:
+            host = {}
         else:
-            self.missing(f"host.{field}", "the kernel refuses to reset the high-water mark")
+            # Starting the runtime is part of the baseline of all that follows it.
+            zero = self._baseline + ((self.report.host and self.report.host.runtime_bytes) or 0)
+            host = {"host_kept_bytes": max(0, kept - zero)}
+            if self._can_reset:
+                host["host_peak_bytes"] = max(0, peak - zero)
+            else:
+                reason = "the kernel refuses to reset the high-water mark"
+                self.missing(f"host.{phase.name}_peak_bytes", reason)
+        self._set(phases=[*before, replace(phase, seconds=seconds, **host)])
 
     def _read_meter(self) -> None:
         if self._meter is None:
             return
         peak = self._meter.peak_bytes()
-        self.put("host", capped_peak_bytes=peak)
+        self.host(capped_peak_bytes=peak)
         if peak is None:
             self.missing("host.capped_peak_bytes", host_limit.NO_PEAK)
 
     def _write(self) -> None:
-        self._facts["phase"] = self.phase_name
         draft = self._path.with_suffix(".draft")
-        draft.write_text(json.dumps(self._facts))
+        draft.write_text(encode(self.report))
         draft.replace(self._path)

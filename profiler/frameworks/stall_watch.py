@@ -1,4 +1,4 @@
-"""Noticing that this process waits: it uses no processor, and no thread of it wants one."""
+"""Noticing that this process waits: it uses no processor, and none of its threads wants one."""
 
 from __future__ import annotations
 
@@ -20,9 +20,19 @@ _WORKING = {"R", "D"}
 class StallWatch:
     """While open, calls back once, in a thread of its own, when the process has stalled."""
 
-    def __init__(self, found: Callable[[], None]) -> None:
-        """Watch from entering on; ``found`` is called after more than half a second of waiting."""
+    def __init__(
+        self, found: Callable[[], None], *, stall_s: float = _STALL_S, poll_s: float = _POLL_S
+    ) -> None:
+        """Watch from entering on.
+
+        Args:
+            found: called when the process has waited for longer than ``stall_s``.
+            stall_s: how long a wait is a stall.
+            poll_s: how often to look.
+        """
         self._found = found
+        self._stall_s = stall_s
+        self._poll_s = poll_s
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
@@ -44,11 +54,11 @@ class StallWatch:
     def _watch(self) -> None:
         own = threading.get_native_id()
         used, since = time.process_time(), time.monotonic()
-        while not self._stop.wait(_POLL_S):
+        while not self._stop.wait(self._poll_s):
             now, elapsed = time.process_time(), time.monotonic() - since
             if now - used > _IDLE_SHARE * elapsed or _wants_processor(own):
                 used, since = now, time.monotonic()
-            elif elapsed > _STALL_S:
+            elif elapsed > self._stall_s:
                 self._found()
                 return
 

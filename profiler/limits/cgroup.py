@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from profiler.filelock import FileLock
+
 PREFIX = "stepwall-"
 # Where this process and its own go, when a version 2 group must not hold processes itself.
 HOME = "stepwall"
 _PROC = Path("/proc")
-# Version 1 has no word for it: it shows the largest number of whole pages.
+# Version 1 shows "no limit" as the largest number of whole pages.
 _UNLIMITED = 1 << 62
 _REMOVAL_S = 2.0
 _POLL_S = 0.01
-_serial = itertools.count()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +76,12 @@ class Group:
         """
         (self.path / self.files.limit).write_text(str(size))
         swap = self.path / self.files.swap
-        if swap.exists():  # a kernel may keep no account of it
+        if swap.exists():  # a kernel may not count it
             # Version 1 counts memory and swap together, version 2 swap alone.
             swap.write_text("0" if self.files is V2 else str(size))
 
     def lift(self) -> None:
-        """Take the cap away."""
+        """Remove the cap."""
         for name in (self.files.swap, self.files.limit):
             with contextlib.suppress(OSError):
                 (self.path / name).write_text(self.files.unlimited)
@@ -117,7 +118,7 @@ class Group:
         return max(0, limit - usage + self.cache_bytes())
 
     def remove(self) -> None:
-        """Kill what is left in the group and remove it, as far as the kernel lets."""
+        """Kill what is left in the group and remove it, if the kernel allows it within 2 s."""
         deadline = time.monotonic() + _REMOVAL_S
         while time.monotonic() < deadline:
             try:
@@ -154,8 +155,8 @@ def room_bytes(proc: Path = _PROC) -> int | None:
     return min((room for room in rooms if room is not None), default=None)
 
 
-def new_group(inside: Group, mkdir: Callable[[Path], None] = Path.mkdir) -> Group:
-    """Make a group that can be limited, named after this process.
+def new_group(inside: Group, mkdir: Callable[[Path], None] = Path.mkdir) -> tuple[Group, FileLock]:
+    """Make a group that can be limited, and hold the lock that says its owner lives.
 
     Args:
         inside: the group of this process.
@@ -165,43 +166,42 @@ def new_group(inside: Group, mkdir: Callable[[Path], None] = Path.mkdir) -> Grou
         OSError: if this process may not, or the new group cannot limit memory.
     """
     base = _base(inside)
-    name = f"{PREFIX}{os.getpid()}-{_started(os.getpid())}-{next(_serial)}"
-    group = Group(files=inside.files, path=base / name)
-    if group.files is V2 and not _hands_on(base):
+    if inside.files is V2 and not _delegates(base):
         _make_room(base, mkdir)
-    mkdir(group.path)
+    lock = None
+    while lock is None:  # another process may sweep the group before it is locked
+        group = Group(files=inside.files, path=base / f"{PREFIX}{uuid.uuid4().hex[:12]}")
+        mkdir(group.path)
+        with contextlib.suppress(FileNotFoundError):
+            lock = FileLock.take_folder(group.path)
     if not os.access(group.path / group.files.limit, os.W_OK):
         group.remove()
-        raise PermissionError(f"{group.files.version} hands no memory limit to {base}")
-    return group
+        lock.release()
+        raise PermissionError(f"{group.files.version} offers no memory limit in {base}")
+    return group, lock
 
 
 def sweep(inside: Group) -> None:
-    """Remove the groups whose makers are dead, with what is left in them."""
-    for path in _base(inside).glob(f"{PREFIX}*-*-*"):
-        pid, started, _ = path.name.removeprefix(PREFIX).split("-")
-        if _started(int(pid)) != started:
-            Group(files=inside.files, path=path).remove()
+    """Remove the groups whose owner is dead, with what is left in them."""
+    for path in _base(inside).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            lock = FileLock.take_folder(path)
+            if lock is not None:
+                Group(files=inside.files, path=path).remove()
+                lock.release()
 
 
 def _base(inside: Group) -> Path:
     return inside.path.parent if inside.path.name == HOME else inside.path
 
 
-def _started(pid: int) -> str | None:
-    """Return when a process started, in the kernel's ticks: its id may be taken again."""
-    with contextlib.suppress(OSError):
-        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
-    return None
-
-
-def _hands_on(base: Path) -> bool:
+def _delegates(base: Path) -> bool:
     control = base / "cgroup.subtree_control"
     return control.exists() and "memory" in control.read_text().split()
 
 
 def _make_room(base: Path, mkdir: Callable[[Path], None]) -> None:
-    """Move our processes out of ``base``, and let it hand the memory controller on.
+    """Move our processes out of ``base``, and let it delegate the memory controller.
 
     Version 2 lets a group with limited groups inside hold no processes of its own.
     """

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from profiler.errors import StepwallError
+from profiler.facts.codec import Bytes, Record
 from profiler.limits import cgroup, host_memory
 from profiler.units import MIB
 
@@ -30,6 +31,14 @@ class Means(enum.Enum):
     RLIMIT_DATA = "RLIMIT_DATA"
 
 
+class CapEntry(Record, frozen=True, kw_only=True):
+    """What a child must know of its cap; ``group``: the path of its memory cgroup, if any."""
+
+    limit_bytes: Bytes
+    means: Means
+    group: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cap:
     """The parent's side of one child's limit; without a group it is RLIMIT_DATA."""
@@ -42,10 +51,11 @@ class Cap:
         """What caps the child."""
         return Means(self.group.files.version) if self.group else Means.RLIMIT_DATA
 
-    def to_json(self) -> dict[str, Any]:
-        """Return what the child needs to know; see ``enter``."""
+    @property
+    def entry(self) -> CapEntry:
+        """What the child needs to enter the cap; see ``enter``."""
         path = str(self.group.path) if self.group else None
-        return {"limit_bytes": self.limit_bytes, "means": self.means.value, "group": path}
+        return CapEntry(limit_bytes=self.limit_bytes, means=self.means, group=path)
 
 
 class Meter(Protocol):
@@ -55,19 +65,10 @@ class Meter(Protocol):
     limit_bytes: int
 
     def peak_bytes(self) -> int | None:
-        """Return the most that the limit has counted so far, or None where nobody knows."""
+        """Return the most that the limit has counted so far, or None where it is unknown."""
 
     def lift(self) -> None:
-        """Let the process take what it likes from now on."""
-
-
-def best_means() -> Means | None:
-    """Return what would cap a child here, or None where nothing would."""
-    if sys.platform != "linux":
-        return None
-    with contextlib.suppress(OSError), _group() as group:
-        return Means(group.files.version)
-    return Means.RLIMIT_DATA
+        """Remove the limit from the process."""
 
 
 @contextlib.contextmanager
@@ -79,7 +80,7 @@ def capped(limit_bytes: int | None, means: Means | None = None) -> Iterator[Cap 
         means: what caps it; None: the best that is allowed here.
 
     Raises:
-        StepwallError: if that means is not to be had here.
+        StepwallError: if that means is not available here.
     """
     if limit_bytes is None:
         yield None
@@ -107,27 +108,28 @@ def _entered(stack: contextlib.ExitStack, means: Means | None) -> cgroup.Group |
 
 @contextlib.contextmanager
 def _group() -> Iterator[cgroup.Group]:
-    """Make a group for one child, and remove it and what killed parents left."""
+    """Make a group for one child, and remove it; what killed owners left is removed first."""
     own = cgroup.own()
     if own is None:
         raise FileNotFoundError("no memory cgroup is mounted")
     cgroup.sweep(own)
-    group = cgroup.new_group(own)
+    group, lock = cgroup.new_group(own)
     try:
         yield group
     finally:
         group.remove()
+        lock.release()
 
 
-def enter(cap: dict[str, Any]) -> Meter:
-    """Put this process under the cap that ``Cap.to_json`` describes.
+def enter(cap: CapEntry) -> Meter:
+    """Put this process under the cap that ``Cap.entry`` describes.
 
     The limit stands for the whole process: what it inherited from the fork server counts.
 
     Raises:
         HostLimitError: if what the process holds already is more, or the kernel refuses.
     """
-    means, limit = Means(cap["means"]), int(cap["limit_bytes"])
+    means, limit = cap.means, cap.limit_bytes
     is_rlimit = means is Means.RLIMIT_DATA
     held = (host_memory.data_bytes() if is_rlimit else host_memory.anonymous_bytes()) or 0
     if held >= limit:
@@ -140,9 +142,9 @@ def enter(cap: dict[str, Any]) -> Meter:
         raise HostLimitError(f"host limit {limit // MIB} MiB by {means.value}: {error}") from error
 
 
-def _described(cap: dict[str, Any]) -> cgroup.Group:
-    files = cgroup.V2 if Means(cap["means"]) is Means.CGROUP_V2 else cgroup.V1
-    return cgroup.Group(files=files, path=Path(cap["group"]))
+def _described(cap: CapEntry) -> cgroup.Group:
+    files = cgroup.V2 if cap.means is Means.CGROUP_V2 else cgroup.V1
+    return cgroup.Group(files=files, path=Path(cap.group or ""))
 
 
 class _InGroup:

@@ -47,7 +47,7 @@ def data_bytes() -> int | None:
 
 
 def data_peak_bytes() -> int | None:
-    """Return the most that RLIMIT_DATA has counted since ``reset_peak``, as far as can be told.
+    """Return the most that RLIMIT_DATA has counted since ``reset_peak``, as far as is known.
 
     The kernel keeps no such peak. What was given back since is taken from two others: of
     resident pages, which misses what was mapped and never touched, and of all mappings ever,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 import profiler
-from profiler.facts import Environment
+from profiler.facts import Environment, FrameworkFacts
 from profiler.limits import cgroup
 from profiler.units import MIB
 
@@ -50,12 +49,8 @@ def floor_bytes() -> int:
     return int(min(floor, total * _LARGEST_FLOOR_SHARE))
 
 
-def environment(description: dict[str, Any]) -> Environment:
-    """Return the environment of a run on this machine.
-
-    Args:
-        description: the engine's ``describe``: ``versions`` and ``devices``.
-    """
+def environment(frameworks: Mapping[str, FrameworkFacts]) -> Environment:
+    """Return the environment of a run on this machine, with these frameworks."""
     return Environment(
         stepwall=profiler.__version__,
         python=platform.python_version(),
@@ -63,8 +58,7 @@ def environment(description: dict[str, Any]) -> Environment:
         cpu=_cpu_name(),
         cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
         memory_bytes=psutil.virtual_memory().total,
-        frameworks=description["versions"],
-        devices=description["devices"],
+        frameworks=dict(frameworks),
         source=_source_version(),
     )
 

@@ -1,77 +1,80 @@
-"""A measuring session: the parent's one way to ask children for listings and measurements."""
+"""The parent's one way to ask children for listings, measurements, explanations, predictions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
-from profiler.errors import StepwallError
+from profiler.errors import StepwallError, UsageError
 from profiler.facts import (
-    DeviceMemory,
-    GraphSize,
-    HostMemory,
+    Explanation,
+    FrameworkFacts,
     Measurement,
     Outcome,
     Point,
+    RecordError,
     Status,
-    Timeline,
-    Times,
     WallPrediction,
     WallPredictions,
-    from_json,
-    to_json,
+    decode,
+    replace,
 )
-from profiler.facts.explanation import Explanation
-from profiler.forecast import host as host_forecast
-from profiler.frameworks import DEFAULT_ENGINE, Mode, PredictionRequest
-from profiler.measure import outcomes as outcome
-from profiler.measure.launcher import JobResult, Launcher
-from profiler.planning.discovery import Listing, listings
+from profiler.forecast.host import predict_host_wall
+from profiler.frameworks import Description, Framework, Mode, PredictionRequest, facts, installed
+from profiler.frameworks.recorder import ChildReport
+from profiler.measure import outcomes
+from profiler.measure.job import Job, Task
+from profiler.measure.launcher import ByFramework, JobResult
+from profiler.planning.catalog import Catalog, Listing, merged, unknown_scenario
+from profiler.planning.files import ScenarioFile, scenario_files
+
+T = TypeVar("T")
 
 POINT_TIMEOUT_S = 600.0
 _QUERY_TIMEOUT_S = 300.0
+_LISTED_AT_ONCE = 4
 _FULL = Mode()
-_GROUPS = {
-    "graph": GraphSize,
-    "time": Times,
-    "device": DeviceMemory,
-    "host": HostMemory,
-    "timeline": Timeline,
-}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Session:
-    """Children of one engine that know the user's scenario sources.
+@dataclass(kw_only=True)
+class Client:
+    """Children of each framework that know the user's scenario files.
 
     Attributes:
-        launcher: what starts the children.
+        launchers: what starts the children, by framework.
         sources: scenario files and folders, beside the shipped ones.
         timeout_s: seconds after which a point is killed.
     """
 
-    launcher: Launcher
+    launchers: ByFramework
     sources: tuple[str, ...] = ()
-    engine: str = DEFAULT_ENGINE
     timeout_s: float = POINT_TIMEOUT_S
+    _catalog: Catalog | None = field(default=None, init=False)
 
-    def catalog(self) -> tuple[dict[str, Listing], list[str]]:
-        """Return the scenarios by name, and one line for each file that cannot be used."""
-        facts = self._ask("catalog")
-        return listings(facts["catalog"]), facts["catalog"]["broken"]
+    def catalog(self) -> Catalog:
+        """Return the scenarios by name, and one line for each file that cannot be used.
 
-    def describe(self) -> dict[str, Any]:
-        """Return the versions and the devices as the framework sees them."""
-        description: dict[str, Any] = self._ask("describe")["describe"]
-        return description
+        Each file is imported in a child of its own, once per client.
 
-    def measure(
-        self,
-        point: Point,
-        *,
-        mode: Mode = _FULL,
-        timeline: bool = False,
-    ) -> Measurement:
+        Raises:
+            StepwallError: if a framework's children cannot be started.
+        """
+        if self._catalog is None:
+            # A file that is given twice, as alone and in its folder, is one file.
+            found = list(dict.fromkeys(scenario_files(self.sources, installed())))
+            with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
+                listed = list(pool.map(self._listings, found))
+            self._catalog = merged([*listed, *self._empty_folders(listed)])
+        return self._catalog
+
+    def describe(self, frameworks: Iterable[str]) -> dict[str, FrameworkFacts]:
+        """Return what these frameworks say of themselves, by name."""
+        return {name: self._described(installed()[name]) for name in dict.fromkeys(frameworks)}
+
+    def measure(self, point: Point, *, mode: Mode = _FULL, timeline: bool = False) -> Measurement:
         """Measure one point in a child of its own; however that ends, it is a measurement.
 
         Args:
@@ -79,71 +82,51 @@ class Session:
             mode: how to measure it.
             timeline: sample its memory over time.
         """
-        job = {
-            "task": "measure",
-            "engine": self.engine,
-            "sources": list(self.sources),
-            "point": to_json(point),
-            "mode": to_json(mode),
-            "timeline": timeline,
-        }
-        return measurement(point, self.launcher.run(job, timeout_s=self.timeout_s))
+        job = replace(self._job(Task.MEASURE, point), mode=mode, timeline=timeline)
+        return measurement(point, self._run(job))
 
-    def forecast(self, point: Point, *, max_steps: int) -> WallPrediction | None:
-        """Return the point's wall as predicted from small steps; None where that cannot be done.
+    def predict_wall(self, point: Point, *, max_steps: int) -> WallPrediction | Outcome | None:
+        """Return the wall under the point's limit, as predicted from short runs.
+
+        None where nothing can be predicted; where a short run failed, how it ended.
 
         Args:
             point: the conditions; its steps do not matter.
-            max_steps: nothing beyond is looked at.
+            max_steps: the largest prediction.
         """
         if point.host_limit_bytes is not None:
-            return host_forecast.predict(
-                lambda steps, like: self._host_demand(replace(point, steps=steps), like),
+            return predict_host_wall(
+                lambda steps, scaled_to: self.measure(
+                    replace(point, steps=steps), mode=Mode(inspect=False, scaled_to=scaled_to)
+                ),
                 limit_bytes=point.host_limit_bytes,
                 max_steps=max_steps,
             )
         if point.limit_bytes is None:
             return None
-        horizon = PredictionRequest(limits_bytes=[point.limit_bytes], max_steps=max_steps)
-        return self.foresee(point, horizon).walls[0]
+        request = PredictionRequest(limits_bytes=[point.limit_bytes], max_steps=max_steps)
+        found = self.predict_walls(point, request)
+        return found if isinstance(found, Outcome) else found.walls[0]
 
-    def foresee(self, point: Point, horizon: PredictionRequest) -> WallPredictions:
-        """Return the point's device wall under each limit, as predicted from small steps.
+    def predict_walls(self, point: Point, request: PredictionRequest) -> WallPredictions | Outcome:
+        """Return the point's device wall under each limit; else how the child ended.
 
         Args:
             point: the conditions; its steps and its own limits do not matter.
-            horizon: the limits, and how far to look.
+            request: the limits, and the largest steps.
         """
-        job = {
-            "task": "forecast",
-            "engine": self.engine,
-            "sources": list(self.sources),
-            "point": to_json(point),
-            "horizon": to_json(horizon),
-        }
-        facts = self.launcher.run(job, timeout_s=self.timeout_s).facts
-        if "foresight" not in facts:
-            return WallPredictions(walls=[None] * len(horizon.limits_bytes))
-        return from_json(WallPredictions, facts["foresight"])
+        job = replace(self._job(Task.PREDICT, point), request=request)
+        return self._answer(WallPredictions, job)
 
     def explain(self, point: Point, *, alone: bool = False) -> Explanation | Outcome:
         """Say what is held at the peak of the point's training step; else how its child ended.
 
         Args:
             point: the training step, run once more with its allocations recorded.
-            alone: run no shorter ones to tell what a time step adds.
+            alone: run no shorter ones to see what a time step adds.
         """
-        job = {
-            "task": "explain",
-            "engine": self.engine,
-            "sources": list(self.sources),
-            "point": to_json(point),
-            "alone": alone,
-        }
-        ended = self.launcher.run(job, timeout_s=self.timeout_s)
-        if "explanation" not in ended.facts:
-            return _outcome(ended)
-        return from_json(Explanation, ended.facts["explanation"])
+        job = replace(self._job(Task.EXPLAIN, point), alone=alone)
+        return self._answer(Explanation, job)
 
     def traced(self, measurement: Measurement, *, alone: bool = True) -> Measurement:
         """Return the measurement with the explanation of its peak, or with why it has none."""
@@ -152,62 +135,111 @@ class Session:
         found = self.explain(measurement.point, alone=alone)
         if isinstance(found, Explanation):
             return replace(measurement, trace=found)
-        missing = {**measurement.missing, "trace": untraced(found)}
+        missing = {**measurement.missing, "trace": unexplained(found)}
         return replace(measurement, missing=missing)
 
-    def _host_demand(self, point: Point, like: int | None) -> int | None:
-        host = self.measure(point, mode=Mode(inspect=False, like=like)).host
-        return None if host is None else host.capped_peak_bytes
+    def _job(self, task: Task, point: Point) -> Job:
+        """Return a job on the point, with the file that holds its scenario.
 
-    def _ask(self, task: str) -> dict[str, Any]:
-        job = {"task": task, "engine": self.engine, "sources": list(self.sources)}
-        ended = self.launcher.run(job, timeout_s=_QUERY_TIMEOUT_S)
-        if task not in ended.facts:
-            end = _outcome(ended)
-            raise StepwallError(f"the framework's child failed: {end.reason}\n{ended.log_tail}")
-        return ended.facts
+        Raises:
+            UsageError: if no file holds it.
+        """
+        catalog = self.catalog()
+        if point.scenario not in catalog.scenarios:
+            unknown = unknown_scenario(point.scenario, catalog.scenarios)
+            raise UsageError("\n".join([unknown, *catalog.broken]))
+        file = catalog.scenarios[point.scenario].file
+        return Job(task=task, framework=point.framework, file=file, point=point)
+
+    def _listings(self, file: ScenarioFile | str) -> list[Listing] | str:
+        if isinstance(file, str):
+            return file
+        job = Job(task=Task.LIST, framework=file.framework, file=file)
+        found = self._answer(list[Listing], job, timeout_s=_QUERY_TIMEOUT_S)
+        if isinstance(found, Outcome):
+            named = (found.reason or "").startswith((file.path, file.module or file.path))
+            return found.reason or "" if named else f"{file.path}: {found.sentence}"
+        if not found and not file.is_installed and file.path in self.sources:
+            return f"{file.path}: no scenario in it (decorate a function with @scenario)"
+        return found
+
+    def _empty_folders(self, listed: Iterable[list[Listing] | str]) -> Iterator[str]:
+        """Yield a line on each folder in whose files there is neither a scenario nor an error."""
+        found = [
+            text
+            for one in listed
+            for text in ([one] if isinstance(one, str) else [item.file.path for item in one])
+        ]
+        for source in self.sources:
+            if Path(source).is_dir() and not any(
+                text.startswith((f"{source}/", f"{source}:")) for text in found
+            ):
+                yield f"{source}: no scenario in the *.py files of this folder"
+
+    def _described(self, framework: Framework) -> FrameworkFacts:
+        job = Job(task=Task.DESCRIBE, framework=framework.name)
+        found = self._answer(Description, job, timeout_s=_QUERY_TIMEOUT_S)
+        if isinstance(found, Outcome):
+            raise StepwallError(f"{framework.title} cannot be used: {found.sentence}")
+        return facts(framework, found)
+
+    def _run(self, job: Job, timeout_s: float | None = None) -> JobResult:
+        launcher = self.launchers[job.framework]
+        return launcher.run(job, timeout_s=timeout_s or self.timeout_s)
+
+    def _answer(self, kind: type[T], job: Job, timeout_s: float | None = None) -> T | Outcome:
+        """Return the child's answer, or how it ended without one."""
+        ended = self._run(job, timeout_s)
+        report, end = _read(ended)
+        if report is None or not report.answer or end.status is not Status.OK:
+            return end
+        try:
+            return decode(kind, report.answer)
+        except RecordError as error:
+            return outcomes.unreadable(ended.exit, error)
 
 
-def untraced(ended: Outcome) -> str:
+def unexplained(ended: Outcome) -> str:
     """Return why a training step has no explanation, from how the child that made it ended."""
     return f"the run that records the allocations ended with {ended.status.value}: {ended.reason}"
 
 
 def measurement(point: Point, ended: JobResult) -> Measurement:
     """Return what a child's end says of its point; what cannot be read counts as nothing."""
-    try:
-        return _reported(point, ended)
-    except (TypeError, ValueError) as error:
-        end = replace(
-            outcome.from_exit(ended.exit, None), reason=f"left an unreadable result: {error}"
-        )
-        return Measurement(point=point, outcome=end, seconds=ended.seconds, log_tail=ended.log_tail)
-
-
-def _reported(point: Point, ended: JobResult) -> Measurement:
-    facts = ended.facts
-    end = _outcome(ended)
+    report, end = _read(ended)
     if point.host_limit_bytes is not None:
-        end = outcome.of_host(end, ended.exit, on_gpu=point.device != "cpu")
-    groups: dict[str, Any] = {
-        name: from_json(kind, facts[name]) for name, kind in _GROUPS.items() if name in facts
-    }
-    if end.status is Status.OK and "device" not in groups:
-        raise ValueError("it says ok, and nothing of the device's memory")
+        end = outcomes.of_host(end, ended.exit, on_gpu=point.device != "cpu")
+    if report is not None and end.status is Status.OK and report.device is None:
+        end = outcomes.unreadable(ended.exit, "it says ok, and nothing of the device's memory")
+    found = report or ChildReport()
     return Measurement(
         point=point,
         outcome=end,
         seconds=ended.seconds,
-        missing=from_json(dict[str, str], facts.get("missing", {})),
-        notes=from_json(list[str], facts.get("notes", [])),
+        phases=found.phases,
+        graph=found.graph,
+        step=found.step,
+        device=found.device,
+        host=found.host,
+        timeline=found.timeline,
+        missing=found.missing,
+        notes=found.notes,
         log_tail=None if end.status is Status.OK else ended.log_tail,
-        **groups,
     )
 
 
-def _outcome(ended: JobResult) -> Outcome:
-    if "outcome" in ended.facts and ended.exit.timed_out_s is None:
-        return from_json(Outcome, ended.facts["outcome"])
-    phase = ended.facts.get("phase")
-    phase = phase if isinstance(phase, str) else None
-    return outcome.from_exit(ended.exit, phase, log_tail=ended.log_tail)
+def _read(ended: JobResult) -> tuple[ChildReport | None, Outcome]:
+    """Return what a child left, None where that is no report, and how it ended."""
+    report: ChildReport | None = None
+    unreadable: RecordError | None = None
+    if ended.report:
+        try:
+            report = decode(ChildReport, ended.report)
+        except RecordError as error:
+            unreadable = error
+    if report is not None and report.outcome is not None and ended.exit.timed_out_s is None:
+        return report, report.outcome
+    if unreadable is not None and ended.exit.timed_out_s is None:
+        return None, outcomes.unreadable(ended.exit, unreadable)
+    phase = report.last_phase if report else None
+    return report, outcomes.from_exit(ended.exit, phase, log_tail=ended.log_tail)

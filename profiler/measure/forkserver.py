@@ -4,22 +4,38 @@ It reads a line of JSON per request from a socket and answers with lines of JSON
 
 ==========================  ===========================================
 ``{"fork": FOLDER}``        fork a child that runs the job in FOLDER
-``{"kill": FOLDER, ...}``   send ``signal`` to that child's process group
+``{"kill": FOLDER}``        kill that child
 ``{"ready": true}``         answer: the framework is imported
 ``{"forked": FOLDER}``      answer: the child runs, as process ``pid``
-``{"ended": FOLDER}``       answer: the child ended, with its ``status``
+``{"ended": FOLDER}``       answer: the child ended, with its wait ``status``
 ==========================  ===========================================
 
 The framework's runtime is never started here, and no scenario is imported here: a forked
 runtime is dead. At the end of the socket it kills its children and leaves.
 
-Whatever a child started, in whatever session, ends with it: the server and each child are
-sub-reapers (Linux), so that what a dead child leaves becomes the server's own child.
+What ends what (Linux). Each mechanism was switched off while tests/integration/test_faults.py
+ran; without it, the faults beside it leave a process behind or harm another point.
+
+=======================================  ==================================================
+mechanism                                the faults that need it
+=======================================  ==================================================
+SIGKILL to the child                     it hangs, spins, ignores signals or stopped itself
+a session for each child                 it signals its own process group
+the server is a sub-reaper: it adopts    a process that a child leaves, in its own session
+and kills what a dead child leaves       or not, also one whose parent is dead
+each child is a sub-reaper               such a process of another child, which must live on
+the end of the socket                    the parent was killed
+the mark in the environment, see         a child killed or stopped the server; the parent
+``workspace.end_marked``                 and the server were both killed
+a kill of all in a memory cgroup, see    a process without the mark, whose parent and server
+``cgroup.Group.remove``                  were both killed
+=======================================  ==================================================
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -35,6 +51,9 @@ from typing import Any
 from profiler.measure import child
 
 _ROUNDS = 100
+_PR_SET_CHILD_SUBREAPER = 36
+_ASK_PERSONALITY = 0xFFFFFFFF
+_ADDR_NO_RANDOMIZE = 0x0040000
 
 
 class _Server:
@@ -52,7 +71,7 @@ class _Server:
         wake.setblocking(False)  # noqa: FBT003 (the name of the method says it)
         signal.set_wakeup_fd(wake.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        child.adopt_orphans()
+        adopt_orphans()
         with selectors.DefaultSelector() as selector:
             self._ours = [self._channel, woken, wake, selector]
             selector.register(self._channel, selectors.EVENT_READ)
@@ -65,8 +84,6 @@ class _Server:
                     self._reap()
                 if self._channel in ready and not self._answer():
                     break
-        for pid in self._folders:
-            _kill_group(pid, signal.SIGKILL)
         _end_children(spared=())
 
     def _answer(self) -> bool:
@@ -77,30 +94,27 @@ class _Server:
             if "fork" in request:
                 self._fork(request["fork"])
             else:
-                self._kill(request["kill"], request["signal"])
+                self._kill(request["kill"])
         return bool(received)
 
     def _fork(self, folder: str) -> None:
-        server = os.getpid()
         pid = os.fork()
         if pid == 0:
             for item in self._ours:  # a scenario could reach the server through them
                 item.close()
-            run_child(Path(folder), server)
+            run_child(Path(folder))
         self._folders[pid] = folder
         self._say(forked=folder, pid=pid)
 
-    def _kill(self, folder: str, number: int) -> None:
+    def _kill(self, folder: str) -> None:
         for pid, name in self._folders.items():
-            if name == folder:
-                _kill_group(pid, number)
+            if name == folder:  # not reaped yet: the id is still its own
+                os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         for pid in list(self._folders):
-            # WNOWAIT: the group is swept while its leader still holds the process id.
-            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                _kill_group(pid, signal.SIGKILL)
-                _, status = os.waitpid(pid, 0)
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
                 folder = self._folders.pop(pid)
                 _end_children(spared=self._folders)
                 self._say(ended=folder, status=status)
@@ -110,26 +124,41 @@ class _Server:
             self._channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def run_child(folder: Path, server: int) -> None:
-    """Turn this fork of ``server`` into the child of the job in ``folder``; never returns."""
+def run_child(folder: Path) -> None:
+    """Turn this fork of the server into the child of the job in ``folder``; never returns."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with contextlib.suppress(OSError):
         os.setsid()
+    adopt_orphans()
     code = 70
     try:
-        code = child.run(folder, server)
+        code = child.run(folder)
     finally:
         # _exit: the forked copy must not run the server's own clean-up.
         os._exit(code)
 
 
-def _kill_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        try:
-            os.killpg(pid, number)
-        except ProcessLookupError:  # it has just been forked, and has no group of its own yet
-            os.kill(pid, number)
+def adopt_orphans() -> None:
+    """Become the parent of whatever this process's descendants leave behind (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def fix_addresses() -> None:
+    """Start this process again without address randomisation, where the kernel allows it (Linux).
+
+    A framework may keep graph nodes in sets that are ordered by address: with random addresses
+    equal points may run their nodes in another order, and peak elsewhere.
+    """
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "personality"):
+        return
+    current = libc.personality(_ASK_PERSONALITY)
+    if current == -1 or current & _ADDR_NO_RANDOMIZE:
+        return
+    if libc.personality(current | _ADDR_NO_RANDOMIZE) != -1:
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 (the command that started us)
 
 
 def _end_children(spared: Container[int]) -> None:
@@ -156,10 +185,11 @@ def _children() -> list[int]:
 
 
 def main() -> None:
-    """Import the modules named after the socket's file descriptor, then serve."""
-    child.fix_addresses("profiler.measure.forkserver")
+    """Import the modules named after the descriptor and the kind of addresses, then serve."""
+    if sys.argv[2] == "fixed":
+        fix_addresses()
     channel = socket.socket(fileno=int(sys.argv[1]))
-    for name in sys.argv[2:]:
+    for name in sys.argv[3:]:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import psutil
 
+from profiler.errors import StepwallError
 from profiler.limits import machine
 
 POLL_S = 0.05
 # How long a stopped child may take to give its memory back before the next one is stopped.
-_RELEASE_S = 1.0
+RELEASE_S = 1.0
 
 
 @dataclass(eq=False, kw_only=True)
@@ -27,70 +28,110 @@ class GuardedChild:
 
 
 class Guard:
-    """Watches what is free while children run, in a thread of its own."""
+    """Watches what is free while children run, in a thread of its own.
+
+    Should that fail, the guard kills the children and says so where they are waited for: none
+    runs unguarded.
+    """
 
     def __init__(
         self,
         *,
         floor_bytes: int | None = None,
         free: Callable[[], int] = machine.free_bytes,
+        poll_s: float = POLL_S,
+        release_s: float = RELEASE_S,
     ) -> None:
         """Make a guard.
 
         Args:
             floor_bytes: what must stay free; None: ``machine.floor_bytes``.
             free: returns what is free now, in bytes.
+            poll_s: how often to look.
+            release_s: how long a stopped child may take to give its memory back.
         """
         self._floor = machine.floor_bytes() if floor_bytes is None else floor_bytes
         self._free = free
-        self._wards: list[GuardedChild] = []
+        self._poll_s = poll_s
+        self._release_s = release_s
+        self._children: list[GuardedChild] = []
         self._lock = threading.Lock()
         self._patient_until = 0.0
-        self._watches = False
+        self._runs = False
+        self._fault: Exception | None = None
 
     @contextlib.contextmanager
-    def watching(
+    def watch(
         self, pid: Callable[[], int | None], kill: Callable[[], None]
     ) -> Iterator[GuardedChild]:
         """Watch one child while the block runs.
 
         Args:
             pid: returns the child's process id, or None where it is not known (yet).
-            kill: kills its process group at once.
+            kill: kills it and what it started at once.
+
+        Raises:
+            StepwallError: at the end of the block, if the guard failed: it killed the child.
         """
-        ward = GuardedChild(pid=pid, kill=kill)
+        child = GuardedChild(pid=pid, kill=kill)
         with self._lock:
-            self._wards.append(ward)
-            if not self._watches:
-                self._watches = True
-                threading.Thread(target=self._watch, daemon=True).start()
+            self._children.append(child)
+            self._start()
         try:
-            yield ward
+            yield child
         finally:
             with self._lock:
-                self._wards.remove(ward)
+                self._children.remove(child)
+        if self._fault is not None:
+            reason = f"{type(self._fault).__name__}: {self._fault}"
+            raise StepwallError(
+                f"the guard of the machine's memory failed, and its children were stopped: {reason}"
+            ) from self._fault
 
-    def _watch(self) -> None:
+    def _start(self) -> None:
+        if not self._runs:
+            try:
+                threading.Thread(target=self._run, daemon=True).start()
+            except RuntimeError as error:  # no thread can be started
+                self._fault = error
+                self._kill_all()
+            else:
+                self._runs = True
+
+    def _run(self) -> None:
         while True:
-            time.sleep(POLL_S)
+            time.sleep(self._poll_s)
             with self._lock:
-                self._watches = bool(self._wards)
-                if not self._watches:
+                self._runs = bool(self._children)
+                if not self._runs:
                     return
-                left = self._free()
-                if left < self._floor and time.monotonic() >= self._patient_until:
-                    self._stop_largest(left)
+                try:
+                    self._look()
+                except Exception as error:  # noqa: BLE001 (raised where a child is waited for)
+                    self._fault = error
+                if self._fault is not None:
+                    self._kill_all()
+
+    def _look(self) -> None:
+        left = self._free()
+        if left < self._floor and time.monotonic() >= self._patient_until:
+            self._stop_largest(left)
+
+    def _kill_all(self) -> None:
+        for child in self._children:
+            with contextlib.suppress(Exception):
+                child.kill()
 
     def _stop_largest(self, left: int) -> None:
         """Stop the largest child, again if it was stopped and has not gone: a kill can be lost."""
 
-        def size(ward: GuardedChild) -> tuple[int, bool]:
-            return _resident(ward.pid()), ward.left_bytes is None
+        def size(child: GuardedChild) -> tuple[int, bool]:
+            return _resident(child.pid()), child.left_bytes is None
 
-        largest = max(self._wards, key=size)
+        largest = max(self._children, key=size)
         if largest.left_bytes is None:
             largest.left_bytes = left
-        self._patient_until = time.monotonic() + _RELEASE_S
+        self._patient_until = time.monotonic() + self._release_s
         largest.kill()
 
 

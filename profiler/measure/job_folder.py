@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from profiler.errors import StepwallError
+from profiler.facts import encode
 from profiler.frameworks.recorder import LOG_FILE, RESULT_FILE
-from profiler.measure.child import JOB_FILE
+from profiler.measure.job import JOB_FILE, Job
 
 TAIL_BYTES = 4000
 # Far more than any child writes (a timeline of hours), far less than what hurts the parent.
 MAX_RESULT_BYTES = 64 << 20
-_INT64_LIMIT = 1 << 63
 
 
-def prepare(parent: Path, job: dict[str, Any]) -> Path:
+def prepare(parent: Path, job: Job) -> Path:
     """Make a folder with the job in it.
 
     Raises:
@@ -28,22 +27,20 @@ def prepare(parent: Path, job: dict[str, Any]) -> Path:
     try:
         parent.mkdir(exist_ok=True)  # a child may have removed it
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
-        (folder / JOB_FILE).write_text(json.dumps(job))
+        (folder / JOB_FILE).write_text(encode(job))
     except OSError as error:
         reason = error.strerror or error
         raise StepwallError(f"temporary folder {str(parent)!r}: {reason}") from error
     return folder
 
 
-def facts(folder: Path) -> dict[str, Any]:
-    """Return what the child reported, or nothing where that is no JSON object."""
+def report(folder: Path) -> bytes:
+    """Return what the child reported, or nothing where there is no file of a sane size."""
     try:
         with _open_regular(folder / RESULT_FILE) as file:
-            found = json.loads(_all(file), parse_int=_int64)
-        json.dumps(found, allow_nan=False)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+            return _all(file)
+    except (OSError, ValueError):
+        return b""
 
 
 def log_tail(folder: Path) -> str:
@@ -67,13 +64,6 @@ def _all(file: BinaryIO) -> bytes:
     if size > MAX_RESULT_BYTES:
         raise ValueError(f"{size} bytes are no result")
     return file.read(size)
-
-
-def _int64(digits: str) -> int:
-    number = int(digits)
-    if not -_INT64_LIMIT <= number < _INT64_LIMIT:
-        raise ValueError(f"{digits[:40]} is too large for any count of bytes or nodes")
-    return number
 
 
 def _open_regular(path: Path) -> BinaryIO:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,25 +14,28 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
+from profiler.closing import Closing
 from profiler.errors import StepwallError
-from profiler.frameworks import DEFAULT_ENGINE, IMPORT_ENVIRONMENT, PRELOAD
+from profiler.frameworks import Framework, framework
 from profiler.measure import job_folder
+from profiler.measure.job import Job
 from profiler.measure.outcomes import ProcessEnd
 from profiler.measure.supervision import Supervisor
 from profiler.measure.workspace import Workspace, end_marked, marked
 
+# How long a killed process may take to be gone.
 GRACE_S = 2.0
 START_TIMEOUT_S = 120.0
+_SHOWN_BYTES = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobResult:
-    """What a child left: its facts so far, how it ended, its seconds, the end of its output."""
+    """What a child left: its report (JSON), how it ended, its seconds, the end of its output."""
 
-    facts: dict[str, Any]
+    report: bytes
     exit: ProcessEnd
     seconds: float
     log_tail: str
@@ -42,131 +44,141 @@ class JobResult:
 class Launcher(Protocol):
     """Runs a job in a child process of its own; several threads may call it."""
 
-    def run(self, job: dict[str, Any], *, timeout_s: float) -> JobResult:
-        """Run ``job`` to its end, whatever that is; the child is gone afterwards."""
+    def run(self, job: Job, *, timeout_s: float) -> JobResult:
+        """Run ``job`` to its end, whatever that is; the child is gone afterwards.
+
+        Raises:
+            StepwallError: if the tool itself failed; this says nothing of the job.
+        """
 
 
-class ForkLauncher:
-    """Children of one fork server, which is started again if it dies; use it in ``with``."""
+class ByFramework(Protocol):
+    """Launchers by the names of their frameworks."""
 
-    def __init__(self, engine: str = DEFAULT_ENGINE, keeper: Supervisor | None = None) -> None:
-        """Make a launcher; the server starts with the first job."""
-        self._engine = engine
-        self._keeper = keeper or Supervisor()
-        self._workspace = Workspace()
-        self._server: _Server | None = None
+    def __getitem__(self, name: str, /) -> Launcher:
+        """Return the launcher of that framework."""
+
+
+class Launchers(Closing):
+    """One fork launcher for each framework, made when it is first needed; use it in ``with``.
+
+    Two frameworks are never loaded in one process.
+    """
+
+    def __init__(self, supervisor: Supervisor | None = None) -> None:
+        """Make launchers whose children one supervisor watches."""
+        self._supervisor = supervisor or Supervisor()
+        self._open: dict[str, ForkLauncher] = {}
+        self._stack = contextlib.ExitStack()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        """Return the launcher itself."""
-        return self
+    def close(self) -> None:
+        """End every server, its children and the temporary files."""
+        self._stack.close()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the server, its children and the temporary files."""
+    def __getitem__(self, name: str) -> Launcher:
+        """Return the launcher of that framework.
+
+        Raises:
+            UsageError: if it is not installed.
+        """
+        with self._lock:
+            if name not in self._open:
+                launcher = ForkLauncher(framework(name), self._supervisor)
+                self._open[name] = self._stack.enter_context(launcher)
+            return self._open[name]
+
+
+class ForkLauncher(Closing):
+    """Children of one fork server, which is started again if it dies; use it in ``with``."""
+
+    def __init__(self, framework: Framework, supervisor: Supervisor | None = None) -> None:
+        """Make a launcher; the server starts with the first job."""
+        self._framework = framework
+        self._supervisor = supervisor or Supervisor()
+        self._workspace = Workspace()
+        self._server: _ServerProcess | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End every server, its children and the temporary files."""
         if self._server is not None:
             self._server.close()
         self._workspace.close()
 
-    def run(self, job: dict[str, Any], *, timeout_s: float) -> JobResult:
-        """Run ``job`` in a forked child."""
-        with self._keeper.keep(job) as kept:
-            folder = job_folder.prepare(self._workspace.path, kept.job)
+    def run(self, job: Job, *, timeout_s: float) -> JobResult:
+        """Run ``job`` in a forked child; see ``Launcher.run``."""
+        with self._supervisor.supervise(job) as child:
+            folder = job_folder.prepare(self._workspace.path, child.job)
             server = self._running_server()
             start = time.perf_counter()
             fork = server.fork(folder)
-            timed_out, facts = None, None
-            with kept.guarded(lambda: fork.pid, lambda: server.kill(folder, signal.SIGKILL)):
+            timed_out = None
+            with child.guarded(lambda: fork.pid, lambda: server.kill(folder)):
                 if not fork.done.wait(timeout_s):
                     timed_out = timeout_s
-                    # Now: SIGTERM may wake the child, and it goes on.
-                    facts = job_folder.facts(folder)
                     server.stop(folder, fork)
+            if fork.fault is not None:
+                raise StepwallError(fork.fault)
             seconds = time.perf_counter() - start
-            return _collect(folder, kept.exit(fork.status, timed_out), seconds, facts)
+            return collect(folder, child.end(fork.status, timed_out), seconds)
 
-    def _running_server(self) -> _Server:
+    def _running_server(self) -> _ServerProcess:
         with self._lock:
             if self._server is not None and not self._server.alive:
                 self._server.close()
                 self._server = None
             if self._server is None:
-                self._server = _Server(self._workspace.path, self._engine)
+                self._server = _ServerProcess(self._workspace.path, self._framework)
             return self._server
 
 
-class FreshLauncher:
-    """Each job in a fresh interpreter: about ten times slower, and shares nothing."""
-
-    def __init__(self, engine: str = DEFAULT_ENGINE, keeper: Supervisor | None = None) -> None:
-        """Make a launcher."""
-        self._engine = engine
-        self._keeper = keeper or Supervisor()
-
-    def run(self, job: dict[str, Any], *, timeout_s: float) -> JobResult:
-        """Run ``job`` in an interpreter of its own."""
-        with self._keeper.keep(job) as kept, Workspace() as workspace:
-            folder = job_folder.prepare(workspace.path, kept.job)
-            start = time.perf_counter()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "profiler.measure.child", str(folder), str(os.getpid())],
-                env=_child_environment(self._engine) | marked(folder),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            timed_out, facts = None, None
-            with kept.guarded(lambda: process.pid, process.kill):
-                try:
-                    process.wait(timeout_s)
-                except subprocess.TimeoutExpired:
-                    timed_out, facts = timeout_s, job_folder.facts(folder)
-            seconds = time.perf_counter() - start
-            _stop_group(process)
-            end_marked(folder)
-            exited = kept.exit(_wait_status(process.returncode), timed_out)
-            return _collect(folder, exited, seconds, facts)
-
-
 class _Fork:
-    """One forked child: set ``done`` when it has ended, with its wait status."""
+    """One forked child: ``done`` is set when it has ended.
+
+    Attributes:
+        status: its wait status, or None where the server died and took it along.
+        fault: how the server failed, or None; the status says nothing then.
+    """
 
     def __init__(self) -> None:
         self.done = threading.Event()
         self.pid: int | None = None
         self.status: int | None = None
+        self.fault: str | None = None
 
-    def end(self, status: int | None) -> None:
-        self.status = status
-        self.done.set()
+    def end(self, status: int | None, fault: str | None = None) -> None:
+        """Say how the child ended; the first call counts."""
+        if not self.done.is_set():
+            self.status, self.fault = status, fault
+            self.done.set()
 
 
-class _Server:
+class _ServerProcess:
     """A running fork server and the thread that listens to it."""
 
-    def __init__(self, folder: Path, engine: str) -> None:
+    def __init__(self, folder: Path, framework: Framework) -> None:
         ours, theirs = socket.socketpair()
         self._log = folder / f"server-{uuid.uuid4().hex[:8]}.log"
         self._channel = ours
         self._forks: dict[str, _Fork] = {}
         self._sending = threading.Lock()
         self._ready = threading.Event()
-        self.alive = True
+        self._fault: str | None = None
         self._closing = False
+        self.alive = True
         with self._log.open("wb") as log, theirs:
+            # -P: what lies in the user's working folder must not shadow what is imported.
+            command = [sys.executable, "-P", "-m", "profiler.measure.forkserver"]
             self._process = subprocess.Popen(
                 [
-                    sys.executable,
-                    "-m",
-                    "profiler.measure.forkserver",
+                    *command,
                     str(theirs.fileno()),
-                    *PRELOAD[engine],
+                    "fixed" if framework.fixed_addresses else "random",
+                    *framework.preload,
                 ],
                 pass_fds=[theirs.fileno()],
-                env=_child_environment(engine) | marked(self._log),
+                env={**os.environ, **framework.environment, **marked(self._log)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -174,31 +186,27 @@ class _Server:
             )
         threading.Thread(target=self._listen, daemon=True).start()
         if not self._ready.wait(START_TIMEOUT_S) or not self.alive:
-            tail = job_folder.tail(self._log)
+            output = "\n".join(filter(None, [self._fault, job_folder.tail(self._log)]))
             self.close()
-            raise StepwallError(f"the fork server did not start; its last words:\n{tail}")
+            raise StepwallError(f"the fork server did not start; the end of its output:\n{output}")
 
     def fork(self, folder: Path) -> _Fork:
         fork = _Fork()
         self._forks[str(folder)] = fork
         self._send(fork=str(folder))
         if not self.alive:  # it died before or while we asked: nobody else will end this fork
-            fork.end(None)
+            fork.end(None, self._fault)
         return fork
 
-    def kill(self, folder: Path, number: signal.Signals) -> None:
-        """Send a signal to a child's process group."""
-        self._send(kill=str(folder), signal=int(number))
+    def kill(self, folder: Path) -> None:
+        """Kill a child."""
+        self._send(kill=str(folder))
 
     def stop(self, folder: Path, fork: _Fork) -> None:
-        """Kill a child's process group, politely first, and wait until it is gone."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            self.kill(folder, number)
-            if fork.done.wait(GRACE_S):
-                return
-        # The server itself hangs: it takes its children with it.
-        self._process.kill()
-        fork.done.wait()
+        """Kill a child and wait until it is gone; a server that does not answer goes with it."""
+        self.kill(folder)
+        if not fork.done.wait(GRACE_S):
+            self._give_up()
 
     def close(self) -> None:
         """Hang up, which makes the server kill its children and leave."""
@@ -210,7 +218,6 @@ class _Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        end_marked(self._log)
         self._channel.close()
 
     def _send(self, **request: Any) -> None:
@@ -218,51 +225,45 @@ class _Server:
             self._channel.sendall(json.dumps(request).encode() + b"\n")
 
     def _listen(self) -> None:
+        """Take the server's answers until it hangs up, dies or says what cannot be read."""
         with contextlib.suppress(OSError), self._channel.makefile("rb") as lines:
             for line in lines:
-                message = json.loads(line)
-                if "ready" in message:
-                    self._ready.set()
-                elif "forked" in message:
-                    self._forks[message["forked"]].pid = message["pid"]
-                elif "ended" in message:
-                    self._forks.pop(message["ended"]).end(message["status"])
+                if not line.endswith(b"\n"):  # it died in the middle
+                    break
+                try:
+                    self._take(json.loads(line))
+                except (LookupError, RecursionError, TypeError, ValueError):
+                    shown = line[:_SHOWN_BYTES]
+                    self._fault = f"the fork server gave an answer that cannot be read: {shown!r}"
+                    break
+        self._give_up()
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        if "ready" in answer:
+            self._ready.set()
+        elif "forked" in answer:
+            self._forks[answer["forked"]].pid = answer["pid"]
+        else:
+            self._forks.pop(answer["ended"]).end(answer["status"])
+
+    def _give_up(self) -> None:
+        """Count the server as dead: kill it and what it leaves, and end every fork."""
         self.alive = False
         self._ready.set()
-        if not self._closing:  # what its children started has lost its last keeper
+        if not self._closing:
+            self._process.kill()
             end_marked(self._log)
         for fork in list(self._forks.values()):
-            fork.end(None)
+            fork.end(None, self._fault)
 
 
-def _collect(
-    folder: Path, exited: ProcessEnd, seconds: float, facts: dict[str, Any] | None = None
-) -> JobResult:
+def collect(folder: Path, end: ProcessEnd, seconds: float) -> JobResult:
     """Return what the child left, and remove it: output may be large, and jobs many."""
-    ended = JobResult(
-        facts=job_folder.facts(folder) if facts is None else facts,
-        exit=exited,
+    result = JobResult(
+        report=job_folder.report(folder),
+        exit=end,
         seconds=seconds,
         log_tail=job_folder.log_tail(folder),
     )
     shutil.rmtree(folder, ignore_errors=True)
-    return ended
-
-
-def _child_environment(engine: str) -> dict[str, str]:
-    return {**os.environ, **IMPORT_ENVIRONMENT[engine]}
-
-
-def _wait_status(returncode: int) -> int:
-    return -returncode if returncode < 0 else returncode << 8
-
-
-def _stop_group(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_S)
-    # Also where the leader has gone: others of its group may not have listened.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    return result

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from profiler.facts import Outcome, Shortage, Status
+from profiler.facts import STOPPED, Outcome, Shortage, Status, out_of_device_memory, replace
+from profiler.frameworks.recorder import UNWRITTEN
 from profiler.units import MIB
 
-# The exit code of a child whose result could not be written.
-UNWRITTEN = 74
 _LAST_LINES = 10
 _REFUSING = "RLIMIT_DATA"  # a cgroup kills
 
 
 class _Words(NamedTuple):
-    """Texts by which memory that ran out is recognised, and what stepwall says itself."""
+    """Texts by which memory that ran out is recognised."""
 
     bad_alloc: tuple[str, ...] = ("std::bad_alloc",)
     # Only under a limit that refuses memory: without one they may have other causes.
@@ -29,7 +28,6 @@ class _Words(NamedTuple):
         "mmap error: 12",
         "std::bad_alloc",
     )
-    stopped: str = "stepwall stopped it"
 
 
 _WORDS = _Words()
@@ -67,19 +65,11 @@ def from_exception(
         shortage: what the device's allocator could not give, or None if that was not it.
     """
     if shortage is not None:
-        return from_shortage(shortage, phase)
+        return out_of_device_memory(shortage, phase)
     reason = first_line(error)
     if isinstance(error, MemoryError):
         return Outcome(status=Status.OOM_HOST, phase=phase, reason=reason)
     return Outcome(status=Status.ERROR, phase=phase, reason=reason)
-
-
-def from_shortage(shortage: Shortage, phase: str | None) -> Outcome:
-    """Return the outcome of a point whose device's allocator could not give what it asked for."""
-    reason = shortage.lines[0] if shortage.lines else "out of memory"
-    if shortage.op is not None and shortage.op not in reason:
-        reason += f" in {shortage.op}"
-    return Outcome(status=Status.OOM_DEVICE, phase=phase, reason=reason, shortage=shortage)
 
 
 def of_host(end: Outcome, ended: ProcessEnd, *, on_gpu: bool) -> Outcome:
@@ -98,11 +88,6 @@ def of_host(end: Outcome, ended: ProcessEnd, *, on_gpu: bool) -> Outcome:
     if refused and ended.host_limit_by == _REFUSING:
         return replace(end, status=Status.OOM_HOST)
     return end
-
-
-def was_stopped(end: Outcome) -> bool:
-    """Whether stepwall stopped the point to protect the machine: no limit of its own."""
-    return end.status is Status.OOM_HOST and (end.reason or "").startswith(_WORDS.stopped)
 
 
 def from_exit(ended: ProcessEnd, phase: str | None, *, log_tail: str = "") -> Outcome:
@@ -135,7 +120,7 @@ def _memory_reason(number: int, ended: ProcessEnd, log_tail: str) -> str | None:
     """Return why a death by this signal was for want of memory, or None without evidence."""
     if number == signal.SIGKILL and ended.machine_left_bytes is not None:
         left = ended.machine_left_bytes // MIB
-        return f"{_WORDS.stopped}: the machine had only {left} MiB left"
+        return f"{STOPPED}: the machine had only {left} MiB left"
     if number == signal.SIGKILL and ended.kernel_oom_kill:
         return f"the kernel killed it {_at_limit(ended) or 'because memory ran out'}"
     if number == signal.SIGABRT:
@@ -156,6 +141,11 @@ def _at_limit(ended: ProcessEnd) -> str | None:
 
 def _says(text: str, words: tuple[str, ...]) -> bool:
     return any(word in text for word in words)
+
+
+def unreadable(ended: ProcessEnd, why: object) -> Outcome:
+    """Return the outcome of a child whose report cannot be read."""
+    return replace(from_exit(ended, None), reason=f"left an unreadable result: {why}")
 
 
 def first_line(error: BaseException) -> str:

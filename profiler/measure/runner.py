@@ -6,41 +6,49 @@ import enum
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
-from profiler.facts import Certificate, Measurement, Point, Probe, Run
-from profiler.facts.explanation import Explanation
+from profiler.facts import (
+    Certificate,
+    Explanation,
+    Measurement,
+    Outcome,
+    Point,
+    Probe,
+    Run,
+    Status,
+    replace,
+)
 from profiler.forecast.certificate import certify
 from profiler.frameworks import Mode
 from profiler.limits import machine
-from profiler.measure.client import Session, untraced
+from profiler.measure.client import Client, unexplained
 from profiler.planning.points import by_series
 from profiler.store.runs import Store
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 # A failing probe waits for 10 s without using a core, so walls overlap well.
 WALLS_AT_ONCE = 6
 # What a child holds on the host beside its limited device memory, at most, in a wall search.
 _HOST_BYTES_PER_WALL = 1 << 30
-_NO_HOST_TRACE = (
-    "under a host limit the training runs on TensorFlow's default allocator, which records nothing"
-)
+_NO_HOST_TRACE = "under a host limit no allocations are recorded"
 
 
-class Trace(enum.Enum):
-    """What of a point's allocations is recorded: its own step's, or shorter ones', too."""
+class Explain(enum.Enum):
+    """What is explained of a point: its own step alone, or shorter ones too, for its growth."""
 
     ALONE = "alone"
     GROWTH = "growth"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Campaign:
+class Runner:
     """One run's work: where it is measured and where it is stored."""
 
-    session: Session
+    client: Client
     store: Store
     run: Run
     on_start: Callable[[Point], None] = lambda _: None
@@ -55,12 +63,12 @@ class Campaign:
         *,
         jobs: int = 1,
         timeline: bool = False,
-        trace: Trace | None = None,
+        explain: Explain | None = None,
     ) -> None:
         """Measure the points that the run lacks, a series after another or ``jobs`` at once.
 
         Once a point of a series ran out of memory, now or before the run was resumed, its
-        longer ones are skipped: they would cost 10 s each to say the same.
+        longer ones are skipped, and stored as skipped: they would cost 10 s each to say the same.
         """
 
         def series(members: list[Point], stopped: threading.Event) -> None:
@@ -68,38 +76,50 @@ class Campaign:
                 if stopped.is_set():
                     return
                 measurement = self.store.measurement(self.run, point.key)
-                if measurement is None:
+                if measurement is None or measurement.outcome.status is Status.SKIPPED:
                     self.on_start(point)
-                    measurement = self.session.measure(point, timeline=timeline)
-                    if trace is not None:
-                        measurement = self.session.traced(measurement, alone=trace is Trace.ALONE)
+                    measurement = self.client.measure(point, timeline=timeline)
+                    if explain is not None:
+                        alone = explain is Explain.ALONE
+                        measurement = self.client.traced(measurement, alone=alone)
                     if stopped.is_set():  # killed with the rest: this says nothing of the point
                         return
                     self.store.add_measurement(self.run, measurement)
                     self.on_measurement(measurement)
                 if measurement.outcome.status.is_oom:
-                    for longer in members[position + 1 :]:
-                        self.on_skip(longer)
+                    self._skip(members[position + 1 :], after=point)
                     return
 
         _run_all(series, by_series(points), jobs)
 
+    def _skip(self, points: Iterable[Point], *, after: Point) -> None:
+        for point in points:
+            reason = f"{after.steps} steps ran out of memory"
+            end = Outcome(status=Status.SKIPPED, reason=reason)
+            skipped = Measurement(point=point, outcome=end, seconds=0)
+            if not self.store.has("measurements", self.run, point.key):
+                self.store.add_measurement(self.run, skipped)
+            self.on_skip(point)
+
     def find_walls(
         self, conditions: Iterable[Point], *, max_steps: int, confirm: int = 0
     ) -> list[Certificate]:
-        """Find the wall under each of the conditions (points whose steps do not matter).
+        """Return the wall under each of the conditions (points whose steps do not matter).
 
         Probes that the run holds from before it was interrupted are not run again.
         """
         wanted = [replace(point, steps=0) for point in conditions]
 
-        def find(point: Point, stopped: threading.Event) -> Certificate | None:
-            if stopped.is_set() or self.store.has("walls", self.run, point.key):
-                return None
+        def find(point: Point, stopped: threading.Event) -> Certificate:
+            if stopped.is_set():
+                raise CancelledError
+            stored = self.store.wall(self.run, point.key)
+            if stored is not None:
+                return stored
             certificate = certify(
                 point,
                 lambda probe, *, whole: self._probe(probe, whole=whole, stopped=stopped),
-                forecast=lambda: self.session.forecast(point, max_steps=max_steps),
+                predict=lambda: self.client.predict_wall(point, max_steps=max_steps),
                 max_steps=max_steps,
                 confirm=confirm,
                 on_probe=lambda probe: self.on_probe(point, probe),
@@ -111,8 +131,7 @@ class Campaign:
             self.on_wall(certificate)
             return certificate
 
-        found = _run_all(find, wanted, _walls_at_once(wanted))
-        return [certificate for certificate in found if certificate is not None]
+        return _run_all(find, wanted, _walls_at_once(wanted))
 
     def _explained(self, conditions: Point, wall: Certificate) -> Certificate:
         """Return the wall with what is held at the peak of the last steps that fit."""
@@ -120,16 +139,16 @@ class Campaign:
             return replace(wall, unexplained="no steps fit")
         if conditions.host_limit_bytes is not None:
             return replace(wall, unexplained=_NO_HOST_TRACE)
-        found = self.session.explain(replace(conditions, steps=wall.last_ok), alone=True)
+        found = self.client.explain(replace(conditions, steps=wall.last_ok), alone=True)
         if isinstance(found, Explanation):
             return replace(wall, explanation=found)
-        return replace(wall, unexplained=untraced(found))
+        return replace(wall, unexplained=unexplained(found))
 
     def _probe(self, point: Point, *, whole: bool, stopped: threading.Event) -> Measurement:
         stored = self.store.probe(self.run, point.key)
         if stored is not None and not (whole and stored.outcome.cut_short):
             return stored
-        measurement = self.session.measure(point, mode=Mode(inspect=False, whole=whole))
+        measurement = self.client.measure(point, mode=Mode(inspect=False, whole=whole))
         if stopped.is_set():  # killed with the rest: this says nothing of the point
             raise CancelledError
         self.store.add_probe(self.run, measurement)
@@ -141,9 +160,6 @@ def _walls_at_once(conditions: list[Point]) -> int:
     largest = max(limits, default=0)
     room = machine.available_bytes() // (largest + _HOST_BYTES_PER_WALL)
     return max(1, min(WALLS_AT_ONCE, room))
-
-
-R = TypeVar("R")
 
 
 def _run_all(work: Callable[[T, threading.Event], R], items: list[T], jobs: int) -> list[R]:

@@ -1,24 +1,25 @@
-"""What the parent keeps of one child: its host limit, its guard, and the evidence of its end."""
+"""What the parent holds for one child: its host limit, its guard, and the evidence of its end."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+from profiler.facts import replace
 from profiler.limits import host_limit
 from profiler.measure.guard import Guard, GuardedChild
+from profiler.measure.job import Job
 from profiler.measure.outcomes import ProcessEnd
 
 
 class Supervisor:
-    """Keeps the children of one launcher."""
+    """Supervises the children of one launcher."""
 
     def __init__(
         self, *, means: host_limit.Means | None = None, guard: Guard | None = None
     ) -> None:
-        """Make a keeper.
+        """Make a supervisor.
 
         Args:
             means: what caps a child with a host limit; None: the best that is allowed here.
@@ -28,13 +29,13 @@ class Supervisor:
         self._guard = guard or Guard()
 
     @contextlib.contextmanager
-    def keep(self, job: dict[str, Any]) -> Iterator[SupervisedChild]:
-        """Keep the child of one job, from before its start until it is gone.
+    def supervise(self, job: Job) -> Iterator[SupervisedChild]:
+        """Supervise the child of one job, from before its start until it is gone.
 
         Raises:
             StepwallError: if the host limit cannot be set by the means that was asked for.
         """
-        limit = job.get("point", {}).get("host_limit_bytes")
+        limit = job.point.host_limit_bytes if job.point else None
         with host_limit.capped(limit, self._means) as cap:
             yield SupervisedChild(job, cap, self._guard)
 
@@ -42,21 +43,25 @@ class Supervisor:
 class SupervisedChild:
     """One child."""
 
-    def __init__(self, job: dict[str, Any], cap: host_limit.Cap | None, guard: Guard) -> None:
-        """Keep the child of ``job`` under its cap, if it has one."""
-        self.job = job | {"host_cap": cap.to_json() if cap else None}
+    def __init__(self, job: Job, cap: host_limit.Cap | None, guard: Guard) -> None:
+        """Supervise the child of ``job`` under its cap, if it has one."""
+        self.job = replace(job, host_cap=cap.entry if cap else None)
         self._cap = cap
         self._guard = guard
-        self._ward: GuardedChild | None = None
+        self._guarded: GuardedChild | None = None
         self._kills_before = _kernel_oom_kills()
 
     @contextlib.contextmanager
     def guarded(self, pid: Callable[[], int | None], kill: Callable[[], None]) -> Iterator[None]:
-        """Let the guard watch the running child; see ``Guard.watching``."""
-        with self._guard.watching(pid, kill) as self._ward:
+        """Let the guard watch the child while it runs; see ``Guard.watch``.
+
+        Raises:
+            StepwallError: if the guard failed; the child was killed then.
+        """
+        with self._guard.watch(pid, kill) as self._guarded:
             yield
 
-    def exit(self, wait_status: int | None, timed_out_s: float | None) -> ProcessEnd:
+    def end(self, wait_status: int | None, timed_out_s: float | None) -> ProcessEnd:
         """Return how the child ended, with what is known of the memory by then."""
         return ProcessEnd(
             wait_status=wait_status,
@@ -64,7 +69,7 @@ class SupervisedChild:
             kernel_oom_kill=self._was_killed(),
             host_limit_bytes=self._cap.limit_bytes if self._cap else None,
             host_limit_by=self._cap.means.value if self._cap else None,
-            machine_left_bytes=self._ward.left_bytes if self._ward else None,
+            machine_left_bytes=self._guarded.left_bytes if self._guarded else None,
         )
 
     def _was_killed(self) -> bool:

@@ -1,4 +1,4 @@
-"""The temporary folder of one launcher: it goes with its owner, even with one that was killed."""
+"""The temporary folder of one launcher: it is removed after its owner, even one that was killed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from profiler.closing import Closing
 from profiler.errors import StepwallError
-from profiler.store.filelock import FileLock
+from profiler.filelock import FileLock
 
 PREFIX = "stepwall-"
 OWNER_FILE = "owner"
@@ -20,7 +19,7 @@ MARKER = "STEPWALL_FOLDER"
 _ROUNDS = 100
 
 
-class Workspace:
+class Workspace(Closing):
     """A temporary folder, and with it every process that was started with its marker."""
 
     def __init__(self) -> None:
@@ -36,19 +35,6 @@ class Workspace:
             self._lock = _owned(self.path)
         except OSError as error:
             raise StepwallError(f"no temporary folder can be made: {error}") from error
-
-    def __enter__(self) -> Self:
-        """Return the workspace itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove the folder."""
-        self.close()
 
     def close(self) -> None:
         """End the marked processes that are left, and remove the folder."""
@@ -78,7 +64,7 @@ def marked(folder: Path) -> dict[str, str]:
 def end_marked(folder: Path) -> None:
     """Kill every process that is marked with the folder, or with one inside it (Linux).
 
-    A process keeps the mark whatever session or parent it takes.
+    A process keeps the mark in any session and under any parent.
     """
     # Again until none is left: one may have forked while we looked. Bounded, for those who
     # do nothing else.
@@ -87,7 +73,7 @@ def end_marked(folder: Path) -> None:
         if not found:
             return
         for pid in found:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 
 

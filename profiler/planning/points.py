@@ -1,21 +1,22 @@
-"""What a profile measures: the scenarios and conditions asked for, expanded into points."""
+"""Points to be measured: scenarios, steps and conditions, expanded."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from profiler.errors import UsageError
-from profiler.facts import Point, Schedule
-from profiler.planning.discovery import Listing, unknown_scenario
+from profiler.facts import FrameworkFacts, Point, Schedule, replace
+from profiler.frameworks import framework
+from profiler.planning.catalog import Listing, unknown_scenario
 from profiler.units import MIB
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What holds for every point of a plan."""
+    """What all points of one command share but their scenario and steps."""
 
     overrides: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
@@ -25,7 +26,7 @@ class Conditions:
 
 
 def select(names: Sequence[str], catalog: Mapping[str, Listing]) -> list[Listing]:
-    """Return the scenarios of those names, each once; all of them for no name.
+    """Return the scenarios of these names, each once; without names, all of them.
 
     Raises:
         UsageError: for a name that is not in the catalog.
@@ -39,19 +40,24 @@ def select(names: Sequence[str], catalog: Mapping[str, Listing]) -> list[Listing
 def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int = 0) -> Point:
     """Return one point of a scenario.
 
+    Limits are rounded down to what the framework, or the kernel, takes.
+
     Raises:
-        UsageError: if an override does not fit the scenario's parameters.
+        UsageError: if an override does not fit the scenario's parameters, or a limit is too small.
     """
+    unit = framework(listing.file.framework).limit_unit_bytes
     return Point(
+        framework=listing.file.framework,
         scenario=listing.name,
         family=listing.family,
         parameters=listing.settings(dict(conditions.overrides)),
         steps=steps,
         device=conditions.device,
-        limit_bytes=conditions.limit_bytes,
-        host_limit_bytes=conditions.host_limit_bytes,
+        limit_bytes=rounded_limit(conditions.limit_bytes, unit),
+        host_limit_bytes=rounded_limit(conditions.host_limit_bytes, MIB),
         schedule=conditions.schedule,
         repeat=repeat,
+        source=listing.source_hash,
     )
 
 
@@ -68,20 +74,20 @@ def expand(
 
 
 def series_of(point: Point) -> str:
-    """Return a text that is equal for points that differ in their steps and repeats only."""
+    """Return a key that is equal for points that differ in their steps and repeats only."""
     return replace(point, steps=0, repeat=0).key
 
 
 def by_series(points: Iterable[Point]) -> list[list[Point]]:
-    """Group points that differ in their steps only, which are next to one another."""
+    """Group neighbouring points that differ in their steps only."""
     return [list(group) for _, group in groupby(points, key=lambda p: replace(p, steps=0).key)]
 
 
 def parse_device(text: str) -> str:
-    """Return ``cpu`` or ``gpu:N`` for what the user typed.
+    """Return ``cpu`` or ``gpu:N`` from the user's text; ``gpu`` is ``gpu:0``.
 
     Raises:
-        UsageError: for anything else.
+        UsageError: for any other text.
     """
     match = re.fullmatch(r"(cpu)|gpu(?::(\d+))?", text.lower(), re.ASCII)
     if match is None:
@@ -89,26 +95,31 @@ def parse_device(text: str) -> str:
     return "cpu" if match[1] else f"gpu:{int(match[2] or 0)}"
 
 
-def check_device(device: str, seen: Sequence[str]) -> None:
-    """Check that the framework sees the device.
+def check_device(device: str, frameworks: Iterable[FrameworkFacts]) -> None:
+    """Check that each framework sees the device.
 
     Args:
         device: as ``parse_device`` returns it.
-        seen: the framework's devices, as ``gpu:0 NAME``.
+        frameworks: those that will use it.
 
     Raises:
-        UsageError: if it does not.
+        UsageError: if one does not.
     """
-    if device not in {name.partition(" ")[0] for name in seen}:
-        raise UsageError(f"device {device!r}: TensorFlow sees only {', '.join(seen)}")
+    for one in frameworks:
+        if device not in {name.partition(" ")[0] for name in one.devices}:
+            seen = ", ".join(one.devices)
+            raise UsageError(f"device {device!r}: {one.title} sees only {seen}")
 
 
-def whole_mib(limit_bytes: int) -> int:
-    """Return the limit rounded down to whole MiB, the unit of TensorFlow's limits.
+def rounded_limit(limit_bytes: int | None, unit_bytes: int) -> int | None:
+    """Return the limit rounded down to whole units; None for none.
 
     Raises:
-        UsageError: for less than one MiB.
+        UsageError: for less than one unit.
     """
-    if limit_bytes < MIB:
-        raise UsageError(f"limit of {limit_bytes} bytes: must be at least 1MiB")
-    return limit_bytes // MIB * MIB
+    if limit_bytes is None:
+        return None
+    if limit_bytes < unit_bytes:
+        least = f"{unit_bytes // MIB}MiB" if unit_bytes >= MIB else f"{unit_bytes}B"
+        raise UsageError(f"limit of {limit_bytes} bytes: must be at least {least}")
+    return limit_bytes // unit_bytes * unit_bytes

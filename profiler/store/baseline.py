@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from profiler.errors import UsageError
-from profiler.facts import SCHEMA, Certificate, Measurement, Run, from_json, to_json
+from profiler.facts import (
+    SCHEMA,
+    Certificate,
+    GraphStage,
+    Measurement,
+    RecordError,
+    Run,
+    convert,
+    encode,
+    replace,
+)
 
 KIND = "stepwall baseline"
+_LINE = ",\n"
 
 
 def baseline_text(run: Run) -> str:
@@ -19,14 +27,14 @@ def baseline_text(run: Run) -> str:
 
     Left out: counts by op type, logs, timelines, explanations, and the runs of wall searches.
     """
-    empty = replace(run, measurements=[], walls=[])
-    head = {"kind": KIND, "schema": SCHEMA, **to_json(empty, sparse=True)}
-    slim: dict[str, list[Any]] = {
-        "measurements": [_slim(item) for item in run.measurements],
-        "walls": [_slim_wall(item) for item in run.walls],
+    head = json.loads(encode(replace(run, measurements=[], walls=[])))
+    lists = {
+        "measurements": [encode(_slim(item)) for item in run.measurements],
+        "walls": [encode(_slim_wall(item)) for item in run.walls],
     }
-    parts = [f'"{name}": {_json(head[name])}' for name in head if name not in slim]
-    parts += [f'"{name}": [\n{_lines(facts)}\n]' for name, facts in slim.items()]
+    parts = [f'"kind": {json.dumps(KIND)}', f'"schema": {SCHEMA}']
+    parts += [f'"{name}": {json.dumps(value)}' for name, value in head.items() if name not in lists]
+    parts += [f'"{name}": [\n{_LINE.join(lines)}\n]' for name, lines in lists.items()]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
@@ -46,31 +54,28 @@ def read_baseline(path: Path) -> Run:
         raise UsageError(f"{str(path)!r} is no baseline: make one by 'stepwall pin'")
     if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA:
         raise UsageError(f"baseline {str(path)!r}: a newer stepwall wrote it, which must read it")
+    fields = {name: value for name, value in data.items() if name not in {"kind", "schema"}}
     try:
-        return from_json(Run, data)
-    except (TypeError, ValueError) as error:
+        return convert(Run, fields)
+    except RecordError as error:
         raise UsageError(f"baseline {str(path)!r} is damaged: {error}") from None
-
-
-def _lines(facts: Sequence[Any]) -> str:
-    return ",\n".join(_json(to_json(fact, sparse=True)) for fact in facts)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, allow_nan=False)
 
 
 def _slim(measurement: Measurement) -> Measurement:
     graph = measurement.graph
     return replace(
         measurement,
-        graph=replace(graph, by_op={}, executed_by_op=None) if graph else None,
+        graph=replace(graph, stages=[_slim_stage(one) for one in graph.stages]) if graph else None,
         timeline=None,
         trace=None,
         missing={},
         notes=[],
         log_tail=None,
     )
+
+
+def _slim_stage(stage: GraphStage) -> GraphStage:
+    return replace(stage, by_op={})
 
 
 def _slim_wall(wall: Certificate) -> Certificate:

@@ -1,4 +1,4 @@
-"""The SQLite file behind the store: opened, brought up to date, its errors in one line."""
+"""The SQLite file behind the store: opened, its errors in one line."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from typing import Any
 
 from profiler.errors import StepwallError, UsageError
 
-# One script for each version of the schema; an older file gets those that it lacks.
-_SCHEMAS = (
-    """
+_SCHEMA = """
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, created_at TEXT NOT NULL,
     command TEXT NOT NULL, environment TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
@@ -25,14 +23,12 @@ CREATE TABLE measurements (
 CREATE TABLE walls (
     run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (run, key));
-""",
-    """
 CREATE TABLE probes (
     run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
-    PRIMARY KEY (run, key));
-""",
-)
-VERSION = len(_SCHEMAS)
+    PRIMARY KEY (run, key))
+"""
+# Files of versions 1 and 2 were never released, and are not read.
+VERSION = 3
 _WAL_TRIES = 100
 _LOCK_WAIT_S = 60.0
 _NO_ROOM_BYTES = 1 << 16
@@ -44,10 +40,10 @@ class Database:
     """An open database; several threads may use it."""
 
     def __init__(self, path: Path, *, create: bool) -> None:
-        """Open the file, made or brought to the newest schema if ``create``.
+        """Open the file, made if ``create``.
 
         Raises:
-            UsageError: if it cannot be opened, or a newer stepwall wrote it.
+            UsageError: if it cannot be opened, or another version of stepwall wrote it.
             StepwallError: if it cannot be read or written.
         """
         self.path = path
@@ -112,24 +108,25 @@ class Database:
         return self.path.is_file() and not (log.exists() and log.stat().st_size)
 
     def _prepare(self, version: int, *, create: bool) -> None:
-        if version > VERSION:
+        if version not in {0, VERSION}:
+            age, remedy = (
+                ("a newer", "upgrade stepwall, or ") if version > VERSION else ("an older", "")
+            )
             raise UsageError(
-                f"{self.path} was written by a newer stepwall (schema {version}, this one "
-                f"reads up to {VERSION}): upgrade stepwall, or use another --results folder"
+                f"{self.path} was written by {age} stepwall (schema {version}, this one reads "
+                f"{VERSION}): {remedy}use another --results folder"
             )
         if create:
             self._use_wal()
-        # A reader changes no older file, and has no use for newer tables.
-        if version == 0 or (create and version < VERSION):
-            self._upgrade()
+        if version == 0:
+            self._make_tables()
 
-    def _upgrade(self) -> None:
+    def _make_tables(self) -> None:
         with self.transaction() as connection:
-            version = self._version()
-            for script in _SCHEMAS[version:]:
-                for statement in filter(str.strip, script.split(";")):
+            if self._version() == 0:  # another process may have been faster
+                for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {max(version, VERSION)}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _use_wal(self) -> None:
         # SQLite does not wait for a lock here: two first runs at once would fail.

@@ -1,40 +1,44 @@
-"""Stored results as pandas frames: the public way to read a run, and what reports use.
+"""Stored results as pandas frames: the public way to read a run, and what the CSV files hold.
 
 Columns of ``LoadedRun.measurements``, one row per measurement:
 
 =================================  ==================================================
-scenario, family, label            names; ``label`` adds parameters that differ in the run
+label                              the scenario, and parameters that differ in the run
+framework, scenario, family        names
 parameters                         dict of the scenario's parameters
 steps, device, limit_bytes,        the point's conditions (limit in bytes, None: no limit)
 schedule, repeat, host_limit_bytes (the same for the whole process)
+source                             hash of the scenario's source
 status, phase, reason, signal,     the outcome (``ok``, ``oom_device``, ...)
 exit_code
 oom_op, oom_op_type, oom_shape,    what an allocator had no memory for: the fields of
-oom_dtype, oom_device,             ``results.Shortage`` without the raw lines
+oom_dtype, oom_device,             ``facts.Shortage`` without the raw lines
 oom_allocator, oom_requested_bytes
-forward_nodes, backward_nodes,     nodes of the graph; ``executed_nodes`` after the
-total_nodes, library_nodes,        framework's optimizer
-executed_nodes
+total_nodes, by_op                 nodes of the graph as built; dict: op type -> nodes
+PART_nodes                         of its parts, as ``forward_nodes``, ``backward_nodes``
+STAGE_nodes, STAGE_by_op           of its further stages, as ``library``, ``executed``
 graph_bytes                        bytes of the serialized graph
-by_op, executed_by_op              dict: op type -> nodes, as built and as executed
-build_forward_s, build_gradients_s seconds of each phase
-initialize_s, first_step_s, step_s
-device_*_bytes                     the fields of ``results.DeviceMemory``
+PHASE_s                            seconds of each phase, as ``build_forward_s``
+step_s, steady_steps               median seconds of a steady step, of how many
+device_*_bytes                     the fields of ``facts.DeviceMemory``
 backprop_bytes                     steady peak minus resident
-host_*_bytes                       the fields of ``results.HostMemory``; ``host_peak_bytes``
-                                   is the largest phase's peak over the baseline
+host_*_bytes, host_limit_by        the fields of ``facts.HostMemory``
+host_PHASE_peak_bytes,             host memory of each phase over the baseline
+host_PHASE_kept_bytes
+host_peak_bytes                    the largest phase's peak, overhead left out
 seconds                            the point's own seconds, from fork to end
 =================================  ==================================================
 
+Parts, stages and phases are those of the run's frameworks (``Run.environment.frameworks``).
 Explanations are no columns: ``LoadedRun.run.measurements[i].trace`` and ``walls[i].explanation``
-hold them (``profiler.facts.explanation``).
+hold them (``facts.Explanation``).
 
 Columns of ``LoadedRun.walls``, one row per certificate: ``label``, the fields of
-``results.Certificate`` (``confirmation_repeats``, ``confirmation_survived`` and
+``facts.Certificate`` (``confirmation_repeats``, ``confirmation_survived`` and
 ``confirmation_ran_out`` for its confirmation), and
 
 =================================  ==================================================
-prediction_error_steps             see ``prediction_error``
+prediction_error_steps             see ``facts.Certificate``
 price                              seconds of the search over those of its two ends
 probes, failed_probes,             how many runs the search took (repeats that confirm
 cut_short_probes                   its ends left out), how many of them did not survive,
@@ -49,16 +53,12 @@ repeat, status, phase, reason, cut_short, peak_bytes, seconds.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from profiler.analysis.labels import Labels
-from profiler.analysis.series import MetricSeries, curves
 from profiler.facts import (
     Certificate,
     Confirmation,
@@ -67,15 +67,18 @@ from profiler.facts import (
     HostMemory,
     Measurement,
     Outcome,
+    Phase,
+    Point,
+    Record,
     Run,
     Shortage,
     Status,
-    Times,
     to_json,
 )
+from profiler.facts.labels import LabelledRun
 from profiler.store.runs import Store
 
-Row = dict[str, Any]
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,18 +89,6 @@ class LoadedRun:
     measurements: pd.DataFrame
     walls: pd.DataFrame
     probes: pd.DataFrame
-
-    @cached_property
-    def curves(self) -> list[MetricSeries]:
-        """The run's curves with their laws (``profiler.analysis.series``), each fitted once."""
-        return curves(self.run)
-
-    def family_curves(self) -> dict[str, list[MetricSeries]]:
-        """Return the curves of each family that was measured, in the order of the run."""
-        found: dict[str, list[MetricSeries]] = {}
-        for curve in self.curves:
-            found.setdefault(curve.conditions.family, []).append(curve)
-        return found
 
 
 def load_run(name: str | None = None, *, results: str | Path = "results") -> LoadedRun:
@@ -111,126 +102,133 @@ def load_run(name: str | None = None, *, results: str | Path = "results") -> Loa
         UsageError: if there is no such folder or run.
     """
     with Store(Path(results)) as store:
-        return frames(store.load(name))
+        return frames(LabelledRun(store.load(name)))
 
 
-def frames(run: Run) -> LoadedRun:
+def frames(labelled: LabelledRun) -> LoadedRun:
     """Return a run in memory as pandas frames, walls in the order of the measurements."""
-    points = [m.point for m in run.measurements]
-    order = list(dict.fromkeys(point.scenario for point in points))
-    # Searches run side by side and are stored as they end.
-    walls = sorted(run.walls, key=lambda w: order.index(w.scenario) if w.scenario in order else 0)
-    run = replace(run, walls=walls)
-    labels = Labels([*points, *run.walls])
-    probes = [
-        _probe_row(labels(wall), wall, index)
-        for wall in run.walls
-        for index in range(len(wall.probes))
-    ]
     return LoadedRun(
-        run=run,
-        measurements=pd.DataFrame(
-            [_measurement_row(labels(m.point), m) for m in run.measurements],
-            columns=list(_measurement_row("", None)),
+        run=labelled.run,
+        measurements=_frame(
+            [_measurement_row(label, m) for label, m in labelled.measurements],
+            _columns(labelled.run),
         ),
-        walls=pd.DataFrame(
-            [_wall_row(labels(wall), wall) for wall in run.walls], columns=_WALL_COLUMNS
+        walls=_frame([_wall_row(label, wall) for label, wall in labelled.walls], _WALL_COLUMNS),
+        probes=pd.DataFrame(
+            [
+                _probe_row(label, wall, index)
+                for label, wall in labelled.walls
+                for index in range(len(wall.probes))
+            ],
+            columns=_PROBE_COLUMNS,
         ),
-        probes=pd.DataFrame(probes, columns=_PROBE_COLUMNS),
     )
 
 
-def prediction_error(wall: Certificate) -> int | None:
-    """Return by how many steps a prediction was too high; negative: too low; 0: it was right.
-
-    Every step of a band counts as right. None where nothing was predicted, or where the wall
-    has no two ends to compare with.
-    """
-    if wall.predicted is None or wall.last_ok is None or wall.first_oom is None:
-        return None
-    predicted = int(wall.predicted)
-    return min(predicted - wall.last_ok, 0) or max(predicted - (wall.first_oom - 1), 0)
+def _frame(rows: list[Columns], columns: list[str]) -> pd.DataFrame:
+    """Return the rows; columns that only some of them have come last."""
+    names = dict.fromkeys([*columns, *(name for row in rows for name in row)])
+    return pd.DataFrame(rows, columns=list(names))
 
 
-def _measurement_row(label: str, measurement: Measurement | None) -> Row:
-    """Return one flat row; None gives a row of Nones, whose keys are the columns."""
-    m = measurement
-    point: Row = to_json(m.point) if m else dict.fromkeys(_POINT_COLUMNS)
-    outcome: Row = to_json(m.outcome) if m else {}
+def _columns(run: Run) -> list[str]:
+    """Return the columns of measurements: those of every phase and stage of the frameworks."""
+    frameworks = run.environment.frameworks.values()
+    phases = dict.fromkeys(phase.name for one in frameworks for phase in one.phases)
+    # The first stage is the graph as built.
+    stages = dict.fromkeys(stage.name for one in frameworks for stage in one.stages[1:])
+    return [
+        "label",
+        *Point.__struct_fields__,
+        *_OUTCOME_COLUMNS,
+        *_SHORTAGE_COLUMNS,
+        *("total_nodes", "by_op", "graph_bytes"),
+        *(f"{name}_{what}" for name in stages for what in ("nodes", "by_op")),
+        *(f"{name}_s" for name in phases),
+        *("step_s", "steady_steps"),
+        *(f"device_{name}" for name in DeviceMemory.__struct_fields__),
+        "backprop_bytes",
+        *(f"host_{name}" for name in HostMemory.__struct_fields__ if name != "limit_bytes"),
+        "host_peak_bytes",
+        *(f"host_{name}_{what}_bytes" for name in phases for what in ("peak", "kept")),
+        "seconds",
+    ]
+
+
+def _measurement_row(label: str, m: Measurement) -> Columns:
+    outcome = to_json(m.outcome)
+    host = _fields(m.host, prefix="host_")
+    host.pop("host_limit_bytes", None)  # the point's own: the child may have ended before it
     return {
         "label": label,
-        **point,
-        **{name: outcome.get(name) for name in _OUTCOME_COLUMNS},
-        **_shortage(m.outcome if m else None),
-        **_group(m.graph if m else None, GraphSize),
-        **_group(m.time if m else None, Times),
-        **_group(m.device if m else None, DeviceMemory, prefix="device_"),
-        "backprop_bytes": m.device.backprop_bytes if m and m.device else None,
-        **_group(m.host if m else None, HostMemory, prefix="host_"),
-        # The point's own: the child may have ended before it had one.
-        "host_limit_bytes": m.point.host_limit_bytes if m else None,
-        "host_peak_bytes": m.host.peak_bytes if m and m.host else None,
-        "seconds": m.seconds if m else None,
+        **to_json(m.point),
+        **{name: outcome[name] for name in _OUTCOME_COLUMNS},
+        **_shortage(m.outcome),
+        **graph_columns(m.graph),
+        **{f"{phase.name}_s": phase.seconds for phase in m.phases},
+        **({"step_s": m.step.median_s, "steady_steps": m.step.steps} if m.step else {}),
+        **_fields(m.device, prefix="device_"),
+        "backprop_bytes": m.device.backprop_bytes if m.device else None,
+        **host,
+        "host_peak_bytes": m.host_peak_bytes,
+        **{f"host_{name}": size for name, size in phase_columns(m.phases).items()},
+        "seconds": m.seconds,
     }
 
 
-_POINT_COLUMNS = (
-    "scenario",
-    "family",
-    "parameters",
-    "steps",
-    "device",
-    "limit_bytes",
-    "schedule",
-    "repeat",
-    "host_limit_bytes",
-)
+def graph_columns(graph: GraphSize | None) -> Columns:
+    """Return the nodes of a graph by the names of its parts and stages."""
+    if graph is None:
+        return {}
+    found: Columns = {"graph_bytes": graph.serialized_bytes}
+    for stage in graph.stages:
+        if stage is graph.built:
+            found |= {"total_nodes": stage.nodes, "by_op": stage.by_op}
+        else:
+            found |= {f"{stage.name}_nodes": stage.nodes, f"{stage.name}_by_op": stage.by_op}
+        found |= {f"{part}_nodes": nodes for part, nodes in stage.parts.items()}
+    return found
+
+
+def phase_columns(phases: list[Phase]) -> Columns:
+    """Return the host memory of the phases by their names, over the baseline."""
+    found: Columns = {}
+    for phase in phases:
+        found[f"{phase.name}_peak_bytes"] = phase.host_peak_bytes
+        found[f"{phase.name}_kept_bytes"] = phase.host_kept_bytes
+    return found
+
+
 _PROBE_COLUMNS = [
-    "label",
-    "scenario",
-    "kind",
-    "limit_bytes",
-    "steps",
-    "repeat",
-    "status",
-    "phase",
-    "reason",
-    "cut_short",
-    "peak_bytes",
-    "seconds",
+    *("label", "scenario", "kind", "limit_bytes", "steps", "repeat", "status", "phase"),
+    *("reason", "cut_short", "peak_bytes", "seconds"),
 ]
-_SHORTAGE_COLUMNS = [
-    f"oom_{item.name}" for item in dataclasses.fields(Shortage) if item.name != "lines"
-]
+_SHORTAGE_COLUMNS = [f"oom_{name}" for name in Shortage.__struct_fields__ if name != "lines"]
 _NESTED = {"probes", "confirmation", "explanation"}
 _WALL_COLUMNS = [
     "label",
-    *(item.name for item in dataclasses.fields(Certificate) if item.name not in _NESTED),
-    *(f"confirmation_{item.name}" for item in dataclasses.fields(Confirmation)),
-    "prediction_error_steps",
-    "price",
-    "probes",
-    "failed_probes",
-    "cut_short_probes",
-    "peak_bytes",
-    "oom_phase",
-    "oom_reason",
+    *(name for name in Certificate.__struct_fields__ if name not in _NESTED),
+    *(f"confirmation_{name}" for name in Confirmation.__struct_fields__),
+    *("prediction_error_steps", "price", "probes", "failed_probes", "cut_short_probes"),
+    *("peak_bytes", "oom_phase", "oom_reason"),
     *_SHORTAGE_COLUMNS,
 ]
 _OUTCOME_COLUMNS = ("status", "phase", "reason", "signal", "exit_code")
 
 
-def _group(group: object, kind: type, *, prefix: str = "") -> Row:
-    names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    return {f"{prefix}{name}": getattr(group, name, None) for name in names}
+def _fields(record: Record | None, *, prefix: str = "") -> Columns:
+    """Return the fields of a record, flat; none where there is no record."""
+    if record is None:
+        return {}
+    return {f"{prefix}{name}": getattr(record, name) for name in record.__struct_fields__}
 
 
-def _shortage(outcome: Outcome | None) -> Row:
-    row = _group(outcome.shortage if outcome else None, Shortage, prefix="oom_")
-    return {name: row[name] for name in _SHORTAGE_COLUMNS}
+def _shortage(outcome: Outcome | None) -> Columns:
+    fields = _fields(outcome.shortage if outcome else None, prefix="oom_")
+    return {name: fields.get(name) for name in _SHORTAGE_COLUMNS}
 
 
-def _wall_row(label: str, wall: Certificate) -> Row:
+def _wall_row(label: str, wall: Certificate) -> Columns:
     facts = {name: value for name, value in to_json(wall).items() if name not in _NESTED}
     searched = [probe for probe in wall.probes if probe.repeat == 0]
     failed = [probe for probe in searched if probe.outcome.status is not Status.OK]
@@ -238,8 +236,8 @@ def _wall_row(label: str, wall: Certificate) -> Row:
     return {
         "label": label,
         **facts,
-        **_group(wall.confirmation, Confirmation, prefix="confirmation_"),
-        "prediction_error_steps": prediction_error(wall),
+        **_fields(wall.confirmation, prefix="confirmation_"),
+        "prediction_error_steps": wall.prediction_error_steps,
         "price": wall.price,
         "probes": len(searched),
         "failed_probes": len(failed),
@@ -251,7 +249,7 @@ def _wall_row(label: str, wall: Certificate) -> Row:
     }
 
 
-def _probe_row(label: str, wall: Certificate, index: int) -> Row:
+def _probe_row(label: str, wall: Certificate, index: int) -> Columns:
     probe = wall.probes[index]
     return {
         "label": label,

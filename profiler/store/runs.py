@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
+from profiler.closing import Closing
 from profiler.errors import StepwallError, UsageError, did_you_mean
-from profiler.facts import Certificate, Environment, Measurement, Run, from_json, to_json
+from profiler.facts import (
+    Certificate,
+    Environment,
+    Measurement,
+    Point,
+    RecordError,
+    Run,
+    decode,
+    encode,
+)
+from profiler.filelock import FileLock, holder
 from profiler.store.database import Database
-from profiler.store.filelock import FileLock, holder
 
 FILE_NAME = "stepwall.sqlite"
 # The newest run, by the name of the link to its report folder.
@@ -34,7 +42,7 @@ class RunSummary:
     walls: int
 
 
-class Store:
+class Store(Closing):
     """An open results database; use it in a ``with`` statement."""
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
@@ -54,19 +62,6 @@ class Store:
             reason = error.strerror or error
             raise UsageError(f"results folder {str(folder)!r} cannot be used: {reason}") from None
         self._db = Database(self.path, create=create)
-
-    def __enter__(self) -> Self:
-        """Return the store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def close(self) -> None:
         """Close the database, and let others go on with its runs."""
@@ -92,7 +87,7 @@ class Store:
             measurements=[],
             walls=[],
         )
-        row = (run.id, run.name, run.created_at, command, json.dumps(to_json(environment)))
+        row = (run.id, run.name, run.created_at, command, encode(environment))
         self._hold(run.id, run.name)
         with self._db.transaction() as connection:
             self.check_free(run.name)
@@ -114,18 +109,18 @@ class Store:
                 f"a run named {name!r} exists: choose another --name, or go on with it by --resume"
             )
 
-    def resume(self, name: str | None = None) -> Run | None:
+    def resume(self, name: str | None = None) -> Run:
         """Hold a stored run until the store is closed, and return it.
 
         Args:
-            name: the run's name or id; None is the newest unfinished run, if there is one.
+            name: the run's name or id; None is the newest unfinished run.
 
         Raises:
             UsageError: if there is no such run, or another process works on it.
         """
         unfinished = [run for run in self.summaries() if not run.finished]
         if name is None and not unfinished:
-            return None
+            raise UsageError("--resume: no unfinished run; leave it out, or give --name RUN")
         found = unfinished[-1] if name is None else self._find(name)
         self._hold(found.id, found.name)
         return self.load(found.id)
@@ -155,18 +150,30 @@ class Store:
         """Store one finished probe of a wall search, under its point's key."""
         self._put("probes", run, measurement.point.key, measurement)
 
+    def points(self, run: Run) -> list[Point]:
+        """Return every point that the run holds: measured, probed, or the conditions of a wall."""
+        tables = " UNION ".join(
+            f"SELECT key FROM {table} WHERE run = ?"  # noqa: S608 (our own names)
+            for table in ("measurements", "probes", "walls")
+        )
+        return [self._read(Point, key) for (key,) in self._db.fetch(tables, (run.id,) * 3)]
+
+    def wall(self, run: Run, key: str) -> Certificate | None:
+        """Return the run's wall under the conditions with that key, or None if it lacks it."""
+        return self._get(Certificate, "walls", run, key)
+
     def measurement(self, run: Run, key: str) -> Measurement | None:
         """Return the run's measurement of the point with that key, or None if it lacks it."""
-        return self._get("measurements", run, key)
+        return self._get(Measurement, "measurements", run, key)
 
     def probe(self, run: Run, key: str) -> Measurement | None:
         """Return the run's probe of the point with that key, or None if it has none yet."""
-        return self._get("probes", run, key)
+        return self._get(Measurement, "probes", run, key)
 
-    def _get(self, table: str, run: Run, key: str) -> Measurement | None:
+    def _get(self, kind: type[T], table: str, run: Run, key: str) -> T | None:
         query = f"SELECT data FROM {table} WHERE run = ? AND key = ?"  # noqa: S608 (our names)
         rows = self._db.fetch(query, (run.id, key))
-        return self._read(Measurement, rows[0][0]) if rows else None
+        return self._read(kind, rows[0][0]) if rows else None
 
     def finish_run(self, run: Run) -> None:
         """Mark the run as complete."""
@@ -235,12 +242,12 @@ class Store:
 
     def _read(self, kind: type[T], data: str) -> T:
         try:
-            return from_json(kind, json.loads(data))
-        except (TypeError, ValueError) as error:
+            return decode(kind, data)
+        except RecordError as error:
             raise StepwallError(f"{self.path}: {error}") from error
 
     def _put(self, table: str, run: Run, key: str, fact: Measurement | Certificate) -> None:
         query = f"INSERT OR REPLACE INTO {table} (run, key, data) VALUES (?, ?, ?)"  # noqa: S608
         with self._db.transaction() as connection:
-            connection.execute(query, (run.id, key, json.dumps(to_json(fact))))
+            connection.execute(query, (run.id, key, encode(fact)))
             connection.execute("UPDATE runs SET finished = 0 WHERE id = ?", (run.id,))

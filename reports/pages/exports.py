@@ -9,15 +9,30 @@ from typing import Any
 import pandas as pd
 
 from profiler.analysis.laws import Law
+from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
-from profiler.facts import SCHEMA, Certificate, Measurement, Probe, Run, to_json
-from profiler.facts.explanation import Explanation
-from profiler.store.frames import LoadedRun, prediction_error
+from profiler.facts import (
+    SCHEMA,
+    Certificate,
+    Explanation,
+    FrameworkFacts,
+    GraphSize,
+    HostMemory,
+    Measurement,
+    Phase,
+    PhaseRole,
+    Probe,
+    Run,
+    largest_host_peak,
+    to_json,
+)
+from profiler.store.frames import LoadedRun, graph_columns, phase_columns
 
 __all__ = [
     "json_text",
     "law_document",
     "laws_csv",
+    "measurement_document",
     "measurements_csv",
     "run_document",
     "wall_document",
@@ -29,7 +44,12 @@ _WHOLE = (
     *("_bytes", "_nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
     *("_repeats", "_survived", "_ran_out"),
 )
-_NESTED = {"parameters", "by_op", "executed_by_op", "oom_shape", "predicted_from", "outlier_steps"}
+_NESTED = {"parameters", "oom_shape", "predicted_from", "outlier_steps"}
+# Promised by schema 1, also where a graph has no such part or stage.
+_GRAPH_KEYS = (
+    *("forward_nodes", "backward_nodes", "total_nodes", "library_nodes", "executed_nodes"),
+    *("graph_bytes", "by_op", "executed_by_op"),
+)
 _LETTERS = "abc"
 
 
@@ -43,32 +63,32 @@ def walls_csv(loaded: LoadedRun) -> str:
     return _csv(loaded.walls)
 
 
-def laws_csv(loaded: LoadedRun) -> str:
-    """Return one row per curve: its law, whose letters are columns, each with its interval.
+def laws_csv(results: RunResults) -> str:
+    """Return one row per series: its law, whose letters are columns, each with its interval.
 
     Values are in the metric's unit; ``outlier_steps`` is JSON text. Without a law only its first
     columns are filled.
     """
-    rows = [_law_row(curve) for curve in loaded.curves]
+    rows = [_law_row(series) for series in results.series]
     return _csv(pd.DataFrame(rows, columns=_LAW_COLUMNS))
 
 
-def _law_row(curve: MetricSeries) -> Document:
+def _law_row(series: MetricSeries) -> Document:
     row: Document = {
-        "label": curve.label,
-        "family": curve.conditions.family,
-        "metric": curve.metric.name,
-        "unit": curve.metric.unit,
-        "points": len(curve.points),
-        "is_clear": curve.clear_law is not None,
+        "label": series.label,
+        "family": series.conditions.family,
+        "metric": series.metric.name,
+        "unit": series.metric.unit,
+        "points": len(series.points),
+        "is_clear": series.clear_law is not None,
     }
-    law = curve.law
+    law = series.law
     if not isinstance(law, Law):
         return row
     for letter, number, ends in zip(_LETTERS, law.coefficients, law.intervals, strict=False):
         row |= {letter: float(number)}
         row |= {f"{letter}_low": float(ends[0]), f"{letter}_high": float(ends[1])}
-    error = curve.holdout_error
+    error = series.holdout_error
     return row | {
         "kind": law.kind,
         "formula": law.formula,
@@ -113,7 +133,7 @@ def run_document(run: Run) -> Document:
         "command": run.command,
         "finished": run.finished,
         "environment": to_json(run.environment),
-        "measurements": [_measurement(m) for m in run.measurements],
+        "measurements": [_measurement(m, run) for m in run.measurements],
         "walls": [wall_document(wall) for wall in run.walls],
     }
 
@@ -123,16 +143,16 @@ def wall_document(wall: Certificate) -> Document:
     return {
         "schema": SCHEMA,
         **to_json(wall),
-        "prediction_error_steps": prediction_error(wall),
+        "prediction_error_steps": wall.prediction_error_steps,
         "price": wall.price,
         "probes": [_probe(probe) for probe in wall.probes],
         "explanation": _trace(wall.explanation),
     }
 
 
-def measurement_document(measurement: Measurement) -> Document:
-    """Return one measurement as the document that ``explain --json`` prints."""
-    return {"schema": SCHEMA, **_measurement(measurement)}
+def measurement_document(measurement: Measurement, run: Run) -> Document:
+    """Return one measurement of a run as the document that ``explain --json`` prints."""
+    return {"schema": SCHEMA, **_measurement(measurement, run)}
 
 
 def json_text(document: Document) -> str:
@@ -143,7 +163,7 @@ def json_text(document: Document) -> str:
 def _csv(frame: pd.DataFrame) -> str:
     rows = frame.copy()
     for column in rows.columns:
-        if column in _NESTED:
+        if column in _NESTED or column.endswith("by_op"):
             rows[column] = [_cell(value) for value in rows[column]]
         elif column.endswith(_WHOLE):
             # A column with a gap is float in pandas; bytes must not be written as 1024.0.
@@ -155,11 +175,48 @@ def _cell(value: object) -> str | None:
     return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else None
 
 
-def _measurement(measurement: Measurement) -> Document:
+def _measurement(measurement: Measurement, run: Run) -> Document:
     fields = to_json(measurement)
     point = fields.pop("point")
-    leading = {name: point.pop(name) for name in ("scenario", "parameters", "steps")}
-    return {**leading, "point": point, **fields, "trace": _trace(measurement.trace)}
+    leading = {name: point.pop(name) for name in ("scenario", "parameters", "steps", "framework")}
+    framework = run.framework(measurement.point.framework)
+    return {
+        **leading,
+        "point": point,
+        **fields,
+        "graph": _graph(measurement.graph),
+        "time": _time(measurement, framework),
+        "host": _host(measurement.host, measurement.phases),
+        "trace": _trace(measurement.trace),
+    }
+
+
+def _graph(graph: GraphSize | None) -> Document | None:
+    if graph is None:
+        return None
+    known = {**dict.fromkeys(_GRAPH_KEYS), **graph_columns(graph)}
+    return {**known, "stages": to_json(graph.stages)}
+
+
+def _time(measurement: Measurement, framework: FrameworkFacts) -> Document:
+    """Return the seconds of every phase of training; null for those that did not end."""
+    roles = [(phase.name, phase.role) for phase in framework.phases]
+    roles += [(phase.name, phase.role) for phase in measurement.phases]
+    names = dict.fromkeys(name for name, role in roles if role is not PhaseRole.OVERHEAD)
+    seconds = {phase.name: phase.seconds for phase in measurement.phases}
+    step = measurement.step
+    return {
+        **{f"{name}_s": seconds.get(name) for name in names},
+        "step_s": step.median_s if step else None,
+        "steady_steps": step.steps if step else None,
+    }
+
+
+def _host(host: HostMemory | None, phases: list[Phase]) -> Document | None:
+    if host is None:
+        return None
+    peak = largest_host_peak(phases)
+    return {**to_json(host), **phase_columns(phases), "peak_bytes": peak}
 
 
 def _trace(explained: Explanation | None) -> Document | None:
@@ -191,7 +248,7 @@ def _probe(probe: Probe) -> Document:
         "reason": probe.outcome.reason,
         "signal": probe.outcome.signal,
         "cut_short": probe.outcome.cut_short,
-        "host": to_json(probe.host),
+        "host": _host(probe.host, probe.phases),
         "shortage": to_json(probe.outcome.shortage),
         "peak_bytes": probe.peak_bytes,
         "seconds": probe.seconds,

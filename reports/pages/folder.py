@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from profiler.store.frames import LoadedRun
+from profiler.analysis.results import RunResults
+from profiler.store.frames import frames
 from reports.pages.exports import json_text, laws_csv, measurements_csv, run_document, walls_csv
 from reports.pages.page import Picture, Pictures, page, render
 from reports.plots.laws import law_plots
@@ -17,34 +18,35 @@ from reports.plots.pareto import pareto_plots
 __all__ = ["write_folder"]
 
 
-def write_folder(loaded: LoadedRun, folder: Path) -> list[Path]:
+def write_folder(results: RunResults, folder: Path) -> list[Path]:
     """Write ``report.html``, the plots and the data of a run, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, content in _files(loaded):
+    for name, content in _files(results):
         path = folder / name
         path.write_bytes(content)
         written.append(path)
     return written
 
 
-def _files(loaded: LoadedRun) -> Iterator[tuple[str, bytes]]:
-    drawn = _drawn(plots(loaded))
-    explaining = {name: _drawn(found) for name, found in explaining_plots(loaded).items()}
+def _files(results: RunResults) -> Iterator[tuple[str, bytes]]:
+    drawn = _drawn(plots(results))
+    explaining = {name: _drawn(found) for name, found in explaining_plots(results).items()}
     shown = {name: _pictures(found) for name, found in explaining.items()}
-    laws = _drawn(law_plots(loaded))
-    choices = _drawn(pareto_plots(loaded))
+    laws = _drawn(law_plots(results))
+    choices = _drawn(pareto_plots(results))
     pictures = Pictures(
         whole=_pictures(drawn),
         laws=_pictures(laws),
         choices=_pictures(choices),
         explaining=shown,
     )
-    yield "report.html", render(page(loaded), pictures).encode()
+    yield "report.html", render(page(results), pictures).encode()
+    loaded = frames(results)
     yield "measurements.csv", measurements_csv(loaded).encode()
     yield "walls.csv", walls_csv(loaded).encode()
-    yield "laws.csv", laws_csv(loaded).encode()
-    yield "measurements.json", json_text(run_document(loaded.run)).encode()
+    yield "laws.csv", laws_csv(results).encode()
+    yield "measurements.json", json_text(run_document(results.run)).encode()
     for plot, svg in chain(drawn, laws, choices, *explaining.values()):
         yield f"{plot.name}.svg", svg
         yield f"{plot.name}.png", image(plot.figure, "png")

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 
 import jinja2
 
-from profiler.facts import Certificate, Measurement, Run, Status, WallStatus
+from profiler.analysis.results import RunResults
+from profiler.facts import Certificate, FrameworkFacts, Measurement, Run, Status, WallStatus
 from profiler.scenario import describe_parameters
-from profiler.store.frames import LoadedRun
-from reports.plots.panels import labelled_walls
 from reports.tables.grid import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
 from reports.tables.laws import law_grid
 from reports.tables.versus import versus_grid
 from reports.texts.certificate import (
     confirmation_text,
     held_text,
-    learnt_text,
+    learned_text,
     limit_text,
     miss_text,
     peaks_text,
@@ -26,7 +25,7 @@ from reports.texts.certificate import (
     price_text,
     zone_text,
 )
-from reports.texts.explanation import Account, account, subjects
+from reports.texts.explanation import ExplanationSection, explained_steps, explanation_section
 from reports.texts.findings import Findings, findings
 from reports.texts.numbers import DASH, bytes_text, count_text
 
@@ -50,7 +49,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """The plots of the whole run, of its laws, of choices, and of each account by its name."""
+    """The plots of the whole run, of its laws, of choices, and of each explanation by its name."""
 
     whole: Sequence[Picture] = ()
     laws: Sequence[Picture] = ()
@@ -86,7 +85,7 @@ class FailedPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A field that some points lack or a note on them, and why."""
+    """A field that some points do not have, or a note on them, and why."""
 
     field: str
     reason: str
@@ -107,7 +106,7 @@ class Page:
     table: Grid
     laws: Grid
     versus: Grid
-    accounts: tuple[Account, ...]
+    explanations: tuple[ExplanationSection, ...]
     failures: tuple[FailedPoint, ...]
     gaps: tuple[Gap, ...]
     environment: tuple[tuple[str, str], ...]
@@ -115,34 +114,36 @@ class Page:
 
 _PROOFS = {
     WallStatus.EXACT: "both ends were really run",
-    WallStatus.BAND: "each end held every time; in between, runs ended now this way, now that",
+    WallStatus.BAND: "each end held every time; outcomes in between varied from run to run",
     WallStatus.AT_LEAST: "nothing failed up to the most steps allowed",
     WallStatus.AT_MOST: "even the fewest steps ran out",
     WallStatus.UNPROVEN: "the first failing run was no memory failure",
 }
 
 
-def page(loaded: LoadedRun) -> Page:
+def page(results: RunResults) -> Page:
     """Return the texts of a run's page."""
-    run = loaded.run
-    labelled = [
-        (str(label), m)
-        for label, m in zip(loaded.measurements["label"], run.measurements, strict=True)
-    ]
+    run = results.run
     return Page(
         name=run.name,
         date=_date(run.created_at),
         summary=_summary(run),
         command=run.command,
-        findings=findings(loaded),
-        walls=tuple(_wall_card(label, wall) for label, wall in labelled_walls(loaded)),
-        wall_table=wall_grid(loaded),
-        table=measurement_grid(loaded),
-        laws=law_grid(loaded),
-        versus=versus_grid(loaded),
-        accounts=tuple(map(account, subjects(loaded))),
-        failures=tuple(_failed_point(label, m) for label, m in labelled if _has_failed(m)),
-        gaps=_gaps(labelled),
+        findings=findings(results),
+        walls=tuple(
+            _wall_card(label, wall, run.framework(wall.framework)) for label, wall in results.walls
+        ),
+        wall_table=wall_grid(results),
+        table=measurement_grid(results),
+        laws=law_grid(results),
+        versus=versus_grid(results),
+        explanations=tuple(map(explanation_section, explained_steps(results))),
+        failures=tuple(
+            _failed_point(label, m)
+            for label, m in results.measurements
+            if m.outcome.status.is_failure
+        ),
+        gaps=_gaps(results.measurements),
         environment=_environment(run),
     )
 
@@ -160,7 +161,8 @@ def render(data: Page, pictures: Pictures) -> str:
 
 
 def _summary(run: Run) -> str:
-    count = len(run.measurements)
+    skipped = sum(m.outcome.status is Status.SKIPPED for m in run.measurements)
+    count = len(run.measurements) - skipped
     scenarios = len(
         {*(m.point.scenario for m in run.measurements), *(wall.scenario for wall in run.walls)}
     )
@@ -169,6 +171,8 @@ def _summary(run: Run) -> str:
         f"{scenarios} scenario{_plural(scenarios)}",
         f"{len(run.walls)} wall{_plural(len(run.walls))}",
     ]
+    if skipped:
+        parts.append(f"{count_text(skipped)} point{_plural(skipped)} skipped")
     if not run.finished:
         parts.append("interrupted: some points are not measured yet")
     return " · ".join(parts)
@@ -183,10 +187,6 @@ def _plural(count: int) -> str:
     return "" if count == 1 else "s"
 
 
-def _has_failed(measurement: Measurement) -> bool:
-    return measurement.outcome.status is not Status.OK
-
-
 def _failed_point(label: str, measurement: Measurement) -> FailedPoint:
     shortage = measurement.outcome.shortage
     return FailedPoint(
@@ -198,7 +198,7 @@ def _failed_point(label: str, measurement: Measurement) -> FailedPoint:
     )
 
 
-def _wall_card(label: str, wall: Certificate) -> WallCard:
+def _wall_card(label: str, wall: Certificate, framework: FrameworkFacts) -> WallCard:
     return WallCard(
         label=label,
         status=wall.status.value.replace("_", " "),
@@ -208,7 +208,7 @@ def _wall_card(label: str, wall: Certificate) -> WallCard:
         survives=None if wall.last_ok is None else count_text(wall.last_ok),
         runs_out=None if wall.first_oom is None else count_text(wall.first_oom),
         predicted=_prediction(wall),
-        facts=tuple(_wall_facts(wall)),
+        facts=tuple(_wall_facts(wall, framework)),
         probes=probe_grid(wall.probes),
     )
 
@@ -224,14 +224,14 @@ def _predicted_steps(wall: Certificate) -> str:
     return DASH if predicted is None else f"{predicted} steps"
 
 
-def _wall_facts(wall: Certificate) -> list[tuple[str, str]]:
+def _wall_facts(wall: Certificate, framework: FrameworkFacts) -> list[tuple[str, str]]:
     failure = wall.failure
     words = failure.outcome.reason if failure and failure.outcome.shortage else None
     facts = [
-        ("predicted", ", ".join(filter(None, (_predicted_steps(wall), learnt_text(wall))))),
+        ("predicted", ", ".join(filter(None, (_predicted_steps(wall), learned_text(wall))))),
         ("error of the prediction", miss_text(wall) or DASH),
         ("peak of the survivor", peaks_text(wall) or DASH),
-        ("what holds it", held_text(wall)),
+        ("what holds it", held_text(wall, framework)),
         ("the steps between", zone_text(wall)),
         ("the failing run", outcome_sentence(failure.outcome) if failure else DASH),
         ("in the framework's words", words),
@@ -261,14 +261,15 @@ def _named(points: Sequence[str]) -> str:
 
 def _environment(run: Run) -> tuple[tuple[str, str], ...]:
     machine = run.environment
+    frameworks = machine.frameworks.values()
     rows = [
         ("stepwall", machine.stepwall),
-        *machine.frameworks.items(),
+        *((one.title, one.versions_text) for one in frameworks),
         ("Python", machine.python),
         ("platform", machine.platform),
         ("processor", f"{machine.cpu} · {machine.cpu_count} cores"),
         ("memory", bytes_text(machine.memory_bytes)),
-        ("devices", ", ".join(machine.devices)),
+        ("devices", ", ".join(dict.fromkeys(name for one in frameworks for name in one.devices))),
         ("source", machine.source or ""),
     ]
     return tuple((name, value) for name, value in rows if value)

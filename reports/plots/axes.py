@@ -1,63 +1,99 @@
-"""Where the ticks of an axis go and how they read, as plain numbers."""
+"""The axes of the plots: their ends, and matplotlib's locators with our own texts at the ticks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from statistics import fmean, pstdev
+from typing import Any
 
-from reports.plots.panels import Unit
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, MultipleLocator, NullLocator
+
+from profiler.analysis.metrics import Unit
 from reports.texts.numbers import count_text, seconds_text, size_text
 
-__all__ = ["MOST_TICKS", "Scale", "steps_scale", "tick_text", "value_scale"]
+__all__ = ["are_geometric", "set_linear", "set_steps", "set_values", "tick_text"]
 
-MOST_TICKS = 9
-_MOST_GAPS = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """An axis: logarithmic or not, its ends, and its ticks (empty: matplotlib's own)."""
-
-    logarithmic: bool
-    low: float
-    high: float
-    ticks: tuple[float, ...] = ()
+_MOST_TICKS = 9
+_NOUNS: dict[Unit, str] = {"nodes": "nodes", "bytes": "memory", "seconds": "time"}
+_STEPS = (1, 2, 5, 10)
+# Wider axes are ticked at the powers alone.
+_FEW_DECADES = 300
+_LOG = " (log scale)"
 
 
-def steps_scale(
-    steps: Iterable[int], *, most_ticks: int = MOST_TICKS, logarithmic: bool = False
-) -> Scale:
-    """Return the axis of the steps: doubled steps are spaced evenly, at powers of two.
+def set_steps(
+    axes: Axes, steps: Iterable[int], *, logarithmic: bool, most_ticks: int = _MOST_TICKS
+) -> None:
+    """Make the horizontal axis that of the time steps; a logarithmic one ticks powers of two."""
+    low, high = min(known := list(steps)), max(known)
+    margin = 0.05 * (high - low) or 1
+    if logarithmic:
+        _set_logarithmic(axes.set_xscale, axes.xaxis, LogLocator(2, numticks=most_ticks))
+        axes.set_xlim(low / 1.2, high * 1.2)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(most_ticks - 1, steps=_STEPS, integer=True))
+        axes.set_xlim(low - margin, high + margin)
+    axes.xaxis.set_major_formatter(lambda value, _position: count_text(value))
+    axes.set_xlabel("time steps" + (_LOG if logarithmic else ""))
+
+
+def set_values(
+    axes: Axes, values: Iterable[float], unit: Unit, *, logarithmic: bool, named: bool = True
+) -> None:
+    """Make the vertical axis that of values of a unit; linear where one is not positive.
 
     Args:
-        steps: what it must show.
-        most_ticks: how many ticks it may have.
-        logarithmic: whether it is so in any case; the steps are positive then.
+        axes: in a plot.
+        values: what must be in sight.
+        unit: of the values; memory is ticked at powers of two.
+        logarithmic: whether the axis is so, with round ends.
+        named: whether the axis says what it shows.
     """
-    known = sorted(set(steps))
-    if not (logarithmic or _is_geometric(known)):
-        margin = 0.05 * (known[-1] - known[0]) or 1
-        low, high = known[0] - margin, known[-1] + margin
-        return Scale(
-            logarithmic=False, low=low, high=high, ticks=_thinned(_apart(known), most_ticks)
-        )
-    low, high = known[0] / 1.2, known[-1] * 1.2
-    powers = [2**k for k in range(int(math.log2(high)) + 1) if low <= 2**k]
-    return Scale(logarithmic=True, low=low, high=high, ticks=_thinned(powers, most_ticks))
+    low, high = min(known := list(values)), max(known)
+    logarithmic = logarithmic and low > 0
+    if logarithmic:
+        base, digits = (2, (1,)) if unit == "bytes" else (10, (1, 2, 5))
+        if high > _FEW_DECADES * low:
+            digits = (1,)
+        locator = LogLocator(base, digits, numticks=_MOST_TICKS)
+        _set_logarithmic(axes.set_yscale, axes.yaxis, locator)
+        axes.set_ylim(*_round_ends(low / 1.15, high * 1.15, base, digits))
+        axes.yaxis.set_major_formatter(lambda value, _position: tick_text(value, unit))
+    else:
+        set_linear(axes.yaxis, axes.set_ylim, (min(low, 0.0), 1.08 * max(high, 0.0) or 1.0), unit)
+    if named:
+        axes.set_ylabel(_NOUNS[unit] + (_LOG if logarithmic else ""))
 
 
-def value_scale(values: Iterable[float], unit: Unit, *, logarithmic: bool) -> Scale:
-    """Return the axis of the values, with round ends; linear where a value is not positive."""
-    known = sorted(values)
-    if not logarithmic or known[0] <= 0:
-        low, high = min(known[0], 0.0), 1.08 * max(known[-1], 0.0) or 1.0
-        ticks = _binary_steps(low, high) if unit == "bytes" else ()
-        return Scale(logarithmic=False, low=low, high=high, ticks=ticks)
-    rounds = _powers_of_two if unit == "bytes" else _one_two_five
-    marks = rounds(known[0] / 1.15, known[-1] * 1.15)
-    return Scale(logarithmic=True, low=marks[0], high=marks[-1], ticks=_thinned(marks))
+def set_linear(
+    axis: Any, set_ends: Callable[..., object], ends: tuple[float, float], unit: Unit
+) -> None:
+    """Give an axis these ends and round ticks; memory is ticked at multiples of a power of two."""
+    set_ends(*ends)
+    if unit == "bytes":
+        spacing = 2.0 ** math.ceil(math.log2((ends[1] - ends[0]) / (_MOST_TICKS - 2)))
+        axis.set_major_locator(MultipleLocator(spacing))
+    else:
+        axis.set_major_locator(MaxNLocator(_MOST_TICKS - 1, steps=_STEPS))
+    axis.set_major_formatter(lambda value, _position: tick_text(value, unit))
+
+
+def _set_logarithmic(set_scale: Callable[..., object], axis: Any, locator: LogLocator) -> None:
+    set_scale("log", base=2)
+    axis.set_major_locator(locator)
+    axis.set_minor_locator(NullLocator())
+
+
+def _round_ends(low: float, high: float, base: int, digits: tuple[int, ...]) -> tuple[float, float]:
+    """Return the nearest digits times powers of the base around two positive values."""
+    first, last = math.floor(math.log(low, base)), math.ceil(math.log(high, base))
+    powers = np.arange(first - 1, last + 2)
+    rounds = np.outer(float(base) ** powers, digits).ravel()
+    return float(rounds[rounds <= low].max()), float(rounds[rounds >= high].min())
 
 
 def tick_text(value: float, unit: Unit) -> str:
@@ -71,53 +107,16 @@ def tick_text(value: float, unit: Unit) -> str:
     return f"{short} {rest}"
 
 
-def _is_geometric(steps: Sequence[int]) -> bool:
+def are_geometric(steps: Iterable[int]) -> bool:
     """Return whether the steps are more even as ratios than as differences."""
-    if steps[0] <= 0 or len(steps) == 1:
+    known = sorted(set(steps))
+    if known[0] <= 0 or len(known) == 1:
         return False
-    if len(steps) == 2:  # noqa: PLR2004 - two steps are even both ways
-        return steps[1] >= 8 * steps[0]
-    ratios = [math.log(b / a) for a, b in pairwise(steps)]
-    differences = [float(b - a) for a, b in pairwise(steps)]
-    return _unevenness(ratios) < _unevenness(differences)
+    if len(known) == 2:  # noqa: PLR2004 - two steps are even both ways
+        return known[1] >= 8 * known[0]
+    ratios = np.diff(np.log(known)).tolist()
+    return _unevenness(ratios) < _unevenness([b - a for a, b in pairwise(known)])
 
 
 def _unevenness(gaps: Sequence[float]) -> float:
-    mean = sum(gaps) / len(gaps)
-    return math.fsum((gap - mean) ** 2 for gap in gaps) / mean**2
-
-
-def _powers_of_two(low: float, high: float) -> list[float]:
-    first, last = math.floor(math.log2(low)), math.ceil(math.log2(high))
-    return [2.0**k for k in range(first, max(last, first + 1) + 1)]
-
-
-def _binary_steps(low: float, high: float) -> tuple[float, ...]:
-    """Return at most eight ticks, a power of two apart."""
-    step = 2.0 ** math.ceil(math.log2((high - low) / 7))
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return tuple(k * step for k in range(first, last + 1))
-
-
-def _one_two_five(low: float, high: float) -> list[float]:
-    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
-    rounds = [digit * 10.0**k for k in decades for digit in (1, 2, 5)]
-    first = max(i for i, value in enumerate(rounds) if value <= low)
-    last = min(i for i, value in enumerate(rounds) if value >= high)
-    return rounds[first : last + 1]
-
-
-def _apart(ticks: Sequence[int]) -> list[int]:
-    """Leave out what lies too near to its left neighbour."""
-    nearest = (ticks[-1] - ticks[0]) / _MOST_GAPS
-    kept = [ticks[0]]
-    for tick in ticks[1:]:
-        if tick - kept[-1] >= nearest:
-            kept.append(tick)
-    return kept
-
-
-def _thinned(ticks: Sequence[float], most: int = MOST_TICKS) -> tuple[float, ...]:
-    """Keep every n-th tick, so that no two labels touch."""
-    stride = math.ceil(len(ticks) / most)
-    return tuple(ticks[::stride])
+    return pstdev(gaps) / fmean(gaps)

@@ -1,4 +1,4 @@
-"""The data of the plots of laws: one panel for each metric and family, one line for each curve."""
+"""The data of the plots of laws: one panel for each metric and family, one line for each series."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from statistics import median
 
 import numpy as np
 
-from profiler.analysis.laws import Law, TooFew
+from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.metrics import Metric
 from profiler.analysis.prediction import REACH, predicted_value
+from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
 from profiler.facts import Certificate, WallStatus
-from profiler.store.frames import LoadedRun
-from reports.plots.panels import families, labelled_walls
 from reports.tables.laws import law_text
 from reports.texts.numbers import steps_text
 
@@ -38,69 +37,69 @@ class Ahead:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One curve, with its place among the series of its family, and its walls."""
+    """One series, with its place among the series of its family, and its walls."""
 
-    curve: MetricSeries
+    series: MetricSeries
     index: int
     walls: tuple[Certificate, ...] = ()
 
     @property
     def law(self) -> Law | None:
-        """The law, where there is one that says something of a step."""
-        return self.curve.clear_law
+        """The law, if its error is small enough to say something about one step."""
+        return self.series.clear_law
 
     @property
     def text(self) -> str:
         """The label, the law in its units or why there is none, and the walls."""
-        told = self._told
-        short = len(self.curve.label) + len(told) < _LEGEND_CHARACTERS
+        text = self._text
+        short = len(self.series.label) + len(text) < _LEGEND_CHARACTERS
         walls = [f"{_INDENT}survives {steps_text(wall.last_ok or 0)}" for wall in self.walls]
-        return f"{self.curve.label}:{' ' if short else _INDENT}{told}{''.join(walls)}"
+        return f"{self.series.label}:{' ' if short else _INDENT}{text}{''.join(walls)}"
 
     @property
-    def _told(self) -> str:
-        if isinstance(self.curve.law, TooFew):
-            return f"{self.curve.law.lengths} of {self.curve.law.needed} lengths"
+    def _text(self) -> str:
+        if isinstance(self.series.law, TooFewLengths):
+            return f"{self.series.law.lengths} of {self.series.law.needed} lengths"
         if self.law is None:
             return "no clear law"
-        text = law_text(self.law, self.curve.metric)
-        late = self.law.first > self.curve.points[0][0]
+        text = law_text(self.law, self.series.metric)
+        late = self.law.first > self.series.points[0][0]
         return f"{text} from {steps_text(self.law.first)} on" if late else text
 
     @cached_property
     def ahead(self) -> tuple[Ahead, ...]:
         """What is predicted from the last measured length on, as far as anything may be said.
 
-        Nothing, where that is less than twice as far: a stub tells no course.
+        Nothing where that is less than twice as far: so short a line shows nothing.
         """
-        last = self.curve.last
+        last = self.series.last
         lengths = np.unique(np.round(np.geomspace(last, REACH * last, _AHEAD)).astype(int)).tolist()
         found: list[Ahead] = []
         for steps in lengths:
-            told = predicted_value(self.curve, steps)
-            if told.value is None or told.low is None or told.high is None:
+            text = predicted_value(self.series, steps)
+            if text.value is None or text.low is None or text.high is None:
                 break
-            found.append(Ahead(steps=steps, value=told.value, low=told.low, high=told.high))
+            found.append(Ahead(steps=steps, value=text.value, low=text.low, high=text.high))
         return tuple(found) if found and found[-1].steps >= 2 * last else ()
 
     @property
     def end(self) -> int:
         """How far the law is drawn: beyond what was measured only where it may be continued."""
-        return self.ahead[-1].steps if self.ahead else self.curve.last
+        return self.ahead[-1].steps if self.ahead else self.series.last
 
     @property
     def residuals(self) -> list[tuple[int, float]]:
-        """By how many hundredths of the law's value each point is off it, with its steps."""
+        """The residual of each point in percent of the law's value, with its steps."""
         return [
             (point.steps, 100 * point.residual / abs(point.value - point.residual))
-            for point in (self.law.residuals if self.law else ())
+            for point in (self.law.points if self.law else ())
             if point.value != point.residual
         ]
 
     @property
     def medians(self) -> dict[int, float]:
         """The median over the repeats, by steps."""
-        return {steps: median(self.curve.values_at(steps)) for steps, _ in self.curve.points}
+        return {steps: median(self.series.values_at(steps)) for steps, _ in self.series.points}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,12 +123,12 @@ class LawPanel:
     @property
     def first(self) -> int:
         """The shortest measured length."""
-        return min(line.curve.points[0][0] for line in self.lines)
+        return min(line.series.points[0][0] for line in self.lines)
 
     @property
     def last(self) -> int:
         """The longest measured length."""
-        return max(line.curve.last for line in self.lines)
+        return max(line.series.last for line in self.lines)
 
     @property
     def end(self) -> int:
@@ -139,8 +138,8 @@ class LawPanel:
 
     @property
     def is_long_enough(self) -> bool:
-        """Whether a line has enough lengths to tell its law, or that there is none."""
-        return any(isinstance(line.curve.law, Law) for line in self.lines)
+        """Whether a line has enough lengths for a law, or to rule one out."""
+        return any(isinstance(line.series.law, Law) for line in self.lines)
 
     @property
     def has_laws(self) -> bool:
@@ -154,29 +153,29 @@ class LawPanel:
 
     @property
     def shows_residuals(self) -> bool:
-        """Whether a point is off its law: no outlier of an exact law may go untold."""
+        """Whether a point is off its law: no outlier of an exact law may go untext."""
         laws = [line.law for line in self.lines if line.law]
         return any(not law.exact or law.outliers for law in laws)
 
     @property
     def values(self) -> list[float]:
         """Every value that must be in sight: what was measured or predicted, and limits."""
-        found = [value for line in self.lines for _, value in line.curve.points]
+        found = [value for line in self.lines for _, value in line.series.points]
         found += [one.value for line in self.lines for one in line.ahead]
         return found + [wall.limit_bytes for wall in self.walls]
 
 
-def law_panels(loaded: LoadedRun, metric: Metric) -> list[LawPanel]:
-    """Return the panels of one metric, those of families with enough lengths to tell a law."""
+def law_panels(results: RunResults, metric: Metric) -> list[LawPanel]:
+    """Return the panels of one metric, those of families with enough lengths for a law."""
     # The places are those of the other plots, where a series without this metric counts too.
-    places = families(loaded)
-    walls = labelled_walls(loaded) if metric.name == "peak" else []
+    places = results.families
+    walls = results.walls if metric.name == "peak" else []
     lines: dict[str, list[Line]] = {}
-    for curve in loaded.curves:
-        if curve.metric is metric:
-            family = curve.conditions.family
-            index = places[family].index(curve.label)
-            line = Line(curve=curve, index=index, walls=_walls_of(curve, walls))
+    for series in results.series:
+        if series.metric is metric:
+            family = series.conditions.family
+            index = places[family].index(series.label)
+            line = Line(series=series, index=index, walls=_walls_of(series, walls))
             lines.setdefault(family, []).append(line)
     panels = [
         LawPanel(family=family, metric=metric, lines=tuple(members))
@@ -186,12 +185,12 @@ def law_panels(loaded: LoadedRun, metric: Metric) -> list[LawPanel]:
 
 
 def _walls_of(
-    curve: MetricSeries, walls: Sequence[tuple[str, Certificate]]
+    series: MetricSeries, walls: Sequence[tuple[str, Certificate]]
 ) -> tuple[Certificate, ...]:
     return tuple(
         wall
         for label, wall in walls
-        if (label, wall.family, wall.kind) == (curve.label, curve.conditions.family, "device")
+        if (label, wall.family, wall.kind) == (series.label, series.conditions.family, "device")
         and wall.last_ok is not None
         and wall.status in {WallStatus.EXACT, WallStatus.BAND}
     )

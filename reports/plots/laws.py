@@ -1,4 +1,4 @@
-"""Plots of the laws of growth: points, the law, its residuals, and what it foretells."""
+"""Plots of the laws of growth: points, the law, its residuals, and what it predicts."""
 
 from __future__ import annotations
 
@@ -12,63 +12,80 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from profiler.analysis.metrics import METRICS, Metric
-from profiler.store.frames import LoadedRun
+from profiler.analysis.results import RunResults
+from profiler.facts import CaveatEffect
 from reports.plots import look
-from reports.plots.axes import steps_scale, value_scale
+from reports.plots.axes import set_steps, set_values
 from reports.plots.law_panels import LawPanel, Line, law_panels
 from reports.plots.legend import WALL_KEYS
-from reports.plots.measurements import Plot, draw_legend, draw_limits, mark, set_steps, set_values
+from reports.plots.measurements import Plot, draw_legend, draw_limits, mark
 
-__all__ = ["law_plots"]
+__all__ = ["law_plot", "law_plots"]
 
 _CAPTION = (
     "Marks were measured, every repeat one; a solid line is the law through them. T is the number "
     "of time steps."
 )
-_RESIDUALS = " Right: how far each point is off its law."
+_RESIDUALS = " Right: residuals, each in percent of the law's value."
 _CONTINUED = (
     " In the shaded part nothing was run: a dashed line continues the law, with the interval in "
-    "which 95 % of single measurements would lie if it is right. It ends where that is wider than "
-    "half of the value; a law that does not foretell its own longer half is not continued at all."
-)
-_BENDS = (
-    " Not continued: in longer graphs the framework no longer computes some constants in advance, "
-    "which moves memory; stepwall predict takes that into account."
+    "which 95 % of single measurements would lie if it is right. It ends where that is too wide to "
+    "be of use; a law with a large hold-out error is not continued at all."
 )
 _WALLS_TOO = " A diamond is a wall that was found, on its limit."
 _DRAWN = 200
 _DASHED = (0, (4, 2.5))
-# What is off by less, in hundredths, is near enough: rounding alone would fill the axes.
+# Smaller residuals, in percent, are near enough: rounding alone would fill the axes.
 _FINEST = 0.1
 
 
-def law_plots(loaded: LoadedRun) -> list[Plot]:
+def law_plots(results: RunResults) -> list[Plot]:
     """Return one plot for each metric; of a run with too few lengths for any law none."""
-    rows = [(metric, law_panels(loaded, metric)) for metric in METRICS]
+    found = (law_plot(results, metric) for metric in METRICS)
+    return [plot for plot in found if plot is not None]
+
+
+def law_plot(results: RunResults, metric: Metric) -> Plot | None:
+    """Return the plot of one metric; None if it has too few lengths for any law."""
+    panels = law_panels(results, metric)
+    if not panels:
+        return None
     with mpl.rc_context(look.LOOK):
-        return [
-            Plot(
-                name=f"law_{metric.name}",
-                title=f"Law of growth: {metric.title}",
-                caption=_caption(metric, panels),
-                figure=_figure(panels),
-            )
-            for metric, panels in rows
-            if panels
-        ]
+        figure = _figure(panels)
+    return Plot(
+        name=f"law_{metric.name}",
+        title=f"Law of growth: {metric.title}",
+        caption=_caption(panels),
+        figure=figure,
+    )
 
 
-def _caption(metric: Metric, panels: Sequence[LawPanel]) -> str:
+def _caption(panels: Sequence[LawPanel]) -> str:
     parts = [_CAPTION]
     if any(panel.shows_residuals for panel in panels):
         parts.append(_RESIDUALS)
     if any(panel.continued for panel in panels):
         parts.append(_CONTINUED)
-    if metric.bends:
-        parts.append(_BENDS)
+    parts += _caveats(panels)
     if any(panel.walls for panel in panels):
         parts.append(_WALLS_TOO)
     return "".join(parts)
+
+
+def _caveats(panels: Sequence[LawPanel]) -> list[str]:
+    """Return why the frameworks' laws are not continued, each reason once."""
+    effects = {
+        CaveatEffect.NO_EXTRAPOLATION: "",
+        CaveatEffect.SHORT_RUNS_DIFFER: "; stepwall predict takes that into account",
+    }
+    found = {
+        f" Not continued: {caveat.text}{effects[caveat.effect]}."
+        for panel in panels
+        for line in panel.lines
+        for caveat in line.series.caveats
+        if caveat.effect in effects
+    }
+    return sorted(found)
 
 
 def _figure(panels: Sequence[LawPanel]) -> Figure:
@@ -90,13 +107,11 @@ def _figure(panels: Sequence[LawPanel]) -> Figure:
 
 
 def _draw_laws(axes: Axes, panel: LawPanel) -> None:
-    steps = steps_scale([panel.first, panel.end], logarithmic=True)
-    unit = panel.metric.unit
-    set_steps(axes, steps)
-    set_values(axes, value_scale(panel.values, unit, logarithmic=True), unit)
+    set_steps(axes, [panel.first, panel.end], logarithmic=True)
+    set_values(axes, panel.values, panel.metric.unit, logarithmic=True)
     axes.set_title(panel.title)
     if panel.continued:
-        _shade(axes, panel.last, steps.high)
+        _shade(axes, panel.last, axes.get_xlim()[1])
     draw_limits(axes, sorted({wall.limit_bytes for wall in panel.walls}))
     widths = look.line_widths([line.medians for line in panel.lines])
     for line, width in zip(panel.lines, widths, strict=True):
@@ -119,12 +134,12 @@ def _shade(axes: Axes, first: float, last: float) -> None:
 def _draw_line(axes: Axes, line: Line, width: float) -> None:
     style = look.style_of(line.index)
     marks = {key: style[key] for key in ("color", "marker", "markerfacecolor")}
-    steps, values = zip(*line.curve.points, strict=True)
+    steps, values = zip(*line.series.points, strict=True)
     size = 3.3 + width
     axes.plot(steps, values, linestyle="none", markersize=size, clip_on=False, zorder=3, **marks)
     plain = {"color": style["color"], "linewidth": width}
     if line.law:
-        lengths = np.unique(np.round(np.geomspace(line.law.first, line.curve.last, _DRAWN)))
+        lengths = np.unique(np.round(np.geomspace(line.law.first, line.series.last, _DRAWN)))
         axes.plot(lengths, line.law.values(lengths), linestyle="-", **plain)
     _draw_ahead(axes, line, style["color"])
     for wall in line.walls:
@@ -142,16 +157,15 @@ def _draw_ahead(axes: Axes, line: Line, colour: str) -> None:
 
 
 def _draw_residuals(axes: Axes, panel: LawPanel) -> None:
-    """Draw how far each point is off its law, in hundredths of the law's value."""
-    axes.set_title("off the law")
+    """Draw the residual of each point, in percent of the law's value."""
+    axes.set_title("residuals")
     if not panel.shows_residuals:
         text = "every law is exact:\nno residual" if panel.has_laws else "no clear law"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=look.QUIET)
         axes.set_xticks([])
         axes.set_yticks([])
         return
-    steps = steps_scale([panel.first, panel.last], most_ticks=5, logarithmic=True)
-    set_steps(axes, steps)
+    set_steps(axes, [panel.first, panel.last], most_ticks=5, logarithmic=True)
     axes.axhline(0, color=look.QUIET, linewidth=0.8)
     axes.yaxis.set_major_formatter(lambda value, _position: f"{value:+g} %" if value else "0")
     for line in panel.lines:

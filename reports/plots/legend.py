@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from profiler.facts import WallStatus
-from reports.plots.panels import Panel, Series, Wall
+from profiler.facts import Status, WallStatus
+from reports.plots.panels import MetricPanel, PanelSeries, WallMarks
 from reports.texts.numbers import DASH, count_text, outcome_text, size_text, steps_text
 
 __all__ = ["BAND_END", "WALL_KEYS", "failure_text", "series_text"]
@@ -17,7 +17,7 @@ WALL_KEYS = {
 BAND_END = "its end: from here, memory ran out every time"
 
 
-def series_text(series: Series, panel: Panel) -> str:
+def series_text(series: PanelSeries, panel: MetricPanel) -> str:
     """Return the label of a series, and a line for each of its walls."""
     lines = [series.label]
     for wall in series.walls:
@@ -27,13 +27,13 @@ def series_text(series: Series, panel: Panel) -> str:
     return "\n".join(lines)
 
 
-def failure_text(status: str) -> str:
+def failure_text(status: Status) -> str:
     """Return what the mark of a failed point says."""
     text = outcome_text(status)
-    return text if status.startswith("oom") else f"failed: {text}"
+    return text if status.is_oom else f"failed: {text}"
 
 
-def _wall_text(wall: Wall) -> str:
+def _wall_text(wall: WallMarks) -> str:
     steps = steps_text(wall.steps or 0)
     return {
         WallStatus.EXACT: f"survives {steps}",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from profiler.facts import WallStatus
-from profiler.facts.explanation import Role
+from profiler.facts import Role, Status, WallStatus
 
 __all__ = [
     "LOOK",
@@ -95,9 +94,9 @@ def style_of(index: int) -> dict[str, Any]:
     }
 
 
-def failure_marker(status: str) -> str:
+def failure_marker(status: Status) -> str:
     """Return the mark of a failed point: memory ran out, or anything else."""
-    return "X" if status.startswith("oom") else "P"
+    return "X" if status.is_oom else "P"
 
 
 def row_inches(legend: Sequence[str]) -> float:

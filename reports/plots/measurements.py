@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,29 +11,27 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from profiler.analysis.results import RunResults
 from profiler.facts import WallStatus
-from profiler.store.frames import LoadedRun
 from reports.plots import look
-from reports.plots.axes import MOST_TICKS, Scale, steps_scale, tick_text, value_scale
+from reports.plots.axes import are_geometric, set_steps, set_values
 from reports.plots.legend import BAND_END, WALL_KEYS, failure_text, series_text
-from reports.plots.panels import Panel, Series, Unit, Wall, panels
-from reports.plots.subjects import SUBJECTS, Subject
-from reports.texts.numbers import count_text, size_text
+from reports.plots.panels import MetricPanel, PanelSeries, WallMarks, panels
+from reports.plots.specs import PlotSpec, plot_specs
+from reports.texts.numbers import size_text
 
 __all__ = [
     "Plot",
+    "draw",
     "draw_legend",
     "draw_limits",
     "image",
     "mark",
     "plots",
-    "set_steps",
-    "set_values",
 ]
 
-_WIDE_COLUMNS, _FEW_TICKS = 2, 5
+_WIDE_COLUMNS, _FEW_TICKS, _MANY_TICKS = 2, 5, 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,22 +44,26 @@ class Plot:
     figure: Figure
 
 
-def plots(loaded: LoadedRun) -> list[Plot]:
-    """Return the plots of a run; a subject of which nothing was measured is left out.
+def plots(results: RunResults) -> list[Plot]:
+    """Return the plots of a run; one of which nothing was measured is left out.
 
     A run that explains points of one length is about that: nothing grows, nothing is drawn.
     """
-    lengths = {measurement.point.steps for measurement in loaded.run.measurements}
-    explains = any(measurement.trace is not None for measurement in loaded.run.measurements)
-    if explains and len(lengths) == 1 and not loaded.run.walls:
+    lengths = {m.point.steps for _, m in results.measurements}
+    explains = any(m.trace is not None for _, m in results.measurements)
+    if explains and len(lengths) == 1 and not results.run.walls:
         return []
+    found = (draw(spec, results) for spec in plot_specs(results))
+    return [plot for plot in found if plot is not None]
+
+
+def draw(spec: PlotSpec, results: RunResults) -> Plot | None:
+    """Return one plot of a run; None if nothing of it was measured."""
     with mpl.rc_context(look.LOOK):
-        drawn = [(subject, _figure(subject, loaded)) for subject in SUBJECTS]
-    return [
-        Plot(name=s.name, title=s.title, caption=s.caption, figure=figure)
-        for s, figure in drawn
-        if figure is not None
-    ]
+        figure = _figure(spec, results)
+    if figure is None:
+        return None
+    return Plot(name=spec.name, title=spec.title, caption=spec.caption, figure=figure)
 
 
 def image(figure: Figure, kind: str) -> bytes:
@@ -75,8 +77,8 @@ def image(figure: Figure, kind: str) -> bytes:
     return target.getvalue()
 
 
-def _figure(subject: Subject, loaded: LoadedRun) -> Figure | None:
-    columns = [panels(loaded, metric) for metric in subject.metrics]
+def _figure(spec: PlotSpec, results: RunResults) -> Figure | None:
+    columns = [panels(results, metric) for metric in spec.metrics]
     columns = [column for column in columns if not all(panel.is_empty for panel in column)]
     rows = [row for row in zip(*columns, strict=True) if not all(p.is_empty for p in row)]
     if not rows:
@@ -84,7 +86,7 @@ def _figure(subject: Subject, loaded: LoadedRun) -> Figure | None:
     keys = [_entries(row) for row in rows]
     heights = [look.row_inches([str(entry.get_label()) for entry in entries]) for entries in keys]
     figure = Figure(figsize=(10.5, 0.5 + sum(heights)), layout="constrained")
-    figure.suptitle(subject.title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    figure.suptitle(spec.title, x=0.01, ha="left", fontsize=13, fontweight="bold")
     grid = figure.subplots(
         len(rows), len(columns), squeeze=False, sharey="row", height_ratios=heights
     )
@@ -94,53 +96,25 @@ def _figure(subject: Subject, loaded: LoadedRun) -> Figure | None:
     return figure
 
 
-def _draw_row(line: Sequence[Axes], row: Sequence[Panel]) -> None:
+def _draw_row(line: Sequence[Axes], row: Sequence[MetricPanel]) -> None:
     values = [value for panel in row for value in panel.values]
-    most = _FEW_TICKS if len(row) > _WIDE_COLUMNS else MOST_TICKS
+    most = _FEW_TICKS if len(row) > _WIDE_COLUMNS else _MANY_TICKS
     steps = [_steps(panel, row) for panel in row]
     # Walls lie anywhere between doubled steps: one kind of axis for all, to compare them by eye.
-    logarithmic = any(steps_scale(each).logarithmic for each in steps)
-    scales = [steps_scale(each, most_ticks=most, logarithmic=logarithmic) for each in steps]
-    shared = value_scale(values or [1.0], row[0].metric.unit, logarithmic=logarithmic)
-    for axes, panel, scale in zip(line, row, scales, strict=True):
-        set_steps(axes, scale)
-        set_values(axes, shared, panel.metric.unit, named=axes is line[0])
+    log = any(map(are_geometric, steps))
+    for axes, panel, shown in zip(line, row, steps, strict=True):
+        set_steps(axes, shown, logarithmic=log, most_ticks=most)
+        unit = panel.metric.unit
+        set_values(axes, values or [1.0], unit, logarithmic=log, named=axes is line[0])
         axes.set_title(f"{panel.family}: {panel.metric.title}")
         _draw(axes, panel)
 
 
-def _steps(panel: Panel, row: Sequence[Panel]) -> list[int]:
+def _steps(panel: MetricPanel, row: Sequence[MetricPanel]) -> list[int]:
     return [s for other in row for s in other.steps] if panel.is_empty else panel.steps
 
 
-def set_steps(axes: Axes, scale: Scale) -> None:
-    """Make the horizontal axis that of the time steps."""
-    _set_scale(axes.set_xscale, axes.xaxis, scale, count_text)
-    axes.set_xlim(scale.low, scale.high)
-    axes.set_xlabel("time steps" + (" (log scale)" if scale.logarithmic else ""))
-
-
-def set_values(axes: Axes, scale: Scale, unit: Unit, *, named: bool = True) -> None:
-    """Make the vertical axis that of values of a unit; ``named``: it says which."""
-    _set_scale(axes.set_yscale, axes.yaxis, scale, lambda value: tick_text(value, unit))
-    axes.set_ylim(scale.low, scale.high)
-    if named:
-        noun = {"nodes": "nodes", "bytes": "memory", "seconds": "time"}[unit]
-        axes.set_ylabel(noun + (" (log scale)" if scale.logarithmic else ""))
-
-
-def _set_scale(
-    set_scale: Callable[..., None], axis: Any, scale: Scale, text: Callable[[float], str]
-) -> None:
-    if scale.logarithmic:
-        set_scale("log", base=2)
-    if scale.ticks:
-        axis.set_major_locator(FixedLocator(list(scale.ticks)))
-        axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _position: text(value)))
-
-
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw(axes: Axes, panel: MetricPanel) -> None:
     if panel.is_empty:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=look.QUIET)
         return
@@ -157,7 +131,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
         _draw_failures(axes, series, look.style_of(index)["color"])
 
 
-def _draw_spots(axes: Axes, series: Series, style: dict[str, Any]) -> None:
+def _draw_spots(axes: Axes, series: PanelSeries, style: dict[str, Any]) -> None:
     if not series.spots:
         return
     steps = [spot.steps for spot in series.spots]
@@ -183,7 +157,7 @@ def draw_limits(axes: Axes, limits: Iterable[int]) -> None:
         )
 
 
-def _draw_wall(axes: Axes, series: Series, wall: Wall, colour: str) -> None:
+def _draw_wall(axes: Axes, series: PanelSeries, wall: WallMarks, colour: str) -> None:
     dots = [(probe.steps, probe.median) for probe in wall.probes]
     axes.plot([d[0] for d in dots], [d[1] for d in dots], ".", color=colour, markersize=4)
     heights = [wall.limit_bytes] * len(wall.failed)
@@ -201,12 +175,12 @@ def _draw_wall(axes: Axes, series: Series, wall: Wall, colour: str) -> None:
     _mark_wall(axes, wall.steps, wall, color=colour)
 
 
-def _mark_wall(axes: Axes, steps: int, wall: Wall, **style: Any) -> None:
+def _mark_wall(axes: Axes, steps: int, wall: WallMarks, **style: Any) -> None:
     shape = {"marker": look.WALL_MARKERS[wall.status], **style}
     axes.plot(steps, wall.limit_bytes, **look.WALL, **shape)
 
 
-def _draw_band(axes: Axes, wall: Wall, colour: str) -> None:
+def _draw_band(axes: Axes, wall: WallMarks, colour: str) -> None:
     """Shade the steps of a band, to the edge of the plot where it has no end."""
     if wall.status is not WallStatus.BAND:
         return
@@ -217,13 +191,13 @@ def _draw_band(axes: Axes, wall: Wall, colour: str) -> None:
         _mark_wall(axes, wall.first_oom, wall, color=colour, markerfacecolor="white")
 
 
-def _draw_prediction(axes: Axes, wall: Wall, colour: str) -> None:
+def _draw_prediction(axes: Axes, wall: WallMarks, colour: str) -> None:
     if wall.predicted is not None:
         bar = {**look.PREDICTED, "color": colour}
         axes.plot(wall.predicted, wall.limit_bytes, zorder=3, clip_on=False, **bar)
 
 
-def _draw_failures(axes: Axes, series: Series, colour: str) -> None:
+def _draw_failures(axes: Axes, series: PanelSeries, colour: str) -> None:
     for failure in series.failures:
         height, transform = failure.value, axes.transData
         if height is None:
@@ -246,7 +220,7 @@ def _draw_failures(axes: Axes, series: Series, colour: str) -> None:
         )
 
 
-def _entries(row: Sequence[Panel]) -> list[Line2D]:
+def _entries(row: Sequence[MetricPanel]) -> list[Line2D]:
     """Return the legend of a row: its series, then its marks."""
     last = row[-1]
     shown = [
@@ -267,7 +241,7 @@ def draw_legend(axes: Axes, entries: Sequence[Line2D]) -> None:
     axes.legend(handles=entries, fontsize=8.5, handlelength=3.2, labelspacing=0.6, **place)
 
 
-def _key(row: Sequence[Panel]) -> list[Line2D]:
+def _key(row: Sequence[MetricPanel]) -> list[Line2D]:
     """Return the legend entries of the marks that are not lines."""
     every = [series for panel in row for series in panel.series]
     statuses = dict.fromkeys(failure.status for one in every for failure in one.failures)

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from profiler.facts.explanation import Explanation, Role
-from profiler.store.frames import LoadedRun
+from profiler.analysis.results import RunResults
+from profiler.facts import Explanation, Role
 from reports.plots import look
-from reports.plots.axes import value_scale
+from reports.plots.axes import set_linear
 from reports.plots.measurements import Plot
-from reports.texts.explanation import Subject, subjects
-from reports.texts.numbers import bytes_text, count_text, size_text
+from reports.texts.explanation import ExplainedStep, explained_steps
+from reports.texts.numbers import bytes_text
 
 __all__ = ["explaining_plots", "over_lengths", "over_one_step"]
 
@@ -41,27 +40,27 @@ _ORDER = (
 )
 
 
-def explaining_plots(loaded: LoadedRun) -> dict[str, list[Plot]]:
-    """Return the plots of each explained training step, by the name of its account."""
-    return {subject.name: _plots(subject) for subject in subjects(loaded)}
+def explaining_plots(results: RunResults) -> dict[str, list[Plot]]:
+    """Return the plots of each explained training step, by its name."""
+    return {step.name: _plots(step) for step in explained_steps(results)}
 
 
-def _plots(subject: Subject) -> list[Plot]:
+def _plots(step: ExplainedStep) -> list[Plot]:
     found = [
         Plot(
-            name=f"one_step_{subject.name}",
-            title=f"{subject.title}: memory over one step",
+            name=f"one_step_{step.name}",
+            title=f"{step.title}: memory over one step",
             caption=_ONE_STEP,
-            figure=over_one_step(subject.title, subject.explained),
+            figure=over_one_step(step.title, step.explained),
         )
     ]
-    if subject.shorter:
+    if step.shorter:
         found.append(
             Plot(
-                name=f"peak_{subject.name}",
-                title=f"{subject.title}: what holds the peak",
+                name=f"peak_{step.name}",
+                title=f"{step.title}: what holds the peak",
                 caption=_LENGTHS,
-                figure=over_lengths(subject.title, [*subject.shorter, subject.explained]),
+                figure=over_lengths(step.title, [*step.shorter, step.explained]),
             )
         )
     return found
@@ -69,22 +68,22 @@ def _plots(subject: Subject) -> list[Plot]:
 
 def over_one_step(label: str, explained: Explanation) -> Figure:
     """Return the plot of what is held over one training step, coloured by role."""
-    curve = explained.curve
+    over = explained.over_step
     with mpl.rc_context(look.LOOK):
         figure, axes = _figure(f"{label}: memory over one step")
-        total = _stack(axes, curve.event, curve.bytes)
-        axes.axvline(curve.backward, color="black", linewidth=1, linestyle=(0, (4, 2)))
-        _note(axes, "backward begins", curve.backward, curve.event[-1])
-        axes.plot(curve.peak, explained.peak_bytes, "v", color="black", markersize=7, clip_on=False)
+        total = _stack(axes, over.event, over.bytes)
+        axes.axvline(over.backward, color="black", linewidth=1, linestyle=(0, (4, 2)))
+        _note(axes, "backward begins", over.backward, over.event[-1])
+        axes.plot(over.peak, explained.peak_bytes, "v", color="black", markersize=7, clip_on=False)
         axes.annotate(
             f"peak {bytes_text(explained.peak_bytes)}",
-            xy=(curve.peak, explained.peak_bytes),
+            xy=(over.peak, explained.peak_bytes),
             xytext=(0, 8),
             textcoords="offset points",
-            ha="right" if curve.peak > curve.event[-1] / 2 else "left",
+            ha="right" if over.peak > over.event[-1] / 2 else "left",
         )
         axes.set_xlabel(f"allocations and releases in a {explained.step} step, in order")
-        _finish(axes, total, curve.event)
+        _finish(axes, total, over.event)
     return figure
 
 
@@ -137,13 +136,9 @@ def _note(axes: Axes, text: str, x: float, last: float) -> None:
 
 
 def _finish(axes: Axes, total: Sequence[int], xs: Sequence[int]) -> None:
-    scale = value_scale([0.0, *map(float, total)], "bytes", logarithmic=False)
-    axes.set_ylim(0, scale.high * 1.12)
-    axes.set_xlim(xs[0], xs[-1] if xs[-1] > xs[0] else xs[0] + 1)
-    if scale.ticks:
-        axes.yaxis.set_major_locator(FixedLocator(list(scale.ticks)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: size_text(value)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: count_text(value)))
+    set_linear(axes.yaxis, axes.set_ylim, (0.0, 1.2 * max(total) or 1.0), "bytes")
+    ends = (xs[0], xs[-1] if xs[-1] > xs[0] else xs[0] + 1)
+    set_linear(axes.xaxis, axes.set_xlim, ends, "nodes")
     axes.set_ylabel("device memory")
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from statistics import median
 
-import pandas as pd
-
-from profiler.facts import Certificate, Status, WallStatus
-from profiler.store.frames import LoadedRun, prediction_error
+from profiler.analysis.metrics import Metric
+from profiler.analysis.results import RunResults
+from profiler.facts import Certificate, Measurement, Status, WallStatus
 
 __all__ = [
+    "BoundedMetric",
     "Failure",
-    "Metric",
-    "Panel",
-    "Series",
+    "MetricPanel",
+    "PanelSeries",
     "Spot",
-    "Wall",
-    "families",
-    "labelled_walls",
+    "WallMarks",
     "panels",
 ]
 
-Unit = Literal["nodes", "bytes", "seconds"]
-_LIMIT_COLUMNS = {"device": "limit_bytes", "host": "host_limit_bytes"}
+_LIMITS = {"device": "limit_bytes", "host": "host_limit_bytes"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
-    """One plotted quantity: the sum of some columns of the measurements.
+class BoundedMetric:
+    """A metric of a plot, and the kind of wall (``device`` or ``host``) that bounds it."""
 
-    Attributes:
-        columns: columns of ``LoadedRun.measurements`` to add up.
-        title: the quantity in a few words.
-        unit: what is counted.
-        wall_kind: the kind of wall (``device`` or ``host``) that bounds this quantity.
-        from_failed: whether the value of a failed point is complete (a graph that was
-            built is, the peak of a step that broke off is not).
-    """
-
-    columns: tuple[str, ...]
-    title: str
-    unit: Unit
+    metric: Metric
     wall_kind: str | None = None
-    from_failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +47,12 @@ class Failure:
     """A point that did not end well; ``value`` is where to mark it, None for the axis edge."""
 
     steps: int
-    status: str
+    status: Status
     value: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wall:
+class WallMarks:
     """A wall certificate as marks.
 
     ``predicted`` is None where it is what was found; ``failed`` are the steps of the search's
@@ -89,22 +74,22 @@ class Wall:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
+class PanelSeries:
     """One line of a panel with its failed points and its walls."""
 
     label: str
     spots: tuple[Spot, ...] = ()
     failures: tuple[Failure, ...] = ()
-    walls: tuple[Wall, ...] = ()
+    walls: tuple[WallMarks, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class MetricPanel:
     """One metric of one scenario family; ``limits`` are the memory limits that apply to it."""
 
     family: str
     metric: Metric
-    series: tuple[Series, ...]
+    series: tuple[PanelSeries, ...]
     limits: tuple[int, ...] = ()
 
     @property
@@ -135,76 +120,62 @@ class Panel:
         return found
 
 
-def labelled_walls(loaded: LoadedRun) -> list[tuple[str, Certificate]]:
-    """Return each wall certificate of a run with its label."""
-    labels = [] if loaded.walls.empty else list(loaded.walls["label"])
-    return list(zip(labels, loaded.run.walls, strict=True))
-
-
-def families(loaded: LoadedRun) -> dict[str, list[str]]:
-    """Return the labels of each family, in the order of the run."""
-    rows = loaded.measurements
-    pairs = list(zip(rows["family"], rows["label"], strict=True))
-    pairs += [(wall.family, label) for label, wall in labelled_walls(loaded)]
-    found: dict[str, list[str]] = {}
-    for family, label in dict.fromkeys(pairs):
-        found.setdefault(str(family), []).append(str(label))
-    return found
-
-
-def panels(loaded: LoadedRun, metric: Metric) -> list[Panel]:
+def panels(results: RunResults, bounded: BoundedMetric) -> list[MetricPanel]:
     """Return the panels of one metric, empty ones included, in the order of the run."""
-    rows = _with_value(loaded.measurements, metric)
-    if metric.wall_kind == "host":  # what had no such limit was never counted this way
-        rows = rows[rows["host_limit_bytes"].notna()]
-    walls = [item for item in labelled_walls(loaded) if item[1].kind == metric.wall_kind]
+    kind = bounded.wall_kind
+    members: dict[tuple[str, str], list[Measurement]] = {}
+    for label, m in results.measurements:
+        # The whole process is only counted where it is limited.
+        if kind != "host" or m.point.host_limit_bytes is not None:
+            members.setdefault((m.point.family, label), []).append(m)
+    walls: dict[tuple[str, str], list[Certificate]] = {}
+    for label, wall in results.walls:
+        if wall.kind == kind:
+            walls.setdefault((wall.family, label), []).append(wall)
     return [
-        Panel(
+        MetricPanel(
             family=family,
-            metric=metric,
+            metric=bounded.metric,
             series=tuple(
-                _series(label, _of(rows, family, label), _marks(walls, family, label))
+                _series(
+                    label,
+                    bounded.metric,
+                    members.get((family, label), []),
+                    walls.get((family, label), []),
+                )
                 for label in labels
             ),
-            limits=_limits(rows, walls, family, metric),
+            limits=tuple(sorted(_limits(results, family, kind))),
         )
-        for family, labels in families(loaded).items()
+        for family, labels in results.families.items()
     ]
 
 
-def _with_value(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    values = rows[list(metric.columns)].astype("float64").sum(axis=1, skipna=False)
-    if not metric.from_failed:
-        values = values.where(rows["status"] == "ok")
-    return rows[["family", "label", "steps", "status", *_LIMIT_COLUMNS.values()]].assign(
-        value=values
-    )
-
-
-def _of(rows: pd.DataFrame, family: str, label: str) -> pd.DataFrame:
-    return rows[(rows["family"] == family) & (rows["label"] == label)]
-
-
-def _series(label: str, rows: pd.DataFrame, walls: tuple[Wall, ...]) -> Series:
-    spots = _spots(rows)
-    failed = rows[rows["status"] != "ok"].drop_duplicates(["steps", "status"])
-    return Series(
+def _series(
+    label: str, metric: Metric, members: Sequence[Measurement], walls: Iterable[Certificate]
+) -> PanelSeries:
+    spots = _spots(metric, members)
+    ends = [(m.point.steps, m.outcome.status) for m in members if m.outcome.status.is_failure]
+    return PanelSeries(
         label=label,
         spots=spots,
         failures=tuple(
-            Failure(steps=int(steps), status=str(status), value=_value_up_to(int(steps), spots))
-            for steps, status in sorted(zip(failed["steps"], failed["status"], strict=True))
+            Failure(steps=steps, status=status, value=_value_up_to(steps, spots))
+            for steps, status in sorted(set(ends), key=lambda end: (end[0], end[1].value))
         ),
-        walls=walls,
+        walls=tuple(map(_marks, walls)),
     )
 
 
-def _spots(rows: pd.DataFrame) -> tuple[Spot, ...]:
-    known = rows.dropna(subset=["value"]).astype({"steps": "int64"})
-    by_steps = known.groupby("steps")["value"].agg(["median", "min", "max"])
+def _spots(metric: Metric, members: Iterable[Measurement]) -> tuple[Spot, ...]:
+    values: dict[int, list[float]] = {}
+    for m in members:
+        value = metric.value(m)
+        if value is not None and not math.isnan(value):
+            values.setdefault(m.point.steps, []).append(value)
     return tuple(
-        Spot(steps=int(row[0]), median=float(row[1]), low=float(row[2]), high=float(row[3]))
-        for row in by_steps.itertuples(name=None)
+        Spot(steps=steps, median=median(found), low=min(found), high=max(found))
+        for steps, found in sorted(values.items())
     )
 
 
@@ -213,41 +184,37 @@ def _value_up_to(steps: int, spots: Iterable[Spot]) -> float | None:
     return values[-1] if values else None
 
 
-def _marks(walls: Iterable[tuple[str, Certificate]], family: str, label: str) -> tuple[Wall, ...]:
-    return tuple(
-        Wall(
-            status=wall.status,
-            limit_bytes=wall.limit_bytes,
-            last_ok=wall.last_ok,
-            first_oom=wall.first_oom,
-            predicted=_misplaced(wall),
-            failed=tuple(
-                dict.fromkeys(p.steps for p in wall.probes if p.outcome.status is not Status.OK)
-            ),
-            probes=tuple(
-                Spot(steps=p.steps, median=p.peak_bytes, low=p.peak_bytes, high=p.peak_bytes)
-                for p in wall.probes
-                if p.peak_bytes is not None and p.outcome.status is Status.OK
-            ),
-        )
-        for name, wall in walls
-        if name == label and wall.family == family
+def _marks(wall: Certificate) -> WallMarks:
+    failed = [probe.steps for probe in wall.probes if probe.outcome.status is not Status.OK]
+    return WallMarks(
+        status=wall.status,
+        limit_bytes=wall.limit_bytes,
+        last_ok=wall.last_ok,
+        first_oom=wall.first_oom,
+        predicted=_misplaced(wall),
+        failed=tuple(dict.fromkeys(failed)),
+        probes=tuple(
+            Spot(steps=p.steps, median=p.peak_bytes, low=p.peak_bytes, high=p.peak_bytes)
+            for p in wall.probes
+            if p.peak_bytes is not None and p.outcome.status is Status.OK
+        ),
     )
 
 
 def _misplaced(wall: Certificate) -> int | None:
     """Return the predicted steps where they are not what was found."""
-    return int(wall.predicted) if wall.predicted is not None and prediction_error(wall) else None
+    predicted = wall.predicted
+    return int(predicted) if predicted is not None and wall.prediction_error_steps else None
 
 
-def _limits(
-    rows: pd.DataFrame,
-    walls: Iterable[tuple[str, Certificate]],
-    family: str,
-    metric: Metric,
-) -> tuple[int, ...]:
-    limits = {wall.limit_bytes for _, wall in walls if wall.family == family}
-    if metric.wall_kind is not None:
-        known = rows[rows["family"] == family][_LIMIT_COLUMNS[metric.wall_kind]].dropna()
-        limits |= {int(limit) for limit in known}
-    return tuple(sorted(limits))
+def _limits(results: RunResults, family: str, kind: str | None) -> set[int]:
+    """Return the limits of that kind of the family's walls and points."""
+    if kind is None:
+        return set()
+    found = {
+        wall.limit_bytes for _, wall in results.walls if (wall.family, wall.kind) == (family, kind)
+    }
+    limits = [
+        getattr(m.point, _LIMITS[kind]) for _, m in results.measurements if m.point.family == family
+    ]
+    return found | {limit for limit in limits if limit is not None}

@@ -1,4 +1,4 @@
-"""Verdicts on budgets: one line for each broken one, a table, and JSON."""
+"""Verdicts on budgets: one line for each, a table, and JSON."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from profiler.analysis.budgets.budget import Ruling, Verdict
 from profiler.facts import SCHEMA
 from reports.tables.grid import Grid, GridRow
 from reports.tables.laws import law_text
-from reports.texts.numbers import (
-    DASH,
-    UNIT_TEXTS,
-    count_text,
-    size_text,
-    steps_text,
-)
+from reports.texts.numbers import DASH, UNIT_TEXTS, count_text, size_text, steps_text
 
 __all__ = ["verdict_document", "verdict_grid", "verdict_text"]
 
@@ -23,35 +17,37 @@ __all__ = ["verdict_document", "verdict_grid", "verdict_text"]
 def verdict_text(verdict: Verdict) -> str:
     """Return one line: metric, measured value, limit, where, and the law behind it."""
     where = steps_text(verdict.steps or 0)
-    limit = verdict.limit
-    if limit is None:
+    budgeted = verdict.budgeted
+    if budgeted is None:
         return f"{verdict.scenario} at {where}: {verdict.reason}"
     if verdict.measured is None:
         allowed = f"{_allowed(verdict)} allowed"
-        return f"{verdict.scenario}: {limit.name} is not known: {verdict.reason} ({allowed})"
-    law = f", law {law_text(verdict.law, limit.metric)}" if verdict.law else ""
+        return f"{verdict.scenario}: {budgeted.name} is unknown: {verdict.reason} ({allowed})"
+    law = f", law {law_text(verdict.law, budgeted.metric)}" if verdict.law else ""
     over = "over" if verdict.ruling is Ruling.BROKEN else "within"
     values = f"{_measured(verdict)} at {where}, {over} {_allowed(verdict)}"
-    return f"{verdict.scenario}: {limit.name} is {values}{law}"
+    return f"{verdict.scenario}: {budgeted.name} is {values}{law}"
 
 
 def _measured(verdict: Verdict) -> str:
-    limit = verdict.limit
-    if verdict.measured is None or limit is None:
+    budgeted = verdict.budgeted
+    if verdict.measured is None or budgeted is None:
         return DASH
-    return UNIT_TEXTS[limit.metric.unit](verdict.measured) + ("/step" if limit.per_step else "")
+    return UNIT_TEXTS[budgeted.metric.unit](verdict.measured) + (
+        "/step" if budgeted.per_step else ""
+    )
 
 
 def _allowed(verdict: Verdict) -> str:
-    limit = verdict.limit
-    if verdict.allowed is None or limit is None:
+    budgeted = verdict.budgeted
+    if verdict.allowed is None or budgeted is None:
         return DASH
-    text = size_text if limit.metric.unit == "bytes" else UNIT_TEXTS[limit.metric.unit]
-    return text(verdict.allowed) + ("/step" if limit.per_step else "")
+    text = size_text if budgeted.metric.unit == "bytes" else UNIT_TEXTS[budgeted.metric.unit]
+    return text(verdict.allowed) + ("/step" if budgeted.per_step else "")
 
 
 def verdict_grid(verdicts: Sequence[Verdict]) -> Grid:
-    """Return every limit with what was measured and how much of it is used."""
+    """Return every limit, the measured value, and which share of the limit that is."""
     return Grid(
         headings=("scenario", "limit", "measured", "allowed", "used", "at steps", "ruling"),
         numeric=(False, False, True, True, True, True, False),
@@ -66,7 +62,7 @@ def _cells(verdict: Verdict) -> tuple[str, ...]:
     reason = f": {verdict.reason}" if verdict.reason else ""
     return (
         verdict.scenario,
-        verdict.limit.name if verdict.limit else "outcome",
+        verdict.budgeted.name if verdict.budgeted else "outcome",
         _measured(verdict),
         _allowed(verdict),
         _used(verdict),
@@ -89,8 +85,8 @@ def verdict_document(run: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "verdicts": [
             {
                 "scenario": one.scenario,
-                "limit": one.limit.name if one.limit else None,
-                "unit": one.limit.metric.unit if one.limit else None,
+                "limit": one.budgeted.name if one.budgeted else None,
+                "unit": one.budgeted.metric.unit if one.budgeted else None,
                 "allowed": one.allowed,
                 "measured": one.measured,
                 "steps": one.steps,

@@ -10,11 +10,7 @@ from typing import Any
 from profiler.analysis.compare.comparison import ALL, ComparedNumber, Comparison, Mark, Rule
 from profiler.facts import SCHEMA
 from reports.tables.grid import Grid, GridRow
-from reports.texts.numbers import (
-    DASH,
-    UNIT_TEXTS,
-    size_text,
-)
+from reports.texts.numbers import DASH, UNIT_TEXTS, size_text
 
 __all__ = [
     "LEGEND",
@@ -23,12 +19,12 @@ __all__ = [
     "comparison_grid",
     "comparison_lines",
     "comparison_markdown",
-    "doubt_lines",
+    "inconclusive_lines",
 ]
 
 LEGEND = (
     "marks: + worse, more (of a wall: fewer steps); - better; = equal; "
-    "~ noise, or cannot be told; ! fails now; * works now"
+    "~ unclear, as within noise; ! fails now; * works now"
 )
 _SIGNS = {
     Mark.FAILS: "!",
@@ -45,7 +41,7 @@ _MOST_NAMED = 5
 
 
 def comparison_grid(comparison: Comparison) -> Grid:
-    """Return every row, what became worse first."""
+    """Return every row, the worst first."""
     rows = sorted(comparison.rows, key=lambda row: _ORDER.index(row.mark))
     return Grid(
         headings=("scenario", "metric", *_names(comparison), "change", "mark", "where"),
@@ -55,7 +51,7 @@ def comparison_grid(comparison: Comparison) -> Grid:
 
 
 def _names(comparison: Comparison) -> tuple[str, str]:
-    """Return what the runs are called; a run and its pinned forerunner may share a name."""
+    """Return the names of the runs; a baseline and the run after it may share a name."""
     names = comparison.before, comparison.after
     return names if names[0] != names[1] else (f"{names[0]} before", f"{names[1]} now")
 
@@ -94,7 +90,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         )
         if points
     ]
-    return [*lines, *(f"not alike: {text}" for text in comparison.differences)]
+    return [*lines, *(f"differs: {text}" for text in comparison.differences)]
 
 
 def _named(points: tuple[str, ...]) -> str:
@@ -103,7 +99,7 @@ def _named(points: tuple[str, ...]) -> str:
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """Return what changed as a Markdown table, and the rest as counts: short enough to read."""
+    """Return what changed as a Markdown table, and the rest as counts."""
     changed = [row for row in comparison.rows if row.mark not in {Mark.EQUAL, Mark.UNCLEAR}]
     title = " → ".join(_names(comparison))
     lines = [f"**{_escaped(title)}**: {_counts(comparison.rows)}"]
@@ -114,8 +110,8 @@ def comparison_markdown(comparison: Comparison) -> str:
             "",
             LEGEND,
         ]
-    told = [f"- {_escaped(line)}" for line in comparison_lines(comparison)]
-    return "\n".join([*lines, *(["", *told] if told else [])])
+    notes = [f"- {_escaped(line)}" for line in comparison_lines(comparison)]
+    return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 
 def _table(grid: Grid) -> list[str]:
@@ -135,7 +131,7 @@ def _escaped(cell: str) -> str:
 
 
 def breach_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
-    """Return one line for each row that breaks a rule, and for each point that fails now."""
+    """Return one line for each row that breaks a rule, also for each point that fails now."""
     return [_breach(row, rule) for row, rule in comparison.breaches(rules)]
 
 
@@ -147,17 +143,17 @@ def _breach(row: ComparedNumber, rule: Rule | None) -> str:
     return f"{row.label}: {row.title} {_change(row)} ({values}, {_where(row)}; {allowed})"
 
 
-def doubt_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
-    """Return what the rules ask for that cannot be told, and the rules that watch nothing.
+def inconclusive_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
+    """Return the unclear numbers that rules apply to, and the rules that apply to none.
 
-    One on all metrics is answered by one line: most runs have no repeats.
+    A rule on all metrics gives one line: most runs have no repeats.
     """
     named = comparison.unclear([rule for rule in rules if rule.name != ALL])
     rest = [row for row in comparison.unclear(rules) if row not in named]
-    lines = [f"{row.label}: {row.title} cannot be told ({row.note})" for row in named]
+    lines = [f"{row.label}: {row.title} is unclear ({row.note})" for row in named]
     if rest:
         count = f"{len(rest)} of {len(comparison.rows)} numbers"
-        lines.append(f"{ALL}: {count} cannot be told, the first as {rest[0].note}")
+        lines.append(f"{ALL}: {count} are unclear, the first: {rest[0].note}")
     return lines + [f"{rule.name}: no such number in both runs" for rule in comparison.idle(rules)]
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from profiler.facts import GraphSize, HostMemory
-from profiler.facts.explanation import Explanation, Holding, Role
+from profiler.facts import (
+    Explanation,
+    FrameworkFacts,
+    GraphStage,
+    Holding,
+    Phase,
+    PhaseRole,
+    Role,
+)
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import DASH, bytes_text, count_text, name_text, rate_text
 
@@ -19,14 +26,6 @@ __all__ = [
     "role_grid",
     "scope_grid",
 ]
-
-_PHASES = (
-    ("build", "forward graph", "the scenario's Python objects and the framework's graph"),
-    ("gradients", "gradients and update", "the same for what backprop adds"),
-    ("initialize", "session and variables", "the session's copy of the graph, the weights"),
-    ("first_step", "first step", "the graph optimizer's work, the executor, the step's tensors"),
-    ("steady", "steady steps", "the step's tensors"),
-)
 
 
 def role_grid(explained: Explanation) -> Grid:
@@ -116,10 +115,17 @@ def resident_grid(explained: Explanation, most: int) -> Grid:
     return _grid(("what", "role", "tensors", "bytes"), rows, texts=2)
 
 
-def graph_grid(explained: Explanation, graph: GraphSize | None, most: int) -> Grid:
-    """Return the nodes by op type: as built, what a step adds, what the optimizer made of it."""
+def graph_grid(explained: Explanation, last: GraphStage | None, title: str, most: int) -> Grid:
+    """Return the nodes by op type: as built, what a step adds, and what is left in the end.
+
+    Args:
+        explained: says how the graph was built.
+        last: the graph's last stage, where its nodes are known.
+        title: of that stage.
+        most: rows of the table.
+    """
     parts, grown = explained.graph, explained.graph_growth
-    executed = Counter((graph.executed_by_op or {}) if graph else {})
+    executed = Counter(last.by_op if last else {})
     built = Counter(parts.forward) + Counter(parts.backward) + Counter(parts.library)
     kinds = sorted(built | executed, key=lambda kind: (-max(built[kind], executed[kind]), kind))
     columns: list[tuple[str, Callable[[str], str]]] = [
@@ -134,8 +140,8 @@ def graph_grid(explained: Explanation, graph: GraphSize | None, most: int) -> Gr
         added.update(grown.backward)
         columns.append(("per step", lambda kind: _signed(added[kind])))
     if executed:
-        columns.append(("executed", lambda kind: count_text(executed[kind])))
-        columns.append(("optimizer", lambda kind: _signed(executed[kind] - built[kind])))
+        columns.append((title, lambda kind: count_text(executed[kind])))
+        columns.append(("change", lambda kind: _signed(executed[kind] - built[kind])))
     rows = [[cell(kind) for _, cell in columns] for kind in kinds[:most]]
     return _grid([heading for heading, _ in columns], rows, texts=1)
 
@@ -147,16 +153,18 @@ def node_scope_grid(explained: Explanation, most: int) -> Grid:
     return _grid(("scope", "nodes"), rows, texts=1)
 
 
-def host_grid(host: HostMemory) -> Grid:
+def host_grid(phases: Iterable[Phase], framework: FrameworkFacts) -> Grid:
     """Return where host memory goes by phase: its peak, and what stays, over the baseline."""
+    details = {phase.name: phase.detail for phase in framework.phases}
     rows = [
         (
-            title,
-            bytes_text(getattr(host, f"{phase}_peak_bytes")),
-            bytes_text(getattr(host, f"{phase}_kept_bytes")),
-            what,
+            framework.phase_title(phase.name),
+            bytes_text(phase.host_peak_bytes),
+            bytes_text(phase.host_kept_bytes),
+            details.get(phase.name, ""),
         )
-        for phase, title, what in _PHASES
+        for phase in phases
+        if phase.role is not PhaseRole.OVERHEAD
     ]
     grid = _grid(("phase", "peak", "kept after it", "what takes it"), rows, texts=1)
     return Grid(headings=grid.headings, numeric=(False, True, True, False), rows=grid.rows)
@@ -182,5 +190,5 @@ def _grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int)
     return Grid(
         headings=tuple(headings),
         numeric=tuple(position >= texts for position in range(len(headings))),
-        rows=tuple(GridRow(cells=tuple(row), failed=False) for row in rows),
+        rows=tuple(GridRow(cells=tuple(row)) for row in rows),
     )

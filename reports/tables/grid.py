@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from profiler.analysis.results import RunResults
 from profiler.facts import (
     Measurement,
     Outcome,
+    PhaseRole,
     Probe,
     Status,
     WallStatus,
 )
-from profiler.store.frames import LoadedRun
-from reports.plots.panels import labelled_walls
 from reports.texts.certificate import error_text, predicted_text
 from reports.texts.numbers import (
     DASH,
@@ -47,10 +47,11 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class GridRow:
-    """One row of finished texts; ``failed`` rows are shown as such."""
+    """One row of finished texts; failed ones stand out, quiet ones step back."""
 
     cells: tuple[str, ...]
-    failed: bool
+    failed: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,10 @@ class Grid:
     headings: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[GridRow, ...]
+
+
+# A label, a fact, and whether its row is a failed or a quiet one.
+_Row = tuple[str, Any, bool, bool]
 
 
 @dataclass(frozen=True)
@@ -85,13 +90,6 @@ def _field(path: str) -> Callable[[Any], Any]:
     return get
 
 
-def _build_s(measurement: Measurement) -> float | None:
-    time = measurement.time
-    if time is None or time.build_gradients_s is None:
-        return None
-    return time.build_forward_s + time.build_gradients_s
-
-
 def outcome_sentence(outcome: Outcome) -> str:
     """Return how something ended, in which phase, by which signal, and what ran out or why."""
     if outcome.status is Status.OK:
@@ -100,7 +98,7 @@ def outcome_sentence(outcome: Outcome) -> str:
     ending = outcome.signal or (f"exit code {outcome.exit_code}" if outcome.exit_code else "")
     reason = shortage_text(outcome.shortage) if outcome.shortage else outcome.reason
     details = [part for part in (ending, reason) if part]
-    return f"{outcome_text(outcome.status.value)}{phase}" + "".join(f": {d}" for d in details)
+    return f"{outcome_text(outcome.status)}{phase}" + "".join(f": {d}" for d in details)
 
 
 def _figure(text: str) -> str:
@@ -116,19 +114,48 @@ def _probe_ending(probe: Probe) -> str:
     return outcome_sentence(probe.outcome) + again
 
 
-_MEASUREMENT = (
-    _Column("steps", _field("point.steps"), count_text),
-    _Column("forward nodes", _field("graph.forward_nodes"), count_text),
-    _Column("backward nodes", _field("graph.backward_nodes"), count_text),
-    _Column("executed nodes", _field("graph.executed_nodes"), count_text),
-    _Column("build", _build_s, seconds_text),
-    _Column("first step", _field("time.first_step_s"), seconds_text),
-    _Column("step", _field("time.step_s"), seconds_text),
+_STEPS = _Column("steps", _field("point.steps"), count_text)
+_MEASURED = (
+    _Column("build", _field("build_s"), seconds_text),
+    _Column("first step", lambda m: m.seconds_of(PhaseRole.FIRST_STEP), seconds_text),
+    _Column("step", _field("step.median_s"), seconds_text),
     _Column("backprop memory", _field("device.backprop_bytes"), bytes_text),
     _Column("device peak", _field("device.peak_bytes"), bytes_text),
-    _Column("host peak", _field("host.peak_bytes"), bytes_text),
+    _Column("host peak", _field("host_peak_bytes"), bytes_text),
     _Column("outcome", _field("outcome"), outcome_sentence),
 )
+
+
+def _node_columns(results: RunResults) -> list[_Column]:
+    """Return the columns of nodes: of the parts of the graph as built, and what really ran."""
+    graphs = [m.graph for _, m in results.measurements if m.graph is not None]
+    parts = dict.fromkeys(part for one in graphs if one.built for part in one.built.parts)
+    frameworks = results.run.environment.frameworks.values()
+    last = {one.stages[-1].name: one.stages[-1].title for one in frameworks if one.stages[1:]}
+    return [
+        *(_Column(f"{part} nodes", _part_nodes(part), count_text) for part in parts),
+        *(
+            _Column(f"{title} nodes", _stage_nodes(name), count_text)
+            for name, title in last.items()
+        ),
+    ]
+
+
+def _part_nodes(part: str) -> Callable[[Measurement], int | None]:
+    def nodes(m: Measurement) -> int | None:
+        return m.graph.built.parts.get(part) if m.graph and m.graph.built else None
+
+    return nodes
+
+
+def _stage_nodes(name: str) -> Callable[[Measurement], int | None]:
+    def nodes(m: Measurement) -> int | None:
+        stage = m.graph.stage(name) if m.graph else None
+        return stage.nodes if stage else None
+
+    return nodes
+
+
 # What a narrow terminal does without, in this order; the report and the files hold all.
 _LESS_IMPORTANT = (
     "executed nodes",
@@ -163,62 +190,69 @@ _PROBE = (
 )
 
 
-def measurement_grid(loaded: LoadedRun) -> Grid:
+def measurement_grid(results: RunResults) -> Grid:
     """Return every measurement of a run as texts, in the order of the run."""
-    facts = zip(loaded.measurements["label"], loaded.run.measurements, strict=True)
-    return _labelled_grid(_MEASUREMENT, facts, failed=lambda m: m.outcome.status is not Status.OK)
+    columns = (_STEPS, *_node_columns(results), *_MEASURED)
+    return _labelled_grid(
+        columns,
+        [
+            (label, m, m.outcome.status.is_failure, m.outcome.status is Status.SKIPPED)
+            for label, m in results.measurements
+        ],
+    )
 
 
-def wall_grid(loaded: LoadedRun) -> Grid:
+def wall_grid(results: RunResults) -> Grid:
     """Return every wall certificate of a run as texts."""
     return _labelled_grid(
         _WALL,
-        labelled_walls(loaded),
-        failed=lambda wall: wall.status is WallStatus.UNPROVEN,
+        [(label, wall, wall.status is WallStatus.UNPROVEN, False) for label, wall in results.walls],
     )
 
 
 def probe_grid(probes: Iterable[Probe]) -> Grid:
     """Return the runs of one wall search as texts, in the order in which they ran."""
-    return _grid(_PROBE, [(p, p.outcome.status is not Status.OK, ()) for p in probes])
+    facts = [("", probe, probe.outcome.status is not Status.OK, False) for probe in probes]
+    return _grid(_PROBE, facts)
 
 
-def measurement_table(loaded: LoadedRun, *, width: int | None = None) -> Table:
+def measurement_table(results: RunResults, *, width: int | None = None) -> Table:
     """Return every measurement of a run as a terminal table.
 
     Args:
-        loaded: the run.
+        results: the run.
         width: characters of the terminal; columns that matter less are left out until
             the rest fits. None for no bound.
     """
-    return grid_table(_narrowed(measurement_grid(loaded), _LESS_IMPORTANT, width))
+    return grid_table(_narrowed(measurement_grid(results), _LESS_IMPORTANT, width))
 
 
-def wall_table(loaded: LoadedRun, *, width: int | None = None) -> Table:
+def wall_table(results: RunResults, *, width: int | None = None) -> Table:
     """Return every wall certificate of a run as a terminal table; ``width`` as above."""
-    return grid_table(_narrowed(wall_grid(loaded), _LESS_IMPORTANT_OF_WALLS, width))
+    return grid_table(_narrowed(wall_grid(results), _LESS_IMPORTANT_OF_WALLS, width))
 
 
-def _labelled_grid(
-    columns: Sequence[_Column],
-    facts: Iterable[tuple[str, Any]],
-    *,
-    failed: Callable[[Any], bool],
-) -> Grid:
-    grid = _grid(columns, [(fact, failed(fact), (str(label),)) for label, fact in facts])
+def _labelled_grid(columns: Sequence[_Column], rows: Sequence[_Row]) -> Grid:
+    """Return the rows with their labels in a first column."""
+    grid = _grid(columns, rows)
+    labelled = zip((row[0] for row in rows), grid.rows, strict=True)
     return Grid(
-        headings=("scenario", *grid.headings), numeric=(False, *grid.numeric), rows=grid.rows
+        headings=("scenario", *grid.headings),
+        numeric=(False, *grid.numeric),
+        rows=tuple(replace(row, cells=(label, *row.cells)) for label, row in labelled),
     )
 
 
-def _grid(columns: Sequence[_Column], facts: Iterable[tuple[Any, bool, tuple[str, ...]]]) -> Grid:
+def _grid(columns: Sequence[_Column], rows: Iterable[_Row]) -> Grid:
     numbers = {bytes_text, count_text, seconds_text, size_text, times_text, _figure}
     return Grid(
         headings=tuple(column.heading for column in columns),
         numeric=tuple(column.text in numbers for column in columns),
         rows=tuple(
-            GridRow(cells=(*leading, *(column.cell(fact) for column in columns)), failed=failed)
-            for fact, failed, leading in facts
+            GridRow(
+                cells=tuple(column.cell(fact) for column in columns), failed=failed, quiet=quiet
+            )
+            for _, fact, failed, quiet in rows
         ),
     )
 
@@ -278,7 +312,8 @@ def grid_table(
         )
     for row in grid.rows:
         # Text, not markup: a reason such as "OOM for tensor [652,32]" holds brackets.
-        table.add_row(*map(Text, row.cells), style="red" if row.failed else None)
+        style = "red" if row.failed else "dim" if row.quiet else None
+        table.add_row(*map(Text, row.cells), style=style)
     return table
 
 

@@ -1,11 +1,11 @@
-"""The growth laws of a run: one line per scenario and metric, fitted to what was measured."""
+"""The growth laws of a run: one row per series and metric."""
 
 from __future__ import annotations
 
-from profiler.analysis.laws import Law, TooFew
+from profiler.analysis.laws import LAW_KINDS, LINEAR, Law, TooFewLengths
 from profiler.analysis.metrics import Metric
+from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
-from profiler.store.frames import LoadedRun
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import DASH, UNIT_TEXTS, count_text
 
@@ -15,29 +15,22 @@ _HEADINGS = (
     *("scenario", "metric", "law (T: steps)", "one more step"),
     *("measured", "residual", "outliers", "hold-out error"),
 )
-_FACTORS = {
-    "constant": ("",),
-    "linear": ("", "T"),
-    "T log T": ("", "T", "T log2 T"),
-    "quadratic": ("", "T", "T²"),
-    "jump": ("", "T", "[T ≥ {jump}]"),
-}
 
 
-def law_grid(loaded: LoadedRun) -> Grid:
-    """Return the laws of a run as texts; of a run of one length nothing."""
-    if len({measurement.point.steps for measurement in loaded.run.measurements}) < 2:  # noqa: PLR2004
+def law_grid(results: RunResults) -> Grid:
+    """Return the laws of a run as a table; an empty one for a run of one length."""
+    if len({measurement.point.steps for measurement in results.run.measurements}) < 2:  # noqa: PLR2004
         return Grid(headings=(), numeric=(), rows=())
     return Grid(
         headings=_HEADINGS,
         numeric=(False, False, False, True, True, True, True, True),
-        rows=tuple(GridRow(cells=_cells(one), failed=False) for one in loaded.curves),
+        rows=tuple(GridRow(cells=_cells(one)) for one in results.series),
     )
 
 
 def _cells(one: MetricSeries) -> tuple[str, ...]:
     law = one.law
-    if isinstance(law, TooFew):
+    if isinstance(law, TooFewLengths):
         needed = f"not enough lengths: {law.lengths} of {law.needed}, add --steps"
         return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH, DASH
     return (
@@ -53,7 +46,7 @@ def _cells(one: MetricSeries) -> tuple[str, ...]:
 
 
 def _outliers(law: Law) -> str:
-    """Return at which steps points do not follow the law."""
+    """Return the steps at which points do not follow the law."""
     steps = dict.fromkeys(count_text(point.steps) for point in law.outliers)
     return f"at {', '.join(steps)}" if steps else "none"
 
@@ -62,11 +55,11 @@ def law_text(law: Law, metric: Metric) -> str:
     """Return ``46 + 17·T``, each coefficient in the metric's unit."""
     text = UNIT_TEXTS[metric.unit]
     parts: list[str] = []
-    for coefficient, factor in zip(law.coefficients, _FACTORS[law.kind], strict=True):
+    for coefficient, term in zip(law.coefficients, LAW_KINDS[law.kind].terms, strict=True):
         value = float(coefficient)
         sign = "- " if value < 0 else "+ " if parts else ""
-        times = f"·{factor.format(jump=law.jump[1] if law.jump else '')}" if factor else ""
-        parts.append(f"{sign}{text(abs(value))}{times}")
+        factor = term.text.replace("J", str(law.jump[1])) if law.jump else term.text
+        parts.append(f"{sign}{text(abs(value))}·{factor}".removesuffix("·"))
     return " ".join(parts)
 
 
@@ -74,11 +67,11 @@ def step_text(law: Law, metric: Metric) -> str:
     """Return what the last measured step added, with the 95 % interval of a line's slope."""
     text = UNIT_TEXTS[metric.unit]
     value = law.per_step
-    told = f"{'-' if value < 0 else ''}{text(abs(value))}" if value else "0"
-    if law.exact or law.kind != "linear":
-        return told
+    added = f"{'-' if value < 0 else ''}{text(abs(value))}" if value else "0"
+    if law.exact or law.kind != LINEAR.name:
+        return added
     low, high = map(float, law.intervals[1])
-    return f"{told} ± {text((high - low) / 2)}"
+    return f"{added} ± {text((high - low) / 2)}"
 
 
 def _percent(share: float) -> str:

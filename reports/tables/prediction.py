@@ -1,4 +1,4 @@
-"""A prediction in words, tables and JSON; every number in it is marked as not run."""
+"""A prediction in words, tables and JSON, marked as predicted and not run."""
 
 from __future__ import annotations
 
@@ -23,48 +23,50 @@ from reports.texts.numbers import (
 __all__ = ["LEFT_OUT", "card_grid", "prediction_document", "prediction_lines", "value_grid"]
 
 LEFT_OUT = (
-    "workspace of GPU kernels, the driver's context (some hundred MiB), what else is there",
+    "workspace of GPU kernels, the driver's context (some hundred MiB), other programs",
     "on a GPU, a graph optimizer that saves memory where it expects the card to be full",
     "host memory, which a long unrolled graph may exhaust first",
 )
+_NO_SOURCE = "no pattern to replay and no law of the peak"
 
 
 def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
-    """Return what was asked, the predicted wall, and what the tables leave out."""
+    """Return the conditions, the predicted wall, and what the tables leave out."""
     point = prediction.conditions
     conditions = [describe_parameters(point.parameters), point.device, point.schedule.value]
     longest = f"{steps_text(prediction.measured_to)} (run {prediction.run})"
     lines = [
         f"{point.scenario}   {' · '.join(filter(None, conditions))}",
-        f"  predicted, not run: the longest that was measured is {longest}",
+        f"  predicted, not run: the longest measured length is {longest}",
     ]
     if prediction.was_measured:
         lines.append(f"  {steps_text(prediction.steps or 0)} were measured: see the report")
     if prediction.limit_bytes is not None:
         limit = size_text(prediction.limit_bytes)
         wall = prediction.wall
-        told = _wall_text(prediction, wall) if wall else "nothing can be told: no law, no pattern"
-        lines.append(f"  under {limit}   {told}")
-    if prediction.changes_from is not None:
-        steps = steps_text(prediction.changes_from)
-        lines.append(
-            f"  from about {steps} on TensorFlow's graph optimizer may sum gradients in place: "
-            "there memory may be less, and a wall further on"
-        )
-    lines.append(f"  leaves out: {'; '.join(LEFT_OUT)}.")
-    return lines
+        lines.append(f"  under {limit}   {_wall_text(prediction, wall) if wall else _NO_SOURCE}")
+    caveats = dict.fromkeys((one.from_steps or 0, one.text) for one in prediction.caveats)
+    return [
+        *lines,
+        *(
+            f"  from about {steps_text(steps)} on {text}: memory may be less there, "
+            "and a wall further on"
+            for steps, text in caveats
+        ),
+        f"  leaves out: {'; '.join(LEFT_OUT)}.",
+    ]
 
 
 def _wall_text(prediction: ScenarioPrediction, wall: WallPrediction) -> str:
-    count = len(wall.learnt_from)
+    count = len(wall.learned_from)
     how = "by the law of the peak over" if wall.is_line else "replayed from"
     points = f"{count} point{'' if count == 1 else 's'}"
-    furthest = steps_text(max(wall.learnt_from))
+    furthest = steps_text(max(wall.learned_from))
     return f"{_steps_text(prediction, wall)} steps   {how} {points} of at most {furthest}"
 
 
 def _steps_text(prediction: ScenarioPrediction, wall: WallPrediction) -> str:
-    if prediction.may_change(wall.steps):
+    if prediction.is_upper_bound("peak", wall.steps):
         return f"{count_text(wall.low)} or more"
     margin = math.ceil(max(wall.steps - wall.low, wall.high - wall.steps))
     return f"{count_text(int(wall.steps))} ± {count_text(margin)}"
@@ -80,9 +82,7 @@ def value_grid(prediction: ScenarioPrediction) -> Grid:
             *("from lengths", "hold-out error", "law (T: steps), or why there is none"),
         ),
         numeric=(False, True, False, False, True, False),
-        rows=tuple(
-            GridRow(cells=_cells(prediction, value), failed=False) for value in prediction.values
-        ),
+        rows=tuple(GridRow(cells=_cells(prediction, value)) for value in prediction.values),
     )
 
 
@@ -90,13 +90,13 @@ def _cells(prediction: ScenarioPrediction, value: PredictedValue) -> tuple[str, 
     text = UNIT_TEXTS[value.metric.unit]
     lengths = f"{count_text(value.lengths[0])} to {count_text(value.lengths[-1])}"
     law = law_text(value.law, value.metric) if value.law else DASH
-    most = value.metric.bends and prediction.may_change(prediction.steps or 0)
+    most = prediction.is_upper_bound(value.metric.name, prediction.steps or 0)
     known = value.value is not None and value.low is not None and value.high is not None
     return (
         value.metric.title,
         f"{text(value.value)}{' or less' if most else ''}" if value.value is not None else DASH,
         _interval(value, text) if known else DASH,
-        f"{lengths}, made alike" if value.alike else lengths,
+        f"{lengths}, folding scaled down" if value.from_short_runs else lengths,
         DASH if value.holdout_error is None else f"{100 * value.holdout_error:.1f} %",
         value.reason or law,
     )
@@ -109,12 +109,12 @@ def _interval(value: PredictedValue, text: Callable[[float], str]) -> str:
 
 
 def card_grid(prediction: ScenarioPrediction) -> Grid:
-    """Return which card would hold what: the largest steps for common device memories."""
+    """Return the largest steps for common sizes of device memory."""
     return Grid(
         headings=("device memory", "predicted largest steps", "how"),
         numeric=(True, True, False),
         rows=tuple(
-            GridRow(cells=(size_text(size), *_card_cells(prediction, wall)), failed=False)
+            GridRow(cells=(size_text(size), *_card_cells(prediction, wall)))
             for size, wall in prediction.cards
         ),
     )
@@ -122,7 +122,7 @@ def card_grid(prediction: ScenarioPrediction) -> Grid:
 
 def _card_cells(prediction: ScenarioPrediction, wall: WallPrediction | None) -> tuple[str, str]:
     if wall is None:
-        return DASH, "no pattern to replay and no law of the peak"
+        return DASH, _NO_SOURCE
     return _steps_text(prediction, wall), "by the law of the peak" if wall.is_line else "replayed"
 
 
@@ -140,7 +140,7 @@ def prediction_document(prediction: ScenarioPrediction) -> dict[str, Any]:
         "measured_to": prediction.measured_to,
         "limit_bytes": prediction.limit_bytes,
         "wall": to_json(prediction.wall),
-        "changes_from": prediction.changes_from,
+        "caveats": to_json(prediction.caveats),
         "steps": prediction.steps,
         "values": [_value(value) for value in prediction.values],
         "cards": [{"limit_bytes": size, "wall": to_json(wall)} for size, wall in prediction.cards],
@@ -159,6 +159,6 @@ def _value(value: PredictedValue) -> dict[str, Any]:
         "exact": bool(value.law and value.law.exact),
         "lengths": list(value.lengths),
         "holdout_error": value.holdout_error,
-        "made_alike": value.alike,
+        "from_short_runs": value.from_short_runs,
         "reason": value.reason,
     }

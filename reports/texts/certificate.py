@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from profiler.facts import Certificate, HostMemory, Probe, Status, WallStatus
+from profiler.facts import (
+    Certificate,
+    FrameworkFacts,
+    Phase,
+    PhaseRole,
+    Probe,
+    Status,
+    WallStatus,
+)
 from profiler.scenario import describe_parameters
-from profiler.store.frames import prediction_error
-from reports.texts.advice import biggest_text, story
 from reports.texts.numbers import (
     bytes_text,
     count_text,
@@ -18,6 +25,7 @@ from reports.texts.numbers import (
     steps_text,
     times_text,
 )
+from reports.texts.story import biggest_text, story
 
 __all__ = [
     "certificate_lines",
@@ -25,7 +33,7 @@ __all__ = [
     "ending_text",
     "error_text",
     "held_text",
-    "learnt_text",
+    "learned_text",
     "limit_text",
     "miss_text",
     "peaks",
@@ -40,18 +48,18 @@ __all__ = [
 Row = tuple[str, str | None, str | None]
 _NAME_WIDTH = 12
 _SMALL_SHARE = 0.0005
-_LEARNT = {"replay": "replayed from", "line": "by a line through the peaks of"}
+_LEARNED = {"replay": "replayed from", "line": "by a line through the peaks of"}
 
 
-def certificate_lines(wall: Certificate) -> list[str]:
+def certificate_lines(wall: Certificate, framework: FrameworkFacts) -> list[str]:
     """Return a certificate as lines for a terminal: its conditions, then what was found."""
     conditions = [
         describe_parameters(wall.parameters),
-        _device_text(wall),
+        _device_text(wall, framework),
         wall.schedule.value,
         ("limit " if wall.kind == "device" else f"{wall.kind} limit ") + limit_text(wall),
     ]
-    rows = _rows(wall)
+    rows = _rows(wall, framework)
     width = max((len(figure) for _, figure, text in rows if figure and text), default=0)
     return [
         f"{wall.scenario}   {' · '.join(filter(None, conditions))}",
@@ -61,7 +69,7 @@ def certificate_lines(wall: Certificate) -> list[str]:
 
 def miss_text(wall: Certificate) -> str | None:
     """Return ``1 step too few (0.1 %)``, or ``right to the step``."""
-    steps = prediction_error(wall)
+    steps = wall.prediction_error_steps
     if steps is None or wall.last_ok is None:
         return None
     if steps == 0:
@@ -73,7 +81,7 @@ def miss_text(wall: Certificate) -> str | None:
 
 def error_text(wall: Certificate) -> str | None:
     """Return the error of the prediction as ``-1 (0.1 %)``: what it says minus what was found."""
-    steps = prediction_error(wall)
+    steps = wall.prediction_error_steps
     if not steps:
         return None if steps is None else "0"
     return f"{steps:+,d} ({_percent(wall, steps)})"
@@ -90,12 +98,12 @@ def predicted_text(wall: Certificate) -> str | None:
     return f"{text} ± {count_text(math.ceil(margin))}"
 
 
-def learnt_text(wall: Certificate) -> str | None:
+def learned_text(wall: Certificate) -> str | None:
     """Return how the prediction was made, and from what: ``from 4 points of at most 80 steps``."""
     if not wall.predicted_from:
         return None
     count = len(wall.predicted_from)
-    how = _LEARNT.get(wall.predicted_by or "", "from")
+    how = _LEARNED.get(wall.predicted_by or "", "from")
     points = f"{count} point{'' if count == 1 else 's'}"
     return f"{how} {points} of at most {steps_text(max(wall.predicted_from))}"
 
@@ -124,29 +132,21 @@ def peaks_text(wall: Certificate) -> str | None:
     return ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
 
 
-def held_text(wall: Certificate) -> str | None:
+def held_text(wall: Certificate, framework: FrameworkFacts) -> str | None:
     """Return what holds the memory of the last steps that fit, or why that is not known."""
     if wall.explanation is not None:
         return next(iter(story(wall.explanation)), None)
-    host = wall.survivor.host if wall.survivor else None
-    if host is not None:
-        return phases_text(host)
+    if wall.survivor is not None and (text := phases_text(wall.survivor.phases, framework)):
+        return text
     return f"not explained: {wall.unexplained}" if wall.unexplained else None
 
 
-def phases_text(host: HostMemory) -> str | None:
-    """Return the host memory's peak over its baseline by phase."""
-    peaks = {
-        "build": host.build_peak_bytes,
-        "gradients": host.gradients_peak_bytes,
-        "initialize": host.initialize_peak_bytes,
-        "first_step": host.first_step_peak_bytes,
-        "steady": host.steady_peak_bytes,
-    }
+def phases_text(phases: Iterable[Phase], framework: FrameworkFacts) -> str | None:
+    """Return the host memory's peak over its baseline by phase of training."""
     known = [
-        f"{phase_text(phase)} {bytes_text(peak)}"
-        for phase, peak in peaks.items()
-        if peak is not None
+        f"{framework.phase_title(phase.name)} {bytes_text(phase.host_peak_bytes)}"
+        for phase in phases
+        if phase.role is not PhaseRole.OVERHEAD and phase.host_peak_bytes is not None
     ]
     return f"peaks over the baseline: {', '.join(known)}" if known else None
 
@@ -160,7 +160,7 @@ def ending_text(failure: Probe) -> str:
 
 
 def zone_text(wall: Certificate) -> str | None:
-    """Return the steps of a band that did now this, now that; None for another wall."""
+    """Return the steps of a band whose outcomes varied; None for another wall."""
     if wall.status is not WallStatus.BAND:
         return None
     first = (wall.last_ok or 0) + 1
@@ -188,7 +188,7 @@ def confirmation_text(wall: Certificate) -> str | None:
 
 
 def price_text(wall: Certificate) -> str:
-    """Return the price of the search, against the two runs that no proof can do without."""
+    """Return the price of the search, against the two runs that any proof needs."""
     cost = f"{probes_text(wall)}, {seconds_text(wall.seconds)}"
     repeats = [probe.seconds for probe in wall.probes if probe.repeat]
     if repeats:
@@ -209,22 +209,24 @@ def probes_text(wall: Certificate) -> str:
     return f"{text} ({len(failed)} failed{f', {cut} of them cut short' if cut else ''})"
 
 
-def _rows(wall: Certificate) -> list[Row]:
+def _rows(wall: Certificate, framework: FrameworkFacts) -> list[Row]:
     """Return the lines as a name, a figure and a text; no figure: the text in its place."""
     rows: list[Row] = []
     if (predicted := predicted_text(wall)) is not None:
-        words = ": ".join(filter(None, (learnt_text(wall), miss_text(wall))))
+        words = ": ".join(filter(None, (learned_text(wall), miss_text(wall))))
         rows.append(("predicted", f"{predicted} steps", words))
+    if wall.unpredicted is not None:
+        rows.append(("prediction", None, f"its short runs failed: {wall.unpredicted}"))
     if wall.last_ok is not None:
         rows.append(("survives", steps_text(wall.last_ok), _peak_sentence(wall)))
     if (zone := zone_text(wall)) is not None:
-        rows.append(("band", zone, "now this, now that"))
+        rows.append(("band", zone, "outcomes varied from run to run"))
     if wall.first_oom is not None:
         ending = ending_text(wall.failure) if wall.failure else None
         rows.append(("runs out", steps_text(wall.first_oom), ending))
     if (again := confirmation_text(wall)) is not None:
         rows.append((_verdict(wall), None, again))
-    if (held := held_text(wall)) is not None:
+    if (held := held_text(wall, framework)) is not None:
         rows.append(("held by", None, held))
     return [*rows, *_limits_of_proof(wall), ("price", None, price_text(wall))]
 
@@ -265,8 +267,9 @@ def _line(row: Row, width: int) -> str:
     return f"  {name:{_NAME_WIDTH}}{'   '.join(filter(None, columns))}"
 
 
-def _device_text(wall: Certificate) -> str:
+def _device_text(wall: Certificate, framework: FrameworkFacts) -> str:
     name, _, index = wall.device.partition(":")
     device = f"{name.upper()}:{index or 0}"
+    allocator = framework.allocators.get(name)
     # A host limit leaves the framework's default allocator in place.
-    return f"{device} (BFC allocator)" if (name, wall.kind) == ("cpu", "device") else device
+    return f"{device} ({allocator})" if allocator and wall.kind == "device" else device

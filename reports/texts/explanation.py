@@ -1,4 +1,4 @@
-"""What holds a training step's memory: the account of its peak as tables and a few facts."""
+"""What holds a training step's memory: its peak as sentences, a few facts and tables."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from profiler.facts import GraphSize, Measurement, Point
-from profiler.facts.explanation import Explanation, Theory
+from profiler.analysis.results import RunResults
+from profiler.facts import Explanation, FrameworkFacts, Measurement, Point, Run, Theory
 from profiler.scenario import describe_parameters
-from profiler.store.frames import LoadedRun
-from reports.plots.panels import labelled_walls
 from reports.tables.explanation import (
     graph_grid,
     held_grid,
@@ -21,7 +19,6 @@ from reports.tables.explanation import (
     scope_grid,
 )
 from reports.tables.grid import Grid
-from reports.texts.advice import story
 from reports.texts.certificate import limit_text
 from reports.texts.numbers import (
     bytes_text,
@@ -31,33 +28,42 @@ from reports.texts.numbers import (
     steps_text,
     times_text,
 )
+from reports.texts.story import story
 
-__all__ = ["Account", "Subject", "account", "account_lines", "subjects"]
+__all__ = [
+    "ExplainedStep",
+    "ExplanationSection",
+    "explained_steps",
+    "explanation_section",
+    "section_lines",
+]
 
 _PARTS = {"forward": "the forward part", "backward": "the backward part", "update": "the update"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class ExplainedStep:
     """One training step that is explained.
 
     Attributes:
         name: for files.
         title: for people.
-        explained: the account of its peak.
+        explained: what holds its peak.
+        framework: that ran it.
         measurement: what else is known of the same training step, if it was measured, too.
-        shorter: the accounts of the same series at other lengths, in any order.
+        shorter: the explanations of the same series at other lengths, in any order.
     """
 
     name: str
     title: str
     explained: Explanation
+    framework: FrameworkFacts
     measurement: Measurement | None = None
     shorter: tuple[Explanation, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class ExplanationSection:
     """One explained training step as texts and tables; ``tables`` are pairs of title and grid."""
 
     name: str
@@ -67,71 +73,81 @@ class Account:
     tables: tuple[tuple[str, Grid], ...]
 
 
-def subjects(loaded: LoadedRun) -> list[Subject]:
+def explained_steps(results: RunResults) -> list[ExplainedStep]:
     """Return what a run explains: the longest point of each series, and each wall."""
     series: dict[str, list[Measurement]] = {}
-    for label, m in zip(loaded.measurements["label"], loaded.run.measurements, strict=True):
+    for label, m in results.measurements:
         if m.trace is not None:
-            series.setdefault(str(label), []).append(m)
-    found = [_longest(label, members) for label, members in series.items()]
-    for label, wall in labelled_walls(loaded):
+            series.setdefault(label, []).append(m)
+    found = [_longest(results.run, label, members) for label, members in series.items()]
+    for label, wall in results.walls:
         if wall.explanation is not None:
             title = f"{label} at its wall: {_steps(wall.explanation)} under {limit_text(wall)}"
             name = f"{_slug(label)}_wall_{wall.limit_bytes}"
-            found.append(Subject(name=name, title=title, explained=wall.explanation))
+            found.append(
+                ExplainedStep(
+                    name=name,
+                    title=title,
+                    explained=wall.explanation,
+                    framework=results.run.framework(wall.framework),
+                )
+            )
     return found
 
 
-def account(subject: Subject, *, most: int = 40) -> Account:
+def explanation_section(step: ExplainedStep, *, most: int = 40) -> ExplanationSection:
     """Return an explanation as texts.
 
     Args:
-        subject: the training step.
+        step: the training step.
         most: rows of a table; what is left out is summed up in one more.
     """
-    explained, measured = subject.explained, subject.measurement
-    graph = measured.graph if measured else None
+    explained, measured = step.explained, step.measurement
+    stages = measured.graph.stages if measured and measured.graph else []
+    last = stages[-1] if stages[1:] else None
+    title = step.framework.stage_title(last.name) if last else ""
     tables = [
         ("by role", role_grid(explained)),
         ("held at the peak, by operation", held_grid(explained, most)),
         ("by scope of the graph", scope_grid(explained, most)),
         ("resident before the step", resident_grid(explained, most)),
-        ("nodes of the graph, by op type", graph_grid(explained, graph, most)),
+        ("nodes of the graph, by op type", graph_grid(explained, last, title, most)),
         ("nodes of the graph as built, by scope", node_scope_grid(explained, most)),
     ]
     if measured is not None and measured.host is not None:
-        tables.append(("host memory by phase", host_grid(measured.host)))
-    return Account(
-        name=subject.name,
-        title=subject.title,
+        tables.append(("host memory by phase", host_grid(measured.phases, step.framework)))
+    return ExplanationSection(
+        name=step.name,
+        title=step.title,
         story=story(explained),
-        facts=tuple(_facts(explained, graph)),
+        facts=tuple(_facts(step)),
         tables=tuple((title, grid) for title, grid in tables if grid.rows),
     )
 
 
-def account_lines(given: Account, point: Point) -> list[str]:
-    """Return the words of an account for a terminal: its conditions, its story, its facts."""
+def section_lines(section: ExplanationSection, point: Point) -> list[str]:
+    """Return an explanation's words for a terminal: its conditions, its story, its facts."""
     conditions = (describe_parameters(point.parameters), point.device, point.schedule.value)
-    width = max(len(name) for name, _ in given.facts)
+    width = max(len(name) for name, _ in section.facts)
     return [
-        f"{given.title}   {' · '.join(filter(None, conditions))}",
-        *(f"  {sentence}" for sentence in given.story),
-        *(f"  {name:{width}}   {text}" for name, text in given.facts),
+        f"{section.title}   {' · '.join(filter(None, conditions))}",
+        *(f"  {sentence}" for sentence in section.story),
+        *(f"  {name:{width}}   {text}" for name, text in section.facts),
     ]
 
 
-def _longest(label: str, members: Sequence[Measurement]) -> Subject:
+def _longest(run: Run, label: str, members: Sequence[Measurement]) -> ExplainedStep:
     """Return the longest of a series; of its repeats, the last one."""
     *others, longest = sorted(members, key=lambda m: m.point.steps)
     explained = longest.trace
     assert explained is not None  # noqa: S101 (only such members were chosen)
     lengths = {m.trace.steps: m.trace for m in others if m.trace is not None}
     lengths.pop(explained.steps, None)
-    return Subject(
+    return ExplainedStep(
         name=_slug(label),
         title=f"{label} at {_steps(explained)}",
         explained=explained,
+        framework=run.framework(longest.point.framework),
         measurement=longest,
         shorter=tuple(lengths.values()),
     )
@@ -145,26 +161,30 @@ def _slug(label: str) -> str:
     return re.sub(r"[^\w.-]+", "_", label)
 
 
-def _facts(explained: Explanation, graph: GraphSize | None) -> Iterable[tuple[str, str]]:
+def _facts(step: ExplainedStep) -> Iterable[tuple[str, str]]:
+    explained = step.explained
+    graph = step.measurement.graph if step.measurement else None
     yield "peak", _peak_text(explained)
     yield "two accounts", _accounts_text(explained)
     if explained.theory is not None:
         yield "theory", _theory_text(explained, explained.theory)
     if explained.growth is not None or explained.graph_growth is not None:
         yield "one more step", _growth_text(explained)
-    if graph is not None and graph.executed_nodes is not None:
-        built = count_text(graph.total_nodes + (graph.library_nodes or 0))
-        executed = count_text(graph.executed_nodes)
-        yield "graph optimizer", f"{built} nodes built (library included), {executed} executed"
-    if graph is not None and graph.graph_bytes is not None:
-        yield "serialized graph", bytes_text(graph.graph_bytes)
+    if graph is not None and graph.stages:
+        counts = [
+            f"{count_text(stage.nodes)} {step.framework.stage_title(stage.name)}"
+            for stage in graph.stages
+        ]
+        yield "nodes", list_text(counts)
+    if graph is not None and graph.serialized_bytes is not None:
+        yield "serialized graph", bytes_text(graph.serialized_bytes)
     if explained.custom_gradients:
         yield "gradients", "the scenario's own, not the framework's plain backprop"
 
 
 def _peak_text(explained: Explanation) -> str:
-    curve = explained.curve
-    place = 100 * curve.peak / max(1, curve.event[-1])
+    over = explained.over_step
+    place = 100 * over.peak / max(1, over.event[-1])
     return (
         f"{bytes_text(explained.peak_bytes)} in {_PARTS[explained.part]} of a {explained.step} "
         f"step, after {place:.0f} % of its allocations and releases; "

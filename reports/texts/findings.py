@@ -9,9 +9,9 @@ from fractions import Fraction
 from statistics import median
 
 from profiler.analysis.laws import Law
+from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
 from profiler.facts import Measurement, Status
-from profiler.store.frames import LoadedRun
 from reports.texts.numbers import (
     count_text,
     list_text,
@@ -28,7 +28,7 @@ from reports.texts.walls import (
     wall_sentence,
 )
 
-__all__ = ["Findings", "Growth", "findings", "growth"]
+__all__ = ["Findings", "Slope", "findings", "slope"]
 
 _NODES, _BACKPROP = "nodes", "backprop"
 _MOST_NAMED = 5
@@ -44,8 +44,8 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Growth:
-    """How a curve grows: by its law where that is a line, else between its two ends.
+class Slope:
+    """How a series grows: by its law where that is a line, else between its two ends.
 
     ``exact`` means three or more lengths that all lie on one straight line.
     """
@@ -69,15 +69,15 @@ class Growth:
         return f"{count_text(self.first_steps)} to {count_text(self.last_steps)} steps"
 
 
-def findings(loaded: LoadedRun) -> Findings:
+def findings(results: RunResults) -> Findings:
     """Return the sentences of a run: its contrasts first."""
-    found = loaded.family_curves()
-    nodes = {family: _growths(each, _NODES) for family, each in found.items()}
-    memory = {family: _growths(each, _BACKPROP) for family, each in found.items()}
+    found = results.family_series
+    nodes = {family: _slopes(each, _NODES) for family, each in found.items()}
+    memory = {family: _slopes(each, _BACKPROP) for family, each in found.items()}
     contrast = max(
         (_contrast(grown) for grown in nodes.values() if grown), key=_steepness, default=[]
     )
-    pair = wall_pair(loaded, [one.label for one in contrast])
+    pair = wall_pair(results, [one.label for one in contrast])
     second = [wall_sentence(pair)] if pair else _memory_headline(memory, contrast)
     headlines = [*_node_headline(contrast), *second]
     details = [
@@ -88,11 +88,11 @@ def findings(loaded: LoadedRun) -> Findings:
         ),
         *(_memory_sentence(name, grown) for name, grown in memory.items() if grown),
         *_single_sentences(found),
-        *(wall_sentence(group) for group in wall_groups(loaded) if _has_more(group, pair)),
-        *(sentence for group in wall_groups(loaded) for sentence in shortage_sentences(group)),
-        *prediction_sentences(loaded),
-        *price_sentences(loaded),
-        *_failure_sentences(loaded),
+        *(wall_sentence(group) for group in wall_groups(results) if _has_more(group, pair)),
+        *(sentence for group in wall_groups(results) for sentence in shortage_sentences(group)),
+        *prediction_sentences(results),
+        *price_sentences(results),
+        *_failure_sentences(results),
     ]
     missing = 2 - len(headlines)
     details = [sentence for sentence in details if sentence not in headlines]
@@ -103,60 +103,60 @@ def findings(loaded: LoadedRun) -> Findings:
     )
 
 
-def growth(curve: MetricSeries) -> Growth | None:
-    """Return how a curve grows; None where it has fewer than two lengths."""
-    lengths = sorted({steps for steps, _ in curve.points})
+def slope(series: MetricSeries) -> Slope | None:
+    """Return how a series grows; None where it has fewer than two lengths."""
+    lengths = sorted({steps for steps, _ in series.points})
     if len(lengths) < 2:  # noqa: PLR2004 - a slope needs two lengths
         return None
-    first, last = (Fraction(median(curve.values_at(lengths[end]))) for end in (0, -1))
-    law = curve.clear_law
+    first, last = (Fraction(median(series.values_at(lengths[end]))) for end in (0, -1))
+    law = series.clear_law
     straight = law is not None and law.kind in _STRAIGHT
     between = (last - first) / (lengths[-1] - lengths[0])
-    return Growth(
-        label=curve.label,
+    return Slope(
+        label=series.label,
         first_steps=lengths[0],
         last_steps=lengths[-1],
         first=first,
         last=last,
-        per_step=_slope(law) if law is not None and straight else between,
+        per_step=_law_slope(law) if law is not None and straight else between,
         exact=law is not None and straight and law.exact and not law.outliers,
     )
 
 
-def _slope(law: Law) -> Fraction:
+def _law_slope(law: Law) -> Fraction:
     return Fraction(law.coefficients[1]) if len(law.coefficients) > 1 else Fraction()
 
 
-def _growths(found: Sequence[MetricSeries], metric: str) -> list[Growth]:
-    grown = (growth(curve) for curve in found if curve.metric.name == metric)
+def _slopes(found: Sequence[MetricSeries], metric: str) -> list[Slope]:
+    grown = (slope(series) for series in found if series.metric.name == metric)
     return [one for one in grown if one is not None]
 
 
-def _steepness(grown: Sequence[Growth]) -> Fraction:
+def _steepness(grown: Sequence[Slope]) -> Fraction:
     return max(one.per_step for one in grown)
 
 
-def _contrast(grown: Sequence[Growth]) -> list[Growth]:
+def _contrast(grown: Sequence[Slope]) -> list[Slope]:
     """Return the series that grows most, and beside it one that stays, or grows least."""
     ordered = sorted(grown, key=lambda one: -one.per_step)
     return [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
 
 
-def _has_more(items: Sequence[object], told: Sequence[object]) -> bool:
-    """Return whether something here has not been told in a headline."""
-    return any(item not in told for item in items)
+def _has_more(items: Sequence[object], shown: Sequence[object]) -> bool:
+    """Return whether something here is in no headline."""
+    return any(item not in shown for item in items)
 
 
-def _adds(one: Growth) -> str:
+def _adds(one: Slope) -> str:
     verb, about = ("adds" if one.per_step >= 0 else "loses"), ("" if one.exact else "about ")
     return f"{one.label} {verb} {about}{rate_text(float(abs(one.per_step)))}"
 
 
-def _stays(one: Growth) -> str:
+def _stays(one: Slope) -> str:
     return f"{one.label} stays at {count_text(float(one.last))} nodes"
 
 
-def _node_headline(contrast: Sequence[Growth]) -> list[str]:
+def _node_headline(contrast: Sequence[Slope]) -> list[str]:
     if not contrast:
         return []
     most, least = contrast[0], contrast[-1]
@@ -171,7 +171,7 @@ def _node_headline(contrast: Sequence[Growth]) -> list[str]:
     return [f"{text}."]
 
 
-def _node_sentence(family: str, grown: Sequence[Growth]) -> str:
+def _node_sentence(family: str, grown: Sequence[Slope]) -> str:
     constant: dict[str, list[str]] = {}
     growing: dict[str, list[str]] = {}
     for one in sorted(grown, key=lambda g: -g.per_step):
@@ -188,7 +188,7 @@ def _node_sentence(family: str, grown: Sequence[Growth]) -> str:
     return f"Graph size in {family}: {'; '.join(clauses)}."
 
 
-def _memory_sentence(family: str, grown: Sequence[Growth]) -> str:
+def _memory_sentence(family: str, grown: Sequence[Slope]) -> str:
     spans: dict[str, list[str]] = {}
     for one in sorted(grown, key=lambda g: -g.per_step):
         rate = f"{one.label} {float(one.per_step) / 1024:,.1f} KiB"
@@ -197,56 +197,51 @@ def _memory_sentence(family: str, grown: Sequence[Growth]) -> str:
     return f"Backprop memory that one more step takes in {family}: {'; '.join(clauses)}."
 
 
-def _memory_headline(
-    memory: Mapping[str, Sequence[Growth]], contrast: Sequence[Growth]
-) -> list[str]:
+def _memory_headline(memory: Mapping[str, Sequence[Slope]], contrast: Sequence[Slope]) -> list[str]:
     """Return the memory sentence of the contrasted series, for a run without walls."""
     names = {one.label for one in contrast}
-    told = {
+    named = {
         family: [one for one in grown if one.label in names] for family, grown in memory.items()
     }
-    return [_memory_sentence(family, grown) for family, grown in told.items() if grown][:1]
+    return [_memory_sentence(family, grown) for family, grown in named.items() if grown][:1]
 
 
 def _single_sentences(found: Mapping[str, Sequence[MetricSeries]]) -> list[str]:
-    """Return a sentence per family in which no curve has two lengths."""
+    """Return a sentence per family in which no series has two lengths."""
     sizes = {
-        family: [curve for curve in each if curve.metric.name == _NODES]
+        family: [series for series in each if series.metric.name == _NODES]
         for family, each in found.items()
     }
     return [
-        f"{list_text([_single(curve) for curve in each])}."
+        f"{list_text([_single(series) for series in each])}."
         for each in sizes.values()
-        if each and all(growth(curve) is None for curve in each)
+        if each and all(slope(series) is None for series in each)
     ]
 
 
-def _single(curve: MetricSeries) -> str:
-    steps = curve.last
-    return f"{curve.label} has {count_text(curve.values_at(steps)[0])} nodes at {steps_text(steps)}"
+def _single(series: MetricSeries) -> str:
+    steps = series.last
+    return (
+        f"{series.label} has {count_text(series.values_at(steps)[0])} nodes at {steps_text(steps)}"
+    )
 
 
-def _failure_sentences(loaded: LoadedRun) -> list[str]:
-    labels = loaded.measurements["label"]
-    failed = [
-        (str(label), m)
-        for label, m in zip(labels, loaded.run.measurements, strict=True)
-        if m.outcome.status is not Status.OK
-    ]
+def _failure_sentences(results: RunResults) -> list[str]:
+    failed = [(label, m) for label, m in results.measurements if m.outcome.status.is_failure]
     if not failed:
         return []
-    total = len(loaded.run.measurements)
+    total = sum(m.outcome.status is not Status.SKIPPED for _, m in results.measurements)
     verb = "point" if total == 1 else "points"
     return [f"{len(failed)} of {count_text(total)} {verb} failed: {_failures(failed)}."]
 
 
 def _failures(failed: Sequence[tuple[str, Measurement]]) -> str:
     if len(failed) > _MOST_NAMED:
-        counts = Counter(outcome_text(m.outcome.status.value) for _, m in failed)
+        counts = Counter(outcome_text(m.outcome.status) for _, m in failed)
         return list_text([f"{count} {text}" for text, count in counts.items()])
     return list_text(
         [
-            f"{label} at {steps_text(m.point.steps)} ({outcome_text(m.outcome.status.value)})"
+            f"{label} at {steps_text(m.point.steps)} ({outcome_text(m.outcome.status)})"
             for label, m in failed
         ]
     )

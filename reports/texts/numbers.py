@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from profiler.facts import Shortage
+from profiler.facts import Shortage, Status
 
 __all__ = [
     "DASH",
@@ -28,12 +28,9 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _LONG_S = 120.0
 _NAME_PARTS = 3
 _OUTCOMES = {
-    "ok": "ok",
-    "oom_device": "ran out of device memory",
-    "oom_host": "ran out of host memory",
-    "crashed": "crashed",
-    "timeout": "timed out",
-    "error": "error",
+    Status.OOM_DEVICE: "ran out of device memory",
+    Status.OOM_HOST: "ran out of host memory",
+    Status.TIMEOUT: "timed out",
 }
 
 
@@ -111,9 +108,9 @@ def name_text(op: str, longest: int = 60) -> str:
     return "/".join([parts[0], "…", *parts[-2:]])
 
 
-def outcome_text(status: str) -> str:
-    """Return how a point ended, in words, for a status of ``results.Status``."""
-    return _OUTCOMES.get(status, status)
+def outcome_text(status: Status) -> str:
+    """Return how a point ended, in words."""
+    return _OUTCOMES.get(status, status.value)
 
 
 def phase_text(phase: str) -> str:

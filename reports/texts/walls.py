@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, WallStatus
-from profiler.store.frames import LoadedRun, prediction_error
-from reports.plots.panels import labelled_walls
-from reports.texts.certificate import certificate_lines, learnt_text, miss_text, predicted_text
+from reports.texts.certificate import learned_text, miss_text, predicted_text
 from reports.texts.numbers import count_text, shortage_text, size_text, steps_text
 
 __all__ = [
     "LabelledWall",
-    "certificate_lines",
     "prediction_sentences",
     "price_sentences",
     "shortage_sentences",
@@ -37,10 +35,10 @@ def wall_clause(label: str, wall: Certificate) -> str:
     }[wall.status]
 
 
-def wall_groups(loaded: LoadedRun) -> list[list[LabelledWall]]:
+def wall_groups(results: RunResults) -> list[list[LabelledWall]]:
     """Return the walls of each family that were searched under the same conditions."""
     groups: dict[tuple[str, str, int], list[LabelledWall]] = {}
-    for label, wall in labelled_walls(loaded):
+    for label, wall in results.walls:
         key = (wall.family, wall.kind, wall.limit_bytes)
         groups.setdefault(key, []).append((label, wall))
     return list(groups.values())
@@ -65,18 +63,18 @@ def shortage_sentences(group: Sequence[LabelledWall]) -> list[str]:
     return [f"What ran out {under}: {'; '.join(clauses)}."] if clauses else []
 
 
-def prediction_sentences(loaded: LoadedRun) -> list[str]:
+def prediction_sentences(results: RunResults) -> list[str]:
     """Return how far off the predictions were, for each kind of memory."""
     kinds: dict[str, list[LabelledWall]] = {}
-    for label, wall in labelled_walls(loaded):
-        if prediction_error(wall) is not None:
+    for label, wall in results.walls:
+        if wall.prediction_error_steps is not None:
             kinds.setdefault(wall.kind, []).append((label, wall))
     return [_predictions(kind, walls) for kind, walls in kinds.items()]
 
 
-def price_sentences(loaded: LoadedRun) -> list[str]:
+def price_sentences(results: RunResults) -> list[str]:
     """Return what the searches cost against the two runs that prove a wall."""
-    prices = [f"{price:.1f}" for wall in loaded.run.walls if (price := wall.price) is not None]
+    prices = [f"{price:.1f}" for wall in results.run.walls if (price := wall.price) is not None]
     if not prices:
         return []
     ends = dict.fromkeys((min(prices, key=float), max(prices, key=float)))
@@ -84,11 +82,11 @@ def price_sentences(loaded: LoadedRun) -> list[str]:
     return [f"Proving a wall takes two runs; {searches} took {' to '.join(ends)} times as long."]
 
 
-def wall_pair(loaded: LoadedRun, names: Collection[str]) -> list[LabelledWall]:
+def wall_pair(results: RunResults, names: Collection[str]) -> list[LabelledWall]:
     """Return the walls of these series, or else the lowest and the highest of a group."""
     groups = [
         [item for item in group if item[1].status is not WallStatus.UNPROVEN]
-        for group in wall_groups(loaded)
+        for group in wall_groups(results)
     ]
     if not any(groups):
         return []
@@ -103,23 +101,23 @@ def _band_text(wall: Certificate) -> str:
     survives = None if last is None else f"survives {steps_text(last)} every time"
     ends = None if first is None else f"runs out of memory at {count_text(first)} every time"
     if survives and ends:
-        return f"{survives} and {ends}, in between now this, now that"
+        return f"{survives} and {ends}; outcomes in between varied from run to run"
     if survives:
-        return f"{survives}, beyond them now this, now that"
+        return f"{survives}; outcomes beyond varied from run to run"
     if ends:
-        return f"{ends}, before it now this, now that"
-    return "ends now this way, now that at any number of steps"
+        return f"{ends}; outcomes before varied from run to run"
+    return "has outcomes that varied from run to run at any number of steps"
 
 
 def _predictions(kind: str, walls: Sequence[LabelledWall]) -> str:
     if len(walls) == 1:
         label, wall = walls[0]
-        learnt = ", ".join(filter(None, ("before any run near it", learnt_text(wall))))
+        learned = ", ".join(filter(None, ("before any run near it", learned_text(wall))))
         return (
-            f"{label}'s {kind} wall was predicted at {predicted_text(wall)} steps {learnt}: "
+            f"{label}'s {kind} wall was predicted at {predicted_text(wall)} steps {learned}: "
             f"{miss_text(wall)}."
         )
-    right = sum(prediction_error(wall) == 0 for _, wall in walls)
+    right = sum(wall.prediction_error_steps == 0 for _, wall in walls)
     label, worst = max(walls, key=lambda item: _share_missed(item[1]))
     text = (
         f"Of {len(walls)} {kind} walls predicted before any run near them, "
@@ -133,4 +131,4 @@ def _predictions(kind: str, walls: Sequence[LabelledWall]) -> str:
 
 
 def _share_missed(wall: Certificate) -> float:
-    return abs(prediction_error(wall) or 0) / (wall.last_ok or 1)
+    return abs(wall.prediction_error_steps or 0) / (wall.last_ok or 1)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from profiler.measure.client import Session
-from profiler.measure.launcher import ForkLauncher
+from profiler.measure.client import Client
+from profiler.measure.launcher import Launchers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +74,12 @@ def benchmarked(benchmark: BenchmarkFixture) -> Callable[[Callable[[], object], 
 
 
 @pytest.fixture(scope="module")
-def warm() -> Iterator[Session]:
-    """Return a session whose fork server has started, and has forked once."""
-    with ForkLauncher() as launcher:
-        session = Session(launcher=launcher)
-        session.catalog()
-        yield session
+def warm() -> Iterator[Client]:
+    """Return a client whose fork servers have started, and have forked once."""
+    with Launchers() as launchers:
+        client = Client(launchers=launchers)
+        client.catalog()
+        yield client
 
 
 def pytest_terminal_summary(

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fresh_launcher import FreshLaunchers
+from real_points import point_of
 
-from profiler.facts import Measurement, Point, Status
+from profiler.facts import Measurement, Point, Status, replace
 from profiler.limits.machine import environment
-from profiler.measure.client import Session
-from profiler.measure.launcher import FreshLauncher, Launcher
-from profiler.measure.runner import Campaign
+from profiler.measure.client import Client
+from profiler.measure.runner import Runner
 from profiler.store.runs import Store
 
 Timed = Callable[[Callable[[], object], int], float]
@@ -22,29 +23,26 @@ COMMAND = Path(sys.executable).with_name("stepwall")
 SWEPT = (8, 16, 24, 32, 40, 48, 56, 64)
 
 
-def point(steps: int, scenario: str = "dynamic_rnn") -> Point:
-    """Return a small point."""
-    return Point(scenario=scenario, family="builds", parameters={}, steps=steps)
-
-
-def measure_through(launcher: Launcher, small: Point) -> None:
+def measure_through(client: Client, small: Point) -> None:
     """Measure one point."""
-    assert Session(launcher=launcher).measure(small).outcome.status is Status.OK
+    assert client.measure(small).outcome.status is Status.OK
 
 
 @pytest.mark.parametrize(("scenario", "steps"), [("static_rnn", 2), ("dynamic_rnn", 8)])
 def test_forked_point_against_a_fresh_interpreter(  # noqa: PLR0913, PLR0917 (fixtures)
     timed: Timed,
     benchmarked: Timed,
-    warm: Session,
+    warm: Client,
     report: Callable[..., None],
     scenario: str,
     steps: int,
 ) -> None:
     """A point in a forked child costs a fraction of one in an interpreter of its own."""
-    small = point(steps, scenario)
-    fresh = timed(lambda: measure_through(FreshLauncher(), small), 5)
-    forked = benchmarked(lambda: measure_through(warm.launcher, small), 15)
+    small = point_of(warm, scenario, steps=steps)
+    starting = Client(launchers=FreshLaunchers())
+    starting._catalog = warm.catalog()
+    fresh = timed(lambda: measure_through(starting, small), 5)
+    forked = benchmarked(lambda: measure_through(warm, small), 15)
 
     what = f"{scenario}, {steps} steps"
     report(f"{what}: in a fresh interpreter", fresh, unit="s", aim="for comparison")
@@ -53,16 +51,17 @@ def test_forked_point_against_a_fresh_interpreter(  # noqa: PLR0913, PLR0917 (fi
 
 
 def test_sweep_against_its_points(
-    benchmarked: Timed, warm: Session, report: Callable[..., None], tmp_path: Path
+    benchmarked: Timed, warm: Client, report: Callable[..., None], tmp_path: Path
 ) -> None:
     """A sweep takes little more than its points: choosing and storing them is cheap."""
     points: list[Measurement] = []
     with Store(tmp_path, create=True) as store:
 
         def sweep() -> None:
-            run = store.start_run(None, "benchmark", environment(warm.describe()))
-            campaign = Campaign(session=warm, store=store, run=run, on_measurement=points.append)
-            campaign.measure(map(point, SWEPT))
+            run = store.start_run(None, "benchmark", environment(warm.describe(["tensorflow"])))
+            runner = Runner(client=warm, store=store, run=run, on_measurement=points.append)
+            small = point_of(warm, "dynamic_rnn")
+            runner.measure(replace(small, steps=steps) for steps in SWEPT)
             store.finish_run(run)
 
         seconds = benchmarked(sweep, 3)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from real_points import point_of
 
 from profiler.explain.account import PeakAccount, Recorded
 from profiler.explain.ledger import Events
 from profiler.explain.roles import Op, Part
-from profiler.facts import Point, Status
-from profiler.facts.explanation import Explanation
+from profiler.facts import Explanation, Status
 from profiler.frameworks import Mode
-from profiler.measure.client import Session
+from profiler.measure.client import Client
 
 Timed = Callable[[Callable[[], object], int], float]
 OPS = 1_000
@@ -52,7 +52,7 @@ def recorded(count: int) -> Recorded:
         forward=[],
         backward=[],
         library=[],
-        cells=[],
+        theory=None,
         custom_gradients=False,
     )
 
@@ -77,10 +77,10 @@ def test_analysis_against_events(
 
 @pytest.mark.parametrize("steps", [1_000, 4_000, 16_000])
 def test_recording_of_a_real_step(
-    timed: Timed, benchmarked: Timed, warm: Session, report: Callable[..., None], steps: int
+    timed: Timed, benchmarked: Timed, warm: Client, report: Callable[..., None], steps: int
 ) -> None:
     """What recording and reading it takes beyond the same point measured without."""
-    long = Point(scenario="dynamic_rnn", family="builds", parameters={}, steps=steps)
+    long = point_of(warm, "dynamic_rnn", steps=steps)
     found: list[Explanation] = []
 
     def explain() -> None:

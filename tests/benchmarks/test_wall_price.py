@@ -1,4 +1,4 @@
-"""What a wall costs beside the two runs that any exact answer needs, and how well it is foreseen.
+"""What a wall costs beside the two runs that any exact answer needs, and how well it is predicted.
 
 Numbers are reported, never asserted; one case takes half a minute, all of them about half an
 hour, most of it for the doubling-and-bisecting search that they are compared with.
@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+from real_points import point_of
 
-from profiler.facts import Certificate, Measurement, Point, Status, WallStatus
+from profiler.facts import Certificate, Measurement, Point, Status, WallStatus, replace
 from profiler.forecast.certificate import certify
 from profiler.frameworks import Mode
-from profiler.measure.client import Session
+from profiler.measure.client import Client
 from profiler.units import MIB
 
 MAX_STEPS = 100_000
@@ -41,16 +42,14 @@ class Case:
         limit = f"{self.device_mib} MiB" if self.device_mib else f"{self.host_mib} MiB host"
         return f"{self.scenario}{settings}, {limit}"
 
-    @property
-    def conditions(self) -> Point:
-        """The point to vary."""
-        return Point(
-            scenario=self.scenario,
-            family="builds",
-            parameters=self.parameters,
-            steps=0,
+    def conditions(self, client: Client) -> Point:
+        """Return the point to vary."""
+        return point_of(
+            client,
+            self.scenario,
             limit_bytes=self.device_mib * MIB if self.device_mib else None,
             host_limit_bytes=self.host_mib * MIB if self.host_mib else None,
+            **self.parameters,
         )
 
 
@@ -78,17 +77,18 @@ def walls() -> list[Certificate]:
     return []
 
 
-def probe(session: Session, point: Point, *, whole: bool) -> Measurement:
+def probe(client: Client, point: Point, *, whole: bool) -> Measurement:
     """Run one probe."""
-    return session.measure(point, mode=Mode(inspect=False, whole=whole))
+    return client.measure(point, mode=Mode(inspect=False, whole=whole))
 
 
-def double_then_bisect(session: Session, case: Case) -> int:
+def double_then_bisect(client: Client, case: Case) -> int:
     """Find the wall as batch-size finders do, and return the largest steps that passed."""
+    conditions = case.conditions(client)
 
     def fits(steps: int) -> bool:
-        point = Point(**{**vars(case.conditions), "steps": steps})
-        return probe(session, point, whole=True).outcome.status is Status.OK
+        point = replace(conditions, steps=steps)
+        return probe(client, point, whole=True).outcome.status is Status.OK
 
     low, high = 1, 2
     while fits(high):
@@ -102,19 +102,20 @@ def double_then_bisect(session: Session, case: Case) -> int:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_price_of_a_wall(
     benchmark: BenchmarkFixture,
-    warm: Session,
+    warm: Client,
     report: Callable[..., None],
     walls: list[Certificate],
     case: Case,
 ) -> None:
     """Two runs prove a wall; what finding them takes is the price."""
+    conditions = case.conditions(warm)
 
     def find() -> None:
         walls.append(
             certify(
-                case.conditions,
+                conditions,
                 lambda point, *, whole: probe(warm, point, whole=whole),
-                forecast=lambda: warm.forecast(case.conditions, max_steps=MAX_STEPS),
+                predict=lambda: warm.predict_wall(conditions, max_steps=MAX_STEPS),
                 max_steps=MAX_STEPS,
             )
         )
@@ -128,7 +129,7 @@ def test_price_of_a_wall(
     assert wall.status is WallStatus.EXACT
     assert wall.price is not None
     report(f"{case}: found at", float(wall.last_ok or 0), unit="steps", aim="for comparison")
-    report(f"{case}: foreseen with an error of", error(wall), unit="%", aim="aim: at most 3")
+    report(f"{case}: predicted with an error of", error(wall), unit="%", aim="aim: at most 3")
     report(f"{case}: price", wall.price, unit="x", aim=f"{len(wall.probes)} probes")
     if case.compared:
         start = time.perf_counter()
@@ -143,14 +144,14 @@ def test_medians(report: Callable[..., None], walls: list[Certificate]) -> None:
     errors = [error(wall) for wall in walls]
     report("price, median", statistics.median(prices), unit="x", aim="aim: at most 1.5")
     report("price, worst", max(prices), unit="x", aim="aim: at most 3")
-    report("error of the forecast, median", statistics.median(errors), unit="%", aim="aim: 1")
-    report("error of the forecast, worst", max(errors), unit="%", aim="aim: at most 3")
+    report("error of the prediction, median", statistics.median(errors), unit="%", aim="aim: 1")
+    report("error of the prediction, worst", max(errors), unit="%", aim="aim: at most 3")
     failing = statistics.median(failures(wall) for wall in walls)
     report("failing probes, median", failing, unit="", aim="aim: at most 2")
 
 
 def error(wall: Certificate) -> float:
-    """Return by how many percent the forecast missed the wall."""
+    """Return by how many percent the prediction missed the wall."""
     if wall.predicted is None or not wall.last_ok:
         return math.nan
     return abs(wall.predicted / wall.last_ok - 1) * 100

@@ -1,21 +1,24 @@
-"""What the integration tests share: TensorFlow's environment, one fork server, the command."""
+"""What the integration tests share: TensorFlow's environment, the fork servers, the command."""
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_points import point_of
 
-from profiler.facts import Measurement, Point
-from profiler.measure.client import Session
-from profiler.measure.launcher import ForkLauncher
+from profiler.facts import Measurement
+from profiler.measure.client import Client
+from profiler.measure.launcher import ByFramework, Launchers
+from profiler.planning.catalog import Catalog
 
 # Whoever runs the tests in the background may ignore Ctrl-C; commands under test must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,42 +26,70 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 COMMAND = Path(sys.executable).with_name("stepwall")
+TOY = Path(__file__).parents[1] / "toy"
 COMMAND_TIMEOUT_S = 180
-CONDITIONS = {"device", "limit_bytes", "host_limit_bytes", "schedule", "repeat"}
+POINT_TIMEOUT_S = 120
+CLIENTS = {"launchers", "timeout_s"}
 
 
 @pytest.fixture(scope="session")
-def session() -> Iterator[Session]:
-    """Return a session on the fork server that all tests share."""
-    with ForkLauncher() as launcher:
-        yield Session(launcher=launcher, timeout_s=120)
+def launchers() -> Iterator[Launchers]:
+    """Return the fork servers that all tests share."""
+    with Launchers() as launchers:
+        yield launchers
 
 
 @pytest.fixture(scope="session")
-def measure(session: Session) -> Callable[..., Measurement]:
+def client_of(launchers: Launchers) -> Callable[..., Client]:
+    """Return ``client_of(*sources, launchers=..., timeout_s=...)``.
+
+    The scenarios of equal sources are listed once, by the shared fork servers.
+    """
+    shared = launchers
+    lock = threading.Lock()
+
+    @functools.cache
+    def catalog(sources: tuple[str, ...]) -> Catalog:
+        return Client(launchers=shared, sources=sources).catalog()
+
+    def client_of(
+        *sources: Path, launchers: ByFramework = shared, timeout_s: float = POINT_TIMEOUT_S
+    ) -> Client:
+        client = Client(launchers=launchers, sources=tuple(map(str, sources)), timeout_s=timeout_s)
+        with lock:
+            client._catalog = catalog(client.sources)
+        return client
+
+    return client_of
+
+
+@pytest.fixture(scope="session")
+def client(client_of: Callable[..., Client]) -> Client:
+    """Return a client of the shipped scenarios."""
+    return client_of()
+
+
+@pytest.fixture(scope="session")
+def measure(client_of: Callable[..., Client]) -> Callable[..., Measurement]:
     """Return ``measure(scenario, *, steps, ...)``: one point in a real child.
 
-    Its keywords are the point's conditions, what ``Session`` and ``Session.measure`` take,
+    Its keywords are the point's conditions, what ``Client`` and ``Client.measure`` take,
     ``source`` (a scenario file), and else the scenario's parameters.
     """
 
-    def measure(  # noqa: PLR0913 (one keyword per thing that a test varies)
+    def measure(
         scenario: str,
         *,
         steps: int = 4,
         source: Path | None = None,
-        timeout_s: float = session.timeout_s,
-        session: Session = session,
         timeline: bool = False,
         **settings: Any,
     ) -> Measurement:
-        conditions = {name: settings.pop(name) for name in CONDITIONS & settings.keys()}
-        point = Point(
-            scenario=scenario, family="test", parameters=settings, steps=steps, **conditions
+        options = {name: settings.pop(name) for name in CLIENTS & settings.keys()}
+        client: Client = client_of(*([source] if source else []), **options)
+        return client.measure(
+            point_of(client, scenario, steps=steps, **settings), timeline=timeline
         )
-        sources = (str(source),) if source else ()
-        session = replace(session, sources=sources, timeout_s=timeout_s)
-        return session.measure(point, timeline=timeline)
 
     return measure
 
@@ -80,6 +111,30 @@ def stepwall() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return stepwall
+
+
+@pytest.fixture(scope="session")
+def toy_source() -> Path:
+    """Return the scenario file of the toy, a second framework."""
+    return TOY / "scenario_file.py"
+
+
+@pytest.fixture(scope="session")
+def toy_path() -> str:
+    """Return the PYTHONPATH by which the toy is installed."""
+    return os.pathsep.join([str(TOY), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+@pytest.fixture(scope="session")
+def toy(
+    stepwall: Callable[..., subprocess.CompletedProcess[str]], toy_path: str, toy_source: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return ``toy(command, ..., cwd=folder)``: the command with the toy and its scenarios."""
+
+    def toy(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return stepwall(*arguments, "--scenarios", toy_source, cwd=cwd, PYTHONPATH=toy_path)
+
+    return toy
 
 
 @pytest.fixture

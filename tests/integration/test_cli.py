@@ -178,17 +178,21 @@ class TestProfile:
             "outcome": {"status", "phase", "reason", "signal"},
             "graph": {
                 *("forward_nodes", "backward_nodes", "total_nodes", "library_nodes"),
-                *("executed_nodes", "graph_bytes", "by_op"),
+                *("executed_nodes", "graph_bytes", "by_op", "stages"),
             },
             "time": {"build_forward_s", "build_gradients_s", "first_step_s", "step_s"},
             "device": {"resident_bytes", "forward_peak_bytes", "peak_bytes", "limit_bytes"},
             "host": {"baseline_bytes"},
         }
         for point in points:
-            assert point.keys() >= {"scenario", "parameters", "steps", *fields}
+            assert point.keys() >= {"framework", "scenario", "parameters", "steps", *fields}
             assert point["parameters"] == TINY_PARAMETERS
             for group, names in fields.items():
                 assert point[group].keys() >= names
+            for stage in point["graph"]["stages"]:
+                assert stage.keys() == {"name", "nodes", "parts", "by_op"}
+            for phase in point["phases"]:
+                assert phase.keys() >= {"name", "role", "seconds", "host_peak_bytes"}
 
     def test_measures_every_scenario_at_all_steps(self, profiled: Finished) -> None:
         """Series after series, by ascending steps."""
@@ -240,7 +244,7 @@ class TestProfile:
         done = stepwall("profile", "raises", "tree_gradients", *arguments, cwd=tmp_path)
 
         assert done.returncode == POINT_FAILED
-        failure = "raises at 4 steps: error in build: ValueError: no data for 4 steps"
+        failure = "raises at 4 steps: error in build_forward: ValueError: no data for 4 steps"
         assert failure in done.stderr.splitlines()
         statuses = [json.loads(row)["outcome"]["status"] for row in rows(tmp_path)]
         assert statuses == ["error", "error", "ok", "ok"]
@@ -313,7 +317,7 @@ class TestWall:
     def test_without_a_limit_the_machine_is_the_limit(
         self, stepwall: Stepwall, tmp_path: Path
     ) -> None:
-        """The cap is what is available, in whole MiB; a wall beyond --max-steps is not foreseen."""
+        """The cap is what is available, in whole MiB; nothing is predicted past --max-steps."""
         arguments = ["--max-steps", "12", "--json", "-"]
         done = stepwall("wall", "dynamic_rnn", *SMALL, *arguments, cwd=tmp_path)
         document = json.loads(done.stdout)
@@ -425,7 +429,7 @@ class TestExplain:
         assert done.stdout.splitlines()[-1].startswith("next: open ")
 
     def test_what_ran_out_is_not_explained(self, stepwall: Stepwall, tmp_path: Path) -> None:
-        """It has no peak; how it ended is told, and the point is kept."""
+        """It has no peak; how it ended is said, and the point is kept."""
         options = ["--steps", "400", "--limit", "4MiB", "--json", "-"]
         done = stepwall("explain", "dynamic_rnn", *options, cwd=tmp_path)
         document = json.loads(done.stdout)
@@ -556,6 +560,19 @@ class TestBadInput:
 
         assert (done.returncode, done.stdout) == (BAD_INPUT, "")
         assert place in error_line(done)
+
+    def test_of_several_scenario_files(self, stepwall: Stepwall, tmp_path: Path) -> None:
+        """Each broken file that was given is named, with its reason, a line for each."""
+        (tmp_path / "one.py").write_text("x = 1 / 0\n")
+        (tmp_path / "two.py").write_text("y = = 2\n")
+        files = ["--scenarios", "one.py", "--scenarios", "two.py"]
+        done = stepwall("profile", "static_rnn", *files, cwd=tmp_path)
+        one, two = done.stderr.splitlines()
+
+        assert (done.returncode, done.stdout) == (BAD_INPUT, "")
+        assert one == f"stepwall: {tmp_path}/one.py:1: ZeroDivisionError: division by zero"
+        assert two.startswith(f"{tmp_path}/two.py:1: SyntaxError: invalid syntax")
+        assert rows(tmp_path) == []
 
     @pytest.mark.parametrize("folder", ["in_the_way", "in_the_way/results", "/proc"])
     def test_of_results_folders(self, stepwall: Stepwall, tmp_path: Path, folder: str) -> None:

@@ -8,15 +8,15 @@ B x U in the place of what tanh is taken of.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_points import point_of
 
-from profiler.facts import Point
-from profiler.facts.explanation import Explanation, Holding
-from profiler.measure.client import Session
+from profiler.facts import Explanation, Holding, Measurement
+from profiler.measure.client import Client
 from profiler.units import MIB
 
 Explain = Callable[..., Explanation]
@@ -76,21 +76,17 @@ class Sizes:
 
 
 @pytest.fixture(scope="session")
-def explain(session: Session, resources: Path) -> Explain:
+def explain(client_of: Callable[..., Client], resources: Path) -> Explain:
     """Return ``explain(scenario, steps=..., alone=True, ...)``, with the scenario's parameters."""
-    session = replace(session, sources=(str(resources / "chains.py"),))
+    client = client_of(resources / "chains.py")
 
     def explain(scenario: str, *, steps: int, alone: bool = True, **parameters: Any) -> Explanation:
-        explained = session.explain(point(scenario, steps, **parameters), alone=alone)
+        point = point_of(client, scenario, steps=steps, **parameters)
+        explained = client.explain(point, alone=alone)
         assert isinstance(explained, Explanation), explained
         return explained
 
     return explain
-
-
-def point(scenario: str, steps: int, **parameters: Any) -> Point:
-    """Return a point of the scenario."""
-    return Point(scenario=scenario, family="test", parameters=parameters, steps=steps)
 
 
 def of_role(holdings: list[Holding], role: str) -> list[Holding]:
@@ -122,11 +118,11 @@ def units_per_sample_and_step(kind: str, inputs: int, units: int) -> tuple[int, 
 class TestEveryByte:
     """The account adds up, and is the allocator's own."""
 
-    def test_all_shipped_scenarios_are_looked_at(self, session: Session) -> None:
+    def test_all_shipped_scenarios_are_looked_at(self, client: Client) -> None:
         """What is shipped later must be explained here, too."""
-        catalog, _ = session.catalog()
+        catalog = client.catalog()
 
-        assert sorted(catalog) == sorted(SCENARIOS)
+        assert sorted(catalog.scenarios) == sorted(SCENARIOS)
 
     @pytest.mark.parametrize(
         ("scenario", "parameters"),
@@ -184,12 +180,12 @@ class TestEveryByte:
         ],
     )
     def test_the_peak_is_the_measured_one(
-        self, scenario: str, cell: str, session: Session, explain: Explain
+        self, scenario: str, cell: str, measure: Callable[..., Measurement], explain: Explain
     ) -> None:
         """A recorded step needs what the step of a measurement does: two ways to one number."""
         explained = explain(scenario, steps=30, cell=cell)
 
-        device = session.measure(point(scenario, 30, cell=cell)).device
+        device = measure(scenario, steps=30, cell=cell).device
         assert device is not None
         assert explained.peak_bytes == device.peak_bytes
         assert explained.resident_bytes == device.resident_bytes

@@ -1,4 +1,4 @@
-"""Forecasts of real training steps: replayed to the byte, continued, and foreseen."""
+"""Predictions of real training steps: replayed to the byte, continued, and right about walls."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_points import point_of
 
-from profiler.facts import Point, Status
-from profiler.frameworks import IMPORT_ENVIRONMENT
-from profiler.measure.client import Session
+from profiler.facts import Status, WallPrediction, replace
+from profiler.frameworks import framework
+from profiler.measure.client import Client
 from profiler.units import MIB
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -43,7 +43,7 @@ def replayed(resources: Path) -> Callable[[str, dict[str, Any]], dict[str, list[
         if key not in known:
             done = subprocess.run(
                 [sys.executable, resources / "replayed.py", *arguments],
-                env=os.environ | IMPORT_ENVIRONMENT["tensorflow"],
+                env={**os.environ, **framework("tensorflow").environment},
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
@@ -85,15 +85,13 @@ class TestATrainingStep:
 
 
 @pytest.mark.parametrize(("scenario", "mib"), [("static_rnn", 16), ("dynamic_rnn", 16)])
-def test_a_wall_is_foreseen_within_two_percent(session: Session, scenario: str, mib: int) -> None:
+def test_a_wall_is_predicted_within_two_percent(client: Client, scenario: str, mib: int) -> None:
     """So much below it fits, and so much above it does not."""
-    conditions = Point(
-        scenario=scenario, family="builds", parameters={}, steps=0, limit_bytes=mib * MIB
-    )
-    forecast = session.forecast(conditions, max_steps=MAX_STEPS)
+    conditions = point_of(client, scenario, limit_bytes=mib * MIB)
+    prediction = client.predict_wall(conditions, max_steps=MAX_STEPS)
 
-    assert forecast is not None
-    assert max(forecast.learnt_from) <= max(10, forecast.steps // 8)
-    below, above = (round(forecast.steps * share) for share in (0.98, 1.02))
-    ends = [session.measure(replace(conditions, steps=steps)) for steps in (below, above)]
+    assert isinstance(prediction, WallPrediction)
+    assert max(prediction.learned_from) <= max(10, prediction.steps // 8)
+    below, above = (round(prediction.steps * share) for share in (0.98, 1.02))
+    ends = [client.measure(replace(conditions, steps=steps)) for steps in (below, above)]
     assert [end.outcome.status for end in ends] == [Status.OK, Status.OOM_DEVICE]

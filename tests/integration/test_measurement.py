@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
+from fresh_launcher import FreshLaunchers
 
 from profiler.facts import (
     DeviceMemory,
     GraphSize,
+    GraphStage,
     HostMemory,
     Measurement,
     Outcome,
+    Phase,
+    PhaseRole,
+    Record,
     Schedule,
     Status,
-    Times,
+    Timeline,
+    replace,
+    to_json,
 )
-from profiler.measure.client import Session
-from profiler.measure.launcher import ForkLauncher, FreshLauncher
+from profiler.measure.launcher import Launchers
 
 Measure = Callable[..., Measurement]
 Sweep = dict[int, Measurement]
@@ -33,8 +37,8 @@ SWEPT = (8, 16, 32, 64)
 LONGEST = SWEPT[-1]
 PHASES = [
     "start",
-    "build",
-    "gradients",
+    "build_forward",
+    "build_gradients",
     "runtime",
     "initialize",
     "first_step",
@@ -56,10 +60,10 @@ def dynamic(measure: Measure) -> Sweep:
 
 
 @pytest.fixture(scope="module")
-def other_session() -> Iterator[Session]:
-    """Return a session on a fork server of its own."""
-    with ForkLauncher() as launcher:
-        yield Session(launcher=launcher, timeout_s=120)
+def other_launchers() -> Iterator[Launchers]:
+    """Return fork servers that no other test uses."""
+    with Launchers() as launchers:
+        yield launchers
 
 
 @pytest.fixture(params=["static", "dynamic"])
@@ -87,10 +91,30 @@ def host(point: Measurement) -> HostMemory:
     return point.host
 
 
-def time(point: Measurement) -> Times:
-    """Return the times of a point that has them."""
-    assert point.time is not None
-    return point.time
+def built(point: Measurement) -> GraphStage:
+    """Return the graph of a point as it was built."""
+    stage = graph(point).built
+    assert stage is not None
+    return stage
+
+
+def nodes(point: Measurement, stage: str) -> int:
+    """Return the nodes of a point's graph at a stage."""
+    found = graph(point).stage(stage)
+    assert found is not None
+    return found.nodes
+
+
+def phase(point: Measurement, name: str) -> Phase:
+    """Return a phase of a point that went through it."""
+    (found,) = [one for one in point.phases if one.name == name]
+    return found
+
+
+def timeline_of(point: Measurement) -> Timeline:
+    """Return the timeline of a point that has one."""
+    assert point.timeline is not None
+    return point.timeline
 
 
 def number(value: int | None) -> int:
@@ -104,10 +128,9 @@ def chunks(floats: int) -> int:
     return -(-floats * FLOAT // CHUNK) * CHUNK
 
 
-def is_complete(group: object) -> bool:
-    """Whether no field of a dataclass is None."""
-    assert dataclasses.is_dataclass(group)
-    return all(getattr(group, item.name) is not None for item in dataclasses.fields(group))
+def is_complete(group: Record) -> bool:
+    """Whether no field of a record is None."""
+    return None not in to_json(group).values()
 
 
 class TestGraph:
@@ -116,11 +139,11 @@ class TestGraph:
     def test_unrolled_graph_grows_by_the_same_nodes_per_step(self, static: Sweep) -> None:
         """Forward, backward and total nodes are exactly affine in the steps."""
         counts = {
-            steps: (graph(point).forward_nodes, graph(point).backward_nodes)
+            steps: {**built(point).parts, "total": built(point).nodes}
             for steps, point in static.items()
         }
 
-        for part in (0, 1):
+        for part in ("forward", "backward", "total"):
             slope = (counts[16][part] - counts[8][part]) / 8
             assert slope > 0
             assert slope == (counts[32][part] - counts[16][part]) / 16
@@ -128,30 +151,32 @@ class TestGraph:
 
     def test_loop_has_the_same_graph_at_any_length(self, dynamic: Sweep) -> None:
         """Nodes by kind and by type, library and executed nodes do not depend on the steps."""
-        sizes = [replace(graph(point), graph_bytes=None) for point in dynamic.values()]
+        sizes = [replace(graph(point), serialized_bytes=None) for point in dynamic.values()]
 
         assert sizes == [sizes[0]] * len(SWEPT)
 
     def test_parts_add_up(self, sweep: Sweep) -> None:
         """Forward and backward nodes, and the counts by type, sum to the total."""
-        sizes = [graph(point) for point in sweep.values()]
+        points = list(sweep.values())
 
-        for size in sizes:
-            assert size.forward_nodes + size.backward_nodes == size.total_nodes
-            assert sum(size.by_op.values()) == size.total_nodes
-            assert number(size.executed_nodes) > 0
-            assert number(size.graph_bytes) > size.total_nodes
+        for point in points:
+            stage = built(point)
+            assert stage.parts.keys() == {"forward", "backward"}
+            assert sum(stage.parts.values()) == stage.nodes
+            assert sum(stage.by_op.values()) == stage.nodes
+            assert nodes(point, "executed") > 0
+            assert number(graph(point).serialized_bytes) > stage.nodes
 
     def test_unrolled_graph_has_its_products_per_step(self, static: Sweep) -> None:
         """A step multiplies once forward, and backward by the kernel and by its input."""
-        products = {steps: graph(point).by_op["MatMul"] for steps, point in static.items()}
+        products = {steps: built(point).by_op["MatMul"] for steps, point in static.items()}
 
         assert products == {steps: 3 * steps for steps in SWEPT}
 
     def test_only_a_loop_has_library_nodes(self, static: Sweep, dynamic: Sweep) -> None:
         """The loop's body is a function in the graph's library."""
-        assert {graph(point).library_nodes for point in static.values()} == {0}
-        assert all(number(graph(point).library_nodes) > 0 for point in dynamic.values())
+        assert {nodes(point, "library") for point in static.values()} == {0}
+        assert all(nodes(point, "library") > 0 for point in dynamic.values())
 
 
 class TestDeviceMemory:
@@ -228,15 +253,14 @@ class TestRepeats:
         [("static_rnn", "basic"), ("dynamic_rnn", "lstm"), ("seq_to_vec_static", "gru")],
     )
     def test_through_any_launcher(
-        self, measure: Measure, other_session: Session, scenario: str, cell: str
+        self, measure: Measure, other_launchers: Launchers, scenario: str, cell: str
     ) -> None:
         """Two fork servers and a fresh interpreter agree on every node and every byte."""
-        fresh = replace(other_session, launcher=FreshLauncher())
         points = [
             measure(scenario, steps=12, cell=cell),
             measure(scenario, steps=12, cell=cell),
-            measure(scenario, steps=12, cell=cell, session=other_session),
-            measure(scenario, steps=12, cell=cell, session=fresh),
+            measure(scenario, steps=12, cell=cell, launchers=other_launchers),
+            measure(scenario, steps=12, cell=cell, launchers=FreshLaunchers()),
         ]
 
         assert [point.outcome for point in points] == [Outcome(status=Status.OK)] * len(points)
@@ -268,12 +292,14 @@ class TestHostMemory:
         ]
 
         assert all(is_complete(memory) for memory in found)
+        assert all(is_complete(phase) for point in points for phase in point.phases[1:])
         assert all(point.missing == {} for point in points)
 
     def test_first_step_of_a_longer_unrolled_graph_takes_more(self, static: Sweep) -> None:
         """Graph optimizer and executor take host memory for every node."""
         peaks = {
-            steps: number(host(point).first_step_peak_bytes) for steps, point in static.items()
+            steps: number(phase(point, "first_step").host_peak_bytes)
+            for steps, point in static.items()
         }
 
         # At least what the step's tensors take, which on CPU are host memory too.
@@ -296,38 +322,40 @@ class TestTimes:
         points = list(sweep.values())
 
         for point in points:
-            times = time(point)
-            assert is_complete(times)
-            assert min(dataclasses.asdict(times).values()) > 0
-            once = dataclasses.astuple(replace(times, step_s=0, steady_steps=0))
-            assert sum(once) < point.seconds
-            assert times.steady_steps == 5
+            seconds = [phase.seconds or 0 for phase in point.phases]
+            assert min(seconds) > 0
+            assert sum(seconds) < point.seconds
+            assert point.build_s == point.seconds_of(PhaseRole.BUILD) == sum(seconds[1:3])
+            assert point.step is not None
+            assert point.step.steps == 5
+            assert 0 < point.step.median_s < (point.seconds_of(PhaseRole.STEADY) or 0)
 
     def test_timeline_runs_through_the_phases(self, static: Sweep) -> None:
         """Samples and phases are in order of time."""
-        timeline = static[LONGEST].timeline
+        point = static[LONGEST]
+        timeline = timeline_of(point)
 
-        assert timeline is not None
-        assert list(timeline.phases) == PHASES
-        began = list(timeline.phases.values())
+        assert [phase.name for phase in point.phases] == PHASES
+        began = [phase.began_s for phase in point.phases]
         assert began == sorted(set(began))
         assert len(timeline.time_s) == len(timeline.rss_bytes) > 1
         assert timeline.time_s == sorted(set(timeline.time_s))
-        assert timeline.time_s[-1] > timeline.phases["steady"]
+        assert timeline.time_s[-1] > phase(point, "steady").began_s
 
     def test_timeline_agrees_with_the_kernels_peak(self, static: Sweep) -> None:
         """No sample before the inspection exceeds what the kernel says, none lies far below."""
         point = static[LONGEST]
-        timeline, memory = point.timeline, host(point)
+        timeline, memory = timeline_of(point), host(point)
 
-        assert timeline is not None
         sampled = [
             resident
             for at, resident in zip(timeline.time_s, timeline.rss_bytes, strict=True)
-            if at < timeline.phases["inspect"]
+            if at < phase(point, "inspect").began_s
         ]
         baseline = number(memory.baseline_bytes)
-        highest = max(number(memory.first_step_peak_bytes), number(memory.steady_peak_bytes))
+        highest = max(
+            number(phase(point, name).host_peak_bytes) for name in ("first_step", "steady")
+        )
         # Both are read from the kernel's per-thread counters, which are some pages late.
         slack = MIB
         assert baseline - slack <= min(sampled)
@@ -360,8 +388,9 @@ class TestLimit:
         assert re.search(
             r"OOM .* shape\[\d+(,\d+)*\] .* allocator \w*bfc", str(point.outcome.reason)
         )
-        built = replace(graph(static[LONGEST]), executed_nodes=None, executed_by_op=None)
-        assert graph(point) == built
+        whole = graph(static[LONGEST])
+        reached = [stage for stage in whole.stages if stage.name != "executed"]
+        assert graph(point) == replace(whole, stages=reached)
         assert device(point).peak_bytes is None
 
     def test_that_is_far_too_small_is_an_out_of_memory_point(self, measure: Measure) -> None:

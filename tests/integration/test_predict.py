@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_points import point_of
 
-from profiler.facts import Measurement, Point
+from profiler.cli.common import FAILED_POINT
+from profiler.facts import Measurement, WallPredictions
 from profiler.frameworks import PredictionRequest
-from profiler.measure.client import Session
+from profiler.measure.client import Client
 from profiler.units import MIB
 
 BATCH, UNITS, FLOAT_BYTES = 256, 64, 4
@@ -29,16 +32,18 @@ def folder(resources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(stepwall: Callable[..., subprocess.CompletedProcess[str]], folder: Path) -> dict[str, Any]:
+def predicted(
+    stepwall: Callable[..., subprocess.CompletedProcess[str]], folder: Path
+) -> dict[str, Any]:
     """Return what ``predict`` says of the chain, from a quick run of its own."""
     done = stepwall(
         *("predict", "chain", "--scenarios", folder / "before.py"),
-        *("--limit", f"{LIMIT_BYTES // MIB}MiB", "--steps", FAR, "--json", "told.json"),
+        *("--limit", f"{LIMIT_BYTES // MIB}MiB", "--steps", FAR, "--json", "predicted.json"),
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr
-    assert "predicted, not run: the longest that was measured is 128 steps" in done.stdout
-    document: dict[str, Any] = json.loads((folder / "told.json").read_text())
+    assert "predicted, not run: the longest measured length is 128 steps" in done.stdout
+    document: dict[str, Any] = json.loads((folder / "predicted.json").read_text())
     return document
 
 
@@ -48,40 +53,41 @@ def real(measure: Callable[..., Measurement], resources: Path) -> Measurement:
     return measure("chain", source=resources / "before.py", steps=FAR, batch=BATCH, units=UNITS)
 
 
-def _value(told: dict[str, Any], metric: str) -> dict[str, Any]:
-    (found,) = [value for value in told["values"] if value["metric"] == metric]
+def _value(predicted: dict[str, Any], metric: str) -> dict[str, Any]:
+    (found,) = [value for value in predicted["values"] if value["metric"] == metric]
     return dict(found)
 
 
-def test_nodes_are_foretold_exactly(told: dict[str, Any], real: Measurement) -> None:
+def test_nodes_are_predicted_exactly(predicted: dict[str, Any], real: Measurement) -> None:
     """Eight times the longest measured length."""
     assert real.graph is not None
+    assert real.graph.built is not None
 
-    assert _value(told, "nodes")["exact"] is True
-    assert _value(told, "nodes")["value"] == real.graph.total_nodes
+    assert _value(predicted, "nodes")["exact"] is True
+    assert _value(predicted, "nodes")["value"] == real.graph.built.nodes
 
 
-def test_device_memory_is_foretold(told: dict[str, Any], real: Measurement) -> None:
+def test_device_memory_is_predicted(predicted: dict[str, Any], real: Measurement) -> None:
     """Within what the interval says, and within two hundredths."""
     assert real.device is not None
-    peak = _value(told, "peak")
+    peak = _value(predicted, "peak")
 
-    assert peak["made_alike"] is True
+    assert peak["from_short_runs"] is True
     assert peak["low"] <= (real.device.peak_bytes or 0) <= peak["high"]
     assert peak["value"] == pytest.approx(real.device.peak_bytes, rel=0.02)
 
 
-def test_the_wall_is_foretold_where_the_tensors_say(told: dict[str, Any]) -> None:
+def test_the_wall_is_predicted_where_the_tensors_say(predicted: dict[str, Any]) -> None:
     """Backprop holds two tensors of batch times units per step; a few fit no more."""
     per_step = 2 * BATCH * UNITS * FLOAT_BYTES
 
-    assert told["wall"]["steps"] == pytest.approx(LIMIT_BYTES / per_step, rel=0.02)
-    assert told["measured_to"] == 128
+    assert predicted["wall"]["steps"] == pytest.approx(LIMIT_BYTES / per_step, rel=0.02)
+    assert predicted["measured_to"] == 128
 
 
-def test_every_card_has_its_steps(told: dict[str, Any]) -> None:
+def test_every_card_has_its_steps(predicted: dict[str, Any]) -> None:
     """In proportion to its memory, far beyond what was run."""
-    steps = {card["limit_bytes"]: card["wall"]["steps"] for card in told["cards"]}
+    steps = {card["limit_bytes"]: card["wall"]["steps"] for card in predicted["cards"]}
     least, most = min(steps), max(steps)
 
     assert len(steps) == 8
@@ -89,39 +95,78 @@ def test_every_card_has_its_steps(told: dict[str, Any]) -> None:
 
 
 def test_within_the_measured_lengths_the_run_itself_is_asked(
-    stepwall: Callable[..., subprocess.CompletedProcess[str]], told: dict[str, Any], folder: Path
+    stepwall: Callable[..., subprocess.CompletedProcess[str]],
+    predicted: dict[str, Any],
+    folder: Path,
 ) -> None:
-    """No small model is run, and its own points' law tells the memory, too."""
+    """No short run is made: memory, too, is by the law of the run's points."""
     done = stepwall(
-        *("predict", "chain", "--scenarios", folder / "before.py", "--run", told["run"]),
+        *("predict", "chain", "--scenarios", folder / "before.py", "--run", predicted["run"]),
         *("--steps", 100, "--json", "-"),
         cwd=folder,
     )
     values = {value["metric"]: value for value in json.loads(done.stdout)["values"]}
 
-    assert not any(value["made_alike"] for value in values.values())
+    assert not any(value["from_short_runs"] for value in values.values())
     assert values["backprop"]["value"] == pytest.approx(
         100 * 2 * BATCH * UNITS * FLOAT_BYTES, rel=0.02
     )
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            "if steps == 10: raise ValueError('not ten')",
+            "error in build_forward: ValueError: not ten",
+        ),
+        ("raise ValueError('never')", "all 5 points failed; at 8 steps: error in build_forward"),
+    ],
+    ids=["at ten", "always"],
+)
+def test_a_scenario_s_own_error_is_what_the_user_sees(
+    stepwall: Callable[..., subprocess.CompletedProcess[str]],
+    resources: Path,
+    tmp_path: Path,
+    body: str,
+    said: str,
+) -> None:
+    """Whether it raises in the quick run or only at a length that the prediction records."""
+    source = (resources / "before.py").read_text()
+    head = re.search(r'def chain\(.*?""".*?"""\n', source, re.DOTALL)
+    assert head is not None
+    raising = f"{source[: head.end()]}    {body}\n{source[head.end() :]}"
+    (tmp_path / "raising.py").write_text(raising)
+    done = stepwall(
+        *("predict", "chain", "--scenarios", tmp_path / "raising.py", "--limit", "64MiB"),
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == FAILED_POINT
+    assert said in done.stderr.splitlines()[-1]
+    assert "bug" not in done.stderr
+    assert done.stdout == ""
+
+
 WIDE = {"batch": 32, "inputs": 64, "units": 1024, "cell": "basic"}
 
 
-def _changes_from(session: Session, scenario: str, parameters: dict[str, Any]) -> int | None:
-    point = Point(scenario=scenario, family="shapes", parameters=parameters, steps=0)
-    horizon = PredictionRequest(limits_bytes=[MIB], max_steps=1, changes=True)
-    return session.foresee(point, horizon).changes_from
+def _changes_from(client: Client, scenario: str, parameters: dict[str, Any]) -> int | None:
+    point = point_of(client, scenario, **parameters)
+    request = PredictionRequest(limits_bytes=[MIB], max_steps=1, changes=True)
+    found = client.predict_walls(point, request)
+    assert isinstance(found, WallPredictions)
+    return min((caveat.from_steps or 0 for caveat in found.caveats), default=None)
 
 
 def test_the_graph_optimizer_acts_from_where_it_is_expected_to(
-    session: Session, measure: Callable[..., Measurement]
+    client: Client, measure: Callable[..., Measurement]
 ) -> None:
     """It takes a CPU for a device of 256 MiB, and acts from four fifths of that on.
 
     Backprop of so wide a cell waits for one gradient of its kernel per step: these say where.
     """
-    found = _changes_from(session, "seq_to_vec_static", WIDE)
+    found = _changes_from(client, "seq_to_vec_static", WIDE)
     kernel_bytes = (WIDE["inputs"] + WIDE["units"]) * WIDE["units"] * FLOAT_BYTES  # type: ignore[operator]
     assert found is not None
     before, after = (
@@ -133,6 +178,6 @@ def test_the_graph_optimizer_acts_from_where_it_is_expected_to(
     assert any("in place" in note for note in after)
 
 
-def test_a_loop_is_never_changed(session: Session) -> None:
+def test_a_loop_is_never_changed(client: Client) -> None:
     """It adds its gradients up as it goes: no sum waits."""
-    assert _changes_from(session, "dynamic_rnn", {"batch": 1, "units": 16, "cell": "basic"}) is None
+    assert _changes_from(client, "dynamic_rnn", {"batch": 1, "units": 16, "cell": "basic"}) is None

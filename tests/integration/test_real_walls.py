@@ -1,4 +1,4 @@
-"""Real walls: foreseen, found in a few runs, and confirmed without the search."""
+"""Real walls: predicted, found in a few runs, and confirmed without the search."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fresh_launcher import FreshLaunchers
+from real_points import point_of
 
 from profiler.facts import (
     Certificate,
@@ -24,12 +26,11 @@ from profiler.facts import (
     Point,
     Status,
     WallStatus,
+    replace,
 )
 from profiler.forecast.certificate import certify
 from profiler.frameworks import Mode
-from profiler.measure.client import Session
-from profiler.measure.launcher import FreshLauncher
-from profiler.scenario import ParameterValue
+from profiler.measure.client import Client
 from profiler.units import MIB
 from reports.pages.exports import wall_document
 
@@ -45,36 +46,31 @@ WAIT_S = 120
 AT_ONCE = 2  # a failing run waits for 10 s without using a core
 
 
-def conditions(scenario: str, mib: int) -> Point:
+LIMITS_MIB = {"static_rnn": 8, "dynamic_rnn": 16}
+
+
+def conditions(client: Client, scenario: str) -> Point:
     """Return the point to vary."""
-    parameters: dict[str, ParameterValue] = {
-        "batch": 32,
-        "inputs": 64,
-        "units": 128,
-        "cell": "basic",
-    }
-    return Point(
-        scenario=scenario, family="builds", parameters=parameters, steps=0, limit_bytes=mib * MIB
-    )
-
-
-STATIC, DYNAMIC = conditions("static_rnn", 8), conditions("dynamic_rnn", 16)
+    return point_of(client, scenario, limit_bytes=LIMITS_MIB[scenario] * MIB)
 
 
 @pytest.fixture(scope="module")
-def walls(session: Session) -> dict[str, Certificate]:
+def walls(client: Client) -> dict[str, Certificate]:
     """Return the walls of the two scenarios by name."""
 
     def find(point: Point) -> Certificate:
         def measure(probe: Point, *, whole: bool) -> Measurement:
-            return session.measure(probe, mode=Mode(inspect=False, whole=whole))
+            return client.measure(probe, mode=Mode(inspect=False, whole=whole))
 
         return certify(
-            point, measure, forecast=lambda: session.forecast(point, max_steps=MAX_STEPS)
+            point, measure, predict=lambda: client.predict_wall(point, max_steps=MAX_STEPS)
         )
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return {wall.scenario: wall for wall in pool.map(find, [STATIC, DYNAMIC])}
+        return {
+            wall.scenario: wall
+            for wall in pool.map(find, [conditions(client, name) for name in LIMITS_MIB])
+        }
 
 
 @pytest.mark.parametrize("name", ["static_rnn", "dynamic_rnn"])
@@ -82,7 +78,7 @@ class TestARealWall:
     """What a certificate of the real thing holds."""
 
     def test_is_exact_in_a_few_probes(self, walls: dict[str, Certificate], name: str) -> None:
-        """The two ends, and what the forecast was off by."""
+        """The two ends, and by how much the prediction was off."""
         wall = walls[name]
 
         assert (wall.status, wall.reason) == (WallStatus.EXACT, None)
@@ -104,7 +100,7 @@ class TestARealWall:
         assert wall.failure.outcome.shortage is not None
         assert wall.failure.seconds >= 10
 
-    def test_was_foreseen_from_small_steps(self, walls: dict[str, Certificate], name: str) -> None:
+    def test_was_predicted_from_small_steps(self, walls: dict[str, Certificate], name: str) -> None:
         """Within 3 %, from an eighth of the wall, or as few as show a pattern."""
         wall = walls[name]
 
@@ -114,14 +110,16 @@ class TestARealWall:
         assert max(wall.predicted_from) <= max(10, wall.last_ok / 8 * 1.03)
 
 
-def test_a_wall_holds_in_fresh_interpreters(walls: dict[str, Certificate]) -> None:
+def test_a_wall_holds_in_fresh_interpreters(
+    walls: dict[str, Certificate], client_of: Callable[..., Client]
+) -> None:
     """Neither the fork server nor the search has a part in it."""
     last_ok = walls["dynamic_rnn"].last_ok
     assert last_ok is not None
-    fresh = Session(launcher=FreshLauncher(), timeout_s=WAIT_S)
+    fresh = client_of(launchers=FreshLaunchers(), timeout_s=WAIT_S)
 
     def run(steps: int) -> Outcome:
-        point = replace(DYNAMIC, steps=steps)
+        point = replace(conditions(fresh, "dynamic_rnn"), steps=steps)
         return fresh.measure(point, mode=Mode(inspect=False)).outcome
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_points import point_of
 
-from profiler.facts import Point
-from profiler.facts.explanation import Explanation, Role
-from profiler.measure.client import Session
+from profiler.facts import Explanation, Role
+from profiler.measure.client import Client
 
 Explain = Callable[..., Explanation]
 
@@ -30,14 +29,15 @@ two_long_lengths = pytest.mark.parametrize("steps", [200, 400])
 
 
 @pytest.fixture(scope="module")
-def explain(session: Session, resources: Path) -> Explain:
+def explain(client_of: Callable[..., Client], resources: Path) -> Explain:
     """Return ``explain(scenario, steps, **parameters)``: in a real child, once for all tests."""
-    session = replace(session, sources=(str(resources / "remedies.py"),))
+    client = client_of(resources / "remedies.py")
 
     @functools.cache
     def explain(scenario: str, steps: int, **parameters: Any) -> Explanation:
-        point = Point(scenario=scenario, family="test", parameters=parameters, steps=steps)
-        explanation = session.explain(point, alone=True)
+        explanation = client.explain(
+            point_of(client, scenario, steps=steps, **parameters), alone=True
+        )
         assert isinstance(explanation, Explanation), explanation
         assert explanation.unexplained_bytes == 0
         return explanation

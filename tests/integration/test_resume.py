@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sqlite3
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -124,7 +126,8 @@ def test_a_run_killed_at_any_moment_loses_nothing(
     command = profile(max(STEPS), "--resume")
     stored: list[tuple[int, str, str]] = []
     for kill in range(KILLS):
-        with running(command, cwd=tmp_path, TMPDIR=str(temporary)) as process:
+        started = command if kill else profile(max(STEPS))  # at first there is nothing to resume
+        with running(started, cwd=tmp_path, TMPDIR=str(temporary)) as process:
             if kill % 2:  # while it starts; else while it measures
                 time.sleep(moments.uniform(0.0, 3.0))
             else:
@@ -264,3 +267,102 @@ def test_a_full_disk_behind_stdout_is_one_error() -> None:
 
     assert done.returncode == TOOL_FAILED
     assert error_line(done.stderr) == "stepwall: No space left on device"
+
+
+class TestResuming:
+    """What ``--resume`` goes on with, and what it refuses."""
+
+    def test_needs_something_unfinished(self, toy: Stepwall, tmp_path: Path) -> None:
+        """Without a name there must be a run that was broken off."""
+        toy("profile", "toy_loop", "--steps", "2", cwd=tmp_path)
+        done = toy("profile", "toy_loop", "--steps", "2", "--resume", cwd=tmp_path)
+
+        assert (done.returncode, done.stdout) == (BAD_INPUT, "")
+        assert error_line(done.stderr) == (
+            "stepwall: --resume: no unfinished run; leave it out, or give --name RUN"
+        )
+
+    def test_finds_another_wall(self, toy: Stepwall, tmp_path: Path) -> None:
+        """A run that holds a wall under one limit gets the one under another limit."""
+        options = ["toy_loop", "--set", "units=32", "--name", "walls", "--json", "-"]
+        first = toy("wall", *options, "--limit", "1MiB", cwd=tmp_path)
+        second = toy("wall", *options, "--limit", "2MiB", "--resume", cwd=tmp_path)
+        walls = [json.loads(done.stdout) for done in (first, second)]
+
+        # A peak of 3 W + (T + 1) S; see test_second_framework.py.
+        weights, state = 32 * 32 * 8, 4 * 32 * 8
+        for mib, wall in enumerate(walls, start=1):
+            assert wall["limit_bytes"] == mib << 20
+            assert wall["last_ok"] == ((mib << 20) - 3 * weights - state) // state
+        query = "SELECT json_extract(data, '$.last_ok') FROM walls ORDER BY rowid"
+        assert stored(tmp_path, query) == [wall["last_ok"] for wall in walls]
+
+    def test_refuses_a_scenario_that_changed(
+        self, stepwall: Stepwall, toy_path: str, toy_source: Path, tmp_path: Path
+    ) -> None:
+        """Numbers of two versions of a source are not mixed in one run."""
+        source = tmp_path / "mine.py"
+        source.write_text(toy_source.read_text())
+        command = ["profile", "toy_loop", "--scenarios", source, "--name", "one"]
+        before = stepwall(*command, "--steps", "2", cwd=tmp_path, PYTHONPATH=toy_path)
+        source.write_text(source.read_text().replace("batch: int = 4", "batch: int = 5"))
+        resumed = stepwall(
+            *command, "--steps", "2,4", "--resume", cwd=tmp_path, PYTHONPATH=toy_path
+        )
+
+        assert before.returncode == OK
+        assert resumed.returncode == BAD_INPUT
+        assert error_line(resumed.stderr) == (
+            "stepwall: run 'one' measured toy_loop from another version of its source: "
+            "start a new run"
+        )
+        assert steps_of(tmp_path / "results", "one") == [2]
+
+    def test_refuses_another_environment(self, toy: Stepwall, tmp_path: Path) -> None:
+        """It says what differs, and stores nothing."""
+        command = ["profile", "toy_loop", "--name", "old"]
+        toy(*command, "--steps", "2", cwd=tmp_path)
+        with closing(sqlite3.connect(tmp_path / "results" / "stepwall.sqlite")) as database:
+            edit = "UPDATE runs SET environment = json_set(environment, ?, ?)"
+            database.execute(edit, ("$.python", "2.7.18"))
+            database.execute(edit, ("$.frameworks.toy.versions.numpy", "0.9"))
+            database.commit()
+        done = toy(*command, "--steps", "2,4", "--resume", cwd=tmp_path)
+        said = error_line(done.stderr)
+
+        assert done.returncode == BAD_INPUT
+        assert said.startswith("stepwall: run 'old' cannot go on here: Python: 2.7.18 before, ")
+        assert "toy: numpy 0.9 before, " in said
+        assert said.endswith(". Start a new run")
+        assert steps_of(tmp_path / "results", "old") == [2]
+
+    def test_keeps_what_was_skipped(self, toy: Stepwall, tmp_path: Path) -> None:
+        """Beyond an out-of-memory nothing is run: that stands in all results, also resumed."""
+        options = ["--limit", "64KiB", "--set", "units=32", "--name", "out", "--json", "-"]
+        # A peak of 11 KiB and 8 KiB per step.
+        command = ["profile", "toy_unrolled", "--steps", "4,8,16,32", *options]
+        done = toy(*command, cwd=tmp_path)
+        before = rows(tmp_path / "results")
+        page = (tmp_path / "results" / "out" / "report.html").read_text()
+        resumed = toy(*command, "--resume", cwd=tmp_path)
+
+        points = json.loads(done.stdout)["measurements"]
+        ends = {point["steps"]: point["outcome"] for point in points}
+        assert done.returncode == resumed.returncode == OK
+        assert {steps: end["status"] for steps, end in ends.items()} == {
+            4: "ok",
+            8: "oom_device",
+            16: "skipped",
+            32: "skipped",
+        }
+        assert ends[16]["reason"] == ends[32]["reason"] == "8 steps ran out of memory"
+        assert "skipped" in page
+        assert "8 steps ran out of memory" in page
+        assert rows(tmp_path / "results") == before
+        assert json.loads(resumed.stdout)["measurements"] == points
+
+
+def stored(folder: Path, query: str) -> list[Any]:
+    """Return what a query of one column finds in a folder's results."""
+    with closing(sqlite3.connect(folder / "results" / "stepwall.sqlite")) as database:
+        return [value for (value,) in database.execute(query)]

@@ -143,5 +143,7 @@ def test_an_inspection_that_finds_no_room_does_not_fail_the_point(
 def test_pythons_own_want_of_memory_names_no_tensor(ended: Callable[[str], Outcome]) -> None:
     """No allocator of the framework was asked."""
     assert ended("python") == Outcome(
-        status=Status.OOM_HOST, phase="build", reason=f"MemoryError: {STEPS} steps are too many"
+        status=Status.OOM_HOST,
+        phase="build_forward",
+        reason=f"MemoryError: {STEPS} steps are too many",
     )

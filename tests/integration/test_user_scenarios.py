@@ -6,13 +6,12 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from profiler.facts import Measurement, Outcome, Status
-from profiler.measure.client import Session
+from profiler.measure.client import Client
 
 Measure = Callable[..., Measurement]
 Stepwall = Callable[..., subprocess.CompletedProcess[str]]
@@ -83,18 +82,29 @@ class TestFiles:
         others = 4 * (width + steps) * outputs * float_bytes
         assert device.peak_bytes <= device.fed_bytes + device.weights_bytes + others
 
-    def test_may_import_what_lies_beside_them(self, session: Session, tmp_path: Path) -> None:
+    def test_may_import_what_lies_beside_them(
+        self, client_of: Callable[..., Client], tmp_path: Path
+    ) -> None:
         """A file's own folder comes first on the path, as for a script."""
         (tmp_path / "beside_it.py").write_text(SCENARIO.format(name="from_beside"))
         user_file = tmp_path / "user.py"
         user_file.write_text("import beside_it\n")
-        catalog, broken = replace(session, sources=(str(user_file),)).catalog()
+        catalog = client_of(user_file).catalog()
 
-        assert broken == []
-        assert "from_beside" in catalog
+        assert catalog.broken == []
+        assert "from_beside" in catalog.scenarios
+
+    def test_given_twice_are_one(self, client_of: Callable[..., Client], tmp_path: Path) -> None:
+        """Alone and in its folder, a file is one file."""
+        user_file = tmp_path / "user.py"
+        user_file.write_text(SCENARIO.format(name="once"))
+        catalog = client_of(user_file, tmp_path, user_file).catalog()
+
+        assert catalog.broken == []
+        assert "once" in catalog.scenarios
 
     def test_broken_ones_name_themselves_and_spare_the_others(
-        self, session: Session, tmp_path: Path
+        self, client_of: Callable[..., Client], tmp_path: Path
     ) -> None:
         """Of a folder's files each broken one is one line; one with no scenario is a helper."""
         files = {
@@ -107,10 +117,10 @@ class TestFiles:
         }
         for name, text in files.items():
             (tmp_path / name).write_text(text)
-        catalog, broken = replace(session, sources=(str(tmp_path),)).catalog()
+        catalog = client_of(tmp_path).catalog()
 
-        assert {"good_one", "static_rnn"} <= catalog.keys()
-        exits, raises, syntax, twice = broken
+        assert {"good_one", "static_rnn"} <= catalog.scenarios.keys()
+        exits, raises, syntax, twice = catalog.broken
         assert exits == f"{tmp_path}/exits.py:3: SystemExit: 3"
         assert raises == f"{tmp_path}/raises.py:2: ZeroDivisionError: division by zero"
         assert syntax.startswith(f"{tmp_path}/syntax.py:2: SyntaxError: invalid syntax")
@@ -124,13 +134,17 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("scenario", "phase", "reason"),
         [
-            ("no_variable", "gradients", "the scenario builds no trainable variable"),
-            ("unused_variable", "gradients", "the loss does not depend on variables: forgotten"),
-            ("vector_loss", "gradients", "the loss must be a scalar, its shape is (4,)"),
-            ("too_few_gradients", "gradients", "1 gradients came for 2 variables"),
-            ("returns_a_number", "build", "the scenario returned int, not Training"),
-            ("raises", "build", "ValueError: no data for 4 steps"),
-            ("exits", "build", "the scenario called sys.exit(4)"),
+            ("no_variable", "build_gradients", "the scenario builds no trainable variable"),
+            (
+                "unused_variable",
+                "build_gradients",
+                "the loss does not depend on variables: forgotten",
+            ),
+            ("vector_loss", "build_gradients", "the loss must be a scalar, its shape is (4,)"),
+            ("too_few_gradients", "build_gradients", "1 gradients came for 2 variables"),
+            ("returns_a_number", "build_forward", "the scenario returned int, not Training"),
+            ("raises", "build_forward", "ValueError: no data for 4 steps"),
+            ("exits", "build_forward", "the scenario called sys.exit(4)"),
             ("not_a_number", "first_step", "the loss is nan"),
             ("wrong_feed", "first_step", "ValueError: Cannot feed value of shape (4, 2)"),
             ("zero_gradients", "inspect", "the executed step holds no backward node"),
@@ -169,4 +183,5 @@ class TestOwnGradients:
 
         assert point.outcome == Outcome(status=Status.OK)
         assert point.graph is not None
-        assert point.graph.backward_nodes > 0
+        assert point.graph.built is not None
+        assert point.graph.built.parts["backward"] > 0

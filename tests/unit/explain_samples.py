@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from profiler.explain.account import Recorded
 from profiler.explain.ledger import Events, Ledger
 from profiler.explain.roles import Op, Part
-from profiler.frameworks.tensorflow.theory import Cell
+from profiler.facts import Theory
 
 WEIGHTS, KEPT, GRADIENT = 1000, 64, 32
 # The runs of a session: one that gives the variables their values, and two training steps.
@@ -90,7 +90,7 @@ class Tape:
         forward: Iterable[tuple[str, str]] = (),
         backward: Iterable[tuple[str, str]] = (),
         library: Iterable[str] = (),
-        cells: Iterable[Cell] = (),
+        theory: Theory | None = None,
     ) -> Recorded:
         """Return what was written down with what else is recorded of a training step."""
         return Recorded(
@@ -102,7 +102,7 @@ class Tape:
             forward=list(forward),
             backward=list(backward),
             library=list(library),
-            cells=list(cells),
+            theory=theory,
             custom_gradients=False,
         )
 

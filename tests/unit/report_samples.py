@@ -7,36 +7,43 @@ Unrolled scenarios have ``40 + 17 * steps`` nodes, looped ones 135; backprop hol
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from profiler.analysis.results import RunResults
 from profiler.facts import (
+    Advice,
+    Caveat,
+    CaveatEffect,
     Certificate,
     Confirmation,
     DeviceMemory,
     Environment,
+    Explanation,
+    FrameworkFacts,
+    GraphGrowth,
+    GraphParts,
     GraphSize,
+    GraphStage,
+    Holding,
     HostMemory,
     Measurement,
+    MemoryOverStep,
     Outcome,
+    PeakGrowth,
+    Phase,
+    PhaseFacts,
+    PhaseRole,
     Point,
     Probe,
     Run,
     Schedule,
     Shortage,
+    StageFacts,
     Status,
-    Times,
-    WallStatus,
-)
-from profiler.facts.explanation import (
-    Explanation,
-    GraphGrowth,
-    GraphParts,
-    Holding,
-    MemoryOverStep,
-    PeakGrowth,
+    StepTime,
     Theory,
+    WallStatus,
+    replace,
 )
-from profiler.store.frames import LoadedRun, frames
 
 KIB, MIB = 1024, 1024 * 1024
 KIB_PER_STEP = 96
@@ -58,7 +65,48 @@ OOM = Outcome(
     ),
 )
 RAN_OUT = "gradients/…/MatMul (MatMul) asked for [256,32,128] float32, 4.0 MiB"
-CRASH = Outcome(status=Status.CRASHED, phase="gradients", signal="SIGSEGV", exit_code=None)
+CRASH = Outcome(status=Status.CRASHED, phase="build_gradients", signal="SIGSEGV", exit_code=None)
+# A made-up framework: nothing in reports may depend on a real one.
+FRAMEWORK = FrameworkFacts(
+    name="sampleflow",
+    title="SampleFlow",
+    versions={"sampleflow": "2.21.0"},
+    devices=["cpu"],
+    allocators={"cpu": "sample allocator"},
+    phases=[
+        PhaseFacts(name="start", role=PhaseRole.OVERHEAD, title="start", detail="imports"),
+        PhaseFacts(
+            name="build_forward", role=PhaseRole.BUILD, title="forward graph", detail="objects"
+        ),
+        PhaseFacts(
+            name="build_gradients", role=PhaseRole.BUILD, title="gradients", detail="the same"
+        ),
+        PhaseFacts(
+            name="first_step", role=PhaseRole.FIRST_STEP, title="first step", detail="optimizer"
+        ),
+        PhaseFacts(name="steady", role=PhaseRole.STEADY, title="steady steps", detail="tensors"),
+    ],
+    stages=[
+        StageFacts(name="built", title="as built", detail="operations"),
+        StageFacts(name="library", title="in functions", detail="loop bodies"),
+        StageFacts(name="executed", title="executed", detail="after the optimizer"),
+    ],
+    caveats=[
+        Caveat(
+            metric="first_step_time",
+            effect=CaveatEffect.NO_EXTRAPOLATION,
+            text="SampleFlow's optimizer takes more time per step, the longer the graph",
+        ),
+        *(
+            Caveat(
+                metric=metric,
+                effect=CaveatEffect.SHORT_RUNS_DIFFER,
+                text="SampleFlow folds constants of short graphs only",
+            )
+            for metric in ("backprop", "peak", "host")
+        ),
+    ],
+)
 ENVIRONMENT = Environment(
     stepwall="0.1.0",
     python="3.11.9",
@@ -66,8 +114,7 @@ ENVIRONMENT = Environment(
     cpu="A CPU",
     cpu_count=2,
     memory_bytes=8 * 1024 * MIB,
-    frameworks={"tensorflow": "2.21.0"},
-    devices=["CPU:0"],
+    frameworks={"sampleflow": FRAMEWORK},
 )
 # 200 steps of 96 KiB of weight gradients over a MiB that is resident.
 EXPLANATION = Explanation(
@@ -124,7 +171,7 @@ EXPLANATION = Explanation(
             variable="rnn/cell/kernel",
         )
     ],
-    curve=MemoryOverStep(
+    over_step=MemoryOverStep(
         event=[0, 1_000, 2_500, 3_000],
         bytes={
             "weights": [MIB] * 4,
@@ -140,6 +187,13 @@ EXPLANATION = Explanation(
         forward={"MatMul": 200, "Tanh": 200, "Const": 200},
         backward={"MatMul": 400, "AddN": 200, "Const": 200},
     ),
+    advice=[
+        Advice(
+            role="weight gradients",
+            text="A loop adds them up as it goes and holds none.",
+            measured="tests/integration/test_remedies.py",
+        )
+    ],
     theory=Theory(cells=["basic"], least_bytes=2 * MIB, all_bytes=8 * MIB),
     growth=PeakGrowth(
         between=[150, 200],
@@ -162,14 +216,38 @@ def graph(total: int) -> GraphSize:
     """Return a graph of ``total`` nodes, a third of them forward."""
     forward = total // 3
     return GraphSize(
-        forward_nodes=forward,
-        backward_nodes=total - forward,
-        total_nodes=total,
-        library_nodes=0,
-        graph_bytes=100 * total,
-        by_op={"MatMul": total - forward, "Tanh": forward},
-        executed_nodes=total - 7,
+        stages=[
+            GraphStage(
+                name="built",
+                nodes=total,
+                parts={"forward": forward, "backward": total - forward},
+                by_op={"MatMul": total - forward, "Tanh": forward},
+            ),
+            GraphStage(name="library", nodes=0),
+            GraphStage(name="executed", nodes=total - 7),
+        ],
+        serialized_bytes=100 * total,
     )
+
+
+def phases(
+    *, copies: int, host_bytes: int, first_step_s: float = 0.013, build_s: float = 0.007
+) -> list[Phase]:
+    """Return the phases of a point of ``copies`` cells; times are per copy.
+
+    Two sevenths of the time to build are the forward graph's.
+    """
+    timed = (
+        ("start", PhaseRole.OVERHEAD, 0.05, None),
+        ("build_forward", PhaseRole.BUILD, build_s * 2 / 7 * copies, copies * 50 * KIB),
+        ("build_gradients", PhaseRole.BUILD, build_s * 5 / 7 * copies, None),
+        ("first_step", PhaseRole.FIRST_STEP, first_step_s * copies, None),
+        ("steady", PhaseRole.STEADY, 0.01, host_bytes),
+    )
+    return [
+        Phase(name=name, role=role, began_s=at, seconds=seconds, host_peak_bytes=peak)
+        for at, (name, role, seconds, peak) in enumerate(timed)
+    ]
 
 
 def measured(  # noqa: PLR0913 - a builder with defaults
@@ -187,6 +265,7 @@ def measured(  # noqa: PLR0913 - a builder with defaults
     copies = steps if unrolled else 10
     return Measurement(
         point=Point(
+            framework=FRAMEWORK.name,
             scenario=scenario,
             family=family,
             parameters={"batch": 32, "units": 128},
@@ -196,25 +275,28 @@ def measured(  # noqa: PLR0913 - a builder with defaults
         outcome=OK,
         seconds=1.5,
         graph=graph(nodes(steps, unrolled=unrolled, per_step=per_step)),
-        time=Times(
-            build_forward_s=0.002 * copies,
-            build_gradients_s=0.005 * copies,
-            first_step_s=0.013 * copies,
-            step_s=0.0001 * steps * (1 if unrolled else 1.4),
-            steady_steps=5,
-        ),
+        phases=phases(copies=copies, host_bytes=2 * backprop + copies * 100 * KIB),
+        step=StepTime(median_s=0.0001 * steps * (1 if unrolled else 1.4), steps=5),
         device=DeviceMemory(
             fed_bytes=32 * steps,
             resident_bytes=MIB,
             steady_peak_bytes=MIB + backprop,
             peak_bytes=MIB + backprop,
         ),
-        host=HostMemory(
-            baseline_bytes=400 * MIB,
-            build_peak_bytes=copies * 50 * KIB,
-            steady_peak_bytes=2 * backprop + copies * 100 * KIB,
-        ),
+        host=HostMemory(baseline_bytes=400 * MIB),
     )
+
+
+def with_step(measurement: Measurement, seconds: float) -> Measurement:
+    """Return the point with this steady step."""
+    return replace(measurement, step=StepTime(median_s=seconds, steps=5))
+
+
+def skipped(measurement: Measurement, after: int) -> Measurement:
+    """Return a point that was not run, for so many steps ran out of memory."""
+    reason = f"{after} steps ran out of memory"
+    outcome = Outcome(status=Status.SKIPPED, reason=reason)
+    return Measurement(point=measurement.point, outcome=outcome, seconds=0)
 
 
 def failed(measurement: Measurement, outcome: Outcome = OOM, *, built: bool = True) -> Measurement:
@@ -223,7 +305,8 @@ def failed(measurement: Measurement, outcome: Outcome = OOM, *, built: bool = Tr
         measurement,
         outcome=outcome,
         graph=measurement.graph if built else None,
-        time=None,
+        phases=measurement.phases[: 4 if built else 2],
+        step=None,
         device=None,
         host=None,
         missing={"device.peak_bytes": "the step never ended"},
@@ -252,6 +335,7 @@ def wall(
         ),
     ]
     return Certificate(
+        framework=FRAMEWORK.name,
         scenario=scenario,
         family=family,
         parameters={"batch": 32, "units": 128},
@@ -311,12 +395,12 @@ def run(measurements: Iterable[Measurement] = (), walls: Iterable[Certificate] =
 
 def loaded(
     measurements: Iterable[Measurement] = (), walls: Iterable[Certificate] = ()
-) -> LoadedRun:
-    """Return a run of these facts with its frames."""
-    return frames(run(measurements, walls))
+) -> RunResults:
+    """Return the results of a run of these facts."""
+    return RunResults(run(measurements, walls))
 
 
-def contrast() -> LoadedRun:
+def contrast() -> RunResults:
     """Return the run that the product is about: one unrolled scenario and one loop."""
     return loaded(
         [
@@ -327,7 +411,7 @@ def contrast() -> LoadedRun:
     )
 
 
-def large() -> LoadedRun:
+def large() -> RunResults:
     """Return four scenarios of one family, eight of another, two failed points, walls."""
     points = [
         *_sweep("builds", "static_rnn", per_step=17, kib=96),

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import report_samples as samples
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.analysis.compare.comparison import Mark
 from profiler.analysis.compare.runs import compare
 from profiler.analysis.metrics import METRICS
-from profiler.analysis.series import curves
+from profiler.analysis.series import metric_series
 from profiler.errors import UsageError
-from profiler.facts import Outcome, Point, Run, Schedule
+from profiler.facts import Outcome, Point, Run, Schedule, replace
 from profiler.store.baseline import baseline_text, read_baseline
 
 STEPS = (8, 16, 32, 64)
@@ -36,6 +35,7 @@ def _pinned(run: Run, folder: Path) -> Run:
     return read_baseline(path)
 
 
+@settings(max_examples=20)
 @given(kib=st.floats(0.5, 1e6), last_ok=st.integers(1, 10**6))
 def test_all_that_is_compared_survives(
     *, tmp_path_factory: pytest.TempPathFactory, kib: float, last_ok: int
@@ -45,7 +45,9 @@ def test_all_that_is_compared_survives(
     pinned = _pinned(run, tmp_path_factory.mktemp("pin"))
     told = compare(run, pinned)
 
-    assert [one.points for one in curves(pinned)] == [one.points for one in curves(run)]
+    assert [one.points for one in metric_series(pinned)] == [
+        one.points for one in metric_series(run)
+    ]
     assert {row.mark for row in told.rows} == {Mark.EQUAL, Mark.UNCLEAR}
     assert told.only_before == told.only_after == told.differences == ()
     assert [row.after for row in told.rows if row.name == "wall"] == [last_ok]
@@ -58,10 +60,12 @@ values = st.one_of(
 )
 points = st.builds(
     Point,
+    framework=st.text(min_size=1),
     scenario=st.text(min_size=1),
     family=st.text(),
     parameters=st.dictionaries(st.text(), st.one_of(values, st.text())),
     steps=st.integers(1, 10**6),
+    source=st.text(),
     device=st.sampled_from(["cpu", "gpu:0"]),
     limit_bytes=st.none() | st.integers(1, 2**50),
     schedule=st.sampled_from(Schedule),
@@ -89,7 +93,7 @@ def test_a_line_is_a_point(tmp_path: Path) -> None:
     """So that a change of one shows as one line."""
     lines = baseline_text(_run()).splitlines()
 
-    assert sum('"steps": ' in line for line in lines) == len(STEPS)
+    assert sum('"steps":' in line for line in lines) == len(STEPS)
     assert max(map(len, lines)) < 3000
     assert json.loads("\n".join(lines))["kind"] == "stepwall baseline"
     assert _pinned(_run(), tmp_path).measurements[0].trace is None

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import report_samples as samples
+import stub_framework
 
 from profiler.analysis.budgets.budget import Ruling
-from profiler.analysis.budgets.check import check, check_devices, check_stored, planned
+from profiler.analysis.budgets.check import judge_stored, planned
 from profiler.analysis.budgets.tables import read_budget
+from profiler.cli.budget_run import measure_budgets
 from profiler.errors import UsageError
-from profiler.facts import Measurement, Outcome, Status, to_json
-from profiler.measure.client import Session
+from profiler.facts import DeviceMemory, Measurement, Outcome, Status, encode, replace
+from profiler.frameworks.recorder import ChildReport
+from profiler.measure.client import Client
+from profiler.measure.job import Job
 from profiler.measure.launcher import JobResult
 from profiler.measure.outcomes import ProcessEnd
-from profiler.measure.runner import Campaign
-from profiler.planning.discovery import Listing
+from profiler.measure.runner import Runner
+from profiler.planning.catalog import Catalog, Listing
+from profiler.planning.files import ScenarioFile
 from profiler.scenario import Parameter
 from profiler.store.runs import Store
 
@@ -34,6 +38,8 @@ CATALOG = {
             for name, value in CONDITIONS.parameters.items()
         ],
         source="builds.py:1",
+        source_hash=CONDITIONS.source,
+        file=ScenarioFile(path="builds.py", framework=CONDITIONS.framework),
     )
 }
 STEPS = (8, 16, 32)
@@ -46,16 +52,26 @@ class _Launcher:
         self.ran: list[int] = []
         self._fits = fits
 
-    def run(self, job: dict[str, Any], *, timeout_s: float) -> JobResult:
+    def __getitem__(self, name: str) -> _Launcher:
+        assert name == stub_framework.NAME
+        return self
+
+    def run(self, job: Job, *, timeout_s: float) -> JobResult:
         assert timeout_s > 0
-        steps = job["point"]["steps"]
+        assert job.point is not None
+        steps = job.point.steps
         self.ran.append(steps)
         status = Status.OK if steps <= self._fits else Status.OOM_DEVICE
-        facts = {
-            "outcome": to_json(Outcome(status=status)),
-            "device": {"fed_bytes": 0, "peak_bytes": 1024 * steps},
-        }
-        return JobResult(facts=facts, exit=ProcessEnd(wait_status=0), seconds=0.1, log_tail="")
+        report = ChildReport(
+            outcome=Outcome(status=status), device=DeviceMemory(peak_bytes=1024 * steps)
+        )
+        end = ProcessEnd(wait_status=0)
+        return JobResult(report=encode(report).encode(), exit=end, seconds=0.1, log_tail="")
+
+
+@pytest.fixture(autouse=True)
+def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stub_framework.install(monkeypatch)
 
 
 @pytest.fixture
@@ -76,10 +92,12 @@ def stored(*, repeats: int = 1, steps: tuple[int, ...] = STEPS) -> list[Measurem
     return [samples.measured(steps=n, repeat=r) for r in range(repeats) for n in steps]
 
 
-def campaign(store: Store, launcher: _Launcher) -> Campaign:
+def runner(store: Store, launcher: _Launcher) -> Runner:
     """Return an empty run that this launcher measures."""
     run = store.start_run("checked", "stepwall check", samples.ENVIRONMENT)
-    return Campaign(session=Session(launcher=launcher), store=store, run=run)
+    client = Client(launchers=launcher)
+    client._catalog = Catalog(scenarios=CATALOG, broken=[])
+    return Runner(client=client, store=store, run=run)
 
 
 @pytest.mark.parametrize(
@@ -95,19 +113,17 @@ def test_what_a_budget_names_must_exist(table: dict[str, Any], message: str) -> 
         tables({"nodes": 1, **table})
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
-    """Before anything is measured on it."""
-    budget = read_budget({"scenario": "a", "nodes": 1, "device": "gpu"}, "f, budget 1")
-
-    with pytest.raises(UsageError, match="f, budget 1: device 'gpu:0': TensorFlow sees only cpu"):
-        check_devices([budget], ["cpu"])
+def test_a_limit_that_the_framework_does_not_take_is_refused() -> None:
+    """The message says which budget."""
+    with pytest.raises(UsageError, match="f, budget 1: limit of 512 bytes: must be at least 1024B"):
+        tables({"nodes": 1, "limit": "512B"})
 
 
 def test_points_of_several_budgets_are_measured_once(store: Store) -> None:
     """They share one run."""
     launcher = _Launcher(fits=100)
     plans = tables({"steps": [8, 16], "peak": "8KiB"}, {"steps": [16, 32], "peak": "1MiB"})
-    run, verdicts = check(plans, campaign(store, launcher))
+    run, verdicts = measure_budgets(plans, runner(store, launcher))
 
     assert launcher.ran == [8, 16, 32]
     assert (run.name, run.finished) == ("checked", True)
@@ -121,16 +137,26 @@ def test_one_budgets_end_of_memory_hides_no_other_budget(store: Store) -> None:
     """The longer lengths of another one are run all the same."""
     launcher = _Launcher(fits=8)
     plans = tables({"steps": [8, 16], "limit": "1MiB"}, {"steps": [32], "limit": "1MiB"})
-    _, verdicts = check(plans, campaign(store, launcher))
+    _, verdicts = measure_budgets(plans, runner(store, launcher))
 
     assert launcher.ran == [8, 16, 32]
     assert [(v.ruling, v.steps) for v in verdicts] == [(Ruling.BROKEN, 16), (Ruling.BROKEN, 32)]
 
 
+def test_a_length_that_another_budget_skipped_is_run(store: Store) -> None:
+    """It has not survived because a shorter one of the other budget did not."""
+    launcher = _Launcher(fits=8)
+    plans = tables({"steps": [8, 16, 32], "limit": "1MiB"}, {"steps": [32], "limit": "1MiB"})
+    _, verdicts = measure_budgets(plans, runner(store, launcher))
+
+    assert launcher.ran == [8, 16, 32]
+    assert {verdict.ruling for verdict in verdicts} == {Ruling.BROKEN}
+
+
 def test_a_stored_run_is_judged_like_a_new_one() -> None:
     """Where it has all the points."""
     plans = tables({"steps": list(STEPS), "nodes_per_step": 16})
-    (verdict,) = check_stored(plans, samples.run(stored()))
+    (verdict,) = judge_stored(plans, samples.run(stored()))
 
     assert (verdict.ruling, verdict.measured, verdict.steps) == (Ruling.BROKEN, 17, 32)
 
@@ -140,7 +166,7 @@ def test_a_stored_run_is_judged_like_a_new_one() -> None:
     [
         (
             {"steps": [8, 64, 128]},
-            "run 'sample' lacks static_rnn .* at 64, 128 steps; it has 8, 16, 32 of it",
+            "run 'sample' has no static_rnn .* at 64, 128 steps; it has 8, 16, 32 of it",
         ),
         ({"steps": [8], "limit": "64MiB"}, "limit 64 MiB. at 8 steps; it has none of it"),
         (
@@ -149,27 +175,35 @@ def test_a_stored_run_is_judged_like_a_new_one() -> None:
         ),
     ],
 )
-def test_what_a_stored_run_lacks_is_named(table: dict[str, Any], message: str) -> None:
+def test_what_is_missing_in_a_stored_run_is_named(table: dict[str, Any], message: str) -> None:
     """It is no pass."""
     plans = tables({"nodes": 10_000, **table})
 
     with pytest.raises(UsageError, match=f"f, budget 1: .*{message}") as error:
-        check_stored(plans, samples.run(stored()))
+        judge_stored(plans, samples.run(stored()))
     assert "\n" not in str(error.value)
 
 
-def test_lengths_after_an_end_of_memory_are_not_missed() -> None:
+def skipped(steps: int) -> Measurement:
+    """Return a point that was not run, for fewer steps ran out of memory."""
+    end = Outcome(status=Status.SKIPPED, reason="16 steps ran out of memory")
+    return Measurement(point=samples.measured(steps=steps).point, outcome=end, seconds=0)
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_lengths_after_an_end_of_memory_are_not_missed(*, is_stored: bool) -> None:
     """They are never run, and the budget is broken."""
-    points = [*stored(steps=(8,)), samples.failed(samples.measured(steps=16))]
+    failed = samples.failed(samples.measured(steps=16))
+    points = [*stored(steps=(8,)), failed, *([skipped(32)] if is_stored else [])]
     plans = tables({"steps": list(STEPS), "peak": "1GiB"})
-    rulings = [v.ruling for v in check_stored(plans, samples.run(points))]
+    rulings = [v.ruling for v in judge_stored(plans, samples.run(points))]
 
     assert rulings == [Ruling.BROKEN, Ruling.KEPT]
 
 
 def test_an_end_of_memory_at_a_length_of_no_budget_excuses_nothing() -> None:
     """The longer length may have been judged by nobody."""
-    points = [samples.failed(samples.measured(steps=16))]
+    points = [samples.failed(samples.measured(steps=16)), skipped(32)]
 
     with pytest.raises(UsageError, match="at 32 steps; it has 16 of it"):
-        check_stored(tables({"steps": [32], "peak": "1GiB"}), samples.run(points))
+        judge_stored(tables({"steps": [32], "peak": "1GiB"}), samples.run(points))

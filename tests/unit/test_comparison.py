@@ -1,4 +1,4 @@
-"""Rules say what may become worse, and what of it cannot be told."""
+"""Rules say what may become worse; what is unclear breaks none."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class TestChange:
 
 
 class TestBreaches:
-    """Seven in a hundred more memory, a time that cannot be told, and a point that fails."""
+    """Seven in a hundred more memory, a time that is unclear, and a point that fails."""
 
     @pytest.mark.parametrize(("share", "count"), [(0.05, 1), (0.07, 0), (0.5, 0)])
     def test_more_than_allowed_is_a_breach(self, share: float, count: int) -> None:
@@ -131,22 +131,22 @@ class TestBreaches:
 
         assert told(PEAK, other).breaches([strict, loose]) == [(other, strict)]
 
-    def test_of_two_rules_that_are_broken_the_strictest_is_told(self) -> None:
+    def test_of_two_rules_that_are_broken_the_strictest_is_named(self) -> None:
         """One line per number."""
         rules = [Rule(name="peak", share=0.05), Rule(name="peak", share=0.01)]
 
         assert told(PEAK).breaches(rules) == [(PEAK, rules[1])]
 
     def test_a_point_that_fails_now_breaks_any_rules(self) -> None:
-        """Whatever they are about; without rules it is only told."""
+        """Whatever they are about; without rules it is only listed."""
         assert told(FAILS).breaches([Rule(name="nodes", share=9)]) == [(FAILS, None)]
         assert told(FAILS).breaches([]) == []
 
 
-class TestDoubt:
+class TestUnclear:
     """What a rule asks for and does not get."""
 
-    def test_what_cannot_be_told_is_named_by_the_rules_on_it(self) -> None:
+    def test_what_is_unclear_is_named_by_the_rules_on_it(self) -> None:
         """And by one on all metrics, unless another metric is meant."""
         comparison = told(PEAK, SLOW)
 

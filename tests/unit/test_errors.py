@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from profiler.errors import ScenarioError, StepwallError, UsageError, did_you_mean
+from profiler.errors import FailedPointError, ScenarioError, StepwallError, UsageError, did_you_mean
 
 
 @pytest.mark.parametrize(
-    ("kind", "code"), [(StepwallError, 1), (UsageError, 2), (ScenarioError, 2)]
+    ("kind", "code"),
+    [(StepwallError, 1), (UsageError, 2), (ScenarioError, 2), (FailedPointError, 4)],
 )
 def test_every_error_has_its_exit_code(kind: type[StepwallError], code: int) -> None:
     """The tool's own failure is 1, the user's mistake is 2, and one handler catches all."""

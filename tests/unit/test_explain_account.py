@@ -22,14 +22,13 @@ from explain_samples import (
     training,
     write_step,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.errors import StepwallError
 from profiler.explain.account import PeakAccount, Recorded, folded
 from profiler.explain.roles import Op
 from profiler.facts.explanation import GraphParts, Holding, Theory
-from profiler.frameworks.tensorflow.theory import Cell
 
 Record = Callable[[int], Recorded]
 KEPT_ROLE, GRADIENT_ROLE = "forward tensors kept for backward", "activation gradients"
@@ -40,6 +39,7 @@ def copy_of(op: Op, number: int) -> Op:
     return replace(op, name=f"{op.name}_{number}")
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_every_account_adds_up(recorded: Recorded) -> None:
     """By role, by holding and along the curve; what is resident has its own holdings."""
@@ -53,11 +53,12 @@ def test_every_account_adds_up(recorded: Recorded) -> None:
     assert facts.resident_bytes == (in_use[start - 1] if start else 0)
     assert sum(holding.bytes for holding in facts.holdings) == facts.peak_bytes - rounding
     assert sum(holding.tensors for holding in facts.holdings) == account.held.sum()
-    assert [sum(sizes) for sizes in zip(*facts.curve.bytes.values(), strict=True)] == [
-        in_use[start + event] for event in facts.curve.event if facts.curve.bytes
+    assert [sum(sizes) for sizes in zip(*facts.over_step.bytes.values(), strict=True)] == [
+        in_use[start + event] for event in facts.over_step.event if facts.over_step.bytes
     ]
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_no_recorded_step_needs_more_than_the_peak(recorded: Recorded) -> None:
     """The peak is the most of the steps, and something is allocated there."""
@@ -232,7 +233,7 @@ def test_the_curve_follows_every_event_of_a_short_step() -> None:
     tape.free(forward)
     tape.take(UPDATE, 8)
     tape.free(backward)
-    curve = PeakAccount(tape.recorded()).explanation().curve
+    curve = PeakAccount(tape.recorded()).explanation().over_step
 
     assert curve.event == [0, 1, 2, 3, 4]
     assert curve.bytes == {
@@ -245,13 +246,14 @@ def test_the_curve_follows_every_event_of_a_short_step() -> None:
     assert (curve.backward, curve.peak) == (1, 1)
 
 
+@settings(max_examples=20)
 @given(st.integers(1, 2000))
 def test_the_curve_of_a_long_step_has_few_points_and_its_peak(count: int) -> None:
     """And its first and last event."""
     tape = Tape(run=STEADY)
     addresses = [tape.take(FORWARD) for _ in range(count)]
     tape.free(*addresses)
-    curve = PeakAccount(tape.recorded()).explanation().curve
+    curve = PeakAccount(tape.recorded()).explanation().over_step
 
     assert curve.event == sorted(set(curve.event))
     assert len(curve.event) <= 401
@@ -303,15 +305,12 @@ def test_the_graph_is_counted_by_scope_and_type() -> None:
     )
 
 
-def test_the_theory_is_that_of_the_recorded_cells() -> None:
-    """At the recorded steps and the scenario's batch, if it has one."""
-    recorded = replace(training(8), cells=[Cell(kind="basic", inputs=3, units=5)])
-    account = PeakAccount(recorded)
+def test_the_theory_is_that_of_the_recorded_step() -> None:
+    """Where the framework knows none, there is none."""
+    theory = Theory(cells=["basic"], least_bytes=5, all_bytes=18)
 
-    assert account.explanation(batch=2).theory == Theory(
-        cells=["basic"], least_bytes=4 * 2 * 8 * 5, all_bytes=4 * 2 * 8 * (2 * 5 + 3 + 5)
-    )
-    assert account.explanation().theory is None
+    assert PeakAccount(replace(training(8), theory=theory)).explanation().theory == theory
+    assert PeakAccount(training(8)).explanation().theory is None
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from explain_samples import (
@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from profiler.explain.account import PeakAccount, Recorded
 from profiler.explain.growth import explain, graph_growth, growth
+from profiler.facts import replace
 from profiler.facts.explanation import GraphGrowth
 
 Record = Callable[[int], Recorded]
@@ -56,12 +57,12 @@ def test_the_length_that_is_explained_is_recorded_first(steps: int, expected: li
 def test_alone_records_once_and_leaves_growth_unknown() -> None:
     """There is nothing to compare with; the account itself is the same."""
     record, asked = _recording(training)
-    alone = explain(record, 8, batch=4, alone=True)
+    alone = explain(record, 8, alone=True)
 
     assert asked == [8]
     assert alone.growth is None
     assert alone.graph_growth is None
-    compared = explain(training, 8, batch=4)
+    compared = explain(training, 8)
     holdings = [replace(holding, per_step_bytes=None) for holding in compared.holdings]
     assert alone == replace(compared, holdings=holdings, growth=None, graph_growth=None)
 
@@ -122,11 +123,11 @@ def test_a_role_may_appear_or_vanish_with_length() -> None:
 
     def record(steps: int) -> Recorded:
         tape = Tape(run=STEADY)
-        kept = replace(FORWARD, name="kept")
+        kept = dataclasses.replace(FORWARD, name="kept")
         if steps < 8:
             tape.take(kept, 60)
         else:
-            tape.take(replace(kept, in_loop=True), 90, is_float=False)
+            tape.take(dataclasses.replace(kept, in_loop=True), 90, is_float=False)
         write_step(tape)
         return tape.recorded(steps)
 
@@ -141,7 +142,7 @@ def test_a_role_may_appear_or_vanish_with_length() -> None:
 def _moving(steps: int) -> Recorded:
     """Return a step whose forward part makes it peak where that is short."""
     tape = started()
-    tape.free(tape.take(replace(FORWARD, name="short"), 7 * KEPT))
+    tape.free(tape.take(dataclasses.replace(FORWARD, name="short"), 7 * KEPT))
     write_step(tape, steps * KEPT)
     return tape.recorded(steps)
 
@@ -187,7 +188,7 @@ def _with_graph(steps: int) -> Recorded:
         (f"MatMul_{n}", "MatMul") for n in range(2 * steps)
     ]
     backward = [(f"Sum_{n}", "Sum") for n in range(steps - 1)] + [("AddN", "AddN")]
-    return replace(training(steps), forward=forward, backward=backward)
+    return dataclasses.replace(training(steps), forward=forward, backward=backward)
 
 
 def test_graph_growth_is_the_exact_difference() -> None:
@@ -202,7 +203,10 @@ def test_graph_growth_is_the_exact_difference() -> None:
 
 def test_graph_growth_may_be_a_part_of_a_node() -> None:
     """Where a node comes with every second step."""
-    graphs = [replace(training(steps), forward=[("a", "A")] * (steps // 2)) for steps in (4, 8)]
+    graphs = [
+        dataclasses.replace(training(steps), forward=[("a", "A")] * (steps // 2))
+        for steps in (4, 8)
+    ]
 
     assert graph_growth(graphs) == GraphGrowth(between=[4, 8], forward={"A": 0.5}, backward={})
 

@@ -17,7 +17,7 @@ from explain_samples import (
     started,
     write_step,
 )
-from hypothesis import given
+from hypothesis import given, settings
 
 from profiler.explain.account import Recorded
 from profiler.explain.ledger import Ledger
@@ -37,6 +37,7 @@ def roles_of(tape: Tape, run: int = FIRST) -> list[Role]:
     return [list(Role)[code] for code in classified(tape, run).codes]
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_the_bytes_of_the_roles_add_up_to_what_is_in_use(recorded: Recorded) -> None:
     """To the byte, at every position, whatever the graph says of the ops."""
@@ -51,6 +52,7 @@ def test_the_bytes_of_the_roles_add_up_to_what_is_in_use(recorded: Recorded) -> 
         assert [sum(size.values()) for size in sizes] == in_use
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_every_allocation_has_one_role(recorded: Recorded) -> None:
     """Rounding is the role of bytes, never of an allocation."""
@@ -248,6 +250,7 @@ def test_backward_begins_before_a_loss_that_nothing_waits_for() -> None:
     assert roles_of(tape)[1] is Role.FORWARD
 
 
+@settings(max_examples=30)
 @given(recordings())
 def test_backward_begins_where_the_fewest_bytes_are_in_the_wrong_part(recorded: Recorded) -> None:
     """Forward tensors after it and backward tensors before it, compared with any other place."""

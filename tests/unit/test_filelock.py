@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from profiler.store.filelock import FileLock, holder
+from profiler.filelock import FileLock, holder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from profiler.store.filelock import FileLock
+from profiler.filelock import FileLock
 assert FileLock.take(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
@@ -82,7 +82,21 @@ def test_an_unknown_holder_is_another_process(path: Path) -> None:
     assert gone == holder(path) == "another process"
 
 
+def test_a_folder_is_held_once_and_stays(tmp_path: Path) -> None:
+    """Nothing is written into it, as nothing can be in a cgroup."""
+    first = FileLock.take_folder(tmp_path)
+    second = FileLock.take_folder(tmp_path)
+    assert first is not None
+    first.release()
+
+    assert second is None
+    assert FileLock.take_folder(tmp_path) is not None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_lock_that_cannot_be_made_is_the_systems_error(path: Path) -> None:
     """The caller knows what the file was for."""
     with pytest.raises(FileNotFoundError):
         FileLock.take(path / "below")
+    with pytest.raises(FileNotFoundError):
+        FileLock.take_folder(path)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.forecast.trace import Trace
@@ -131,6 +131,7 @@ growing = st.builds(Op, size=st.integers(SMALL, 20_000), rate=st.integers(1, 200
 ops = st.lists(
     st.builds(Op, size=sizes, rate=st.just(0), until=until) | growing, min_size=1, max_size=5
 )
+few_examples = settings(max_examples=50)  # each makes up two traces
 networks = st.builds(
     Network,
     resident=st.lists(sizes, max_size=3),
@@ -141,8 +142,8 @@ networks = st.builds(
 )
 
 
-def learnt(network: Network, last: int) -> Unrolling:
-    """Learn from two traces, the longer one of ``last`` steps."""
+def unrolled(network: Network, last: int) -> Unrolling:
+    """Return the unrolling of two traces, the longer one of ``last`` steps."""
     first = last - GAP
     return Unrolling(network.trace(first), network.trace(last), (first, last))
 
@@ -153,18 +154,19 @@ def facts(trace: Trace) -> tuple[list[str], list[tuple[int, int]]]:
     return [re.sub(r"\d+", "", label) for label in tidied.labels], tidied.events
 
 
+@few_examples
 @given(networks, st.integers(6, 12), st.integers(0, 60))
 def test_a_longer_trace_is_predicted_event_by_event(net: Network, last: int, more: int) -> None:
     """From any two traces that differ by two steps, at any larger number of them."""
     steps = last - GAP + more
-    predicted = learnt(net, last).at(steps)
+    predicted = unrolled(net, last).at(steps)
 
     assert facts(predicted) == facts(net.trace(steps))
 
 
 @st.composite
 def arbitrary(draw: st.DrawFn) -> Trace:
-    """Return any trace of few kinds, so that two of them often look alike for a while."""
+    """Return any trace of few kinds, so that two of them often begin in the same way."""
     tape = Tape(steps=0)
     held: list[int] = []
     for release in draw(st.lists(st.none() | st.integers(0, 3), max_size=30)):
@@ -177,6 +179,7 @@ def arbitrary(draw: st.DrawFn) -> Trace:
     return Trace(labels=tape.labels, events=tape.events)
 
 
+@few_examples
 @given(arbitrary(), arbitrary(), st.integers(0, 30))
 def test_any_two_traces_give_a_sound_one_or_no_pattern(a: Trace, b: Trace, more: int) -> None:
     """Never another error, nor a trace that cannot be replayed."""
@@ -202,6 +205,7 @@ def flawed(trace: Trace, flaw: str, place: int) -> Trace:
     return Trace(labels=[*trace.labels, "another"], events=[*before, *middle, *after]).tidied()
 
 
+@few_examples
 @given(
     networks,
     st.integers(6, 10),
@@ -262,8 +266,8 @@ def test_what_shrinks_has_an_end() -> None:
         unrolling.at(8 + 8000 // rate)
 
 
-def test_growing_tells_the_marked_allocations_that_grow() -> None:
-    """By their bytes at the first steps that were learnt from, and per step."""
+def test_growing_returns_the_marked_allocations_that_grow() -> None:
+    """By their bytes at the first recorded steps, and per step."""
     net = Network(
         resident=[100],
         buffers=[Op(size=700, rate=30, until="end"), Op(size=500, rate=0, until="end")],
@@ -276,7 +280,7 @@ def test_growing_tells_the_marked_allocations_that_grow() -> None:
         letters="abc",
         unrolled=True,
     )
-    unrolling = learnt(net, 10)
+    unrolling = unrolled(net, 10)
     first = 10 - GAP
 
     assert unrolling.growing("buffer") == [(700 + 30 * first, 30)]

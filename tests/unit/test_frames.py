@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pytest
 import report_samples as samples
 
 import profiler
+from profiler.analysis.results import RunResults
 from profiler.errors import UsageError
 from profiler.facts import (
     Certificate,
@@ -17,8 +17,10 @@ from profiler.facts import (
     DeviceMemory,
     HostMemory,
     Point,
+    replace,
 )
-from profiler.store.frames import LoadedRun, frames, load_run
+from profiler.facts.labels import LabelledRun
+from profiler.store.frames import frames, load_run
 from profiler.store.runs import Store
 
 SHORTAGE_COLUMNS = {
@@ -26,21 +28,23 @@ SHORTAGE_COLUMNS = {
     "oom_requested_bytes",
 }
 MEASUREMENT_COLUMNS = {
-    *("scenario", "family", "label", "parameters"),
-    *("steps", "device", "limit_bytes", "schedule", "repeat"),
+    "label",
+    *Point.__struct_fields__,
     *("status", "phase", "reason", "signal", "exit_code"),
     *SHORTAGE_COLUMNS,
-    *("forward_nodes", "backward_nodes", "total_nodes", "library_nodes", "executed_nodes"),
-    *("graph_bytes", "by_op", "executed_by_op"),
-    *("build_forward_s", "build_gradients_s", "initialize_s", "first_step_s", "step_s"),
-    *(f"device_{field.name}" for field in fields(DeviceMemory)),
+    *("total_nodes", "by_op", "graph_bytes"),
+    *("library_nodes", "library_by_op", "executed_nodes", "executed_by_op"),
+    *("start_s", "build_forward_s", "build_gradients_s", "first_step_s", "steady_s"),
+    *("step_s", "steady_steps"),
+    *(f"device_{name}" for name in DeviceMemory.__struct_fields__),
     "backprop_bytes",
-    *(f"host_{field.name}" for field in fields(HostMemory)),
+    *(f"host_{name}" for name in HostMemory.__struct_fields__),
+    *("host_build_forward_peak_bytes", "host_steady_kept_bytes"),
     *("host_peak_bytes", "seconds"),
 }
 WALL_COLUMNS = {
-    *(f.name for f in fields(Certificate) if f.name not in {"confirmation", "explanation"}),
-    *(f"confirmation_{field.name}" for field in fields(Confirmation)),
+    *(set(Certificate.__struct_fields__) - {"confirmation", "explanation"}),
+    *(f"confirmation_{name}" for name in Confirmation.__struct_fields__),
     *("label", "prediction_error_steps", "price", "failed_probes", "cut_short_probes"),
     *("peak_bytes", "oom_reason", "oom_phase"),
     *SHORTAGE_COLUMNS,
@@ -60,28 +64,32 @@ PROBE_COLUMNS = {
     ],
     ids=["full", "failed", "empty"],
 )
-def test_every_documented_column_is_there(loaded: LoadedRun) -> None:
+def test_every_documented_column_is_there(loaded: RunResults) -> None:
     """However little the run holds, a reader's column names are valid."""
-    assert set(loaded.measurements.columns) >= MEASUREMENT_COLUMNS
-    assert set(loaded.walls.columns) >= WALL_COLUMNS
-    assert set(loaded.probes.columns) >= PROBE_COLUMNS
+    found = frames(loaded)
+
+    assert set(found.measurements.columns) >= MEASUREMENT_COLUMNS
+    assert set(found.walls.columns) >= WALL_COLUMNS
+    assert set(found.probes.columns) >= PROBE_COLUMNS
 
 
 def test_an_empty_run_has_empty_frames() -> None:
     """No rows, rather than rows of nothing."""
-    loaded = samples.loaded()
+    loaded = frames(samples.loaded())
 
     assert (len(loaded.measurements), len(loaded.walls), len(loaded.probes)) == (0, 0, 0)
 
 
 def test_a_measurement_is_one_row() -> None:
     """Numbers come from the facts; backprop is the closed form of the sample."""
-    row = samples.loaded([samples.measured(steps=64)]).measurements.iloc[0]
+    row = frames(samples.loaded([samples.measured(steps=64)])).measurements.iloc[0]
     total = samples.nodes(64)
 
     assert (row.scenario, row.family, row.steps, row.status) == ("static_rnn", "builds", 64, "ok")
     assert row.parameters == {"batch": 32, "units": 128}
     assert (row.forward_nodes, row.total_nodes) == (total // 3, total)
+    assert (row.executed_nodes, row.graph_bytes) == (total - 7, 100 * total)
+    assert (row.first_step_s, row.step_s) == (0.013 * 64, 0.0001 * 64)
     assert row.backprop_bytes == samples.KIB_PER_STEP * samples.KIB * 64
     assert row.device_steady_peak_bytes - row.device_resident_bytes == row.backprop_bytes
     assert row.host_peak_bytes == 2 * row.backprop_bytes + 64 * 100 * samples.KIB
@@ -89,13 +97,15 @@ def test_a_measurement_is_one_row() -> None:
 
 def test_a_failed_point_has_its_outcome_and_no_numbers() -> None:
     """What was not measured is None, never 0."""
-    row = samples.loaded([samples.failed(samples.measured(), built=False)]).measurements.iloc[0]
+    row = frames(
+        samples.loaded([samples.failed(samples.measured(), built=False)])
+    ).measurements.iloc[0]
 
     assert (row.status, row.phase) == ("oom_device", "first_step")
     assert row.reason == samples.OOM.reason
     assert (row.oom_op_type, row.oom_shape) == ("MatMul", [256, 32, 128])
     assert row.oom_requested_bytes == 256 * 32 * 128 * 4
-    assert pd.isna(row[["total_nodes", "step_s", "device_peak_bytes", "host_peak_bytes"]]).all()
+    assert pd.isna(row[["total_nodes", "step_s", "device_peak_bytes"]]).all()
     assert pd.isna(row.backprop_bytes)
 
 
@@ -105,16 +115,26 @@ def test_the_device_and_its_limit_are_not_mixed_up() -> None:
     limited = replace(
         point,
         point=replace(point.point, limit_bytes=100),
-        device=DeviceMemory(fed_bytes=0, limit_bytes=96),
+        device=DeviceMemory(limit_bytes=96),
     )
-    row = samples.loaded([limited]).measurements.iloc[0]
+    row = frames(samples.loaded([limited])).measurements.iloc[0]
 
     assert (row.device, row.limit_bytes, row.device_limit_bytes) == ("cpu", 100, 96)
 
 
+def test_the_hosts_limit_is_the_points_own() -> None:
+    """A child may end before it enters it."""
+    point = samples.measured()
+    limited = replace(point, point=replace(point.point, host_limit_bytes=100), host=None)
+    row = frames(samples.loaded([limited])).measurements.iloc[0]
+
+    assert row.host_limit_bytes == 100
+    assert row.host_build_forward_peak_bytes == 8 * 50 * samples.KIB
+
+
 def test_a_label_is_the_scenario_where_nothing_else_differs() -> None:
     """Steps and repeats make no new series."""
-    loaded = samples.contrast()
+    loaded = frames(samples.contrast())
 
     assert set(loaded.measurements.label) == {"static_rnn", "dynamic_rnn"}
     assert list(loaded.walls.label) == ["static_rnn", "dynamic_rnn"]
@@ -130,7 +150,7 @@ def test_a_label_adds_the_parameters_that_differ() -> None:
     ]
     run = samples.run([replace(samples.measured(), point=each) for each in points])
 
-    assert list(frames(run).measurements.label) == [
+    assert list(frames(LabelledRun(run)).measurements.label) == [
         "static_rnn units=128",
         "static_rnn units=256",
         "dynamic_rnn",
@@ -140,7 +160,7 @@ def test_a_label_adds_the_parameters_that_differ() -> None:
 def test_a_wall_has_the_same_label_as_its_points() -> None:
     """Parameters that differ between a point and a wall count too."""
     other = replace(samples.wall(), parameters={"batch": 64, "units": 128})
-    loaded = samples.loaded([samples.measured()], [samples.wall(), other])
+    loaded = frames(samples.loaded([samples.measured()], [samples.wall(), other]))
 
     assert list(loaded.measurements.label) == ["static_rnn batch=32"]
     assert list(loaded.walls.label) == ["static_rnn batch=32", "static_rnn batch=64"]
@@ -149,7 +169,7 @@ def test_a_wall_has_the_same_label_as_its_points() -> None:
 def test_a_probe_is_one_row_in_the_order_it_was_run() -> None:
     """With its own outcome, seconds and peak."""
     wall = samples.wall(last_ok=650)
-    probes = samples.loaded([], [wall]).probes
+    probes = frames(samples.loaded([], [wall])).probes
 
     assert list(probes.steps) == [probe.steps for probe in wall.probes]
     assert list(probes.status) == [probe.outcome.status.value for probe in wall.probes]
@@ -182,14 +202,4 @@ def test_the_package_has_no_other_late_names() -> None:
 
 def test_the_points_columns_are_the_points_fields() -> None:
     """A field added to ``Point`` cannot be forgotten in an empty frame."""
-    assert {field.name for field in fields(Point)} <= set(samples.loaded().measurements.columns)
-
-
-def test_the_laws_of_a_run_are_fitted_once() -> None:
-    """Whoever asks for its curves gets the same ones, by family too."""
-    loaded = samples.large()
-    grouped = [curve for found in loaded.family_curves().values() for curve in found]
-
-    assert loaded.curves is loaded.curves
-    assert {id(curve) for curve in grouped} == {id(curve) for curve in loaded.curves}
-    assert list(loaded.family_curves()) == ["builds", "shapes"]
+    assert set(Point.__struct_fields__) <= set(frames(samples.loaded()).measurements.columns)

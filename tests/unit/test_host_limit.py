@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from profiler.errors import StepwallError
-from profiler.limits import cgroup, host_limit, host_memory
-from profiler.limits.host_limit import Cap, HostLimitError, Means, capped, enter
+from profiler.limits import cgroup, host_memory
+from profiler.limits.host_limit import Cap, CapEntry, HostLimitError, Means, capped, enter
 
 MIB = 1 << 20
 LIMIT = 512 * MIB
@@ -37,10 +37,10 @@ def test_rlimit_needs_nothing_but_the_number() -> None:
     """The child sets it on itself."""
     with capped(LIMIT, Means.RLIMIT_DATA) as cap:
         assert cap is not None
-        told = cap.to_json()
+        given = cap.entry
 
     assert cap.means is Means.RLIMIT_DATA
-    assert told == {"limit_bytes": LIMIT, "means": "RLIMIT_DATA", "group": None}
+    assert given == CapEntry(limit_bytes=LIMIT, means=Means.RLIMIT_DATA)
 
 
 @linux
@@ -51,7 +51,6 @@ def test_without_a_cgroup_it_is_rlimit() -> None:
         assert cap is not None
 
     assert cap.means is Means.RLIMIT_DATA
-    assert host_limit.best_means() is Means.RLIMIT_DATA
 
 
 @linux
@@ -66,22 +65,17 @@ def test_a_means_that_is_asked_for_is_not_replaced(means: Means) -> None:
 @pytest.mark.parametrize(
     ("files", "means"), [(cgroup.V1, Means.CGROUP_V1), (cgroup.V2, Means.CGROUP_V2)]
 )
-def test_a_child_is_told_its_group(tmp_path: Path, files: cgroup.Files, means: Means) -> None:
+def test_a_child_is_given_its_group(tmp_path: Path, files: cgroup.Files, means: Means) -> None:
     """By its path, and the version that it speaks."""
     cap = Cap(limit_bytes=LIMIT, group=cgroup.Group(files=files, path=tmp_path))
 
-    assert cap.to_json() == {
-        "limit_bytes": LIMIT,
-        "means": means.value,
-        "group": str(tmp_path),
-    }
+    assert cap.entry == CapEntry(limit_bytes=LIMIT, means=means, group=str(tmp_path))
 
 
 def test_elsewhere_there_is_no_means(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And asking for a limit says so."""
+    """Asking for a limit says so."""
     monkeypatch.setattr(sys, "platform", "darwin")
 
-    assert host_limit.best_means() is None
     with pytest.raises(StepwallError, match="needs Linux"), capped(LIMIT):
         pass
 
@@ -91,12 +85,12 @@ def test_elsewhere_there_is_no_means(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_limit_below_what_is_held_is_refused(tmp_path: Path, means: Means) -> None:
     """Before anything is changed, with both numbers."""
     limits = resource.getrlimit(resource.RLIMIT_DATA)
-    told = {"limit_bytes": 2 * MIB, "means": means.value, "group": str(tmp_path)}
+    given = CapEntry(limit_bytes=2 * MIB, means=means, group=str(tmp_path))
 
     with pytest.raises(
         HostLimitError, match=r"host limit 2 MiB: the framework alone holds \d+ MiB"
     ):
-        enter(told)
+        enter(given)
     assert resource.getrlimit(resource.RLIMIT_DATA) == limits
     assert not list(tmp_path.iterdir())
 
@@ -104,18 +98,19 @@ def test_a_limit_below_what_is_held_is_refused(tmp_path: Path, means: Means) -> 
 @linux
 def test_a_group_that_has_gone_is_one_clear_error(tmp_path: Path) -> None:
     """Somebody swept it."""
-    told = {"limit_bytes": 1 << 40, "means": "cgroup v1", "group": str(tmp_path / "gone")}
+    gone = str(tmp_path / "gone")
+    given = CapEntry(limit_bytes=1 << 40, means=Means.CGROUP_V1, group=gone)
 
     with pytest.raises(HostLimitError, match="cgroup v1"):
-        enter(told)
+        enter(given)
 
 
 @linux
 def test_rlimit_refuses_beyond_and_counts_up_to_the_limit() -> None:
     """What is freed stays in the peak; once lifted, all goes again."""
     code = f"""if True:
-        from profiler.limits.host_limit import enter
-        meter = enter({{"limit_bytes": {LIMIT}, "means": "RLIMIT_DATA", "group": None}})
+        from profiler.limits.host_limit import CapEntry, Means, enter
+        meter = enter(CapEntry(limit_bytes={LIMIT}, means=Means.RLIMIT_DATA))
         block = bytearray({LIMIT // 2})
         del block
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +9,20 @@ from pathlib import Path
 import pytest
 
 from profiler.errors import StepwallError
+from profiler.facts import decode
 from profiler.frameworks.recorder import LOG_FILE, RESULT_FILE
-from profiler.measure.child import JOB_FILE
-from profiler.measure.job_folder import MAX_RESULT_BYTES, TAIL_BYTES, facts, log_tail, prepare, tail
+from profiler.measure.job import JOB_FILE, Job, Task
+from profiler.measure.job_folder import (
+    MAX_RESULT_BYTES,
+    TAIL_BYTES,
+    log_tail,
+    prepare,
+    report,
+    tail,
+)
+
+JOB = Job(task=Task.DESCRIBE, framework="sampleflow")
+OTHER = Job(task=Task.LIST, framework="sampleflow")
 
 
 def test_the_tail_of_a_small_file_is_the_file(tmp_path: Path) -> None:
@@ -46,38 +56,19 @@ def test_the_tail_of_no_file_is_empty(tmp_path: Path) -> None:
 
 def test_every_job_has_a_folder_of_its_own(tmp_path: Path) -> None:
     """With the job in it, and nothing else yet."""
-    first, second = prepare(tmp_path, {"task": "a"}), prepare(tmp_path, {"task": "b"})
+    first, second = prepare(tmp_path, JOB), prepare(tmp_path, OTHER)
 
     assert first != second
     assert first.parent == second.parent == tmp_path
     assert [path.name for path in first.iterdir()] == [JOB_FILE]
-    assert json.loads((second / JOB_FILE).read_text()) == {"task": "b"}
+    assert decode(Job, (second / JOB_FILE).read_text()) == OTHER
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"",
-        b"{",
-        b"rubbish",
-        b"\xff\xfe\x00",
-        b"[1, 2]",
-        b'"text"',
-        b"null",
-        b"7",
-        b'{"seconds": NaN}',
-        b'{"seconds": 1e999}',
-        b'{"bytes": 9223372036854775808}',
-        b'{"bytes": ' + b"9" * 10_000 + b"}",
-        b"[" * 100_000,
-    ],
-    ids=lambda garbage: str(garbage[:24]),
-)
-def test_a_result_that_is_garbage_is_no_facts(tmp_path: Path, garbage: bytes) -> None:
-    """The exit says how the child ended; the file does not matter then."""
-    (tmp_path / RESULT_FILE).write_bytes(garbage)
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Whoever decodes it says what is wrong with it."""
+    (tmp_path / RESULT_FILE).write_bytes(b"\xff{")
 
-    assert facts(tmp_path) == {}
+    assert report(tmp_path) == b"\xff{"
 
 
 def _folder(path: Path) -> None:
@@ -102,15 +93,15 @@ def _oversized(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_folder, _endless, _pipe, _gone, _oversized])
-def test_a_result_that_is_no_common_file_is_no_facts(
+def test_a_result_that_is_no_common_file_is_no_report(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     """Reading ends: a pipe that nobody writes to, or a device, does not hold the parent up."""
-    folder = prepare(tmp_path, {})
+    folder = prepare(tmp_path, JOB)
     (folder / JOB_FILE).unlink()
     make(folder / RESULT_FILE)
 
-    assert facts(folder) == {}
+    assert report(folder) == b""
 
 
 @pytest.mark.parametrize("make", [_folder, _endless, _pipe, _gone])
@@ -118,7 +109,7 @@ def test_a_log_that_is_no_common_file_has_no_tail(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     """As for results."""
-    folder = prepare(tmp_path, {})
+    folder = prepare(tmp_path, JOB)
     (folder / JOB_FILE).unlink()
     make(folder / LOG_FILE)
 
@@ -127,7 +118,7 @@ def test_a_log_that_is_no_common_file_has_no_tail(
 
 def test_a_removed_parent_is_made_again(tmp_path: Path) -> None:
     """A child that removed the folders of all jobs does not stop the next job."""
-    folder = prepare(tmp_path / "gone", {"task": "a"})
+    folder = prepare(tmp_path / "gone", JOB)
 
     assert (folder / JOB_FILE).is_file()
 
@@ -137,6 +128,6 @@ def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
     place = tmp_path / "a file"
     place.write_text("")
     with pytest.raises(StepwallError) as caught:
-        prepare(place, {})
+        prepare(place, JOB)
 
     assert str(caught.value) == f"temporary folder {str(place)!r}: File exists"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from pathlib import Path, PosixPath
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from profiler.frameworks.log_watch import LogWatch
+from profiler.frameworks import log_watch
 
 MARKER = "ran out of memory"
-PATIENCE_S = 2.0
-QUIET_S = 0.2
+PATIENCE_S = 10.0
+QUIET_S = 0.05
+
+LogWatch = functools.partial(log_watch.LogWatch, poll_s=0.005)
 
 
 class _Heard:
@@ -141,7 +144,7 @@ def test_the_watch_has_begun_when_its_block_is_entered(log: Path, heard: _Heard)
     """A line that is written at once is not missed, however slow the thread starts."""
     with LogWatch(_SlowPath(log), MARKER, heard):
         _write(log, f"{MARKER} here\nnext\n")
-        called = heard.called.wait(4 * QUIET_S)
+        called = heard.called.wait(PATIENCE_S)
 
     assert called
 

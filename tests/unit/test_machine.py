@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 import profiler
+from profiler.facts import FrameworkFacts
 from profiler.limits import machine
 
 MIB = 1 << 20
@@ -67,21 +68,21 @@ def test_the_floor_is_a_share_within_bounds(
 
 
 def test_the_environment_names_machine_and_software() -> None:
-    """What the framework's child described is taken over."""
-    found = machine.environment({"versions": {"tensorflow": "2.21.0"}, "devices": ["CPU:0"]})
+    """What the frameworks said of themselves is taken over."""
+    described = {"sampleflow": FrameworkFacts(name="sampleflow", title="SampleFlow")}
+    found = machine.environment(described)
 
     assert found.stepwall == profiler.__version__
     assert found.python == platform.python_version()
     assert found.memory_bytes == 2 * FREE
-    assert found.frameworks == {"tensorflow": "2.21.0"}
-    assert found.devices == ["CPU:0"]
+    assert found.frameworks == described
     assert found.cpu
     assert found.platform
 
 
 def test_the_environment_counts_the_cores_this_process_may_use() -> None:
     """A container's share, not the machine's."""
-    cores = machine.environment({"versions": {}, "devices": []}).cpu_count
+    cores = machine.environment({}).cpu_count
 
     assert 1 <= cores <= (os.cpu_count() or cores)
 

@@ -12,7 +12,7 @@ import pytest
 MISTAKES = {
     "key": ('"a", peek="1MiB"', "stepwall_budget: marker 1: no key 'peek' (did you mean 'peak'?)"),
     "value": ('"a", peak="1"', "stepwall_budget: marker 1: peak = '1': size '1': write a number"),
-    "nothing": ('"a"', "stepwall_budget: marker 1: limits nothing; use one of peak"),
+    "nothing": ('"a"', "stepwall_budget: marker 1: no limit: use one of peak"),
     "nobody": ("nodes=1", "stepwall_budget: marker 1: scenario is missing"),
     "two": ('"a", "b", nodes=1', "stepwall_budget: one scenario, not 2: ('a', 'b')"),
     "path": ('"a", scenarios=3, nodes=1', "stepwall_budget: marker 1: scenarios = 3: write a path"),

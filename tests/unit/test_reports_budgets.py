@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from profiler.analysis.budgets.budget import LIMITS, Ruling, Verdict
+from profiler.analysis.budgets.budget import BUDGETED_METRICS, Ruling, Verdict
 from profiler.analysis.fitting import fit
 from profiler.analysis.laws import Law
 from reports.tables.budgets import verdict_document, verdict_grid, verdict_text
@@ -17,7 +17,7 @@ LAW = fit([(n, 33 + 12 * n) for n in (4, 8, 16, 32)], whole=True)
 assert isinstance(LAW, Law)
 SLOPE = Verdict(
     scenario="chain",
-    limit=LIMITS["nodes_per_step"],
+    budgeted=BUDGETED_METRICS["nodes_per_step"],
     allowed=6,
     measured=12,
     steps=32,
@@ -25,10 +25,15 @@ SLOPE = Verdict(
     ruling=Ruling.BROKEN,
 )
 PEAK = replace(
-    SLOPE, limit=LIMITS["peak"], allowed=5 << 20, measured=4 << 20, law=None, ruling=Ruling.KEPT
+    SLOPE,
+    budgeted=BUDGETED_METRICS["peak"],
+    allowed=5 << 20,
+    measured=4 << 20,
+    law=None,
+    ruling=Ruling.KEPT,
 )
 UNKNOWN = replace(PEAK, measured=None, ruling=Ruling.UNKNOWN, reason="why")
-FAILED = replace(UNKNOWN, limit=None, allowed=None, reason="oom_device: why")
+FAILED = replace(UNKNOWN, budgeted=None, allowed=None, reason="oom_device: why")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ FAILED = replace(UNKNOWN, limit=None, allowed=None, reason="oom_device: why")
     [
         (SLOPE, "chain: nodes_per_step is 12/step at 32 steps, over 6/step, law 33 + 12·T"),
         (PEAK, "chain: peak is 4.0 MiB at 32 steps, within 5 MiB"),
-        (UNKNOWN, "chain: peak is not known: why (5 MiB allowed)"),
+        (UNKNOWN, "chain: peak is unknown: why (5 MiB allowed)"),
         (FAILED, "chain at 32 steps: oom_device: why"),
     ],
 )

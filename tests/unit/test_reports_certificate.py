@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import report_samples as samples
 
-from profiler.facts import Certificate, Confirmation, Outcome, Probe, Status, WallStatus
+from profiler.facts import Certificate, Confirmation, Outcome, Probe, Status, WallStatus, replace
 from reports.texts.certificate import (
     certificate_lines,
     error_text,
@@ -21,21 +19,33 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def _line(wall: Certificate, name: str) -> str:
-    found = [line for line in certificate_lines(wall) if line.startswith(f"  {name} ")]
+    found = [
+        line for line in certificate_lines(wall, samples.FRAMEWORK) if line.startswith(f"  {name} ")
+    ]
     assert len(found) == 1, (name, found)
     return found[0].removeprefix(f"  {name} ").strip()
 
 
 def _names(wall: Certificate) -> list[str]:
-    return [line[2:14].strip() for line in certificate_lines(wall)[1:]]
+    return [line[2:14].strip() for line in certificate_lines(wall, samples.FRAMEWORK)[1:]]
+
+
+def test_a_failed_prediction_has_a_line_of_its_own() -> None:
+    """The scenario may raise at lengths that the search never runs."""
+    wall = replace(samples.wall(), unpredicted="error in build: ValueError: bad shape")
+
+    assert (
+        "  prediction  its short runs failed: error in build: ValueError: bad shape"
+        in certificate_lines(wall, samples.FRAMEWORK)
+    )
 
 
 def test_an_exact_wall_has_the_lines_of_the_design() -> None:
     """Conditions, prediction, both ends and the price, in columns."""
-    lines = certificate_lines(samples.foreseen(samples.wall(last_ok=650)))
+    lines = certificate_lines(samples.foreseen(samples.wall(last_ok=650)), samples.FRAMEWORK)
 
     assert lines == [
-        "static_rnn   batch 32 · units 128 · CPU:0 (BFC allocator) · serial · limit 64 MiB",
+        "static_rnn   batch 32 · units 128 · CPU:0 (sample allocator) · serial · limit 64 MiB",
         (
             "  predicted   647 ± 4 steps   replayed from 2 points of at most 80 steps: "
             "3 steps too few (0.5 %)"
@@ -71,12 +81,12 @@ def test_a_wall_without_a_prediction_has_no_line_for_it() -> None:
     assert "predicted" not in _names(replace(samples.wall(), predicted=None))
 
 
-def test_a_band_tells_both_ends_and_the_steps_between() -> None:
+def test_a_band_has_both_ends_and_the_steps_between() -> None:
     """And that both ends held every time; the repeats' cost stands apart."""
     wall = samples.band(640, 660)
 
     assert _line(wall, "survives") == "640 steps          peak 61.0 MiB to 64.0 MiB"
-    assert _line(wall, "band") == "641 to 659 steps   now this, now that"
+    assert _line(wall, "band") == "641 to 659 steps   outcomes varied from run to run"
     assert _line(wall, "runs out").startswith("660 steps ")
     assert _line(wall, "confirmed") == (
         "run again: 640 steps survived 3 of 3, 660 steps ran out 3 of 3"
@@ -89,7 +99,7 @@ def test_a_band_tells_both_ends_and_the_steps_between() -> None:
 @pytest.mark.parametrize(
     ("first_oom", "zone"), [(642, "641 steps"), (None, "from 641 steps on"), (643, "641 to 642")]
 )
-def test_a_band_of_any_width_is_told(first_oom: int | None, zone: str) -> None:
+def test_a_band_of_any_width_has_its_steps(first_oom: int | None, zone: str) -> None:
     """One step wide, two, or without an end."""
     wall = replace(samples.band(640), first_oom=first_oom)
 
@@ -143,7 +153,7 @@ def test_a_host_wall_names_the_cap_and_no_device_allocator() -> None:
     """The process runs on the framework's default allocator there."""
     wall = replace(samples.wall(kind="host"), limit_by="cgroup v1", limit_bytes=2**30)
 
-    assert certificate_lines(wall)[0] == (
+    assert certificate_lines(wall, samples.FRAMEWORK)[0] == (
         "static_rnn   batch 32 · units 128 · CPU:0 · serial · host limit 1 GiB (cgroup v1)"
     )
 
@@ -151,7 +161,20 @@ def test_a_host_wall_names_the_cap_and_no_device_allocator() -> None:
 @pytest.mark.parametrize(("device", "name"), [("gpu", "GPU:0"), ("gpu:1", "GPU:1")])
 def test_a_gpu_has_its_number(device: str, name: str) -> None:
     """Devices are named as the framework names them."""
-    assert f"· {name} · serial" in certificate_lines(replace(samples.wall(), device=device))[0]
+    wall = replace(samples.wall(), device=device)
+
+    assert f"· {name} · serial" in certificate_lines(wall, samples.FRAMEWORK)[0]
+
+
+def test_a_host_wall_has_its_peaks_by_phase_of_training() -> None:
+    """By the framework's titles; overhead is not the point's."""
+    exact = samples.wall(kind="host", last_ok=650)
+    phases = samples.phases(copies=8, host_bytes=3 * samples.MIB)
+    probes = [replace(probe, phases=phases) for probe in exact.probes]
+
+    assert _line(replace(exact, probes=probes), "held by") == (
+        "peaks over the baseline: forward graph 400.0 KiB, steady steps 3.0 MiB"
+    )
 
 
 def test_a_failure_without_a_shortage_gives_its_reason() -> None:
@@ -174,7 +197,7 @@ def test_a_failure_without_a_shortage_gives_its_reason() -> None:
         (2500.0, "1,500 steps too many (150.0 %)", "+1,500 (150.0 %)"),
     ],
 )
-def test_the_error_is_told_in_steps_and_percent(predicted: float, long: str, short: str) -> None:
+def test_the_error_is_in_steps_and_percent(predicted: float, long: str, short: str) -> None:
     """A fraction of a step is none: what survives is a whole number."""
     wall = replace(samples.wall(last_ok=1000), predicted=predicted)
 

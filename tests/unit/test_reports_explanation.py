@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import report_samples as samples
 from report_samples import EXPLANATION, KIB, MIB
 
-from profiler.facts import HostMemory
-from profiler.facts.explanation import Explanation, Holding
+from profiler.facts import Explanation, GraphStage, Holding, PhaseRole, replace
 from reports.tables.explanation import (
     graph_grid,
     held_grid,
@@ -19,7 +16,7 @@ from reports.tables.explanation import (
     scope_grid,
 )
 from reports.tables.grid import Grid
-from reports.texts.explanation import account, account_lines, subjects
+from reports.texts.explanation import explained_steps, explanation_section, section_lines
 from reports.texts.numbers import DASH
 
 LONG = "gradients/rnn/while_grad/rnn/while_grad/body/_76/gradients/TensorListSetItem_grad/zeros"
@@ -77,7 +74,7 @@ class TestTheTables:
         assert [row.cells[0] for row in grid.rows][1:] == ["2 more", "allocator rounding"]
         assert column(grid, "bytes")[1] == "1.2 MiB"
 
-    def test_a_long_name_loses_its_middle_and_an_empty_one_is_told(self) -> None:
+    def test_a_long_name_loses_its_middle_and_an_empty_one_has_a_name(self) -> None:
         """The scope it begins with and what it is stay."""
         found = replace(EXPLANATION, holdings=[named(LONG), named("")], by_role={})
         names = [row.cells[0] for row in held_grid(found, 10).rows]
@@ -96,26 +93,26 @@ class TestTheTables:
         """Not by the operation that wrote them last."""
         assert resident_grid(EXPLANATION, 10).rows[0].cells[:2] == ("rnn/cell/kernel", "weights")
 
-    def test_nodes_are_told_as_built_added_and_executed(self) -> None:
+    def test_nodes_are_built_added_and_executed(self) -> None:
         """What the optimizer removed is the difference; a type that it made has no built nodes."""
-        graph = replace(samples.graph(100), executed_by_op={"MatMul": 500, "_Fused": 200})
-        grid = graph_grid(EXPLANATION, graph, 10)
+        executed = GraphStage(name="executed", nodes=700, by_op={"MatMul": 500, "_Fused": 200})
+        grid = graph_grid(EXPLANATION, executed, "executed", 10)
         rows = {row.cells[0]: row.cells[1:] for row in grid.rows}
 
         assert rows["MatMul"] == ("200", "400", "+3", "500", "-100")
         assert rows["Const"] == ("200", "200", "", "0", "-400")
         assert rows["_Fused"] == ("0", "0", "", "200", "+200")
 
-    def test_nodes_of_functions_are_told_apart(self) -> None:
+    def test_nodes_of_functions_have_a_column_of_their_own(self) -> None:
         """A loop's body is part of what the optimizer begins with."""
         parts = replace(EXPLANATION.graph, library={"MatMul": 7})
-        graph = replace(samples.graph(100), executed_by_op={"MatMul": 607})
-        grid = graph_grid(replace(EXPLANATION, graph=parts), graph, 10)
+        executed = GraphStage(name="executed", nodes=607, by_op={"MatMul": 607})
+        grid = graph_grid(replace(EXPLANATION, graph=parts), executed, "executed", 10)
 
         assert column(grid, "in functions")[0] == "7"
-        assert column(grid, "optimizer")[0] == ""
+        assert column(grid, "change")[0] == ""
 
-    def test_nodes_are_told_by_scope(self) -> None:
+    def test_nodes_are_counted_by_scope(self) -> None:
         """The largest first."""
         grid = node_scope_grid(EXPLANATION, 10)
 
@@ -124,18 +121,23 @@ class TestTheTables:
             ("rnn/cell", "600"),
         ]
 
-    def test_without_a_measurement_nodes_are_told_as_built(self) -> None:
+    def test_without_a_measurement_nodes_are_counted_as_built(self) -> None:
         """A wall's explanation has no inspected graph."""
         found = replace(EXPLANATION, graph_growth=None)
 
-        assert graph_grid(found, None, 10).headings == ("op type", "forward", "backward")
+        assert graph_grid(found, None, "", 10).headings == ("op type", "forward", "backward")
 
-    def test_host_memory_is_told_by_phase(self) -> None:
+    def test_host_memory_is_listed_by_phase(self) -> None:
         """What a phase needs, and what it leaves behind."""
-        grid = host_grid(HostMemory(build_peak_bytes=2 * MIB, build_kept_bytes=MIB))
+        _, build, gradients, *_ = samples.phases(copies=1, host_bytes=MIB)
+        build = replace(build, host_peak_bytes=2 * MIB, host_kept_bytes=MIB)
+        start = replace(build, name="start", role=PhaseRole.OVERHEAD)
+        grid = host_grid([start, build, gradients], samples.FRAMEWORK)
 
-        assert grid.rows[0].cells[1:3] == ("2.0 MiB", "1.0 MiB")
-        assert grid.rows[1].cells[1:3] == (DASH, DASH)
+        assert [row.cells for row in grid.rows] == [
+            ("forward graph", "2.0 MiB", "1.0 MiB", "objects"),
+            ("gradients", DASH, DASH, "the same"),
+        ]
 
 
 class TestTheFacts:
@@ -144,15 +146,15 @@ class TestTheFacts:
     def facts(self, found: Explanation) -> dict[str, str]:
         """Return the facts of a point with this explanation."""
         point = replace(samples.measured(steps=200), trace=found)
-        (subject,) = subjects(samples.loaded([point]))
-        return dict(account(subject).facts)
+        (step,) = explained_steps(samples.loaded([point]))
+        return dict(explanation_section(step).facts)
 
     def test_two_accounts_that_agree_say_so(self) -> None:
         """With all three numbers."""
-        step = EXPLANATION.peak_bytes - MIB
+        held = EXPLANATION.peak_bytes - MIB
         text = self.facts(EXPLANATION)["two accounts"]
 
-        assert f"{MIB:,} B resident + {step:,} B replayed" in text
+        assert f"{MIB:,} B resident + {held:,} B replayed" in text
         assert "equal to the byte" in text
 
     def test_a_difference_is_shown(self) -> None:
@@ -182,49 +184,57 @@ class TestTheFacts:
         assert text.startswith("adds 97.0 KiB at the peak and 2 forward and 3 backward nodes")
         assert "150 and 200 steps" in text
 
-    def test_gradients_of_the_scenarios_own_are_told(self) -> None:
+    def test_nodes_are_counted_by_stage(self) -> None:
+        """In the framework's words."""
+        total = samples.nodes(200)
+
+        assert self.facts(EXPLANATION)["nodes"] == (
+            f"{total:,} as built, 0 in functions and {total - 7:,} executed"
+        )
+
+    def test_gradients_of_the_scenarios_own_are_named(self) -> None:
         """They are not what the framework would do."""
         assert "own" in self.facts(replace(EXPLANATION, custom_gradients=True))["gradients"]
         assert "gradients" not in self.facts(EXPLANATION)
 
 
-class TestTheSubjects:
+class TestTheExplainedSteps:
     """What a run explains."""
 
     def test_the_longest_of_a_series_is_explained_beside_its_shorter_ones(self) -> None:
-        """One account per series, with the others for its plot."""
+        """One section per series, with the others for its plot."""
         points = [
             replace(samples.measured(steps=n), trace=replace(EXPLANATION, steps=n))
             for n in (64, 8, 32)
         ]
-        (subject,) = subjects(samples.loaded(points))
+        (step,) = explained_steps(samples.loaded(points))
 
-        assert subject.explained.steps == 64
-        assert sorted(one.steps for one in subject.shorter) == [8, 32]
+        assert step.explained.steps == 64
+        assert sorted(one.steps for one in step.shorter) == [8, 32]
 
     def test_a_wall_is_explained_at_its_last_steps(self) -> None:
         """Under its limit."""
         wall = replace(samples.wall(last_ok=200), explanation=EXPLANATION)
-        (subject,) = subjects(samples.loaded([], [wall]))
+        (step,) = explained_steps(samples.loaded([], [wall]))
 
-        assert subject.title == "static_rnn at its wall: 200 steps under 64 MiB"
+        assert step.title == "static_rnn at its wall: 200 steps under 64 MiB"
 
     def test_a_run_without_explanations_has_none(self) -> None:
         """Most runs."""
-        assert subjects(samples.contrast()) == []
+        assert explained_steps(samples.contrast()) == []
 
     def test_names_are_fit_for_files(self) -> None:
         """A label may hold anything that a parameter may."""
         point = replace(samples.measured("a/b c"), trace=EXPLANATION)
-        (subject,) = subjects(samples.loaded([point]))
+        (step,) = explained_steps(samples.loaded([point]))
 
-        assert subject.name == "a_b_c"
+        assert step.name == "a_b_c"
 
     def test_the_terminal_gets_conditions_story_and_facts(self) -> None:
         """In this order."""
         point = replace(samples.measured(steps=200), trace=EXPLANATION)
-        (subject,) = subjects(samples.loaded([point]))
-        lines = account_lines(account(subject), point.point)
+        (step,) = explained_steps(samples.loaded([point]))
+        lines = section_lines(explanation_section(step), point.point)
 
         assert lines[0].startswith("static_rnn at 200 steps   batch 32")
         assert "partial gradients" in lines[1]

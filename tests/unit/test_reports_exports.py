@@ -5,23 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 
 import pytest
 import report_samples as samples
 
+from profiler.analysis.results import RunResults
 from profiler.facts import (
     DeviceMemory,
     Environment,
     GraphSize,
-    HostMemory,
+    GraphStage,
     Outcome,
-    Times,
+    Phase,
     WallStatus,
-    from_json,
+    convert,
+    replace,
     to_json,
 )
-from profiler.store.frames import LoadedRun
+from profiler.store.frames import frames
 from reports.pages.exports import (
     json_text,
     laws_csv,
@@ -32,8 +33,8 @@ from reports.pages.exports import (
 )
 
 
-def _rows(loaded: LoadedRun) -> list[dict[str, str]]:
-    return _read(measurements_csv(loaded))
+def _rows(results: RunResults) -> list[dict[str, str]]:
+    return _read(measurements_csv(frames(results)))
 
 
 def _read(text: str) -> list[dict[str, str]]:
@@ -47,10 +48,10 @@ def test_csv_has_one_row_per_measurement() -> None:
 
 def test_csv_columns_are_those_of_the_frame() -> None:
     """The order of the columns does not depend on the data."""
-    header = list(samples.loaded().measurements.columns)
+    empty = frames(samples.loaded())
 
-    assert measurements_csv(samples.loaded()).splitlines() == [",".join(header)]
-    assert list(_rows(samples.contrast())[0]) == header
+    assert measurements_csv(empty).splitlines() == [",".join(empty.measurements.columns)]
+    assert list(_rows(samples.contrast())[0]) == list(frames(samples.contrast()).measurements)
 
 
 def test_csv_bytes_are_whole_even_beside_a_gap() -> None:
@@ -86,7 +87,7 @@ def test_csv_says_what_ran_out() -> None:
     assert {good[name] for name in good if name.startswith("oom_")} == {""}
 
 
-def test_a_measurement_comes_back_from_json() -> None:
+def test_a_measurement_comes_back_convert() -> None:
     """Every group of a measurement can be rebuilt from the document."""
     point = samples.measured(steps=32)
     text = json_text(run_document(samples.run([point])))
@@ -94,11 +95,41 @@ def test_a_measurement_comes_back_from_json() -> None:
 
     assert (found["scenario"], found["steps"]) == ("static_rnn", 32)
     assert found["parameters"] == {"batch": 32, "units": 128}
-    assert from_json(Outcome, found["outcome"]) == point.outcome
-    assert from_json(GraphSize, found["graph"]) == point.graph
-    assert from_json(Times, found["time"]) == point.time
-    assert from_json(DeviceMemory, found["device"]) == point.device
-    assert from_json(HostMemory, found["host"]) == point.host
+    assert convert(Outcome, found["outcome"]) == point.outcome
+    assert convert(DeviceMemory, found["device"]) == point.device
+    assert convert(list[Phase], found["phases"]) == point.phases
+    assert convert(list[GraphStage], found["graph"]["stages"]) == samples.graph(40 + 17 * 32).stages
+
+
+def test_a_measurement_document_has_the_promised_keys() -> None:
+    """Parts and stages of the graph, phases of training and the host memory of each phase."""
+    (found,) = run_document(samples.run([samples.measured(steps=32)]))["measurements"]
+    total = 40 + 17 * 32
+    graph, time, host = found["graph"], found["time"], found["host"]
+
+    assert (graph["forward_nodes"], graph["backward_nodes"]) == (total // 3, total - total // 3)
+    assert (graph["total_nodes"], graph["library_nodes"]) == (total, 0)
+    assert (graph["executed_nodes"], graph["graph_bytes"]) == (total - 7, 100 * total)
+    assert graph["by_op"] == {"MatMul": total - total // 3, "Tanh": total // 3}
+    assert time["build_forward_s"] == pytest.approx(0.002 * 32)
+    assert (time["first_step_s"], time["steady_steps"]) == (pytest.approx(0.013 * 32), 5)
+    assert "start_s" not in time
+    assert host["build_forward_peak_bytes"] == 32 * 50 * samples.KIB
+    assert host["peak_bytes"] == host["steady_peak_bytes"]
+    assert list(found)[:4] == ["scenario", "parameters", "steps", "framework"]
+
+
+def test_a_stage_that_a_graph_does_not_have_is_null() -> None:
+    """The promised keys are there for every framework."""
+    bare = GraphSize(stages=[GraphStage(name="built", nodes=5)])
+    run = samples.run([replace(samples.measured(), graph=bare)])
+    graph = run_document(run)["measurements"][0]["graph"]
+
+    assert (graph["total_nodes"], graph["forward_nodes"], graph["executed_nodes"]) == (
+        5,
+        None,
+        None,
+    )
 
 
 def test_the_conditions_of_a_point_stand_apart_from_its_memory() -> None:
@@ -114,6 +145,7 @@ def test_the_conditions_of_a_point_stand_apart_from_its_memory() -> None:
         "schedule": "serial",
         "repeat": 2,
         "host_limit_bytes": None,
+        "source": "",
     }
 
 
@@ -121,7 +153,7 @@ def test_what_was_not_measured_stays_null_with_its_reason() -> None:
     """Null is null in JSON, and the reason is beside it."""
     (found,) = run_document(samples.run([samples.failed(samples.measured())]))["measurements"]
 
-    assert (found["time"], found["device"], found["host"]) == (None, None, None)
+    assert (found["device"], found["host"], found["time"]["steady_s"]) == (None, None, None)
     assert found["missing"] == {"device.peak_bytes": "the step never ended"}
 
 
@@ -130,7 +162,7 @@ def test_a_run_document_names_its_schema_and_its_environment() -> None:
     document = run_document(samples.run())
 
     assert (document["schema"], document["run"]) == (1, "sample")
-    assert from_json(Environment, document["environment"]) == samples.ENVIRONMENT
+    assert convert(Environment, document["environment"]) == samples.ENVIRONMENT
 
 
 def test_a_wall_document_has_flat_probes() -> None:
@@ -154,7 +186,7 @@ def test_a_wall_document_has_flat_probes() -> None:
     }
 
 
-def test_a_wall_document_tells_prediction_and_price() -> None:
+def test_a_wall_document_has_prediction_and_price() -> None:
     """With how far off the one was, and how often the ends held."""
     document = wall_document(samples.foreseen(samples.band(640, 660)))
 
@@ -169,7 +201,7 @@ def test_a_wall_document_tells_prediction_and_price() -> None:
 def test_walls_have_a_csv_of_their_own() -> None:
     """One row per certificate: whole numbers whole, gaps empty, lists as JSON."""
     walls = [samples.wall("a", 650), samples.wall("b", None, status=WallStatus.AT_MOST)]
-    found, at_most = _read(walls_csv(samples.loaded([], walls)))
+    found, at_most = _read(walls_csv(frames(samples.loaded([], walls))))
 
     assert (found["last_ok"], found["first_oom"], found["limit_bytes"]) == (
         "650",
@@ -186,7 +218,9 @@ def test_walls_have_a_csv_of_their_own() -> None:
 
 def test_a_run_without_walls_has_a_csv_with_headings() -> None:
     """The columns do not depend on the data."""
-    assert walls_csv(samples.loaded()).splitlines() == [",".join(samples.contrast().walls.columns)]
+    columns = frames(samples.contrast()).walls.columns
+
+    assert walls_csv(frames(samples.loaded())).splitlines() == [",".join(columns)]
 
 
 def test_a_run_document_holds_its_walls() -> None:
@@ -208,7 +242,7 @@ def test_laws_stand_in_csv_with_every_coefficient_and_its_interval() -> None:
     assert float(memory["per_step"]) == pytest.approx(samples.KIB_PER_STEP * samples.KIB)
 
 
-def test_a_curve_without_a_law_has_a_row_too() -> None:
+def test_a_series_without_a_law_has_a_row_too() -> None:
     """With how many points it has."""
     rows = _read(laws_csv(samples.loaded([samples.measured(steps=8)])))
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 import report_samples as samples
 
 from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.series import MetricSeries
-from profiler.facts import Measurement, WallStatus
-from reports.texts.findings import findings, growth
+from profiler.facts import Measurement, WallStatus, replace
+from reports.texts.findings import findings, slope
 from reports.texts.walls import wall_clause
 
 
-def _curve(
+def _series(
     *values: float, steps: tuple[int, ...] = (8, 16, 32), metric: str = "nodes"
 ) -> MetricSeries:
     return MetricSeries(
@@ -32,7 +31,7 @@ def _with_nodes(measurement: Measurement, total: int) -> Measurement:
 
 def test_points_on_one_line_grow_exactly() -> None:
     """A constant difference per step is an exact law."""
-    grown = growth(_curve(*(40 + 17 * t for t in (8, 16, 32))))
+    grown = slope(_series(*(40 + 17 * t for t in (8, 16, 32))))
 
     assert grown is not None
     assert (float(grown.per_step), grown.exact, grown.is_constant) == (17.0, True, False)
@@ -40,7 +39,7 @@ def test_points_on_one_line_grow_exactly() -> None:
 
 def test_a_point_off_the_line_makes_the_growth_approximate() -> None:
     """One node more at one point, and the law is no longer exact."""
-    grown = growth(_curve(40 + 17 * 8, 40 + 17 * 16 + 1, 40 + 17 * 32))
+    grown = slope(_series(40 + 17 * 8, 40 + 17 * 16 + 1, 40 + 17 * 32))
 
     assert grown is not None
     assert float(grown.per_step) == pytest.approx(17, rel=0.01)
@@ -50,7 +49,7 @@ def test_a_point_off_the_line_makes_the_growth_approximate() -> None:
 def test_the_slope_of_noisy_points_is_that_of_their_line() -> None:
     """Not that of its two ends, which noise may have moved."""
     numbers = [96.0 * t + (t == 256) for t in samples.DOUBLED]
-    grown = growth(_curve(*numbers, steps=samples.DOUBLED, metric="backprop"))
+    grown = slope(_series(*numbers, steps=samples.DOUBLED, metric="backprop"))
 
     assert grown is not None
     assert float(grown.per_step) == pytest.approx(96, rel=1e-3)
@@ -59,15 +58,15 @@ def test_the_slope_of_noisy_points_is_that_of_their_line() -> None:
 
 def test_two_points_prove_no_law() -> None:
     """Any two points lie on a line."""
-    grown = growth(_curve(135, 135))
+    grown = slope(_series(135, 135))
 
     assert grown is not None
     assert not grown.exact
 
 
-def test_one_point_has_no_growth() -> None:
+def test_one_point_has_no_slope() -> None:
     """A slope needs two numbers of steps."""
-    assert growth(_curve(135)) is None
+    assert slope(_series(135)) is None
 
 
 def test_the_first_headline_contrasts_the_graphs() -> None:
@@ -81,7 +80,7 @@ def test_the_first_headline_contrasts_the_graphs() -> None:
 
 
 def test_the_second_headline_contrasts_the_walls() -> None:
-    """Both ends of both certificates are told, under their limit."""
+    """Both ends of both certificates stand there, under their limit."""
     second = findings(samples.contrast()).headlines[1]
 
     assert second == (
@@ -90,7 +89,7 @@ def test_the_second_headline_contrasts_the_walls() -> None:
     )
 
 
-def test_memory_per_step_is_told_with_the_steps_it_holds_for() -> None:
+def test_memory_per_step_comes_with_the_steps_it_holds_for() -> None:
     """Backprop bytes per step come from the two ends of the sweep."""
     sentence = findings(samples.contrast()).details[0]
 
@@ -101,7 +100,7 @@ def test_memory_per_step_is_told_with_the_steps_it_holds_for() -> None:
 
 
 def test_without_walls_the_second_headline_contrasts_the_memory() -> None:
-    """The same two scenarios are told, by the bytes that one more step takes."""
+    """The same two scenarios are named, by the bytes that one more step takes."""
     points = [
         *(samples.measured("static_rnn", t) for t in samples.DOUBLED),
         *(samples.measured("middle", t, per_step=5) for t in samples.DOUBLED),
@@ -114,18 +113,18 @@ def test_without_walls_the_second_headline_contrasts_the_memory() -> None:
     )
 
 
-def test_nodes_that_are_not_affine_are_told_as_about() -> None:
+def test_nodes_that_are_not_affine_are_called_about() -> None:
     """A bent line has no exact slope."""
     points = [_with_nodes(samples.measured(steps=t), 100 + t * t) for t in (8, 16, 32)]
 
-    told = findings(samples.loaded(points)).headlines[0]
+    found = findings(samples.loaded(points)).headlines[0]
     slopes = (16**2 - 8**2) / (16 - 8), (32**2 - 16**2) / (32 - 16)
 
     match = re.fullmatch(
         r"static_rnn adds about ([\d.]+) nodes to its graph for every time step over 8 to 32 .*",
-        told,
+        found,
     )
-    assert match is not None, told
+    assert match is not None, found
     assert slopes[0] < float(match[1]) < slopes[1]
 
 
@@ -136,7 +135,7 @@ def test_a_shrinking_graph_loses_nodes() -> None:
     assert findings(samples.loaded(points)).headlines[0].startswith("static_rnn loses 2 nodes")
 
 
-def test_constant_graphs_alone_are_told_as_such() -> None:
+def test_constant_graphs_alone_are_said_to_be_so() -> None:
     """Where nothing grows, nothing is contrasted."""
     points = [samples.measured("loop", t, unrolled=False) for t in (8, 16, 32)]
 
@@ -145,7 +144,7 @@ def test_constant_graphs_alone_are_told_as_such() -> None:
     )
 
 
-def test_two_growing_graphs_are_both_told() -> None:
+def test_two_growing_graphs_are_both_named() -> None:
     """Without a constant series the least growing one is the contrast."""
     points = [samples.measured("small", t) for t in (8, 16, 32)]
     points += [samples.measured("big", t, per_step=31) for t in (8, 16, 32)]
@@ -184,27 +183,37 @@ def test_a_run_without_anything_says_so() -> None:
 
 def test_walls_alone_make_a_headline() -> None:
     """A run of wall searches needs no measurements."""
-    loaded = samples.loaded([], [samples.wall("b", 90), samples.wall("a", 40)])
+    results = samples.loaded([], [samples.wall("b", 90), samples.wall("a", 40)])
 
-    assert findings(loaded).headlines[0] == (
+    assert findings(results).headlines[0] == (
         "Under 64 MiB of device memory, a survives 40 steps and runs out of memory at 41; "
         "b survives 90 steps and runs out of memory at 91."
     )
 
 
-def test_what_ran_out_at_a_wall_is_told() -> None:
+def test_skipped_points_are_neither_failed_nor_counted() -> None:
+    """They were never run."""
+    points = [samples.measured(), samples.failed(samples.measured(steps=16))]
+    found = findings(samples.loaded([*points, samples.skipped(samples.measured(steps=32), 16)]))
+
+    assert any(
+        text.startswith("1 of 2 points failed") for text in (*found.headlines, *found.details)
+    )
+
+
+def test_what_ran_out_at_a_wall_is_said() -> None:
     """The operation, the tensor and the bytes, of the walls whose failing run said so."""
     silent = samples.wall("b", 90)
     silent = replace(silent, probes=[probe for probe in silent.probes if probe.steps != 91])
-    told = findings(samples.loaded([], [samples.wall("a", 40), silent]))
+    found = findings(samples.loaded([], [samples.wall("a", 40), silent]))
 
-    assert told.headlines[1] == (
+    assert found.headlines[1] == (
         f"What ran out under 64 MiB of device memory: a at 41 steps, {samples.RAN_OUT}."
     )
     assert "What ran out" not in " ".join(findings(samples.loaded([], [silent])).headlines)
 
 
-def test_every_wall_is_told_once_per_family() -> None:
+def test_every_wall_is_named_once_per_family() -> None:
     """Walls that the headline leaves out stand in the list."""
     text = " ".join(findings(samples.large()).details)
 
@@ -213,12 +222,12 @@ def test_every_wall_is_told_once_per_family() -> None:
 
 
 def test_an_unproven_wall_is_no_headline() -> None:
-    """A headline must have been proven; the list tells the rest."""
-    loaded = samples.loaded(
+    """A headline must have been proven; the list has the rest."""
+    results = samples.loaded(
         [samples.measured(steps=t) for t in samples.DOUBLED],
         [samples.wall(last_ok=40, status=WallStatus.UNPROVEN)],
     )
-    found = findings(loaded)
+    found = findings(results)
 
     assert "no wall was proven" not in " ".join(found.headlines)
     assert "no wall was proven" in " ".join(found.details)

@@ -5,49 +5,75 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import report_samples as samples
 
-from profiler.analysis.metrics import METRICS
-from profiler.store.frames import LoadedRun
+from profiler.analysis.results import RunResults
+from profiler.facts import replace
 from reports import write_report
 
-PLOTS = ("nodes", "build_time", "device_memory", "host_memory", "step_time")
 DATA = ["report.html", "measurements.csv", "walls.csv", "laws.csv", "measurements.json"]
-LAWS = (*(f"law_{metric.name}" for metric in METRICS), "choices")
 
 
-def test_a_report_is_a_page_its_data_and_its_plots(tmp_path: Path) -> None:
+def _graphs() -> RunResults:
+    """Return three graphs, and nothing else of them."""
+    points = [samples.measured(steps=steps) for steps in samples.DOUBLED[:3]]
+    bare = [replace(one, phases=[], step=None, device=None, host=None) for one in points]
+    return samples.loaded(bare)
+
+
+def _choices() -> RunResults:
+    """Return one step of two builds, without graph and host memory."""
+    points = [samples.measured(name) for name in ("a", "b")]
+    return samples.loaded([replace(one, phases=[], graph=None, host=None) for one in points])
+
+
+def _explained() -> RunResults:
+    """Return one explained step."""
+    point = samples.measured(steps=200)
+    return samples.loaded([replace(point, trace=samples.EXPLANATION)])
+
+
+@pytest.mark.parametrize(
+    ("results", "plots"),
+    [
+        (_graphs(), ["nodes", "law_nodes"]),
+        (_choices(), ["device_memory", "step_time", "choices"]),
+        (_explained(), ["one_step_static_rnn"]),
+    ],
+    ids=["graphs", "choices", "explained"],
+)
+def test_a_report_is_a_page_its_data_and_its_plots(
+    results: RunResults, plots: list[str], tmp_path: Path
+) -> None:
     """The folder is created, and every returned path exists and holds something."""
     folder = tmp_path / "results" / "run"
-    paths = write_report(samples.contrast(), folder)
+    paths = write_report(results, folder)
 
     assert [path.name for path in paths] == [
         *DATA,
-        *(f"{name}.{kind}" for name in (*PLOTS, *LAWS) for kind in ("svg", "png")),
+        *(f"{name}.{kind}" for name in plots for kind in ("svg", "png")),
     ]
     assert all(path.parent == folder and path.stat().st_size for path in paths)
 
 
 @pytest.mark.parametrize(
-    "loaded",
+    "results",
     [
         samples.loaded(),
         samples.loaded([samples.failed(samples.measured(), built=False)]),
-        samples.loaded([samples.failed(samples.measured())]),
         samples.loaded([], [samples.wall()]),
-        samples.loaded([samples.measured()], [samples.wall(kind="host")]),
+        samples.loaded([], [samples.wall(kind="host")]),
         samples.loaded([], [replace(samples.band(), last_ok=None, first_oom=None)]),
         samples.loaded([], [replace(samples.wall(), probes=[], predicted=None)]),
     ],
-    ids=["empty", "failed", "built", "wall only", "host wall", "endless band", "no probes"],
+    ids=["empty", "failed", "wall only", "host wall", "endless band", "no probes"],
 )
-def test_partial_runs_have_a_report_too(loaded: LoadedRun, tmp_path: Path) -> None:
+def test_partial_runs_have_a_report_too(results: RunResults, tmp_path: Path) -> None:
     """Whatever is missing, there is a page and its data."""
-    names = {path.name for path in write_report(loaded, tmp_path)}
+    names = {path.name for path in write_report(results, tmp_path)}
 
     assert names >= set(DATA)
     assert json.loads((tmp_path / "measurements.json").read_text())["schema"] == 1
@@ -55,9 +81,9 @@ def test_partial_runs_have_a_report_too(loaded: LoadedRun, tmp_path: Path) -> No
 
 def test_a_report_can_be_written_again(tmp_path: Path) -> None:
     """The second report replaces the first, byte for byte the same."""
-    loaded = samples.loaded([], [samples.wall()])
-    first = {path: path.read_bytes() for path in write_report(loaded, tmp_path)}
-    second = {path: path.read_bytes() for path in write_report(loaded, tmp_path)}
+    results = samples.loaded([], [samples.wall()])
+    first = {path: path.read_bytes() for path in write_report(results, tmp_path)}
+    second = {path: path.read_bytes() for path in write_report(results, tmp_path)}
 
     assert first == second
 
@@ -74,7 +100,7 @@ def test_reading_results_needs_no_matplotlib() -> None:
     """Only the plots import matplotlib: tables, sentences and exports do without."""
     modules = (
         "reports.tables.grid, reports.texts.findings, reports.pages.exports, reports.pages.page, "
-        "reports.plots.subjects"
+        "reports.plots.specs"
     )
     code = f"import sys, {modules}; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

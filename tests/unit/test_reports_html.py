@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import report_samples as samples
 
-from profiler.facts import Shortage, WallStatus
-from profiler.store.frames import LoadedRun, frames
+from profiler.analysis.results import RunResults
+from profiler.facts import Shortage, WallStatus, replace
 from reports.pages.page import Picture, Pictures, page, render
 from reports.texts.numbers import DASH
 
@@ -15,8 +13,8 @@ EVIL = "<script>alert(1)</script>"
 PICTURE = Picture(name="nodes", title="Graph size", caption="Nodes.", svg=b"<svg/>")
 
 
-def _html(loaded: LoadedRun) -> str:
-    return render(page(loaded), Pictures(whole=[PICTURE]))
+def _html(results: RunResults) -> str:
+    return render(page(results), Pictures(whole=[PICTURE]))
 
 
 def test_text_from_outside_is_escaped_everywhere() -> None:
@@ -37,7 +35,7 @@ def test_text_from_outside_is_escaped_everywhere() -> None:
         kind=EVIL,
     )
     run = replace(samples.run([point], [wall]), name=EVIL, command=EVIL, created_at=EVIL)
-    html = _html(frames(replace(run, environment=replace(run.environment, cpu=EVIL))))
+    html = _html(RunResults(replace(run, environment=replace(run.environment, cpu=EVIL))))
 
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(1)") > 10
@@ -55,22 +53,22 @@ def test_what_is_held_is_escaped_too() -> None:
 
 
 def test_what_holds_the_memory_has_its_story_tables_and_pictures() -> None:
-    """One explained step is open, several are told in a line each."""
+    """One explained step is open, several have a line each."""
     point = replace(samples.measured(steps=200), trace=samples.EXPLANATION)
     wall = replace(samples.wall(last_ok=200), explanation=samples.EXPLANATION)
     one, two = samples.loaded([point]), samples.loaded([point], [wall])
     html = render(page(one), Pictures(explaining={"static_rnn": [PICTURE]}))
 
-    assert '<details class="account" id="memory-static_rnn" open>' in html
+    assert '<details class="explanation" id="memory-static_rnn" open>' in html
     assert "200 partial gradients of rnn/cell/kernel" in html
     assert "held at the peak, by operation" in html
     assert 'src="data:image/svg+xml;base64,' in html
-    assert _html(two).count('<details class="account"') == 2
+    assert _html(two).count('<details class="explanation"') == 2
     assert " open>" not in _html(two)
 
 
 def test_a_picture_is_part_of_the_page() -> None:
-    """Plots are data addresses; nothing is loaded from elsewhere."""
+    """Plots are data addresses; nothing is results from elsewhere."""
     html = _html(samples.contrast())
 
     assert 'src="data:image/svg+xml;base64,PHN2Zy8+"' in html
@@ -123,7 +121,7 @@ def test_a_wall_card_shows_both_ends_and_how_they_were_found() -> None:
     assert len(card.probes.rows) == 4
 
 
-def test_a_wall_card_tells_margin_method_band_and_price() -> None:
+def test_a_wall_card_has_margin_method_band_and_price() -> None:
     """Whatever a certificate knows is on its card."""
     (card,) = page(samples.loaded([], [samples.foreseen(samples.band(640, 660))])).walls
     facts = dict(card.facts)
@@ -183,7 +181,7 @@ def test_every_failed_point_shows_its_log() -> None:
     assert all(one.log_tail and "OOM!" in one.log_tail for one in failures)
 
 
-def test_a_failure_is_told_in_the_frameworks_own_words_too() -> None:
+def test_a_failure_is_in_the_frameworks_own_words_too() -> None:
     """Beside the sentence that was read out of them."""
     data = page(samples.loaded([samples.failed(samples.measured())], [samples.wall()]))
     shortage = samples.OOM.shortage
@@ -197,14 +195,26 @@ def test_a_failure_is_told_in_the_frameworks_own_words_too() -> None:
 
 
 def test_a_failed_point_without_a_log_says_so() -> None:
-    """Silence of a child is told too."""
+    """Silence of a child is said too."""
     silent = replace(samples.failed(samples.measured()), log_tail=None)
 
     assert "The child wrote nothing." in _html(samples.loaded([silent]))
 
 
-def test_gaps_with_one_reason_are_told_once() -> None:
-    """Five points that lack the same field for the same reason are one line."""
+def test_a_skipped_point_is_quiet_and_not_among_the_failures() -> None:
+    """Its row has a style of its own; the heading of failures does not count it."""
+    results = samples.loaded([samples.skipped(samples.measured(), 4)])
+    html = _html(results)
+
+    assert '<tr class="quiet">' in html
+    assert "skipped: 4 steps ran out of memory" in html
+    assert page(results).failures == ()
+    assert page(results).summary == "0 measurements · 1 scenario · 0 walls · 1 point skipped"
+    assert "failed" not in " ".join(page(results).findings.details)
+
+
+def test_gaps_with_one_reason_are_named_once() -> None:
+    """Five points without the same field for the same reason are one line."""
     points = [samples.failed(samples.measured(steps=t)) for t in (8, 16, 32, 64, 128)]
     (gap,) = page(samples.loaded(points)).gaps
 
@@ -216,7 +226,7 @@ def test_an_interrupted_run_says_so() -> None:
     """A run that was killed is not presented as complete."""
     run = replace(samples.run([samples.measured()]), finished=False)
 
-    assert page(frames(run)).summary == (
+    assert page(RunResults(run)).summary == (
         "1 measurement · 1 scenario · 0 walls · interrupted: some points are not measured yet"
     )
 
@@ -233,6 +243,6 @@ def test_the_page_names_machine_and_command() -> None:
     data = page(samples.loaded())
 
     assert dict(data.environment)["memory"] == "8.0 GiB"
-    assert dict(data.environment)["tensorflow"] == "2.21.0"
+    assert dict(data.environment)["SampleFlow"] == "sampleflow 2.21.0"
     assert data.command == "stepwall profile --steps 8:256:x2"
     assert data.date == "2026-01-02 03:04 UTC"

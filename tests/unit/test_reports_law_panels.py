@@ -1,47 +1,41 @@
-"""The data of the plots of laws: places, texts, residuals, and what may be foretold."""
+"""The data of the plots of laws: places, texts, residuals, and what may be forepredicted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 import report_samples as samples
 
 from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.prediction import REACH, predicted_value
+from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
-from profiler.facts import Measurement, Times
-from profiler.store.frames import LoadedRun
+from profiler.facts import Measurement, replace
 from reports.plots.law_panels import LawPanel, Line, law_panels
 
 STEPS = samples.DOUBLED
 LAST = STEPS[-1]
 
 
-def panel(loaded: LoadedRun, metric: str) -> LawPanel:
+def panel(results: RunResults, metric: str) -> LawPanel:
     """Return the only panel of a metric."""
-    (found,) = law_panels(loaded, BY_NAME[metric])
+    (found,) = law_panels(results, BY_NAME[metric])
     return found
 
 
-def line(loaded: LoadedRun, metric: str, label: str = "static_rnn") -> Line:
+def line(results: RunResults, metric: str, label: str = "static_rnn") -> Line:
     """Return one line of it."""
-    (found,) = [one for one in panel(loaded, metric).lines if one.curve.label == label]
+    (found,) = [one for one in panel(results, metric).lines if one.series.label == label]
     return found
 
 
 def of(values: Mapping[int, float], metric: str) -> Line:
-    """Return the line of a curve with these values."""
+    """Return the line of a series with these values."""
     point = replace(samples.measured().point, steps=0)
     points = tuple(sorted(values.items()))
-    curve = MetricSeries(label="a", conditions=point, metric=BY_NAME[metric], points=points)
-    return Line(curve=curve, index=0)
-
-
-def with_step(measurement: Measurement, step_s: float) -> Measurement:
-    """Return the point with this steady step."""
-    return replace(measurement, time=Times(build_forward_s=0.1, step_s=step_s))
+    series = MetricSeries(label="a", conditions=point, metric=BY_NAME[metric], points=points)
+    return Line(series=series, index=0)
 
 
 def with_nodes(measurement: Measurement, total: int) -> Measurement:
@@ -69,23 +63,24 @@ def test_two_lengths_have_no_panel() -> None:
 def test_a_family_without_a_clear_law_is_shown_too() -> None:
     """Its points are there, though no law is."""
     points = [
-        with_step(samples.measured(steps=n), 0.01 if n in {16, 128} else 0.001) for n in STEPS
+        samples.with_step(samples.measured(steps=n), 0.01 if n in {16, 128} else 0.001)
+        for n in STEPS
     ]
     wild = panel(samples.loaded(points), "step_time")
 
     assert not wild.has_laws
     assert not wild.shows_residuals
-    assert len(wild.lines[0].curve.points) == len(STEPS)
+    assert len(wild.lines[0].series.points) == len(STEPS)
 
 
 def test_a_series_has_the_place_that_it_has_in_the_other_plots() -> None:
     """One of which every step failed has no peak, and keeps its colour for its nodes."""
     lost = [samples.failed(samples.measured("lost", n)) for n in STEPS]
     kept = [samples.measured("kept", n) for n in STEPS]
-    loaded = samples.loaded([*lost, *kept])
+    results = samples.loaded([*lost, *kept])
 
-    assert [one.index for one in panel(loaded, "nodes").lines] == [0, 1]
-    assert [one.index for one in panel(loaded, "peak").lines] == [1]
+    assert [one.index for one in panel(results, "nodes").lines] == [0, 1]
+    assert [one.index for one in panel(results, "peak").lines] == [1]
 
 
 def test_the_legend_holds_the_law_in_its_units() -> None:
@@ -97,7 +92,7 @@ def test_the_legend_holds_the_law_in_its_units() -> None:
     assert line(samples.loaded(points), "nodes", long_name).text == f"{long_name}:\n   40 + 17·T"
 
 
-def test_the_legend_tells_the_walls() -> None:
+def test_the_legend_names_the_walls() -> None:
     """In a line of their own, in the plot of the peak alone."""
     assert line(samples.contrast(), "peak").text.endswith("\n   survives 650 steps")
     assert "survives" not in line(samples.contrast(), "backprop").text
@@ -139,12 +134,12 @@ def test_a_constant_is_continued_as_predict_does() -> None:
     """With the interval of a line: noise that hides a slope does not rule it out."""
     noise = dict(zip(STEPS, (0.004, -0.003, 0.005, -0.004, 0.003, -0.005), strict=True))
     steady = of({n: 0.1 * (1 + noise[n]) for n in STEPS}, "build_time")
-    told = predicted_value(steady.curve, steady.end)
-    law = steady.curve.clear_law
+    predicted = predicted_value(steady.series, steady.end)
+    law = steady.series.clear_law
 
     assert law is not None
     assert law.kind == "constant"
-    assert (steady.ahead[-1].low, steady.ahead[-1].high) == (told.low, told.high)
+    assert (steady.ahead[-1].low, steady.ahead[-1].high) == (predicted.low, predicted.high)
     assert steady.ahead[-1].high > law.interval_at(steady.end)[1]
 
 
@@ -155,9 +150,9 @@ def test_a_law_is_continued_only_as_far_as_its_interval_is_narrow() -> None:
     much = of({n: 0.1 * (1 + 0.06 * noise[n]) for n in STEPS}, "build_time")
 
     assert 2 * LAST <= some.end < REACH * LAST
-    assert predicted_value(some.curve, REACH * LAST).value is None
+    assert predicted_value(some.series, REACH * LAST).value is None
     assert much.ahead == ()
-    assert predicted_value(much.curve, LAST + 1).value is not None
+    assert predicted_value(much.series, LAST + 1).value is not None
 
 
 def test_residuals_are_shares_of_the_law() -> None:
@@ -178,17 +173,17 @@ def test_an_outlier_of_an_exact_law_is_a_residual() -> None:
     assert panel(samples.loaded(bent), "nodes").shows_residuals
 
 
-def test_repeats_are_all_in_the_curve() -> None:
-    """Their median tells only how wide a line is drawn."""
+def test_repeats_are_all_in_the_series() -> None:
+    """Their median only sets how wide a line is drawn."""
     points = [
-        replace(with_step(m, 0.001 * n * factor), point=replace(m.point, repeat=repeat))
+        replace(samples.with_step(m, 0.001 * n * factor), point=replace(m.point, repeat=repeat))
         for n in STEPS
         for repeat, factor in enumerate((1.0, 1.01, 1.03))
         for m in [samples.measured(steps=n)]
     ]
     drawn = line(samples.loaded(points), "step_time")
 
-    assert len(drawn.curve.points) == 3 * len(STEPS)
+    assert len(drawn.series.points) == 3 * len(STEPS)
     assert drawn.medians == {n: pytest.approx(0.00101 * n) for n in STEPS}
 
 

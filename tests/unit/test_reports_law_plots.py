@@ -1,8 +1,7 @@
-"""The plots of laws show what was measured, the law, and only what may be foretold."""
+"""The plots of laws show what was measured, the law, and only what may be predicted."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -11,20 +10,21 @@ import report_samples as samples
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from profiler.analysis.metrics import METRICS
+from profiler.analysis.metrics import BY_NAME, METRICS
 from profiler.analysis.prediction import REACH
-from profiler.facts import DeviceMemory, Measurement, Times
-from profiler.store.frames import LoadedRun
-from reports.plots.laws import law_plots
+from profiler.analysis.results import RunResults
+from profiler.facts import DeviceMemory, Measurement, replace
+from reports.plots.laws import law_plot, law_plots
 from reports.plots.measurements import Plot, image
 
 STEPS = samples.DOUBLED
 LAST = STEPS[-1]
 
 
-def plot(loaded: LoadedRun, metric: str) -> Plot:
+def plot(results: RunResults, metric: str) -> Plot:
     """Return one plot."""
-    (found,) = [one for one in law_plots(loaded) if one.name == f"law_{metric}"]
+    found = law_plot(results, BY_NAME[metric])
+    assert found is not None
     return found
 
 
@@ -38,11 +38,6 @@ def legend(axes: Axes) -> list[str]:
     found = axes.get_legend()
     assert found is not None
     return [text.get_text() for text in found.get_texts()]
-
-
-def with_step(measurement: Measurement, step_s: float) -> Measurement:
-    """Return the point with this steady step."""
-    return replace(measurement, time=Times(build_forward_s=0.1, step_s=step_s))
 
 
 def with_backprop(measurement: Measurement, count: int) -> Measurement:
@@ -86,7 +81,7 @@ def test_what_was_not_run_is_shaded_dashed_and_said_so() -> None:
 def test_what_is_predicted_has_its_interval() -> None:
     """A band, which exact laws do not need."""
     points = [
-        with_step(samples.measured(steps=n), 0.001 * n * (1.01 if n in {16, 64} else 1))
+        samples.with_step(samples.measured(steps=n), 0.001 * n * (1.01 if n in {16, 64} else 1))
         for n in STEPS
     ]
     noisy = plot(samples.loaded(points), "step_time").figure.axes[0]
@@ -122,7 +117,7 @@ def test_exact_laws_alone_have_no_axes_for_residuals() -> None:
 def test_residuals_stand_beside_the_law() -> None:
     """A point that is a tenth above its line stands near a tenth."""
     points = [
-        with_step(samples.measured(steps=n), 0.001 * n * (1.1 if n == LAST // 2 else 1))
+        samples.with_step(samples.measured(steps=n), 0.001 * n * (1.1 if n == LAST // 2 else 1))
         for n in STEPS
     ]
     side = plot(samples.loaded(points), "step_time").figure.axes[1]
@@ -141,9 +136,14 @@ def test_rounding_does_not_fill_the_residuals() -> None:
 
 def test_a_family_without_a_law_says_so_where_its_residuals_would_be() -> None:
     """Beside a family that has them."""
-    tame = [with_step(samples.measured("tame", n), 0.001 * n + 0.0001 * (n == 64)) for n in STEPS]
+    tame = [
+        samples.with_step(samples.measured("tame", n), 0.001 * n + 0.0001 * (n == 64))
+        for n in STEPS
+    ]
     wild = [
-        with_step(samples.measured("wild", n, family="shapes"), 0.01 if n in {16, 128} else 0.001)
+        samples.with_step(
+            samples.measured("wild", n, family="shapes"), 0.01 if n in {16, 128} else 0.001
+        )
         for n in STEPS
     ]
     axes = plot(samples.loaded([*tame, *wild]), "step_time").figure.axes
@@ -155,7 +155,7 @@ def test_a_family_without_a_law_says_so_where_its_residuals_would_be() -> None:
 def test_every_repeat_is_a_mark() -> None:
     """And the law is one line through them all."""
     points = [
-        replace(with_step(m, 0.001 * n * factor), point=replace(m.point, repeat=repeat))
+        replace(samples.with_step(m, 0.001 * n * factor), point=replace(m.point, repeat=repeat))
         for n in STEPS
         for repeat, factor in enumerate((1.0, 1.01))
         for m in [samples.measured(steps=n)]
@@ -169,9 +169,10 @@ def test_every_repeat_is_a_mark() -> None:
 def test_points_without_a_clear_law_are_drawn_without_a_line() -> None:
     """Beside one that has a law, so that there is a plot."""
     wild = [
-        with_step(samples.measured("wild", n), 0.01 if n in {16, 128} else 0.001) for n in STEPS
+        samples.with_step(samples.measured("wild", n), 0.01 if n in {16, 128} else 0.001)
+        for n in STEPS
     ]
-    tame = [with_step(samples.measured("tame", n), 0.001 * n) for n in STEPS]
+    tame = [samples.with_step(samples.measured("tame", n), 0.001 * n) for n in STEPS]
     main, side = plot(samples.loaded([*wild, *tame]), "step_time").figure.axes
     colour = next(one.get_color() for one in main.get_lines() if one.get_marker() == "o")
     of_wild = [
@@ -193,7 +194,9 @@ def test_a_short_sweep_has_logarithmic_axes_too() -> None:
 
 def test_a_law_below_zero_does_not_break_the_logarithmic_axis() -> None:
     """Its points are positive; the law falls below their shortest."""
-    points = [with_step(samples.measured(steps=n), max(0.001 * n - 0.009, 0.0002)) for n in STEPS]
+    points = [
+        samples.with_step(samples.measured(steps=n), max(0.001 * n - 0.009, 0.0002)) for n in STEPS
+    ]
     found = plot(samples.loaded(points), "step_time")
     axes = found.figure.axes[0]
     lowest = min(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 import report_samples as samples
@@ -11,7 +11,7 @@ from report_samples import KIB, KIB_PER_STEP
 from profiler.analysis.fitting import fit
 from profiler.analysis.laws import Law
 from profiler.analysis.metrics import BY_NAME, Metric
-from profiler.facts import Measurement, Times
+from profiler.facts import Measurement
 from reports.tables.grid import Grid
 from reports.tables.laws import law_grid, law_text, step_text
 from reports.texts.numbers import DASH
@@ -30,8 +30,7 @@ def law(value: object, *, whole: bool = False) -> Law:
 
 def _slow(measurement: Measurement, slow: bool) -> Measurement:  # noqa: FBT001 (a helper)
     """Return the point with a steady step of a millisecond, or of ten."""
-    times = Times(build_forward_s=0.1, step_s=0.01 if slow else 0.001)
-    return replace(measurement, time=times)
+    return samples.with_step(measurement, 0.01 if slow else 0.001)
 
 
 def cells(grid: Grid, scenario: str, metric: str) -> dict[str, str]:
@@ -41,48 +40,48 @@ def cells(grid: Grid, scenario: str, metric: str) -> dict[str, str]:
 
 
 def test_nodes_of_an_unrolled_graph_have_an_exact_law() -> None:
-    """Both numbers of its closed form, and the shorter half foretells the longer."""
-    told = cells(law_grid(samples.contrast()), "static_rnn", "nodes")
+    """Both numbers of its closed form, and the law of the shorter half holds in the longer."""
+    row = cells(law_grid(samples.contrast()), "static_rnn", "nodes")
 
-    assert told["law (T: steps)"] == "40 + 17·T"
-    assert told["one more step"] == "17"
-    assert told["residual"] == "exact"
-    assert told["measured"] == "8 to 256"
-    assert told["hold-out error"] == "0.0 %"
+    assert row["law (T: steps)"] == "40 + 17·T"
+    assert row["one more step"] == "17"
+    assert row["residual"] == "exact"
+    assert row["measured"] == "8 to 256"
+    assert row["hold-out error"] == "0.0 %"
 
 
 def test_nodes_of_a_loop_are_constant() -> None:
     """One more step adds none."""
-    told = cells(law_grid(samples.contrast()), "dynamic_rnn", "nodes")
+    row = cells(law_grid(samples.contrast()), "dynamic_rnn", "nodes")
 
-    assert (told["law (T: steps)"], told["one more step"]) == ("135", "0")
+    assert (row["law (T: steps)"], row["one more step"]) == ("135", "0")
 
 
 def test_memory_has_its_slope_in_bytes() -> None:
     """What one step holds, from the sample's closed form."""
-    told = cells(law_grid(samples.contrast()), "static_rnn", "backprop memory")
+    row = cells(law_grid(samples.contrast()), "static_rnn", "backprop memory")
 
-    assert told["one more step"].startswith(f"{KIB_PER_STEP:.1f} KiB")
-    assert told["residual"] == "0.0 %"
+    assert row["one more step"].startswith(f"{KIB_PER_STEP:.1f} KiB")
+    assert row["residual"] == "0.0 %"
 
 
 def test_too_few_lengths_say_how_many_it_takes() -> None:
     """A line through two points would prove nothing."""
     two = samples.loaded([samples.measured(steps=steps) for steps in (8, 16)])
-    told = cells(law_grid(two), "static_rnn", "nodes")
+    row = cells(law_grid(two), "static_rnn", "nodes")
 
-    assert told["law (T: steps)"] == "not enough lengths: 2 of 3, add --steps"
-    assert told["one more step"] == told["residual"] == told["hold-out error"] == DASH
+    assert row["law (T: steps)"] == "not enough lengths: 2 of 3, add --steps"
+    assert row["one more step"] == row["residual"] == row["hold-out error"] == DASH
 
 
 def test_noise_that_drowns_every_law_is_said_to() -> None:
     """A constant that is off by its own size is no law."""
     points = [_slow(samples.measured(steps=steps), steps in {16, 128}) for steps in STEPS]
-    told = cells(law_grid(samples.loaded(points)), "static_rnn", "steady step")
+    row = cells(law_grid(samples.loaded(points)), "static_rnn", "steady step")
 
-    assert told["law (T: steps)"] == "no clear law: too noisy, take --repeats"
-    assert told["one more step"] == DASH
-    assert told["residual"] != DASH
+    assert row["law (T: steps)"] == "no clear law: too noisy, take --repeats"
+    assert row["one more step"] == DASH
+    assert row["residual"] != DASH
 
 
 def test_a_run_of_one_length_has_no_laws() -> None:
@@ -118,7 +117,7 @@ def test_a_law_reads_in_its_unit(value: object, metric: Metric, text: str) -> No
 def test_a_noisy_slope_has_its_interval() -> None:
     """Student's, of the line alone: a curve has no single slope."""
     noisy = law(lambda t: 16 * KIB * t * (1.01 if t in {16, 64} else 1))
-    curved = replace(noisy, kind="quadratic", coefficients=(0.0, 1.0, 1.0))
+    curved = dataclasses.replace(noisy, kind="quadratic", coefficients=(0.0, 1.0, 1.0))
 
     assert step_text(noisy, BYTES).startswith("16.0 KiB ± ")
     assert " ± " not in step_text(curved, BYTES)
@@ -128,8 +127,8 @@ def test_a_point_off_its_law_is_named() -> None:
     """By its steps; where all follow, that is said too."""
     points = [samples.measured(steps=steps) for steps in STEPS]
     points[3] = samples.measured(steps=STEPS[3], kib_per_step=2 * KIB_PER_STEP)
-    told = cells(law_grid(samples.loaded(points)), "static_rnn", "backprop memory")
+    row = cells(law_grid(samples.loaded(points)), "static_rnn", "backprop memory")
     clean = cells(law_grid(samples.contrast()), "static_rnn", "backprop memory")
 
-    assert told["outliers"] == f"at {STEPS[3]}"
+    assert row["outliers"] == f"at {STEPS[3]}"
     assert clean["outliers"] == "none"

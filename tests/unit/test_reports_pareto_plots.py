@@ -1,11 +1,9 @@
-"""The plot of choices: a mark for each build, labels that can be read, and honest marks."""
+"""The plot of choices: a mark and an entry in the legend for each build."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -13,23 +11,22 @@ import report_samples as samples
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Annotation
 
-from profiler.analysis.crossover.choices import choices
-from profiler.analysis.series import curves
-from profiler.facts import WallStatus
-from profiler.store.frames import LoadedRun
+from profiler.analysis.crossover.costs import build_costs
+from profiler.analysis.results import RunResults
+from profiler.analysis.series import metric_series
+from profiler.facts import WallStatus, replace
 from reports.plots import look
 from reports.plots.measurements import image
-from reports.plots.pareto import Panel, pareto_figure, pareto_plots
+from reports.plots.pareto import ParetoPanel, pareto_figure, pareto_plots
 
 KIB, MIB = samples.KIB, samples.MIB
 # Two times that no noise in them can explain: a step of the loop takes 1.4 times as long.
 PACES = (0.98, 1.0, 1.03)
 
 
-def _figure(loaded: LoadedRun) -> Figure:
-    (plot,) = pareto_plots(loaded)
+def _figure(results: RunResults) -> Figure:
+    (plot,) = pareto_plots(results)
     return plot.figure
 
 
@@ -43,20 +40,20 @@ def _repeated() -> Figure:
     return _figure(_repeats())
 
 
-def _repeats() -> LoadedRun:
+def _repeats() -> RunResults:
     """Return static_rnn and dynamic_rnn at 8 to 256 steps, three times each."""
-    loaded = samples.contrast()
+    results = samples.contrast()
     points = [
         replace(
             one,
             point=replace(one.point, repeat=repeat),
-            time=replace(one.time, step_s=(one.time.step_s or 0) * pace),
+            step=replace(one.step, median_s=one.step.median_s * pace),
         )
-        for one in loaded.run.measurements
+        for one in results.run.measurements
         for repeat, pace in enumerate(PACES)
-        if one.time
+        if one.step
     ]
-    return samples.loaded(points, loaded.run.walls)
+    return samples.loaded(points, results.run.walls)
 
 
 def _marks(axes: Axes) -> list[Line2D]:
@@ -68,15 +65,11 @@ def _place(line: Line2D) -> tuple[float, float]:
     return x, y
 
 
-def _labels(axes: Axes) -> list[Annotation]:
-    """Return the texts beside marks: neither limits nor the lines that lead to a text."""
-    texts = [text for text in axes.texts if isinstance(text, Annotation)]
-    return [text for text in texts if text.get_text() and not text.get_rotation()]
-
-
-def _all_labels(figure: Figure) -> Iterator[tuple[Axes, list[Annotation]]]:
-    figure.draw_without_rendering()
-    yield from ((axes, _labels(axes)) for axes in figure.axes)
+def _labels(axes: Axes) -> list[str]:
+    """Return the texts of the legend."""
+    legend = axes.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
 
 
 def test_each_family_has_a_panel_at_its_largest_common_length() -> None:
@@ -110,44 +103,32 @@ def test_bars_span_the_repeats() -> None:
     assert upright[:, 1].tolist() == pytest.approx([0.0256 * PACES[0], 0.0256 * PACES[2]])
 
 
-def test_labels_overlap_neither_each_other_nor_a_mark() -> None:
-    """Twelve builds, some of them in nearly the same place."""
-    for axes, labels in _all_labels(_large()):
-        boxes = [label.get_window_extent() for label in labels]
-        spots = [axes.transData.transform(_place(line)) for line in _marks(axes)]
-
-        assert len(labels) == len(spots)
-        assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
-        assert not any(box.contains(x, y) for box in boxes for x, y in spots)
-
-
-def test_builds_in_one_place_can_be_told_apart() -> None:
-    """Five marks on each other: five labels, apart, led to by a line."""
+def test_every_mark_has_its_entry_in_the_legend() -> None:
+    """In the order of the builds, with the same marker; builds in one place, too."""
     names = ("one", "two", "three", "four", "five")
     points = [samples.measured(name, n) for name in names for n in samples.DOUBLED]
-    ((_, labels),) = _all_labels(_figure(samples.loaded(points)))
-    boxes = [label.get_window_extent() for label in labels]
+    (axes,) = _figure(samples.loaded(points)).axes
+    legend = axes.get_legend()
+    assert legend is not None
 
-    assert {label.get_text().split(",")[0] for label in labels} == set(names)
-    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert [label.split(",")[0] for label in _labels(axes)] == list(names)
+    markers = [str(line.get_marker()) for line in legend.get_lines()]
+    assert markers == [str(line.get_marker()) for line in _marks(axes)]
 
 
-def test_labels_stay_inside_the_axes() -> None:
-    """None is cut off at the edge."""
-    for axes, labels in _all_labels(_large()):
-        frame = axes.get_window_extent().padded(1)
-        corners = [c for label in labels for c in label.get_window_extent().corners().tolist()]
+def test_the_legends_leave_the_axes_their_room() -> None:
+    """Twelve builds in two panels."""
+    figure = _large()
+    figure.draw_without_rendering()
 
-        assert all(frame.contains(x, y) for x, y in corners)
+    assert all(axes.get_position().width > 0.4 for axes in figure.axes)
 
 
 def test_a_label_names_the_verdict_and_the_wall() -> None:
     """Both are worth choosing; their walls were proven."""
-    texts = [label.get_text() for label in _labels(_repeated().axes[0])]
-
-    assert sorted(texts) == [
-        "dynamic_rnn, Pareto-optimal\nwall 980 steps under 64 MiB",
-        "static_rnn, Pareto-optimal\nwall 650 steps under 64 MiB",
+    assert _labels(_repeated().axes[0]) == [
+        "static_rnn, Pareto-optimal\n   wall 650 steps under 64 MiB",
+        "dynamic_rnn, Pareto-optimal\n   wall 980 steps under 64 MiB",
     ]
 
 
@@ -162,13 +143,10 @@ def test_the_line_joins_the_optimal_builds() -> None:
 
 def test_unknown_noise_is_said_and_not_joined() -> None:
     """One repeat at one length proves nothing."""
-    loaded = samples.loaded([samples.measured("a"), samples.measured("b")])
-    axes = _figure(loaded).axes[0]
+    results = samples.loaded([samples.measured("a"), samples.measured("b")])
+    axes = _figure(results).axes[0]
 
-    assert [text.get_text() for text in _labels(axes)] == [
-        "a, Pareto-optimal?",
-        "b, Pareto-optimal?",
-    ]
+    assert _labels(axes) == ["a, Pareto-optimal?", "b, Pareto-optimal?"]
     assert np.asarray(axes.get_lines()[0].get_xydata()).size == 0
 
 
@@ -180,21 +158,13 @@ def test_a_limit_in_range_is_a_line() -> None:
     assert not [t.get_text() for t in builds.texts if t.get_text() == "limit 64 MiB"]
 
 
-def test_a_limit_runs_through_no_label() -> None:
-    """The line stays whole, and the texts can be read."""
-    for axes, labels in _all_labels(_large()):
-        x = axes.transData.transform((64 * MIB, 0))[0]
-
-        assert not any(box.x0 < x < box.x1 for box in (t.get_window_extent() for t in labels))
-
-
 def test_what_was_not_run_is_hollow() -> None:
     """A mark that a law set looks unlike one that was measured."""
     run = _repeats().run
-    found = curves(run)
+    found = metric_series(run)
 
     def drawn(steps: int) -> tuple[str, set[str]]:
-        panel = Panel(title="t", steps=steps, builds=tuple(choices(found, steps=steps)))
+        panel = ParetoPanel(title="t", steps=steps, builds=tuple(build_costs(found, steps=steps)))
         (axes,) = pareto_figure([panel]).axes
         faces = {str(line.get_markerfacecolor()) for line in _marks(axes)}
         return axes.get_title(loc="left"), faces
@@ -205,17 +175,17 @@ def test_what_was_not_run_is_hollow() -> None:
 
 def test_a_build_without_a_time_keeps_the_others_colours() -> None:
     """The third build looks as in every other plot, though the second has no mark."""
-    found = curves(_repeats().run)
-    (static, dynamic) = choices(found, steps=256)
-    untimed = replace(static, label="untimed", readings={})
-    panel = Panel(title="t", steps=256, builds=(static, untimed, dynamic))
+    found = metric_series(_repeats().run)
+    (static, dynamic) = build_costs(found, steps=256)
+    untimed = dataclasses.replace(static, label="untimed", costs={})
+    panel = ParetoPanel(title="t", steps=256, builds=(static, untimed, dynamic))
     colours = [line.get_color() for line in _marks(pareto_figure([panel]).axes[0])]
 
     assert colours == [look.style_of(0)["color"], look.style_of(2)["color"]]
 
 
 @pytest.mark.parametrize(
-    "loaded",
+    "results",
     [
         samples.loaded(),
         samples.loaded([], [samples.wall()]),
@@ -224,16 +194,16 @@ def test_a_build_without_a_time_keeps_the_others_colours() -> None:
     ],
     ids=["nothing", "a wall alone", "one build", "no common length"],
 )
-def test_nothing_to_choose_is_no_plot(loaded: LoadedRun) -> None:
+def test_nothing_to_choose_is_no_plot(results: RunResults) -> None:
     """Two builds at one length are the fewest."""
-    assert pareto_plots(loaded) == []
+    assert pareto_plots(results) == []
 
 
 def test_an_unproven_wall_is_no_number() -> None:
     """Its label says so."""
     walls = [samples.wall("static_rnn", 244, status=WallStatus.UNPROVEN)]
     run = samples.contrast().run
-    texts = [t.get_text() for t in _figure(samples.loaded(run.measurements, walls)).axes[0].texts]
+    texts = _labels(_figure(samples.loaded(run.measurements, walls)).axes[0])
 
     assert any("wall not proven" in text for text in texts)
     assert not any("244" in text for text in texts)

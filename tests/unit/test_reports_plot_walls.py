@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import report_samples as samples
@@ -11,13 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 
-from profiler.facts import WallStatus
-from profiler.store.frames import LoadedRun
-from reports.plots.measurements import Plot, image, plots
+from profiler.analysis.results import RunResults
+from profiler.facts import WallStatus, replace
+from reports.plots.measurements import Plot, draw, image
+from reports.plots.specs import plot_specs
 
 
-def _plot(loaded: LoadedRun, name: str) -> Plot:
-    return next(plot for plot in plots(loaded) if plot.name == name)
+def _plot(results: RunResults, name: str) -> Plot:
+    (spec,) = [one for one in plot_specs(results) if one.name == name]
+    plot = draw(spec, results)
+    assert plot is not None
+    return plot
 
 
 def _points(line: Line2D) -> list[tuple[float, float]]:
@@ -35,7 +37,7 @@ def _markers(axes: Axes) -> list[str]:
 
 
 def test_the_wall_stands_on_the_limit_at_the_last_survivor() -> None:
-    """The diamond's coordinates are the certificate, and the legend tells its steps."""
+    """The diamond's coordinates are the certificate, and the legend names its steps."""
     peak = _plot(samples.contrast(), "device_memory").figure.axes[1]
     walls = [line for line in peak.get_lines() if line.get_marker() == "D"]
 
@@ -57,8 +59,8 @@ def test_only_an_exact_wall_is_a_diamond(
     status: WallStatus, last_ok: int | None, marker: str, text: str
 ) -> None:
     """What was not found on both sides is not drawn as if it had been."""
-    loaded = samples.loaded([], [samples.wall(last_ok=last_ok, status=status)])
-    axes = _plot(loaded, "device_memory").figure.axes[-1]
+    results = samples.loaded([], [samples.wall(last_ok=last_ok, status=status)])
+    axes = _plot(results, "device_memory").figure.axes[-1]
 
     assert "D" not in _markers(axes)
     assert marker in _markers(axes)
@@ -115,8 +117,8 @@ def test_host_walls_stand_in_the_panel_of_the_whole_process() -> None:
     point = samples.measured()
     assert point.host is not None
     capped = replace(point, host=replace(point.host, capped_peak_bytes=500 * samples.MIB))
-    loaded = samples.loaded([capped], [samples.wall(kind="host")])
-    build, phases, process = _plot(loaded, "host_memory").figure.axes
+    results = samples.loaded([capped], [samples.wall(kind="host")])
+    build, phases, process = _plot(results, "host_memory").figure.axes
 
     assert process.get_title(loc="left") == "builds: whole process, limited"
     assert "D" in _markers(process)
@@ -138,7 +140,7 @@ def test_the_host_limit_of_a_point_is_drawn() -> None:
     assert [text.get_text() for text in process.texts] == ["limit 1 GiB"]
 
 
-def test_two_limits_are_told_apart() -> None:
+def test_two_limits_are_kept_apart() -> None:
     """Where several limits are drawn, the legend says which wall belongs to which."""
     walls = [samples.wall(last_ok=650), replace(samples.wall(last_ok=300), limit_bytes=2**25)]
     axes = _plot(samples.loaded([], walls), "device_memory").figure.axes[-1]
@@ -165,14 +167,14 @@ def test_walls_of_every_kind_leave_the_axes_their_room() -> None:
 
 def test_panels_of_a_row_share_their_values() -> None:
     """A panel that nothing of its family has says so, and does not bend the others' axis."""
-    loaded = samples.loaded(
+    results = samples.loaded(
         [
             *(samples.measured("a", steps, family="first") for steps in samples.DOUBLED),
             samples.failed(samples.measured("a", 512, family="first"), samples.CRASH),
         ],
         [samples.wall("b", kind="host")],
     )
-    _, phases, process, *_ = _plot(loaded, "host_memory").figure.axes
+    _, phases, process, *_ = _plot(results, "host_memory").figure.axes
 
     assert (phases.get_yscale(), process.get_yscale()) == ("log", "log")
     assert phases.get_ylim() == process.get_ylim()
@@ -182,10 +184,10 @@ def test_panels_of_a_row_share_their_values() -> None:
 
 def test_a_point_without_a_host_limit_is_not_in_the_panel_of_limits() -> None:
     """It crashed elsewhere: this panel has nothing to say of it."""
-    loaded = samples.loaded(
+    results = samples.loaded(
         [samples.measured(steps=8), samples.failed(samples.measured(steps=16), samples.CRASH)],
         [samples.wall(kind="host")],
     )
-    process = _plot(loaded, "host_memory").figure.axes[-1]
+    process = _plot(results, "host_memory").figure.axes[-1]
 
     assert "P" not in _markers(process)

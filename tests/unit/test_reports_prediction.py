@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import replace
 
 import report_samples as samples
 
 from profiler.analysis.metrics import BY_NAME
-from profiler.analysis.prediction import ScenarioPrediction, values
+from profiler.analysis.prediction import ScenarioPrediction, predicted_values
 from profiler.analysis.series import MetricSeries
-from profiler.facts import WallPrediction
+from profiler.facts import Caveat, CaveatEffect, WallPrediction, replace
 from reports.tables.prediction import (
     LEFT_OUT,
     card_grid,
@@ -23,22 +23,25 @@ from reports.texts.numbers import DASH
 LENGTHS = (8, 16, 32, 64, 128, 256)
 GIB = 1 << 30
 CONDITIONS = replace(samples.measured().point, steps=0)
-REPLAYED = WallPrediction(steps=800, low=796, high=803.5, learnt_from=[8, 10, 80])
+REPLAYED = WallPrediction(steps=800, low=796, high=803.5, learned_from=[8, 10, 80])
 LINE = replace(REPLAYED, is_line=True)
 
 
-def curve(metric: str, start: float, slope: float) -> MetricSeries:
-    """Return a curve that is a line."""
+def series(metric: str, start: float, slope: float) -> MetricSeries:
+    """Return a series that is a line."""
     points = tuple((steps, start + slope * steps) for steps in LENGTHS)
-    return MetricSeries(label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points)
+    caveats = tuple(one for one in samples.FRAMEWORK.caveats if one.metric == metric)
+    return MetricSeries(
+        label="a", conditions=CONDITIONS, metric=BY_NAME[metric], points=points, caveats=caveats
+    )
 
 
 def prediction(
     *, wall: WallPrediction | None = REPLAYED, steps: int | None = 2048
 ) -> ScenarioPrediction:
-    """Return what is foreseen of nodes, first steps, and a peak of a KiB per step."""
-    ordinary = [curve("nodes", 46, 17), curve("first_step_time", 1, 1), curve("peak", 0, 1)]
-    alike = [curve("peak", 0, 1024)]
+    """Return the prediction of nodes, first steps, and a peak of a KiB per step."""
+    measured = [series("nodes", 46, 17), series("first_step_time", 1, 1), series("peak", 0, 1)]
+    short = [series("peak", 0, 1024)]
     return ScenarioPrediction(
         conditions=CONDITIONS,
         run="r",
@@ -46,16 +49,16 @@ def prediction(
         limit_bytes=GIB,
         wall=wall,
         steps=steps,
-        values=tuple(values(ordinary, alike, steps)) if steps else (),
+        values=tuple(predicted_values(measured, short, steps)) if steps else (),
         cards=((4 * GIB, REPLAYED), (8 * GIB, None)),
     )
 
 
-def test_the_wall_is_told_with_its_margin_and_its_points() -> None:
+def test_the_wall_has_its_margin_and_its_points() -> None:
     """Marked as predicted, with the longest measured steps beside it."""
     lines = prediction_lines(prediction())
 
-    assert "predicted, not run: the longest that was measured is 256 steps (run r)" in lines[1]
+    assert "predicted, not run: the longest measured length is 256 steps (run r)" in lines[1]
     assert (
         lines[2].strip()
         == "under 1 GiB   800 ± 4 steps   replayed from 3 points of at most 80 steps"
@@ -70,7 +73,7 @@ def test_a_wall_by_the_law_says_so() -> None:
 
 def test_a_wall_of_which_nothing_is_known_is_no_number() -> None:
     """No law, no pattern."""
-    assert "nothing can be told" in prediction_lines(prediction(wall=None))[2]
+    assert "no pattern to replay and no law" in prediction_lines(prediction(wall=None))[2]
 
 
 def test_a_measured_length_is_pointed_to() -> None:
@@ -87,17 +90,17 @@ def test_every_metric_has_its_number_or_its_reason() -> None:
     assert nodes[:4] == ("nodes", f"{46 + 17 * 2048:,}", "exact", "8 to 256")
     assert nodes[5] == "46 + 17·T"
     assert first[1] == first[2] == DASH
-    assert "graph optimizer" in first[5]
+    assert "takes more time per step" in first[5]
     assert peak[1] == "2.0 MiB"
-    assert peak[3] == "8 to 256, made alike"
+    assert peak[3] == "8 to 256, folding scaled down"
 
 
 def test_without_a_length_there_is_no_table() -> None:
-    """Cards are told all the same."""
-    told = prediction(steps=None)
+    """Cards are predicted all the same."""
+    predicted = prediction(steps=None)
 
-    assert value_grid(told).rows == ()
-    assert [row.cells for row in card_grid(told).rows] == [
+    assert value_grid(predicted).rows == ()
+    assert [row.cells for row in card_grid(predicted).rows] == [
         ("4 GiB", "800 ± 4", "replayed"),
         ("8 GiB", DASH, "no pattern to replay and no law of the peak"),
     ]
@@ -120,15 +123,26 @@ def test_the_document_is_json_with_raw_numbers() -> None:
     assert document["cards"][1] == {"limit_bytes": 8 * GIB, "wall": None}
 
 
+def _bounds(first: int) -> tuple[Caveat, ...]:
+    """Return caveats by which memory is at most as predicted from these steps on."""
+    effect, text = CaveatEffect.UPPER_BOUND, "SampleFlow may sum in place"
+    return tuple(
+        Caveat(metric=metric, effect=effect, text=text, from_steps=first)
+        for metric in ("backprop", "peak", "host")
+    )
+
+
 def test_beyond_where_the_framework_may_change_the_graph_numbers_are_bounds() -> None:
     """Walls are at least, memory is at most; what does not depend on it stays as it is."""
-    told = replace(prediction(), changes_from=700)
-    lines = prediction_lines(told)
-    nodes, _, peak = (row.cells for row in value_grid(told).rows)
+    predicted = dataclasses.replace(prediction(), caveats=_bounds(700))
+    lines = prediction_lines(predicted)
+    nodes, _, peak = (row.cells for row in value_grid(predicted).rows)
 
     assert lines[2].strip().startswith("under 1 GiB   796 or more steps")
-    assert "from about 700 steps on" in lines[3]
+    assert "from about 700 steps on SampleFlow may sum in place" in lines[3]
     assert (nodes[1], peak[1]) == (f"{46 + 17 * 2048:,}", "2.0 MiB or less")
-    assert card_grid(told).rows[0].cells[1] == "796 or more"
-    assert prediction_document(told)["changes_from"] == 700
-    assert "or more" not in " ".join(prediction_lines(replace(told, changes_from=10_000)))
+    assert card_grid(predicted).rows[0].cells[1] == "796 or more"
+    assert prediction_document(predicted)["caveats"][0]["from_steps"] == 700
+    assert "or more" not in " ".join(
+        prediction_lines(dataclasses.replace(predicted, caveats=_bounds(10_000)))
+    )

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import report_samples as samples
 
-from profiler.facts import Measurement, WallStatus
-from profiler.store.frames import LoadedRun
-from reports.plots.panels import Metric, Panel, Spot, families, panels
+from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.results import RunResults
+from profiler.facts import Measurement, Status, WallStatus, replace
+from reports.plots.panels import BoundedMetric, MetricPanel, Spot, panels
 
-NODES = Metric(columns=("total_nodes",), title="nodes", unit="nodes", from_failed=True)
-BUILD = Metric(columns=("build_forward_s", "build_gradients_s"), title="build", unit="seconds")
-PEAK = Metric(columns=("device_peak_bytes",), title="peak", unit="bytes", wall_kind="device")
-STEP = Metric(columns=("step_s",), title="step", unit="seconds")
+NODES = BoundedMetric(metric=BY_NAME["nodes"])
+BUILD = BoundedMetric(metric=BY_NAME["build_time"])
+PEAK = BoundedMetric(metric=BY_NAME["peak"], wall_kind="device")
+STEP = BoundedMetric(metric=BY_NAME["step_time"])
 
 
-def _only(loaded: LoadedRun, metric: Metric) -> Panel:
-    (panel,) = panels(loaded, metric)
+def _only(results: RunResults, metric: BoundedMetric) -> MetricPanel:
+    (panel,) = panels(results, metric)
     return panel
 
 
 def _with_step(measurement: Measurement, seconds: float, repeat: int) -> Measurement:
-    assert measurement.time is not None
-    return replace(
-        measurement,
-        point=replace(measurement.point, repeat=repeat),
-        time=replace(measurement.time, step_s=seconds),
-    )
+    point = replace(measurement.point, repeat=repeat)
+    return replace(samples.with_step(measurement, seconds), point=point)
 
 
 def test_every_family_is_a_panel_and_every_label_a_series() -> None:
@@ -47,7 +42,7 @@ def test_a_series_has_the_measured_value_at_each_number_of_steps() -> None:
     assert [spot.steps for spot in static.spots] == list(samples.DOUBLED)
 
 
-def test_several_columns_are_added_up() -> None:
+def test_the_phases_of_building_are_added_up() -> None:
     """Building is the forward part plus the gradients."""
     (series,) = _only(samples.loaded([samples.measured(steps=8)]), BUILD).series
 
@@ -74,9 +69,19 @@ def test_every_failed_point_is_kept_with_its_status() -> None:
     }
 
     assert found == {
-        ("keras_unrolled", 256, "oom_device"),
-        ("small_batch_static", 128, "crashed"),
+        ("keras_unrolled", 256, Status.OOM_DEVICE),
+        ("small_batch_static", 128, Status.CRASHED),
     }
+
+
+def test_a_skipped_point_is_no_failure() -> None:
+    """It was never run: there is nothing to mark."""
+    points = [samples.measured(steps=8), samples.skipped(samples.measured(steps=32), 16)]
+
+    (series,) = _only(samples.loaded(points), PEAK).series
+
+    assert series.failures == ()
+    assert [spot.steps for spot in series.spots] == [8]
 
 
 def test_a_failed_point_is_marked_at_the_last_good_value() -> None:
@@ -97,9 +102,9 @@ def test_a_failed_point_without_a_good_one_is_marked_at_the_edge() -> None:
 
 def test_the_graph_of_a_failed_point_counts() -> None:
     """A graph that was built before memory ran out has its true size."""
-    loaded = samples.loaded([samples.failed(samples.measured(steps=16))])
+    results = samples.loaded([samples.failed(samples.measured(steps=16))])
 
-    (series,) = _only(loaded, NODES).series
+    (series,) = _only(results, NODES).series
 
     assert [spot.median for spot in series.spots] == [40 + 17 * 16]
 
@@ -125,17 +130,17 @@ def test_a_wall_stands_at_the_last_survivor_under_its_limit() -> None:
 
 def test_a_wall_that_begins_at_once_stands_at_the_first_failure() -> None:
     """Where even one step runs out, the mark is there."""
-    loaded = samples.loaded([], [samples.wall(last_ok=None, status=WallStatus.AT_MOST)])
+    results = samples.loaded([], [samples.wall(last_ok=None, status=WallStatus.AT_MOST)])
 
-    assert _only(loaded, PEAK).series[0].walls[0].steps == 1
+    assert _only(results, PEAK).series[0].walls[0].steps == 1
 
 
 def test_a_wall_is_drawn_only_where_its_limit_applies() -> None:
     """A host wall bounds no device memory, and no wall bounds nodes."""
-    loaded = samples.loaded([samples.measured()], [samples.wall(kind="host")])
+    results = samples.loaded([samples.measured()], [samples.wall(kind="host")])
 
-    assert [_only(loaded, metric).series[0].walls for metric in (PEAK, NODES)] == [(), ()]
-    assert _only(loaded, PEAK).limits == ()
+    assert [_only(results, metric).series[0].walls for metric in (PEAK, NODES)] == [(), ()]
+    assert _only(results, PEAK).limits == ()
 
 
 def test_the_limit_of_the_measurements_is_a_limit_of_the_panel() -> None:
@@ -150,7 +155,7 @@ def test_the_limit_of_the_measurements_is_a_limit_of_the_panel() -> None:
 
 def test_a_run_of_walls_alone_has_its_families() -> None:
     """Walls bring their scenarios along."""
-    assert families(samples.loaded([], [samples.wall("loop")])) == {"builds": ["loop"]}
+    assert samples.loaded([], [samples.wall("loop")]).families == {"builds": ["loop"]}
 
 
 def test_a_run_without_anything_has_no_panels() -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import report_samples as samples
 from report_samples import EXPLANATION
 
-from profiler.facts.explanation import Role
+from profiler.facts import Role, replace
 from reports.plots import look
 from reports.plots.measurements import image, plots
 from reports.plots.memory import explaining_plots, over_lengths, over_one_step
 
 
 def test_every_role_has_a_colour_of_its_own() -> None:
-    """Two alike could not be told apart."""
+    """Two equal colours would be one."""
     assert set(look.ROLE_COLOURS) == set(Role)
     assert len(set(look.ROLE_COLOURS.values())) == len(Role)
 
@@ -27,10 +25,10 @@ def test_one_step_is_stacked_by_role_up_to_the_peak() -> None:
     labels = {text.get_text() for text in axes.get_legend().get_texts()}  # type: ignore[union-attr]
     marks = [line for line in axes.lines if line.get_marker() == "v"]
 
-    assert labels == set(EXPLANATION.curve.bytes)
+    assert labels == set(EXPLANATION.over_step.bytes)
     assert np.asarray(marks[0].get_ydata()).tolist() == [EXPLANATION.peak_bytes]
     assert axes.get_ylim()[1] > EXPLANATION.peak_bytes
-    assert "MiB" in axes.get_yticklabels()[1].get_text()
+    assert "MiB" in axes.get_yticklabels()[2].get_text()
 
 
 def test_lengths_are_stacked_in_their_order() -> None:

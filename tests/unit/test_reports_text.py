@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.facts import Shortage
+from profiler.facts import Shortage, Status
 from reports.texts.numbers import (
     DASH,
     bytes_text,
@@ -132,9 +132,11 @@ def test_what_ran_out_is_a_clause_of_what_is_known(shortage: Shortage, text: str
     assert shortage_text(shortage) == text
 
 
-def test_an_unknown_status_reads_as_itself() -> None:
-    """A status of a later version is shown, not dropped."""
-    assert [outcome_text("timeout"), outcome_text("melted")] == ["timed out", "melted"]
+def test_an_outcome_reads_as_words() -> None:
+    """Those that are words already stay as they are."""
+    texts = [outcome_text(status) for status in (Status.TIMEOUT, Status.CRASHED, Status.SKIPPED)]
+
+    assert texts == ["timed out", "crashed", "skipped"]
 
 
 def test_a_ratio_has_one_decimal_and_a_times_sign() -> None:

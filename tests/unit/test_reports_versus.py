@@ -1,24 +1,24 @@
-"""Contests and choices in words: who needs least, where, and how that is known."""
+"""Crossovers and choices in words: who needs least, where, and how that is known."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from dataclasses import replace
 
 import pytest
 import report_samples as samples
 
-from profiler.analysis.crossover.choices import choices
-from profiler.analysis.crossover.contests import Crossover, MissingLaw
+from profiler.analysis.crossover.costs import build_costs
+from profiler.analysis.crossover.crossovers import Crossover, MissingLaw, crossovers
 from profiler.analysis.crossover.zones import Zone
-from profiler.analysis.metrics import find_metric
-from profiler.analysis.series import curves
-from profiler.store.frames import LoadedRun
-from reports.tables.choices import choice_grid
+from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.results import RunResults
+from profiler.analysis.series import metric_series
+from profiler.facts import replace
+from reports.tables.costs import cost_grid
 from reports.tables.versus import (
-    contest_lines,
-    contest_text,
-    contests,
+    crossover_lines,
+    crossover_text,
     versus_document,
     versus_grid,
 )
@@ -27,15 +27,15 @@ from reports.texts.numbers import DASH
 STATIC, LOOP = ("static",), ("loop",)
 
 
-def _contest(
+def _crossover(
     *zones: tuple[int, int, tuple[str, ...]],
     metric: str = "step_time",
     labels: tuple[str, ...] = ("static", "loop"),
-    beyond: str | None = None,
+    not_predicted: str | None = None,
 ) -> Crossover:
-    """Return a contest by laws, measured from 8 to 256."""
+    """Return a crossover by laws, measured from 8 to 256."""
     return Crossover(
-        metric=find_metric(metric),
+        metric=BY_NAME[metric],
         labels=labels,
         measured=(8, 256),
         zones=tuple(
@@ -44,19 +44,19 @@ def _contest(
         ),
         lengths=(),
         missing_laws=(),
-        beyond=beyond,
+        not_predicted=not_predicted,
         is_noisy=metric != "peak",
     )
 
 
-class TestContestText:
+class TestCrossoverText:
     """One line that a person can act on."""
 
     def test_a_crossing_has_two_sides_and_what_lies_between(self) -> None:
         """As a user would say it."""
-        one = _contest((8, 90, STATIC), (91, 96, ()), (97, 256, LOOP))
+        one = _crossover((8, 90, STATIC), (91, 96, ()), (97, 256, LOOP))
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "static is faster up to 90 steps, from 97 on loop (between: within noise)"
         )
 
@@ -66,17 +66,17 @@ class TestContestText:
     )
     def test_one_winner_wins_at_every_length(self, metric: str, verb: str) -> None:
         """The verb is the unit's."""
-        one = _contest((8, 256, LOOP), metric=metric)
+        one = _crossover((8, 256, LOOP), metric=metric)
 
-        assert contest_text(one) == f"loop {verb} at every measured length (8 to 256)"
+        assert crossover_text(one) == f"loop {verb} at every measured length (8 to 256)"
 
     def test_what_was_not_measured_is_predicted(self) -> None:
         """Beyond the longest, and below the shortest where another one wins."""
-        one = _contest(
+        one = _crossover(
             *((1, 5, STATIC), (6, 7, LOOP), (8, 256, LOOP), (257, 2048, LOOP)), metric="nodes"
         )
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "loop has fewer at every measured length (8 to 256); "
             "predicted, measured to 256: the same up to 2,048 steps; "
             "predicted, measured from 8: static has fewer at 1 to 5 steps"
@@ -84,31 +84,31 @@ class TestContestText:
 
     def test_a_crossing_that_was_not_measured_is_predicted(self) -> None:
         """It is never said as if it had been run."""
-        one = _contest(
+        one = _crossover(
             *((1, 7, STATIC), (8, 256, STATIC), (257, 999, STATIC), (1000, 1000, ())),
             *((1001, 2048, LOOP),),
         )
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "static is faster at every measured length (8 to 256); predicted, measured to 256: "
             "static is faster at 257 to 999 steps and loop is faster at 1,001 to 2,048 steps"
         )
 
     def test_a_prediction_that_noise_hides_is_none(self) -> None:
         """Who wins as measured is not said to win further on."""
-        one = _contest((8, 256, STATIC), (257, 2048, ()))
+        one = _crossover((8, 256, STATIC), (257, 2048, ()))
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "static is faster at every measured length (8 to 256); beyond 256: within noise"
         )
 
     def test_what_is_not_continued_has_a_reason(self) -> None:
         """And no prediction."""
-        one = _contest((8, 256, LOOP), (257, 2048, ()), beyond="no law foretells it")
+        one = _crossover((8, 256, LOOP), (257, 2048, ()), not_predicted="no law holds there")
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "loop is faster at every measured length (8 to 256); "
-            "beyond 256 nothing is told (no law foretells it)"
+            "beyond 256 not predicted (no law holds there)"
         )
 
     @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ class TestContestText:
             ("peak", "too close for the laws at every measured length, add --steps"),
         ],
     )
-    def test_nothing_told_says_what_would_help(self, metric: str, text: str) -> None:
+    def test_nothing_known_says_what_would_help(self, metric: str, text: str) -> None:
         """Repeats where there is noise, else lengths."""
-        assert contest_text(_contest((8, 256, ()), metric=metric)) == f"cannot be told: {text}"
+        assert crossover_text(_crossover((8, 256, ()), metric=metric)) == f"unknown: {text}"
 
     def test_several_unknown_zones_are_listed(self) -> None:
         """A winner in the middle only."""
-        one = _contest((8, 20, ()), (21, 100, LOOP), (101, 256, ()))
+        one = _crossover((8, 20, ()), (21, 100, LOOP), (101, 256, ()))
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "loop is faster from 21 to 100 (8 to 20 and 101 to 256: within noise)"
         )
 
@@ -143,40 +143,42 @@ class TestContestText:
         self, labels: tuple[str, ...], least: tuple[str, ...], text: str
     ) -> None:
         """Not as unknown."""
-        one = _contest((8, 256, least), metric="peak", labels=labels)
+        one = _crossover((8, 256, least), metric="peak", labels=labels)
 
-        assert contest_text(one) == f"{text} at every measured length (8 to 256)"
+        assert crossover_text(one) == f"{text} at every measured length (8 to 256)"
 
-    def test_without_laws_what_was_measured_is_told(self) -> None:
+    def test_without_laws_what_was_measured_is_said(self) -> None:
         """With whose law is lacking, why, and what to add."""
-        lack = MissingLaw(label="static", reason="no law has its bends", options="--steps")
+        missing = MissingLaw(label="static", reason="no law fits its bends", options="--steps")
         lengths = tuple(Zone(first=n, last=n, least=LOOP) for n in (8, 16, 256))
-        one = replace(_contest(metric="peak"), lengths=lengths, missing_laws=(lack,))
+        one = dataclasses.replace(
+            _crossover(metric="peak"), lengths=lengths, missing_laws=(missing,)
+        )
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "as measured, loop needs less at every measured length (8 to 256); "
-            "elsewhere no clear law of static (no law has its bends: add --steps)"
+            "elsewhere no clear law of static (no law fits its bends: add --steps)"
         )
 
     def test_without_laws_lengths_are_listed(self) -> None:
         """Nothing is said of what lies between two lengths, even where one wins at both."""
         winners = {8: STATIC, 16: STATIC, 32: (), 64: LOOP, 128: (), 256: STATIC}
         lengths = tuple(Zone(first=n, last=n, least=who) for n, who in winners.items())
-        lack = MissingLaw(label="loop", reason="too noisy", options="--repeats 6")
-        one = replace(_contest(), lengths=lengths, missing_laws=(lack,))
+        missing = MissingLaw(label="loop", reason="too noisy", options="--repeats 6")
+        one = dataclasses.replace(_crossover(), lengths=lengths, missing_laws=(missing,))
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "as measured, static is faster at 8, 16 and 256 steps, loop at 64 "
             "(at 32 and 128: within noise); "
             "elsewhere no clear law of loop (too noisy: add --repeats 6)"
         )
 
-    def test_laws_that_tell_nothing_leave_what_was_measured(self) -> None:
+    def test_laws_that_say_nothing_leave_what_was_measured(self) -> None:
         """No law is lacking; they are too close."""
         lengths = tuple(Zone(first=n, last=n, least=LOOP) for n in (8, 256))
-        one = replace(_contest((8, 256, ()), metric="peak"), lengths=lengths)
+        one = dataclasses.replace(_crossover((8, 256, ()), metric="peak"), lengths=lengths)
 
-        assert contest_text(one) == (
+        assert crossover_text(one) == (
             "as measured, loop needs less at every measured length (8 to 256); "
             "elsewhere too close for the laws"
         )
@@ -188,18 +190,18 @@ class TestContestText:
             MissingLaw(label="loop", reason="too noisy", options="--repeats 3"),
             MissingLaw(label="other", reason="2 of 3 lengths", options="--steps"),
         )
-        one = replace(_contest(), missing_laws=missing_laws)
+        one = dataclasses.replace(_crossover(), missing_laws=missing_laws)
 
-        assert contest_text(one) == (
-            "cannot be told: no clear law of static and loop (too noisy: add --repeats 3), "
+        assert crossover_text(one) == (
+            "unknown: no clear law of static and loop (too noisy: add --repeats 3), "
             "no clear law of other (2 of 3 lengths: add --steps)"
         )
 
-    def test_no_common_length_cannot_be_told(self) -> None:
-        """Nothing is compared that was never measured alike."""
-        one = replace(_contest((1, 256, LOOP)), measured=None)
+    def test_no_common_length_cannot_be_compared(self) -> None:
+        """Nothing is compared that was never measured under equal conditions."""
+        one = dataclasses.replace(_crossover((1, 256, LOOP)), measured=None)
 
-        assert contest_text(one) == "cannot be told: no length was measured of all"
+        assert crossover_text(one) == "unknown: no length was measured for all"
 
 
 class TestGrid:
@@ -229,7 +231,7 @@ class TestGrid:
 
     def test_families_are_not_mixed(self) -> None:
         """Four builds, and eight of another kind."""
-        found = samples.large().family_curves()
+        found = samples.large().family_series
 
         assert {name: len({c.label for c in of}) for name, of in found.items()} == {
             "builds": 4,
@@ -238,7 +240,7 @@ class TestGrid:
 
 
 def _contests() -> list[Crossover]:
-    return contests(curves(samples.contrast().run))
+    return crossovers(metric_series(samples.contrast().run))
 
 
 class TestDocument:
@@ -246,26 +248,26 @@ class TestDocument:
 
     def test_numbers_are_raw(self) -> None:
         """Bytes and zones as they are, and JSON takes them."""
-        loaded = samples.contrast()
+        results = samples.contrast()
         document = versus_document(
             _contests(),
-            choices(curves(loaded.run), loaded.run.walls, steps=256),
-            run=loaded.run.name,
+            build_costs(metric_series(results.run), results.run.walls, steps=256),
+            run=results.run.name,
             steps=256,
         )
-        told = json.loads(json.dumps(document, allow_nan=False))
-        peak = told["scenarios"][0]["values"]["peak"]
+        found = json.loads(json.dumps(document, allow_nan=False))
+        peak = found["scenarios"][0]["values"]["peak"]
 
-        assert (told["schema"], told["run"], told["steps"]) == (1, "sample", 256)
-        assert told["metrics"][0]["zones"][0] == {
+        assert (found["schema"], found["run"], found["steps"]) == (1, "sample", 256)
+        assert found["metrics"][0]["zones"][0] == {
             "first": 1,
             "last": 5,
             "least": ["static_rnn"],
             "predicted": True,
         }
-        assert told["metrics"][0]["told_to"] == 8 * 256
+        assert found["metrics"][0]["until"] == 8 * 256
         assert (peak["value"], peak["predicted"]) == ((1024 + 96 * 256) * 1024, False)
-        assert told["scenarios"][1]["walls"][0]["last_ok"] == 980
+        assert found["scenarios"][1]["walls"][0]["last_ok"] == 980
 
 
 class TestMissing:
@@ -274,25 +276,25 @@ class TestMissing:
     def test_one_alone_is_no_contest(self) -> None:
         """Only one build has times: the metric has a line all the same, and the table a dash."""
         run = _untimed("dynamic_rnn").run
-        grid = choice_grid(choices(curves(run), steps=256))
-        lines = contest_lines(contests(curves(run)))
+        grid = cost_grid(build_costs(metric_series(run), steps=256))
+        lines = crossover_lines(crossovers(metric_series(run)))
 
-        assert "step_time" not in {one.metric.name for one in contests(curves(run))}
-        assert "steady step: cannot be told: fewer than two were measured" in lines
+        assert "step_time" not in {one.metric.name for one in crossovers(metric_series(run))}
+        assert "steady step: unknown: measured for fewer than two" in lines
         assert grid.rows[1].cells[grid.headings.index("steady step")] == DASH
 
     def test_who_was_not_measured_is_named(self) -> None:
         """Two of three can be compared."""
         run = _untimed("b", names=("a", "b", "c")).run
-        (step,) = [one for one in contests(curves(run)) if one.metric.name == "step_time"]
+        (step,) = [one for one in crossovers(metric_series(run)) if one.metric.name == "step_time"]
 
         assert step.labels == ("a", "c")
-        assert contest_text(step).endswith("; not measured: b")
+        assert crossover_text(step).endswith("; not measured: b")
 
 
-def _untimed(name: str, names: tuple[str, ...] = ("static_rnn", "dynamic_rnn")) -> LoadedRun:
+def _untimed(name: str, names: tuple[str, ...] = ("static_rnn", "dynamic_rnn")) -> RunResults:
     """Return a run in which one build has no times."""
     points = [samples.measured(one, n) for one in names for n in samples.DOUBLED]
     return samples.loaded(
-        replace(one, time=None) if one.point.scenario == name else one for one in points
+        replace(one, step=None, phases=[]) if one.point.scenario == name else one for one in points
     )

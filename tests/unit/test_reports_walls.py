@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import report_samples as samples
 
-from profiler.facts import WallStatus
+from profiler.facts import WallStatus, replace
 from reports.texts.walls import prediction_sentences, price_sentences, wall_clause
 
 
@@ -26,19 +24,19 @@ def test_a_certificate_says_only_what_it_proves() -> None:
         "a runs out of memory even at 1 step",
         "no wall was proven for a (SIGSEGV under the limit)",
         (
-            "a survives 640 steps every time and runs out of memory at 660 every time, "
-            "in between now this, now that"
+            "a survives 640 steps every time and runs out of memory at 660 every time; "
+            "outcomes in between varied from run to run"
         ),
-        "a survives 640 steps every time, beyond them now this, now that",
-        "a ends now this way, now that at any number of steps",
+        "a survives 640 steps every time; outcomes beyond varied from run to run",
+        "a has outcomes that varied from run to run at any number of steps",
     ]
 
 
-def test_one_prediction_is_told_with_what_it_came_from() -> None:
+def test_one_prediction_comes_with_what_it_came_from() -> None:
     """The margin, the method, the points, and how far off it was."""
-    loaded = samples.loaded([], [samples.foreseen(samples.wall("a", 650))])
+    results = samples.loaded([], [samples.foreseen(samples.wall("a", 650))])
 
-    assert prediction_sentences(loaded) == [
+    assert prediction_sentences(results) == [
         (
             "a's device wall was predicted at 647 ± 4 steps before any run near it, replayed from "
             "2 points of at most 80 steps: 3 steps too few (0.5 %)."
@@ -46,7 +44,7 @@ def test_one_prediction_is_told_with_what_it_came_from() -> None:
     ]
 
 
-def test_several_predictions_are_told_by_the_one_that_is_furthest_off() -> None:
+def test_several_predictions_are_summed_up_by_the_one_that_is_furthest_off() -> None:
     """Three steps of 300 are further off than three of 650; kinds of memory stand apart."""
     walls = [
         samples.wall("a", 650),
@@ -63,7 +61,7 @@ def test_several_predictions_are_told_by_the_one_that_is_furthest_off() -> None:
     assert host.startswith("d's host wall was predicted at 87 steps")
 
 
-def test_predictions_that_were_all_right_are_told_as_such() -> None:
+def test_predictions_that_were_all_right_are_said_to_be_so() -> None:
     """None is furthest off."""
     walls = [replace(samples.wall(name, 90), predicted=90.7) for name in ("a", "b")]
 
@@ -72,7 +70,7 @@ def test_predictions_that_were_all_right_are_told_as_such() -> None:
     ]
 
 
-def test_the_price_is_told_from_the_least_to_the_most() -> None:
+def test_the_price_is_given_from_the_least_to_the_most() -> None:
     """In multiples of the two runs that prove a wall; 13 s in the samples."""
     cheap, dear = samples.wall("a"), replace(samples.wall("b"), seconds=26.0)
 
@@ -84,15 +82,15 @@ def test_the_price_is_told_from_the_least_to_the_most() -> None:
     ]
 
 
-def test_what_has_no_prediction_and_no_price_is_not_told() -> None:
+def test_what_has_no_prediction_and_no_price_is_not_mentioned() -> None:
     """A wall without two ends has neither an error nor a price."""
-    loaded = samples.loaded([], [samples.wall("a", 5000, status=WallStatus.AT_LEAST)])
+    results = samples.loaded([], [samples.wall("a", 5000, status=WallStatus.AT_LEAST)])
 
-    assert prediction_sentences(loaded) == []
-    assert price_sentences(loaded) == []
+    assert prediction_sentences(results) == []
+    assert price_sentences(results) == []
 
 
-def test_predictions_of_which_none_was_right_are_told_as_such() -> None:
+def test_predictions_of_which_none_was_right_are_said_to_be_so() -> None:
     """No zero in a sentence."""
     (sentence,) = prediction_sentences(samples.loaded([], [samples.wall("a"), samples.wall("b")]))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.facts import WallPrediction
@@ -18,7 +18,7 @@ from profiler.forecast.search import Bracket, find_wall
 LIMIT = 1 << 30
 MAX_N = 100_000
 FIRST = 8
-# Doubling up and halving down, three times over, with what is first learnt from small numbers.
+# Doubling up and halving down, three times over, with what small numbers cost first.
 MOST_PROBES = 3 * 2 * math.ceil(math.log2(MAX_N)) + 16
 LEARN_SHARE = 1 / 8
 # An edge so far out that the first numbers, 8 and 16, are small beside it.
@@ -103,20 +103,24 @@ def _edge(
     return Oracle(passes=lambda n: n <= last_ok, demand=demand, cuts=cuts)
 
 
-def _search(oracle: Oracle, max_n: int = MAX_N, forecast: WallPrediction | None = None) -> Bracket:
-    return find_wall(oracle, limit_bytes=LIMIT, max_n=max_n, forecast=forecast)
+def _search(
+    oracle: Oracle, max_n: int = MAX_N, prediction: WallPrediction | None = None
+) -> Bracket:
+    return find_wall(oracle, limit_bytes=LIMIT, max_n=max_n, prediction=prediction)
 
 
-def _forecast(steps: int, margin: int = 1) -> WallPrediction:
-    return WallPrediction(steps=steps, low=steps - margin, high=steps + margin, learnt_from=[8, 10])
+def _prediction(steps: int, margin: int = 1) -> WallPrediction:
+    return WallPrediction(
+        steps=steps, low=steps - margin, high=steps + margin, learned_from=[8, 10]
+    )
 
 
-def _line_forecast(steps: float, slope: float, margin: float = 0.05) -> WallPrediction:
+def _line_prediction(steps: float, slope: float, margin: float = 0.05) -> WallPrediction:
     return WallPrediction(
         steps=steps,
         low=steps * (1 - margin),
         high=steps * (1 + margin),
-        learnt_from=[8, 16],
+        learned_from=[8, 16],
         is_line=True,
         bytes_per_step=slope,
     )
@@ -138,6 +142,7 @@ def _cost(bracket: Bracket, oracle: Oracle) -> float:
     return sum(oracle.asked) / (bracket.last_ok + (bracket.first_bad or 0))
 
 
+few_examples = settings(max_examples=40)  # each runs a search
 edges = st.integers(0, MAX_N + 10)
 far_edges = st.integers(FAR, MAX_N - 1)
 bounds = st.integers(1, MAX_N)
@@ -148,6 +153,7 @@ margins = st.integers(1, 200)
 class TestWithoutPrediction:
     """Demands that are unknown, or say nothing."""
 
+    @few_examples
     @given(last_ok=edges, max_n=bounds, cuts=st.booleans())
     def test_finds_any_edge(self, last_ok: int, max_n: int, *, cuts: bool) -> None:
         """All pass, all fail, everything between; with crashes, which are never cut short."""
@@ -157,8 +163,9 @@ class TestWithoutPrediction:
         assert bracket.last_ok == min(last_ok, max_n)
         assert bracket.first_bad == (last_ok + 1 if last_ok < max_n else None)
         assert _proved(bracket, oracle, max_n)
-        assert bracket.forecast is None
+        assert bracket.prediction is None
 
+    @few_examples
     @given(edges, bounds)
     def test_costs_two_bisections(self, last_ok: int, max_n: int) -> None:
         """Doubling up to the edge, halving down to it, and one evidence made a proof."""
@@ -167,15 +174,17 @@ class TestWithoutPrediction:
 
         assert len(oracle.asked) <= 2 * math.ceil(math.log2(max(2, min(last_ok, max_n) + 1))) + 5
 
+    @few_examples
     @given(edges, st.integers(0, LIMIT))
     def test_flat_demands_predict_nothing(self, last_ok: int, demand: int) -> None:
         """No line, no prediction."""
         bracket = _search(_edge(last_ok, lambda _: demand))
 
         assert bracket.last_ok == min(last_ok, MAX_N)
-        assert bracket.forecast is None
+        assert bracket.prediction is None
 
-    @given(st.lists(st.booleans(), min_size=1, max_size=300), st.data())
+    @few_examples
+    @given(st.lists(st.booleans(), min_size=1, max_size=100), st.data())
     def test_a_ragged_edge_gives_a_pass_beside_a_failure(
         self, passes: list[bool], data: st.DataObject
     ) -> None:
@@ -183,9 +192,9 @@ class TestWithoutPrediction:
         size = len(passes)
         known = st.none() | st.integers(0, 2 * LIMIT)
         demands = data.draw(st.lists(known, min_size=size, max_size=size))
-        forecast = data.draw(st.none() | st.integers(0, 2 * size).map(_forecast))
+        prediction = data.draw(st.none() | st.integers(0, 2 * size).map(_prediction))
         oracle = Oracle(passes=lambda n: passes[n - 1], demand=lambda n: demands[n - 1])
-        bracket = _search(oracle, size, forecast)
+        bracket = _search(oracle, size, prediction)
 
         assert _proved(bracket, oracle, size)
 
@@ -202,6 +211,7 @@ class TestWithoutPrediction:
 class TestByDemand:
     """Demands that grow: the search predicts for itself."""
 
+    @few_examples
     @given(st.integers(0, MAX_N + 10), residents)
     def test_an_affine_edge_is_exact(self, edge: int, resident: float) -> None:
         """It is where the demand was made to meet the limit."""
@@ -211,6 +221,7 @@ class TestByDemand:
         assert bracket.last_ok == min(edge, MAX_N)
         assert _proved(bracket, oracle)
 
+    @few_examples
     @given(far_edges, residents)
     def test_an_affine_edge_costs_little(self, edge: int, resident: float) -> None:
         """The two ends cost 1: learning and one trial half-way cost no more than 0.6."""
@@ -221,6 +232,7 @@ class TestByDemand:
         assert oracle.failures <= 2
         assert len(oracle.asked) <= 6 + math.log(edge, 4)
 
+    @few_examples
     @given(st.integers(100, MAX_N - 1), residents, st.floats(0, 1))
     def test_a_quadratic_edge_costs_little(self, edge: int, resident: float, bent: float) -> None:
         """Three numbers show the bend."""
@@ -238,6 +250,7 @@ class TestByDemand:
         assert _cost(bracket, oracle) <= 2
         assert oracle.failures <= 2
 
+    @few_examples
     @given(st.integers(100, MAX_N - 1), residents, st.floats(0.5, 1.5))
     def test_any_smooth_growth_is_approached_from_below(
         self, edge: int, resident: float, exponent: float
@@ -250,6 +263,7 @@ class TestByDemand:
         assert _proved(bracket, oracle)
         assert _cost(bracket, oracle) <= 8
 
+    @few_examples
     @given(st.integers(1, 4096), st.integers(1, LIMIT // 4))
     def test_a_stepwise_edge_is_exact(self, width: int, height: int) -> None:
         """An allocator that grows by whole blocks gives equal peaks, which make no line."""
@@ -259,6 +273,7 @@ class TestByDemand:
         assert bracket.last_ok == min(LIMIT // height * width, MAX_N)
         assert _proved(bracket, oracle)
 
+    @few_examples
     @given(far_edges, residents, st.floats(0, 0.01), st.integers())
     def test_a_noisy_edge_is_proved(
         self, edge: int, resident: float, noise: float, seed: int
@@ -281,6 +296,7 @@ class TestByDemand:
 
         assert statistics.mean(costs) <= most
 
+    @few_examples
     @given(last_ok=st.integers(1, MAX_N - 1), ratio=st.floats(0.01, 100), cuts=st.booleans())
     def test_an_edge_where_the_demand_puts_none_costs_a_logarithm(
         self, last_ok: int, ratio: float, *, cuts: bool
@@ -292,6 +308,7 @@ class TestByDemand:
         assert bracket.last_ok == last_ok
         assert _proved(bracket, oracle)
 
+    @few_examples
     @given(st.integers(1, MAX_N - 1), st.floats(1, 1e5))
     def test_a_demand_that_saturates_costs_a_logarithm(self, last_ok: int, scale: float) -> None:
         """What is left shrinks with every stride: the search must not crawl after it."""
@@ -312,43 +329,47 @@ class TestByDemand:
             if answer.passed
         }
 
+    @few_examples
     @given(far_edges, residents)
     def test_its_prediction_is_made_from_far_below(self, edge: int, resident: float) -> None:
-        """It is the line's own edge, told when only small numbers had been run."""
+        """It is the line's own edge, predicted when only small numbers had been run."""
         oracle = _power(edge, resident, 1)
-        forecast = _search(oracle).forecast
+        prediction = _search(oracle).prediction
 
-        assert forecast is not None
-        assert forecast.is_line
-        assert forecast.steps == pytest.approx(edge + 0.5, rel=1e-3)
-        assert forecast.low < forecast.steps < forecast.high
-        assert forecast.learnt_from == oracle.asked[: len(forecast.learnt_from)]
-        assert max(forecast.learnt_from) <= max(2 * FIRST, edge * LEARN_SHARE + 1)
+        assert prediction is not None
+        assert prediction.is_line
+        assert prediction.steps == pytest.approx(edge + 0.5, rel=1e-3)
+        assert prediction.low < prediction.steps < prediction.high
+        assert prediction.learned_from == oracle.asked[: len(prediction.learned_from)]
+        assert max(prediction.learned_from) <= max(2 * FIRST, edge * LEARN_SHARE + 1)
 
 
-class TestByForecast:
+class TestByPrediction:
     """A prediction that was made before the search."""
 
+    @few_examples
     @given(edge=st.integers(1, MAX_N - 1), margin=margins, cuts=st.booleans())
     def test_an_exact_one_costs_the_two_ends(self, edge: int, margin: int, *, cuts: bool) -> None:
         """Nothing else is run, and one of them fails."""
         oracle = _edge(edge, cuts=cuts)
-        forecast = _forecast(edge, margin)
-        bracket = _search(oracle, forecast=forecast)
+        prediction = _prediction(edge, margin)
+        bracket = _search(oracle, prediction=prediction)
 
         assert oracle.asked == [edge, edge + 1]
         assert _proved(bracket, oracle)
-        assert bracket.forecast == forecast
+        assert bracket.prediction == prediction
 
+    @few_examples
     @given(st.integers(2, MAX_N - 2), margins, st.sampled_from([-1, 1]))
     def test_one_off_by_one_costs_one_more(self, edge: int, margin: int, error: int) -> None:
         """One number between, or a failing one that is run again, whole."""
         oracle = _edge(edge)
-        bracket = _search(oracle, forecast=_forecast(edge + error, margin))
+        bracket = _search(oracle, prediction=_prediction(edge + error, margin))
 
         assert len(oracle.asked) == 3
         assert _proved(bracket, oracle)
 
+    @few_examples
     @given(st.integers(1, MAX_N - 1), st.floats(1 / 3, 3), margins)
     def test_a_wrong_one_costs_a_logarithm_of_its_error(
         self, edge: int, factor: float, margin: int
@@ -356,13 +377,14 @@ class TestByForecast:
         """Strides double, whatever the demands say."""
         steps = math.floor(edge * factor)
         oracle = _edge(edge, lambda n: n)
-        bracket = _search(oracle, forecast=_forecast(steps, margin))
+        bracket = _search(oracle, prediction=_prediction(steps, margin))
         error = abs(min(steps, MAX_N) - edge)
 
         assert bracket.last_ok == edge
         assert _proved(bracket, oracle)
         assert len(oracle.asked) <= 2 * math.ceil(math.log2(error + 2 * margin + 2)) + 5
 
+    @few_examples
     @given(
         st.integers(1_000, 20_000),
         st.integers(2, 20),
@@ -372,42 +394,46 @@ class TestByForecast:
     def test_one_that_the_demand_refutes_is_given_up(
         self, edge: int, times: int, resident: float, margin: float
     ) -> None:
-        """What passes there with room to spare tells more than a forecast of a fraction of it."""
+        """What passes there with room to spare tells more than a prediction of a fraction of it."""
         oracle = _power(edge, resident, 1)
-        foreseen = edge // times
-        bracket = _search(oracle, forecast=_forecast(foreseen, max(1, int(margin * foreseen))))
+        early = edge // times
+        bracket = _search(oracle, prediction=_prediction(early, max(1, int(margin * early))))
 
         assert _proved(bracket, oracle)
-        # The forecast's number, doublings up to the edge, a line, and what its rounding takes.
+        # The prediction's number, doublings up to the edge, a line, and what its rounding takes.
         assert len(oracle.asked) <= 2 + math.log2(times) + 6
 
+    @few_examples
     @given(edges, st.integers(0, 10 * MAX_N), bounds)
     def test_any_is_corrected(self, last_ok: int, steps: int, max_n: int) -> None:
-        """Nothing is believed: 0, far beyond the bound, and all between."""
+        """However wrong it is: 0, far beyond the bound, and all between."""
         oracle = _edge(last_ok)
-        bracket = _search(oracle, max_n, _forecast(steps))
+        bracket = _search(oracle, max_n, _prediction(steps))
 
         assert bracket.last_ok == min(last_ok, max_n)
         assert _proved(bracket, oracle, max_n)
 
+    @few_examples
     @given(bounds, st.integers(0, 1000))
     def test_one_beyond_the_bound_costs_one_probe(self, max_n: int, beyond: int) -> None:
         """The bound is tried at once."""
         oracle = _edge(max_n)
-        bracket = _search(oracle, max_n, _forecast(max_n + beyond))
+        bracket = _search(oracle, max_n, _prediction(max_n + beyond))
 
         assert oracle.asked == [max_n]
         assert (bracket.last_ok, bracket.first_bad) == (max_n, None)
 
+    @few_examples
     @given(margins)
     def test_nothing_that_fits_costs_one_probe(self, margin: int) -> None:
         """One step is run, and runs out of memory."""
         oracle = _edge(0)
-        bracket = _search(oracle, forecast=_forecast(0, margin))
+        bracket = _search(oracle, prediction=_prediction(0, margin))
 
         assert oracle.asked == [1]
         assert (bracket.last_ok, bracket.first_bad) == (0, 1)
 
+    @few_examples
     @given(st.integers(FAR, MAX_N - 1), residents, st.floats(0.96, 1.04))
     def test_a_line_is_tried_where_it_should_pass(
         self, edge: int, resident: float, factor: float
@@ -415,14 +441,15 @@ class TestByForecast:
         """What passes tells where the edge is: then there are the two ends, within rounding."""
         oracle = _power(edge, resident, 1)
         slope = (1 - resident) * LIMIT / (edge + 0.5)
-        forecast = _line_forecast((edge + 0.5) * factor, slope)
-        bracket = _search(oracle, forecast=forecast)
+        prediction = _line_prediction((edge + 0.5) * factor, slope)
+        bracket = _search(oracle, prediction=prediction)
 
-        assert oracle.asked[0] == max(1, int(forecast.low))
+        assert oracle.asked[0] == max(1, int(prediction.low))
         assert _proved(bracket, oracle)
         assert len(oracle.asked) <= 5
         assert oracle.failures <= 2
 
+    @few_examples
     @given(
         st.integers(FAR, MAX_N - 1),
         st.floats(1 / 3, 3),
@@ -436,7 +463,7 @@ class TestByForecast:
         """Its edge and its slope may both be far off, and the demand be noisy."""
         oracle = _noisy(edge, 0.3, noise, seed)
         slope = 0.7 * LIMIT / (edge + 0.5) * steepness
-        bracket = _search(oracle, forecast=_line_forecast(edge * factor, slope))
+        bracket = _search(oracle, prediction=_line_prediction(edge * factor, slope))
 
         assert _proved(bracket, oracle)
 
@@ -448,8 +475,8 @@ class TestByForecast:
             errors = random.Random(seed)  # noqa: S311 (no secret)
             slope = 0.5 * LIMIT / 1000.5 * (1 + errors.gauss(0, 0.02))
             oracle = _noisy(1000, 0.5, noise, seed)
-            forecast = _line_forecast(1000 * (1 + errors.gauss(0, 0.02)), slope)
-            costs.append(_cost(_search(oracle, forecast=forecast), oracle))
+            prediction = _line_prediction(1000 * (1 + errors.gauss(0, 0.02)), slope)
+            costs.append(_cost(_search(oracle, prediction=prediction), oracle))
 
         assert statistics.mean(costs) <= most
 
@@ -457,16 +484,17 @@ class TestByForecast:
 class TestEvidence:
     """Probes that were cut short, and such that say nothing."""
 
+    @few_examples
     @given(st.integers(1, 2000), st.data())
     def test_is_taken_back_where_a_whole_run_contradicts_it(
         self, edge: int, data: st.DataObject
     ) -> None:
         """Both ends are whole runs, whatever was taken for failing on the way."""
         misjudged = data.draw(st.sets(st.integers(1, edge), max_size=20))
-        forecast = data.draw(st.none() | st.integers(0, 2 * edge).map(_forecast))
+        prediction = data.draw(st.none() | st.integers(0, 2 * edge).map(_prediction))
         oracle = _edge(edge)
         oracle.misjudged = misjudged.__contains__
-        bracket = _search(oracle, MAX_N, forecast)
+        bracket = _search(oracle, MAX_N, prediction)
 
         assert bracket.last_ok == edge
         assert _proved(bracket, oracle)
@@ -474,13 +502,14 @@ class TestEvidence:
     def test_is_no_end_of_the_bracket(self) -> None:
         """The failing end is asked for again, whole, and only that."""
         oracle = _edge(499)
-        _search(oracle, forecast=_forecast(500))
+        _search(oracle, prediction=_prediction(500))
 
         assert oracle.asked == [500, 499, 500]
 
-    @given(st.integers(1, 1000), st.none() | st.integers(0, 2000).map(_forecast))
+    @few_examples
+    @given(st.integers(1, 1000), st.none() | st.integers(0, 2000).map(_prediction))
     def test_a_hopeless_failure_ends_the_search_with_what_was_known(
-        self, first_hopeless: int, forecast: WallPrediction | None
+        self, first_hopeless: int, prediction: WallPrediction | None
     ) -> None:
         """It is not an edge: nothing beside it was proved."""
         asked: list[int] = []
@@ -490,7 +519,7 @@ class TestEvidence:
             asked.append(n)
             return Answer(passed=n < first_hopeless, hopeless=n >= first_hopeless)
 
-        bracket = find_wall(probe, limit_bytes=LIMIT, max_n=MAX_N, forecast=forecast)
+        bracket = find_wall(probe, limit_bytes=LIMIT, max_n=MAX_N, prediction=prediction)
 
         assert asked[-1] >= first_hopeless
         assert asked[:-1] == sorted(bracket.passed)

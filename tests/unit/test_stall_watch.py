@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import sys
 import threading
 import time
@@ -10,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from profiler.frameworks import stall_watch
-from profiler.frameworks.stall_watch import StallWatch
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PATIENCE_S = 10.0
-LONG_S = 1.5  # more than twice what a stall takes
+STALL_S = 0.2
+LONG_S = 2.5 * STALL_S
+
+StallWatch = functools.partial(stall_watch.StallWatch, stall_s=STALL_S, poll_s=0.02)
 
 
 class _Calls:
@@ -39,10 +43,12 @@ def calls() -> _Calls:
 @linux
 def test_a_process_that_waits_is_noticed_once(calls: _Calls) -> None:
     """However long it goes on waiting."""
-    with StallWatch(calls):
+    with StallWatch(calls) as watch:
         assert calls.called.wait(PATIENCE_S)
-        time.sleep(LONG_S)
+        watch._thread.join(PATIENCE_S)
+        ended = not watch._thread.is_alive()
 
+    assert ended
     assert calls.count == 1
 
 
@@ -70,16 +76,15 @@ def test_work_in_any_thread_counts(calls: _Calls) -> None:
 def test_a_stall_after_work_is_noticed(calls: _Calls) -> None:
     """The time of the work is no excuse."""
     with StallWatch(calls):
-        _work(0.3)
+        _work(STALL_S / 2)
 
         assert calls.called.wait(PATIENCE_S)
 
 
 def test_a_short_wait_is_none(calls: _Calls) -> None:
     """As any step has them."""
-    for _ in range(3):
-        with StallWatch(calls):
-            time.sleep(0.2)
+    with StallWatch(calls, stall_s=PATIENCE_S):
+        time.sleep(STALL_S)
 
     assert calls.count == 0
 
@@ -126,5 +131,5 @@ def _thread(tasks: Path, number: int, state: str) -> None:
 
 def _work(seconds: float) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        sum(range(1000))
+    while time.monotonic() < end:  # outside of Python's lock: the thread never waits for it
+        hashlib.pbkdf2_hmac("sha256", b"any", b"salt", 50_000)

@@ -14,6 +14,7 @@ from profiler.units import (
     parse_size,
     parse_size_per_step,
     parse_steps,
+    size_option,
 )
 
 
@@ -168,3 +169,9 @@ def test_what_is_no_size_per_step_is_refused(text: str) -> None:
     """The message shows one, or a size."""
     with pytest.raises(UsageError, match=r"as 1\.2MiB/step|as 64MiB"):
         parse_size_per_step(text)
+
+
+@given(size=st.integers(1, 1 << 50))
+def test_a_size_option_is_read_as_the_same_bytes(size: int) -> None:
+    """Commands that stepwall proposes ask for the very same limit."""
+    assert parse_size(size_option(size)) == size

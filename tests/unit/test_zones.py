@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.analysis.crossover.zones import Zone, reach, zones
@@ -45,6 +45,7 @@ def _least(found: Sequence[Zone], steps: int) -> tuple[str, ...]:
 class TestZones:
     """Of laws alone."""
 
+    @settings(max_examples=40)
     @given(one=lines, two=lines, until=st.integers(1, 400))
     def test_exact_lines_are_compared_as_whole_numbers(
         self, one: Line, two: Line, until: int
@@ -57,6 +58,7 @@ class TestZones:
             least = min(values.values())
             assert _least(found, steps) == tuple(n for n, v in values.items() if v == least)
 
+    @settings(max_examples=40)
     @given(three=st.tuples(lines, lines, lines), until=st.integers(1, 3000))
     def test_zones_are_a_partition(self, three: tuple[Line, Line, Line], until: int) -> None:
         """From 1 to the end, without a gap; neighbours differ, and none is half measured."""
@@ -69,6 +71,7 @@ class TestZones:
         assert all(z.predicted == (z.last < 8 or z.first > 256) for z in found)
         assert all(z.predicted or (z.first >= 8 and z.last <= 256) for z in found)
 
+    @settings(max_examples=15)
     @given(
         a=st.integers(0, 50),
         more=st.integers(100, 4000),
@@ -76,7 +79,7 @@ class TestZones:
         unit=st.sampled_from([1e-9, 1e-3, 1.0, 2.0**20]),
     )
     def test_no_unit_matters(self, a: int, more: int, slope: int, unit: float) -> None:
-        """Noisy lines that cross somewhere do so in nanoseconds and in MiB alike."""
+        """Noisy lines that cross somewhere do so in nanoseconds and in MiB."""
 
         def told(unit: float) -> list[Zone]:
             flat, steep = _noisy(a + more, 1, unit=unit), _noisy(a, 1 + slope, unit=unit)
@@ -88,6 +91,7 @@ class TestZones:
         assert [z.least for z in there] == [z.least for z in here]
         assert all(abs(x.last - y.last) <= 1 for x, y in zip(here, there, strict=True))
 
+    @settings(max_examples=30)
     @given(four=st.tuples(lines, lines, lines, lines), order=st.permutations("abcd"))
     def test_order_does_not_matter(
         self, four: tuple[Line, Line, Line, Line], order: list[str]
@@ -101,6 +105,7 @@ class TestZones:
             (z.first, z.last, set(z.least)) for z in again
         ]
 
+    @settings(max_examples=20)
     @given(cross=st.integers(20, 200), slope=st.integers(20, 60))
     def test_noise_is_no_winner_where_lines_cross(self, cross: int, slope: int) -> None:
         """1,000 + slope·T and a constant meet at ``cross``: unknown there, known far off."""
@@ -111,6 +116,7 @@ class TestZones:
         assert _least(found, cross // 2) == ("steep",)
         assert _least(found, 2 * cross) == ("flat",)
 
+    @settings(max_examples=40)
     @given(one=lines, two=lines, slack=st.floats(0, 0.5))
     def test_slack_counts_outside_the_measured_lengths_alone(
         self, one: Line, two: Line, slack: float
@@ -135,7 +141,7 @@ class TestZones:
         ]
 
     def test_nothing_is_said_beyond_eight_times_what_was_measured_of_all(self) -> None:
-        """8 to 256 and 16 to 128: from 16 to 128 is measured, up to 1,024 is told."""
+        """8 to 256 and 16 to 128: from 16 to 128 is measured, up to 1,024 is predicted."""
         found = zones({"a": _line((1, 1)), "b": _line((9, 9), (16, 32, 64, 128))})
 
         assert [(z.first, z.last, z.predicted) for z in found] == [
@@ -149,7 +155,7 @@ class TestZones:
         """A million steps, or what was really measured."""
         assert reach(last) == until
 
-    def test_a_million_steps_are_told_exactly(self) -> None:
+    def test_a_million_steps_are_compared_exactly(self) -> None:
         """46 + 17 T meets the constant 16,999,995 between 999,996 and 999,998 steps."""
         flat = _line((46 + 17 * 999_997, 0))
         found = zones({"static": _line((46, 17)), "flat": flat}, until=1_000_000)
@@ -160,7 +166,7 @@ class TestZones:
             (999_998, ("flat",)),
         ]
 
-    def test_a_law_below_zero_tells_nothing(self) -> None:
+    def test_a_law_below_zero_is_ignored(self) -> None:
         """T - 20 is no number of nodes before 20 steps, and equals 4 at 24."""
         falling = _line((-20, 1), (30, 40, 50))
         found = zones({"falling": falling, "flat": _line((4, 0), (30, 40, 50))}, until=30)

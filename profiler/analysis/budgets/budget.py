@@ -1,4 +1,4 @@
-"""Budgets: what of a scenario can be limited, what one allows, and what became of each limit."""
+"""Budgets: which metrics can have a limit, what a budget allows, and the verdict on each limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from profiler.analysis.metrics import BY_NAME, Metric
 from profiler.errors import UsageError
 from profiler.facts import Point
 from profiler.planning import points as plan
-from profiler.planning.discovery import Listing
+from profiler.planning.catalog import Listing
 from profiler.units import parse_seconds, parse_size, parse_size_per_step
 
 # Whole numbers below it are floats without rounding.
@@ -43,14 +43,14 @@ def _text(value: object, example: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
-    """One thing that can be limited: a metric at its largest, or what one more step adds.
+class BudgetedMetric:
+    """What a budget can limit: the largest value of a metric, or its growth per step.
 
     Args:
-        name: the key in a table of a budget.
-        metric: what is limited.
-        read: reads the key's value, in the metric's unit; a ``UsageError`` if it cannot.
-        per_step: whether the growth per step is meant, by the metric's law.
+        name: the key in the budget's table.
+        metric: what is measured.
+        read: converts the key's value to the metric's unit; raises ``UsageError`` if it cannot.
+        per_step: whether the limit is on the growth per step, by the metric's law.
     """
 
     name: str
@@ -59,18 +59,20 @@ class Limit:
     per_step: bool = False
 
 
-LIMITS = {
-    limit.name: limit
-    for limit in (
-        Limit(name="peak", metric=BY_NAME["peak"], read=_size),
-        Limit(name="backprop", metric=BY_NAME["backprop"], read=_size),
-        Limit(name="host", metric=BY_NAME["host"], read=_size),
-        Limit(name="nodes", metric=BY_NAME["nodes"], read=_number),
-        Limit(name="build_time", metric=BY_NAME["build_time"], read=_seconds),
-        Limit(name="first_step_time", metric=BY_NAME["first_step_time"], read=_seconds),
-        Limit(name="step_time", metric=BY_NAME["step_time"], read=_seconds),
-        Limit(name="slope", metric=BY_NAME["backprop"], read=_size_per_step, per_step=True),
-        Limit(name="nodes_per_step", metric=BY_NAME["nodes"], read=_number, per_step=True),
+BUDGETED_METRICS = {
+    budgeted.name: budgeted
+    for budgeted in (
+        BudgetedMetric(name="peak", metric=BY_NAME["peak"], read=_size),
+        BudgetedMetric(name="backprop", metric=BY_NAME["backprop"], read=_size),
+        BudgetedMetric(name="host", metric=BY_NAME["host"], read=_size),
+        BudgetedMetric(name="nodes", metric=BY_NAME["nodes"], read=_number),
+        BudgetedMetric(name="build_time", metric=BY_NAME["build_time"], read=_seconds),
+        BudgetedMetric(name="first_step_time", metric=BY_NAME["first_step_time"], read=_seconds),
+        BudgetedMetric(name="step_time", metric=BY_NAME["step_time"], read=_seconds),
+        BudgetedMetric(
+            name="slope", metric=BY_NAME["backprop"], read=_size_per_step, per_step=True
+        ),
+        BudgetedMetric(name="nodes_per_step", metric=BY_NAME["nodes"], read=_number, per_step=True),
     )
 }
 
@@ -82,10 +84,10 @@ class Budget:
     Args:
         where: the file and the number of its table, for messages.
         scenario: its name.
-        steps: the lengths that it is about, and no other is.
-        conditions: the conditions that it is about.
+        steps: the only lengths that count.
+        conditions: the only conditions that count.
         repeats: how often each length is measured.
-        limits: by their names, in bytes, seconds or nodes.
+        limits: by the names of the budgeted metrics, in bytes, seconds or nodes.
     """
 
     where: str
@@ -97,12 +99,12 @@ class Budget:
 
     @property
     def label(self) -> str:
-        """The scenario with the parameters that the budget sets: two budgets may share it."""
+        """The scenario and the parameters that the budget sets; two budgets may share it."""
         pairs = (f"{name}={value}" for name, value in self.conditions.overrides.items())
         return " ".join([self.scenario, *pairs])
 
     def points(self, listing: Listing) -> list[Point]:
-        """Return what has to be measured for it.
+        """Return the points that it needs.
 
         Raises:
             UsageError: if its parameters do not fit the scenario.
@@ -111,7 +113,7 @@ class Budget:
 
 
 class Ruling(enum.Enum):
-    """What became of one limit."""
+    """Whether one limit is kept."""
 
     KEPT = "kept"
     BROKEN = "broken"
@@ -120,21 +122,21 @@ class Ruling(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One limit of a budget and what was measured; or how a point of it ended.
+    """One limit of a budget and what was measured, or the outcome of a point.
 
     Args:
-        scenario: whose budget it is, by its label.
-        limit: what was limited; None for a point that did not end well.
-        allowed: the limit's value, in its metric's unit.
-        measured: the measured one; for noisy metrics the median of the repeats.
-        steps: where: the length with the largest value, or the last one, whose step was added.
-        law: what the growth per step was read from.
-        ruling: what became of it.
-        reason: why it is not known, or how the point ended.
+        scenario: the budget's label.
+        budgeted: what has the limit; None for the outcome of a point.
+        allowed: the limit, in the metric's unit.
+        measured: the measured value; for noisy metrics the median of the repeats.
+        steps: the length of the measured value, or at which the growth per step was read.
+        law: the law that gave the growth per step.
+        ruling: whether the limit is kept.
+        reason: why that is unknown, or how the point ended.
     """
 
     scenario: str
-    limit: Limit | None
+    budgeted: BudgetedMetric | None
     allowed: float | None
     measured: float | None
     steps: int | None

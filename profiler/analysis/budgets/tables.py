@@ -1,4 +1,4 @@
-"""Reading budgets: the tables that users write, in a TOML file or as a marker's keywords."""
+"""Reading budgets: tables that users write, in a TOML file or as keywords of a pytest marker."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from profiler.analysis.budgets.budget import LIMITS, Budget
+from profiler.analysis.budgets.budget import BUDGETED_METRICS, Budget
 from profiler.errors import StepwallError, UsageError, did_you_mean
 from profiler.facts import Schedule
 from profiler.planning import points as plan
 from profiler.units import parse_size, parse_steps
 
 DEFAULT_STEPS = "8:64:x2"
-# A noisy number that was measured once breaks nothing.
+# One measurement of a noisy metric proves nothing.
 NOISY_REPEATS = 3
 
 
 def read_budgets(document: Mapping[str, Any], where: str) -> list[Budget]:
-    """Return the budgets of a TOML document: tables ``[[budget]]``, and ``[defaults]`` for all.
+    """Return the budgets of a TOML document: tables ``[[budget]]`` and ``[defaults]`` for all.
 
     Args:
         document: as ``tomllib`` reads it.
@@ -34,7 +34,7 @@ def read_budgets(document: Mapping[str, Any], where: str) -> list[Budget]:
     defaults = document.get("defaults", {})
     if not isinstance(defaults, dict):
         raise UsageError(f"{where}: defaults = {defaults!r}: write a table [defaults]")
-    _check_keys(defaults, (*_SETTINGS, *LIMITS), f"{where}, defaults")
+    _check_keys(defaults, (*_SETTINGS, *BUDGETED_METRICS), f"{where}, defaults")
     return [
         read_budget({**defaults, **table}, f"{where}, budget {number}")
         for number, table in enumerate(tables, 1)
@@ -47,15 +47,19 @@ def read_budget(table: Mapping[str, Any], where: str) -> Budget:
     Raises:
         UsageError: for a key or a value that cannot be used.
     """
-    _check_keys(table, (*_SETTINGS, *LIMITS), where)
+    _check_keys(table, (*_SETTINGS, *BUDGETED_METRICS), where)
     settings = {key: _read(table, key, where, read) for key, read in _SETTINGS.items()}
-    limits = {key: _read(table, key, where, LIMITS[key].read) for key in table if key in LIMITS}
+    limits = {
+        key: _read(table, key, where, BUDGETED_METRICS[key].read)
+        for key in table
+        if key in BUDGETED_METRICS
+    }
     if settings["scenario"] is None:
         raise UsageError(f"{where}: scenario is missing")
     if not limits and settings["limit"] is None:
-        raise UsageError(f"{where}: limits nothing; use one of {', '.join(LIMITS)}")
+        raise UsageError(f"{where}: no limit: use one of {', '.join(BUDGETED_METRICS)}")
     schedule = settings["schedule"] or Schedule.SERIAL
-    noisy = any(LIMITS[key].metric.is_noisy(schedule) for key in limits)
+    noisy = any(BUDGETED_METRICS[key].metric.is_noisy(schedule) for key in limits)
     return Budget(
         where=where,
         scenario=settings["scenario"],
@@ -123,7 +127,7 @@ def _schedule(value: object) -> Schedule:
 def _limit(value: object) -> int:
     if not isinstance(value, str):
         raise UsageError("write a text with a unit, as '64MiB'")
-    return plan.whole_mib(parse_size(value))
+    return parse_size(value)
 
 
 def _repeats(value: object) -> int:

@@ -1,15 +1,21 @@
-"""Judging budgets: whether what was measured is within them. What is not known is no pass."""
+"""Judging budgets: whether each limit is kept. What is unknown does not pass."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
-from profiler.analysis.budgets.budget import LIMITS, Budget, Limit, Ruling, Verdict
-from profiler.analysis.laws import Law, TooFew
-from profiler.analysis.series import MetricSeries, curves
-from profiler.facts import Measurement, Point, Run, Status
+from profiler.analysis.budgets.budget import (
+    BUDGETED_METRICS,
+    Budget,
+    BudgetedMetric,
+    Ruling,
+    Verdict,
+)
+from profiler.analysis.laws import Law, TooFewLengths
+from profiler.analysis.series import MetricSeries, metric_series
+from profiler.facts import Measurement, Point, Run, Status, replace
 from profiler.planning import points as plan
 
 # Laws are fitted in floats.
@@ -17,8 +23,8 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Reading:
-    """What a limit is compared with; ``value`` is None with a reason where it is not known."""
+class _Measured:
+    """The value that a limit is compared with; None with a reason if it is not known."""
 
     value: float | None = None
     steps: int | None = None
@@ -28,29 +34,30 @@ class _Reading:
 
     @property
     def ruling(self) -> Ruling:
-        """What becomes of the limit."""
+        """Whether the limit is kept."""
         if self.value is None:
             return Ruling.UNKNOWN
         return Ruling.BROKEN if self.is_over else Ruling.KEPT
 
 
 def judge(budget: Budget, conditions: Point, run: Run) -> list[Verdict]:
-    """Return what became of each limit, after each point that did not end well.
+    """Return a verdict on each limit, after one on each point that failed.
 
     Args:
         budget: what is allowed; points of other lengths or repeats than its own do not count.
-        conditions: of its points: their steps and repeats do not matter.
-        run: what was measured: all its points, but for longer ones than one that ran out of memory.
+        conditions: of its points; steps and repeat do not matter.
+        run: holds all its points, but for those longer than one that ran out of memory.
     """
     mine = [m for m in run.measurements if _is_of(m.point, budget, conditions)]
     by_metric = {
-        curve.metric.name: curve for curve in curves(replace(run, measurements=mine, walls=[]))
+        series.metric.name: series
+        for series in metric_series(replace(run, measurements=mine, walls=[]))
     }
-    verdicts = [_failure(budget.label, m) for m in mine if m.outcome.status is not Status.OK]
+    verdicts = [_failure(budget.label, m) for m in mine if m.outcome.status.is_failure]
     for name, allowed in budget.limits.items():
-        curve = by_metric.get(LIMITS[name].metric.name)
-        reading = _reading(LIMITS[name], allowed, curve, mine)
-        verdicts.append(_verdict(budget.label, LIMITS[name], allowed, reading))
+        budgeted = BUDGETED_METRICS[name]
+        measured = _measured(budgeted, allowed, by_metric.get(budgeted.metric.name), mine)
+        verdicts.append(_verdict(budget.label, budgeted, allowed, measured))
     return verdicts or [_survival(budget, mine)]
 
 
@@ -61,80 +68,83 @@ def _is_of(point: Point, budget: Budget, conditions: Point) -> bool:
 
 def _failure(label: str, measurement: Measurement) -> Verdict:
     end = measurement.outcome
-    return Verdict(
-        scenario=label,
-        limit=None,
-        allowed=None,
-        measured=None,
-        steps=measurement.point.steps,
-        law=None,
-        ruling=Ruling.BROKEN if end.status.is_oom else Ruling.UNKNOWN,
-        reason=f"{end.status.value}: {end.reason}" if end.reason else end.status.value,
+    return _outcome(
+        label,
+        measurement.point.steps,
+        Ruling.BROKEN if end.status.is_oom else Ruling.UNKNOWN,
+        f"{end.status.value}: {end.reason}" if end.reason else end.status.value,
     )
 
 
 def _survival(budget: Budget, mine: Sequence[Measurement]) -> Verdict:
-    """Return the verdict on a budget that asks only for points to end well, which they did."""
+    """Return the verdict on a budget that only asks its points to survive, which they did."""
+    ruling, reason = (Ruling.KEPT, None) if mine else (Ruling.UNKNOWN, "it was not measured")
+    return _outcome(budget.label, max(budget.steps), ruling, reason)
+
+
+def _outcome(label: str, steps: int, ruling: Ruling, reason: str | None) -> Verdict:
     return Verdict(
-        scenario=budget.label,
-        limit=None,
+        scenario=label,
+        budgeted=None,
         allowed=None,
         measured=None,
-        steps=max(budget.steps),
+        steps=steps,
         law=None,
-        ruling=Ruling.KEPT if mine else Ruling.UNKNOWN,
-        reason=None if mine else "it was not measured",
+        ruling=ruling,
+        reason=reason,
     )
 
 
-def _verdict(scenario: str, limit: Limit, allowed: float, reading: _Reading) -> Verdict:
+def _verdict(label: str, budgeted: BudgetedMetric, allowed: float, found: _Measured) -> Verdict:
     return Verdict(
-        scenario=scenario,
-        limit=limit,
+        scenario=label,
+        budgeted=budgeted,
         allowed=allowed,
-        measured=reading.value,
-        steps=reading.steps,
-        law=reading.law,
-        ruling=reading.ruling,
-        reason=reading.reason,
+        measured=found.value,
+        steps=found.steps,
+        law=found.law,
+        ruling=found.ruling,
+        reason=found.reason,
     )
 
 
-def _reading(
-    limit: Limit, allowed: float, curve: MetricSeries | None, mine: Sequence[Measurement]
-) -> _Reading:
-    if curve is None:
-        return _Reading(reason="it was not measured")
-    found = _growth(curve, allowed) if limit.per_step else _largest(curve, allowed)
-    ended = {m.point.steps for m in mine if m.outcome.status is Status.OK}
-    lacking = sorted(ended - {steps for steps, _ in curve.points})
-    if lacking and not found.is_over:
-        return _Reading(reason=f"it was not measured at {', '.join(map(str, lacking))} steps")
+def _measured(
+    budgeted: BudgetedMetric,
+    allowed: float,
+    series: MetricSeries | None,
+    mine: Sequence[Measurement],
+) -> _Measured:
+    if series is None:
+        return _Measured(reason="it was not measured")
+    found = _growth(series, allowed) if budgeted.per_step else _largest(series, allowed)
+    survived = {m.point.steps for m in mine if m.outcome.status is Status.OK}
+    missing = sorted(survived.difference(series.lengths))
+    if missing and not found.is_over:
+        return _Measured(reason=f"it was not measured at {', '.join(map(str, missing))} steps")
     return found
 
 
-def _growth(curve: MetricSeries, allowed: float) -> _Reading:
+def _growth(series: MetricSeries, allowed: float) -> _Measured:
     """Return what the last measured step added, by the law."""
-    law = curve.clear_law
+    law = series.clear_law
     if law is not None:
         added = law.per_step
         over = added > allowed * (1 + _SAME)
-        return _Reading(value=added, steps=curve.last, law=law, is_over=over)
-    if isinstance(curve.law, TooFew):
-        lengths = f"{curve.law.lengths} of {curve.law.needed} lengths that a law takes"
-        return _Reading(steps=curve.last, reason=lengths)
-    return _Reading(steps=curve.last, reason="no law is clear: too noisy, take more repeats")
+        return _Measured(value=added, steps=series.last, law=law, is_over=over)
+    if isinstance(series.law, TooFewLengths):
+        lengths = f"{series.law.lengths} of {series.law.needed} lengths that a law needs"
+        return _Measured(steps=series.last, reason=lengths)
+    return _Measured(steps=series.last, reason="no clear law: too noisy, take more repeats")
 
 
-def _largest(curve: MetricSeries, allowed: float) -> _Reading:
-    """Return the largest value; where the limit is broken, the largest of those that break it.
+def _largest(series: MetricSeries, allowed: float) -> _Measured:
+    """Return the largest value, or the largest of those that break the limit.
 
-    What is noisy breaks it only at a length where every repeat is over.
+    A noisy metric breaks it only at a length where every repeat is over the limit.
     """
-    noisy = curve.metric.is_noisy(curve.conditions.schedule)
-    typical, least = (median, min) if noisy else (max, max)
-    values = {steps: curve.values_at(steps) for steps, _ in curve.points}
+    typical, least = (median, min) if series.is_noisy else (max, max)
+    values = {steps: series.values_at(steps) for steps in series.lengths}
     over = {steps: typical(found) for steps, found in values.items() if least(found) > allowed}
-    told = over or {steps: typical(found) for steps, found in values.items()}
-    steps = max(told, key=lambda length: told[length])
-    return _Reading(value=told[steps], steps=steps, is_over=bool(over))
+    largest = over or {steps: typical(found) for steps, found in values.items()}
+    steps = max(largest, key=lambda length: largest[length])
+    return _Measured(value=largest[steps], steps=steps, is_over=bool(over))

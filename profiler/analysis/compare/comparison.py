@@ -1,4 +1,4 @@
-"""What a comparison of two runs says, and what it may say at most; ``comparing`` makes it."""
+"""A comparison of two runs, number by number, and the rules that it may break."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = (*(metric.name for metric in METRICS), *SLOPES.values(), WALL, ALL)
 
 
 class Mark(enum.Enum):
-    """What became of one number."""
+    """How one number changed."""
 
     WORSE = "worse"
     BETTER = "better"
@@ -36,13 +36,13 @@ class ComparedNumber:
     Args:
         label: the scenario, and the parameters that differ within the runs.
         name: of the metric, as in ``RULES``; ``outcome`` for how a point ended.
-        title: the same in words.
+        title: the metric in words.
         where: at which steps, or under which limit.
         unit: of both values; None for an outcome.
-        before: the value in the first run; for what is noisy the median of the repeats.
-        after: the same in the second run.
-        mark: what became of it.
-        note: why it cannot be told, what a value leaves open, or how a point ended.
+        before: the value in the first run; for a noisy metric the median of the repeats.
+        after: the value in the second run.
+        mark: how it changed.
+        note: why that is unclear, what is not known of a wall, or how a point ended.
         limit_bytes: the limit of a wall.
     """
 
@@ -59,7 +59,7 @@ class ComparedNumber:
 
     @property
     def change(self) -> float | None:
-        """The relative change; infinite from 0; None where there is no value."""
+        """The relative change; infinite if it was 0 before; None without a value."""
         if self.before is None or self.after is None:
             return None
         return relative_change(self.before, self.after)
@@ -67,19 +67,19 @@ class ComparedNumber:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """By which share a metric may become worse."""
+    """The share by which a metric may become worse."""
 
     name: str
     share: float
 
     def is_broken_by(self, row: ComparedNumber) -> bool:
-        """Whether a row that the rule is about is worse by more than it allows."""
+        """Whether the row, which the rule applies to, is worse by more than it allows."""
         return row.mark is Mark.WORSE and abs(row.change or 0) > self.share
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two runs by name, their rows, what only one of them has, and what else differs."""
+    """Two runs by name, their numbers, what only one of them has, and what else differs."""
 
     before: str
     after: str
@@ -89,9 +89,9 @@ class Comparison:
     differences: tuple[str, ...]
 
     def breaches(self, rules: Sequence[Rule]) -> list[tuple[ComparedNumber, Rule | None]]:
-        """Return each row that breaks a rule, with it; without one for a point that fails now.
+        """Return each row that breaks a rule, and that rule: the strictest one.
 
-        A point that fails now breaks any rules, and none where there are none.
+        If there are rules at all, a point that fails now breaks them; its rule is None.
         """
         found: list[tuple[ComparedNumber, Rule | None]] = []
         for row in self.rows:
@@ -103,17 +103,17 @@ class Comparison:
         return found
 
     def unclear(self, rules: Sequence[Rule]) -> list[ComparedNumber]:
-        """Return the rows that a rule is about and that cannot be told."""
+        """Return the rows that a rule applies to and whose change is unclear."""
         return [row for row in self.rows if row.mark is Mark.UNCLEAR and _rules_on(row, rules)]
 
     def idle(self, rules: Sequence[Rule]) -> list[Rule]:
-        """Return the rules that are about no row: they watch nothing."""
+        """Return the rules that apply to no row."""
         names = {row.name for row in self.rows}
         return [rule for rule in rules if rule.name not in {ALL, *names}]
 
 
 def _rules_on(row: ComparedNumber, rules: Sequence[Rule]) -> list[Rule]:
-    """Return the rules about a row; one on ``all`` gives way to those that name the metric."""
+    """Return the rules that apply to a row: those that name its metric, else those on ``all``."""
     named = [rule for rule in rules if rule.name == row.name]
     return named or [rule for rule in rules if rule.name == ALL]
 
@@ -122,19 +122,19 @@ def parse_rule(text: str) -> Rule:
     """Return the rule of ``peak:5%``.
 
     Raises:
-        UsageError: if it is none, or about no metric.
+        UsageError: if the text is no rule, or names no metric.
     """
     match = re.fullmatch(r"\s*(\w+)\s*:\s*(\d+(?:\.\d+)?)\s*%\s*", text, re.ASCII)
     if match is None:
         raise UsageError(f"--fail {text!r}: write METRIC:N%, as peak:5%")
     if match[1] not in RULES:
         raise UsageError(f"--fail {text!r}: no metric {match[1]!r}{did_you_mean(match[1], RULES)}")
-    # In decimals, as floats make a little less of 0.7 % than what changed by just that.
+    # In decimals: as floats, 0.7 / 100 is less than a change of just 0.7 %.
     return Rule(name=match[1], share=float(Decimal(match[2]) / 100))
 
 
 def relative_change(before: float, after: float) -> float:
-    """Return the change as a share of what was; infinite from 0."""
+    """Return the change as a share of the value before; infinite if that is 0."""
     if before == after:
         return 0.0
     return (after - before) / abs(before) if before else math.copysign(math.inf, after)

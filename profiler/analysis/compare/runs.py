@@ -1,20 +1,21 @@
-"""Two runs side by side: what grew, what shrank, what fails now, and what cannot be told.
+"""Two runs side by side: what grew, what shrank, what fails now, and what is unclear.
 
-Counts, and device memory in the serial schedule, repeat exactly: any difference is a change.
-What is noisy is a change only if its repeats say so (``noise``): the totals over the lengths that
-both runs have, one for each repeat. What this leaves out: that the machine was busier throughout
-one of the runs.
+Counts, and device memory in the serial schedule, repeat exactly: any difference is a change. A
+noisy metric has changed only if its repeats show it (``significance``). Its totals over the lengths
+that both runs have are compared, one for each repeat. What this leaves out: a machine that was
+busier during the whole of one run.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Any
 
+from profiler import facts
 from profiler.analysis.compare.comparison import (
     OUTCOME,
     SLOPES,
@@ -24,12 +25,11 @@ from profiler.analysis.compare.comparison import (
     relative_change,
 )
 from profiler.analysis.compare.walls import wall_key, wall_rows
-from profiler.analysis.labels import Labels
-from profiler.analysis.metrics import Metric
-from profiler.analysis.series import MetricSeries, curves
-from profiler.analysis.significance import doubt
+from profiler.analysis.series import MetricSeries, metric_series
+from profiler.analysis.significance import inconclusive_reason
 from profiler.errors import UsageError
-from profiler.facts import Certificate, Environment, Measurement, Point, Run, Status
+from profiler.facts import Certificate, Measurement, Point, Run, Status
+from profiler.facts.labels import Labels
 
 # Laws are fitted in floats.
 _ROUNDING = 1e-9
@@ -37,7 +37,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One of the two runs, by what its points have in common."""
+    """One of the two runs, its parts by keys that are equal in both."""
 
     run: Run
     labels: Labels
@@ -48,14 +48,15 @@ class _Side:
         return self._grouped(repeat=0)
 
     @cached_property
-    def series(self) -> dict[str, list[Measurement]]:
-        """The points of each series, by what they share."""
+    def conditions(self) -> dict[str, list[Measurement]]:
+        """The points of equal conditions, by their key without steps and repeat."""
         return self._grouped(repeat=0, steps=0)
 
     @cached_property
-    def curves(self) -> dict[tuple[str, str], MetricSeries]:
-        """The curves, by metric and series."""
-        return {(c.metric.name, _key(c.conditions)): c for c in curves(self.run)}
+    def series(self) -> dict[tuple[str, str], MetricSeries]:
+        """The series, by metric and conditions."""
+        found = metric_series(self.run)
+        return {(series.metric.name, _key(series.conditions)): series for series in found}
 
     @cached_property
     def walls(self) -> dict[str, Certificate]:
@@ -67,9 +68,9 @@ class _Side:
         words = [
             *(self._at(m[0].point) for key, m in self.points.items() if key not in other.points),
             *(
-                f"{curve.metric.title} of {self.labels(curve.conditions)}"
-                for key, curve in self.curves.items()
-                if key[1] in other.series and key not in other.curves
+                f"{series.metric.title} of {self.labels(series.conditions)}"
+                for key, series in self.series.items()
+                if key[1] in other.conditions and key not in other.series
             ),
             *(
                 f"{wall.kind} wall of {self.labels(wall)}"
@@ -77,7 +78,7 @@ class _Side:
                 if key not in other.walls
             ),
         ]
-        # Points that differ in their limit alone read alike.
+        # The text leaves out the limit: points may share it.
         return tuple(dict.fromkeys(words))
 
     def _at(self, point: Point) -> str:
@@ -86,15 +87,16 @@ class _Side:
     def _grouped(self, **same: int) -> dict[str, list[Measurement]]:
         groups: dict[str, list[Measurement]] = {}
         for measurement in self.run.measurements:
-            groups.setdefault(_key(measurement.point, **same), []).append(measurement)
+            if measurement.outcome.status is not Status.SKIPPED:  # it says nothing of its point
+                groups.setdefault(_key(measurement.point, **same), []).append(measurement)
         return groups
 
 
 def compare(before: Run, after: Run) -> Comparison:
-    """Return what became of every number that both runs have.
+    """Return how every number that both runs have changed.
 
     Raises:
-        UsageError: if they have none in common.
+        UsageError: if they have no point and no wall in common.
     """
     points = [m.point for run in (before, after) for m in run.measurements]
     labels = Labels([*points, *before.walls, *after.walls])
@@ -114,17 +116,17 @@ def compare(before: Run, after: Run) -> Comparison:
         ),
         only_before=then.only(now),
         only_after=now.only(then),
-        differences=tuple(_differences(before.environment, after.environment)),
+        differences=tuple(before.environment.differences(after.environment)),
     )
 
 
 def _key(point: Point, **changes: Any) -> str:
     """Return a text that is equal for equal points; a scenario may move to another file."""
-    return replace(point, family="", **changes).key
+    return facts.replace(point, family="", source="", **changes).key
 
 
 def _outcome_rows(then: _Side, now: _Side) -> Iterator[ComparedNumber]:
-    """Yield a row for each point that has come to fail, in any repeat, or not to."""
+    """Yield a row for each point that fails now, in any repeat, or no longer fails."""
     for key, repeats in now.points.items():
         failed, fails = _failure(then.points.get(key, [])), _failure(repeats)
         broken = fails or failed
@@ -148,35 +150,30 @@ def _failure(repeats: list[Measurement]) -> Measurement | None:
 
 
 def _metric_rows(then: _Side, now: _Side) -> Iterator[ComparedNumber]:
-    for key in [key for key in now.curves if key in then.curves]:
-        pair = then.curves[key], now.curves[key]
+    for key in [key for key in now.series if key in then.series]:
+        pair = then.series[key], now.series[key]
         lengths = {n for n, _ in pair[0].points} & {n for n, _ in pair[1].points}
         if not lengths:
             continue
-        label = now.labels(pair[1].conditions)
-        if pair[1].metric.is_noisy(pair[1].conditions.schedule):
-            yield _noisy_row(
-                label,
-                pair[1],
-                lengths=lengths,
-                then=_totals(then.series[key[1]], pair[1].metric, lengths),
-                now=_totals(now.series[key[1]], pair[1].metric, lengths),
-            )
+        was, became = (_within(series, lengths) for series in pair)
+        label = now.labels(became.conditions)
+        if became.is_noisy:
+            totals = [_totals(side.conditions[key[1]], became) for side in (then, now)]
+            yield _noisy_row(label, became, *totals)
         else:
-            was, became = (_within(curve, lengths) for curve in pair)
             yield _exact_row(label, was, became)
             yield from _slope_rows(label, was, became)
 
 
-def _within(curve: MetricSeries, lengths: set[int]) -> MetricSeries:
-    return replace(curve, points=tuple(point for point in curve.points if point[0] in lengths))
+def _within(series: MetricSeries, lengths: set[int]) -> MetricSeries:
+    return replace(series, points=tuple(point for point in series.points if point[0] in lengths))
 
 
 def _exact_row(label: str, then: MetricSeries, now: MetricSeries) -> ComparedNumber:
-    """Return the row of the length that became worst, else best; of the longest for neither."""
+    """Return the row of the length that became worst, else best, else of the longest."""
     pairs = {n: (median(then.values_at(n)), median(now.values_at(n))) for n, _ in now.points}
     changes = {n: relative_change(*pair) for n, pair in pairs.items()}
-    # A loss first: a larger gain at another length must not hide it.
+    # Worse comes first: a larger gain at another length must not hide it.
     steps = max(changes, key=lambda n: (max(changes[n], 0.0), abs(changes[n]), n))
     return ComparedNumber(
         label=label,
@@ -191,9 +188,8 @@ def _exact_row(label: str, then: MetricSeries, now: MetricSeries) -> ComparedNum
 
 
 def _slope_rows(label: str, then: MetricSeries, now: MetricSeries) -> Iterator[ComparedNumber]:
-    laws = then.clear_law, now.clear_law
-    if now.metric.name in SLOPES and laws[0] and laws[1]:
-        values = laws[0].per_step, laws[1].per_step
+    if now.metric.name in SLOPES and then.clear_law and now.clear_law:
+        values = then.clear_law.per_step, now.clear_law.per_step
         same = math.isclose(*values, rel_tol=_ROUNDING)
         yield ComparedNumber(
             label=label,
@@ -208,29 +204,32 @@ def _slope_rows(label: str, then: MetricSeries, now: MetricSeries) -> Iterator[C
 
 
 def _noisy_row(
-    label: str, curve: MetricSeries, *, lengths: set[int], then: list[float], now: list[float]
+    label: str, series: MetricSeries, then: list[float], now: list[float]
 ) -> ComparedNumber:
+    """Return the row of the totals over the lengths of a series."""
     known = bool(then and now)
-    note = doubt(then, now) if known else "no repeat has all lengths that both runs have"
-    values = (median(then), median(now)) if known else (None, None)
+    missing = "no repeat has all lengths that both runs have"
+    note = inconclusive_reason(then, now) if known else missing
+    lengths = len(series.lengths)
     return ComparedNumber(
         label=label,
-        name=curve.metric.name,
-        title=curve.metric.title,
-        where=f"{len(lengths)} lengths together" if len(lengths) > 1 else f"{min(lengths):,} steps",
-        unit=curve.metric.unit,
-        before=values[0],
-        after=values[1],
+        name=series.metric.name,
+        title=series.metric.title,
+        where=f"{lengths} lengths together" if lengths > 1 else f"{series.last:,} steps",
+        unit=series.metric.unit,
+        before=median(then) if known else None,
+        after=median(now) if known else None,
         mark=_mark(median(then), median(now)) if note is None else Mark.UNCLEAR,
         note=note,
     )
 
 
-def _totals(series: list[Measurement], metric: Metric, lengths: set[int]) -> list[float]:
-    """Return the sums over these lengths, one for each repeat that has them all."""
+def _totals(members: list[Measurement], series: MetricSeries) -> list[float]:
+    """Return the sums over the lengths of a series, one for each repeat that has them all."""
     repeats: dict[int, dict[int, float]] = {}
-    for measurement in series:
-        value = metric.value(measurement)
+    lengths = series.lengths
+    for measurement in members:
+        value = series.metric.value(measurement)
         if value is not None and measurement.point.steps in lengths:
             repeats.setdefault(measurement.point.repeat, {})[measurement.point.steps] = value
     return [
@@ -239,23 +238,7 @@ def _totals(series: list[Measurement], metric: Metric, lengths: set[int]) -> lis
 
 
 def _mark(before: float, after: float) -> Mark:
-    """Return what became of a number of which less is better."""
+    """Return how a number changed of which less is better."""
     if before == after:
         return Mark.EQUAL
     return Mark.WORSE if after > before else Mark.BETTER
-
-
-def _differences(before: Environment, after: Environment) -> Iterator[str]:
-    """Yield what makes times, or all of it, hard to compare."""
-    pairs: Iterable[tuple[str, object, object]] = (
-        ("processor", before.cpu, after.cpu),
-        ("cores", before.cpu_count, after.cpu_count),
-        ("Python", before.python, after.python),
-        ("frameworks", _versions(before), _versions(after)),
-        ("stepwall", before.stepwall, after.stepwall),
-    )
-    yield from (f"{name}: {was} before, {now} now" for name, was, now in pairs if was != now)
-
-
-def _versions(environment: Environment) -> str:
-    return ", ".join(f"{name} {version}" for name, version in environment.frameworks.items())

@@ -1,6 +1,6 @@
-"""Whether a wall has moved: only where what two searches leave open does not overlap.
+"""Whether a wall has moved: only if the steps that two searches leave open do not overlap.
 
-What this leaves out: a wall of host memory, proven once, may lie some steps off the next time.
+What this leaves out: a wall of host memory may lie some steps off when it is searched again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ Walls = Mapping[str, Certificate]
 
 
 def wall_key(wall: Certificate) -> str:
-    """Return a text that is equal for walls that answer one question."""
+    """Return a text that is equal for walls of equal conditions."""
     point = Point(
+        framework=wall.framework,
         scenario=wall.scenario,
         family="",
         parameters=wall.parameters,
@@ -25,14 +26,14 @@ def wall_key(wall: Certificate) -> str:
         limit_bytes=wall.limit_bytes,
         schedule=wall.schedule,
     )
-    # What caps a process counts differently by its means.
+    # The means that limit a process do not count alike.
     return f"{wall.kind} {wall.limit_by} {point.key}"
 
 
 def wall_rows(
     then: Walls, now: Walls, label: Callable[[Certificate], str]
 ) -> Iterator[ComparedNumber]:
-    """Yield a row for each wall that both runs asked for, by ``wall_key``."""
+    """Yield a row for each wall that both runs searched, by ``wall_key``."""
     for key, became in now.items():
         if key in then:
             yield _row(label(became), then[key], became)
@@ -46,8 +47,8 @@ def _row(label: str, was: Certificate, became: Certificate) -> ComparedNumber:
         title="wall (steps that survive)",
         where=f"{became.kind} limit",
         unit="steps",
-        before=_told(was),
-        after=_told(became),
+        before=_steps(was),
+        after=_steps(became),
         mark=_mark(_left_open(was), _left_open(became)),
         note="; ".join(filter(None, notes)) or None,
         limit_bytes=became.limit_bytes,
@@ -67,14 +68,14 @@ def _mark(then: tuple[float, float], now: tuple[float, float]) -> Mark:
     return Mark.EQUAL if then == now and then[0] == then[1] else Mark.UNCLEAR
 
 
-def _told(wall: Certificate) -> float | None:
-    """Return the steps that survived; where none is known, the most that may."""
+def _steps(wall: Certificate) -> float | None:
+    """Return the most steps that survived; if none is known, the most that may."""
     most = _left_open(wall)[1]
     return wall.last_ok or (most if math.isfinite(most) else None)
 
 
 def _open_end(wall: Certificate, when: str) -> str | None:
-    """Return what the wall's value leaves open; None for an exact one."""
+    """Return what is not known of the wall; None if it is exact."""
     if wall.status is WallStatus.EXACT:
         return None
     status = wall.status.value.replace("_", " ")

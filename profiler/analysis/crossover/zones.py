@@ -1,14 +1,14 @@
-"""The zones of the steps by who needs least: from which length on one build beats the others.
+"""Zones of steps by which build needs least: from which length on one build beats the others.
 
-A build counts as least where the interval of its law (95 % of single measurements) lies below
-those of all others; where a law falls below zero, nothing is told. What this leaves out: that a
-law may be of the wrong kind; and the intervals are each build's own, so that a difference that
-many repeats would prove is still called noise.
+A build counts as least where the 95 % prediction interval of its law lies below those of all
+others. Where a law falls below zero, no build is known to be least. What this leaves out: a law
+may be of the wrong kind; and each build has its own interval, so that a small difference counts
+as noise even if many repeats would prove it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,19 +20,19 @@ from profiler.analysis.prediction import REACH
 
 Flags = npt.NDArray[np.bool_]
 
-# No more steps are looked at, however long the longest measured length is.
+# No longer lengths are predicted.
 _FURTHEST = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Zone:
-    """Steps, ``first`` to ``last``, over which the same is true.
+    """Steps, ``first`` to ``last``, over which the same builds are least.
 
     Args:
         first: its first steps.
         last: its last ones, included.
-        least: who is least, by name; several are equal, none where it cannot be told.
-        predicted: whether it lies outside the lengths that were measured of all.
+        least: the names of the builds that are least: several are equal, none is not known.
+        predicted: whether it lies outside the lengths that were measured for all.
     """
 
     first: int
@@ -44,21 +44,22 @@ class Zone:
 def zones(
     laws: Mapping[str, Law], *, until: int | None = None, slack: Mapping[str, float] | None = None
 ) -> list[Zone]:
-    """Return who is least, for every number of steps from 1 on; neighbours differ.
+    """Return which build is least at every number of steps from 1 on; neighbours differ.
 
     Args:
-        laws: of one metric, by the names of what is compared; two at least.
-        until: the last steps that are told [default: 8 times the largest length that was
-            measured of all, but no more than a million].
+        laws: of one metric, by the names of the builds; two at least.
+        until: the last steps [default: ``reach`` of the largest length that was measured for
+            all].
         slack: by names, the share by which an interval is widened outside the measured lengths:
-            how far off a law is where it is continued [default: not at all].
+            how far off a law may be where it is continued [default: 0].
 
     Raises:
         ValueError: for less than two laws.
     """
     if len(laws) < 2:  # noqa: PLR2004 - one alone beats nobody
         raise ValueError(f"{len(laws)} laws: two are the fewest that can be compared")
-    first, last = _common(laws.values())
+    first = max(law.first for law in laws.values())
+    last = min(law.last for law in laws.values())
     until = reach(last) if until is None else until
     steps = np.arange(1, until + 1, dtype=np.float64)
     bounds = [law.bounds(steps) for law in laws.values()]
@@ -68,34 +69,31 @@ def zones(
         share = (slack or {}).get(name, 0.0)
         lows[row, outside] -= share * np.abs(lows[row, outside])
         highs[row, outside] += share * np.abs(highs[row, outside])
-    # Nothing that is measured is negative: there the law is wrong, and tells nothing.
+    # Nothing that is measured is negative: there the law is wrong.
     wrong = lows + highs < 0
     lows[wrong], highs[wrong] = -np.inf, np.inf
-    return _runs(tuple(laws), least(lows, highs), measured=(first, last))
+    return _zones(tuple(laws), least(lows, highs), measured=(first, last))
 
 
 def reach(last: int) -> int:
-    """Return the last steps that anything is said of, where ``last`` were measured."""
+    """Return how far laws may be continued: 8 times ``last``, but to a million steps at most.
+
+    It is ``last`` itself if that is more.
+    """
     return max(last, min(REACH * last, _FURTHEST))
 
 
-def _common(laws: Iterable[Law]) -> tuple[int, int]:
-    """Return the first and the last length between which all laws were measured."""
-    laws = list(laws)
-    return max(law.first for law in laws), min(law.last for law in laws)
-
-
 def least(lows: Array, highs: Array) -> Flags:
-    """Tell who is least, a row for each, at each column; several are equal, or it is nobody."""
+    """Flag which rows are least in each column: several are equal, none is not known."""
     best = highs.argmin(axis=0)[None]
     low, high = (np.take_along_axis(ends, best, axis=0) for ends in (lows, highs))
     equal = (lows == low) & (highs == high)
     others = np.where(equal, np.inf, lows).min(axis=0)
-    told: Flags = equal & (high[0] < others)
-    return told
+    flags: Flags = equal & (high[0] < others)
+    return flags
 
 
-def _runs(labels: Sequence[str], winners: Flags, *, measured: tuple[int, int]) -> list[Zone]:
+def _zones(labels: Sequence[str], winners: Flags, *, measured: tuple[int, int]) -> list[Zone]:
     """Return the zones of equal columns, cut where the measured lengths begin and end."""
     until = winners.shape[1]
     changes = np.flatnonzero((winners[:, 1:] != winners[:, :-1]).any(axis=0)) + 2

@@ -1,7 +1,7 @@
-"""TensorFlow's BFC ("best fit with coalescing") allocator, replayed over one region of memory.
+"""The BFC ("best fit with coalescing") allocator, replayed over one region of memory.
 
-Source: ``bfc_allocator.cc`` of TensorFlow 2.21 (``xla/tsl/framework``). The replay gives the
-same addresses as the allocator itself; a test compares them.
+Source: ``bfc_allocator.cc`` (``xla/tsl/framework``), which more than one framework uses. The
+replay gives the same addresses as the allocator itself; a test compares them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ _BINS = 21
 # A free chunk larger than what is asked for is split only if at least this much remains, or
 # if what remains is no smaller than what is taken.
 _MAX_WASTE = 128 << 20
+_UNLIMITED = 1 << 50
 
 
 class DoesNotFitError(Exception):
@@ -127,10 +128,17 @@ def replay(trace: Trace, limit_bytes: int) -> Region:
     return region
 
 
-def fits(trace: Trace, limit_bytes: int) -> bool:
-    """Whether an allocator of ``limit_bytes`` survives the trace."""
-    try:
-        replay(trace, limit_bytes)
-    except DoesNotFitError:
-        return False
-    return True
+class BestFitCoalescing:
+    """The allocator's model for predictions; see ``profiler.forecast.allocator``."""
+
+    def fits(self, trace: Trace, limit_bytes: int) -> bool:
+        """Whether an allocator of ``limit_bytes`` survives the trace."""
+        try:
+            replay(trace, limit_bytes)
+        except DoesNotFitError:
+            return False
+        return True
+
+    def highest_address(self, trace: Trace) -> int:
+        """Return the bytes up to the end of the highest chunk in use, without a limit."""
+        return replay(trace, _UNLIMITED).top

@@ -2,11 +2,77 @@
 
 from __future__ import annotations
 
-from profiler.frameworks import Engine
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from profiler.facts import Advice, Caveat, CaveatEffect, Explanation, Schedule
+from profiler.frameworks import Runtime, StepKind
+from profiler.frameworks.tensorflow import advice, phases
+from profiler.units import MIB
+
+_FOLDING = (
+    "TensorFlow computes constants in advance only up to 10 MiB: longer graphs hold less of them, "
+    "which moves their memory"
+)
+_FIRST_STEP = (
+    "TensorFlow's graph optimizer takes more time per step, the longer the graph: no law of "
+    "shorter ones holds"
+)
 
 
-def engine() -> Engine:
-    """Return the engine; only this imports the framework, so that pure parts need none."""
-    from profiler.frameworks.tensorflow.runtime import TensorFlowEngine
+@dataclass(frozen=True, kw_only=True)
+class TensorFlow:
+    """What is known of TensorFlow without importing it; see ``frameworks.Framework``."""
 
-    return TensorFlowEngine()
+    name: str = "tensorflow"
+    title: str = "TensorFlow"
+    kinds: tuple[StepKind, ...] = (
+        StepKind(
+            returns="profiler.Training",
+            implementation="profiler.frameworks.tensorflow.training:GraphTraining",
+            phases=list(phases.PHASES),
+            stages=list(phases.STAGES),
+        ),
+    )
+    preload: tuple[str, ...] = ("profiler.frameworks.tensorflow.training", "tf_keras")
+    packages: tuple[str, ...] = ("tensorflow", "keras", "tf_keras", "numpy")
+    environment: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "TF_USE_LEGACY_KERAS": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "1",
+            # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
+            # the same graph then needs up to a quarter more.
+            "TF_ENABLE_ONEDNN_OPTS": "0",
+            "PYTHONHASHSEED": "0",
+        }
+    )
+    # It keeps graph nodes in sets ordered by address: with random addresses equal points may run
+    # their nodes in another order, and peak elsewhere.
+    fixed_addresses: bool = True
+    repeatable: Mapping[Schedule, bool] = field(
+        default_factory=lambda: {Schedule.SERIAL: True, Schedule.PARALLEL: False}
+    )
+    limit_unit_bytes: int = MIB
+    allocators: Mapping[str, str] = field(
+        default_factory=lambda: {"cpu": "BFC allocator", "gpu": "BFC allocator"}
+    )
+    caveats: tuple[Caveat, ...] = (
+        Caveat(metric="first_step_time", effect=CaveatEffect.NO_EXTRAPOLATION, text=_FIRST_STEP),
+        *(
+            Caveat(metric=metric, effect=CaveatEffect.SHORT_RUNS_DIFFER, text=_FOLDING)
+            for metric in ("backprop", "peak", "host")
+        ),
+    )
+
+    def advice(self, explanation: Explanation) -> list[Advice]:
+        """Return what was measured to remove much of what an explanation shows."""
+        return advice.of(explanation)
+
+    def runtime(self) -> Runtime:
+        """Import TensorFlow, and return what runs it in this process."""
+        from profiler.frameworks.tensorflow.runtime import TensorFlowRuntime
+
+        return TensorFlowRuntime()
+
+
+FRAMEWORK = TensorFlow()

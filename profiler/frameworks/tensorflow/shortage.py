@@ -6,24 +6,22 @@ import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from profiler.facts import Outcome, Shortage, Status
-from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow import messages
+from profiler.facts import Outcome, Shortage, Status, out_of_device_memory, replace
+from profiler.frameworks.recorder import UNWRITTEN, Recorder
+from profiler.frameworks.tensorflow import messages, phases
 from profiler.frameworks.tensorflow.step import count_library
-from profiler.measure import outcomes as outcome
 
 INSPECTED = (
     "device.forward_peak_bytes",
     "device.largest_allocation_bytes",
     "graph.executed_nodes",
 )
-_RUNNING = {"initialize", "first_step", "steady"}
+_RUNNING = {phases.INITIALIZE.name, phases.FIRST_STEP.name, phases.STEADY.name}
 
 
 def device_oom(error: BaseException, log: Path, graph: Any) -> Shortage | None:
@@ -55,12 +53,12 @@ def give_up(graph: Any, recorder: Recorder, said: str) -> None:
     failed too, at 10 s each: minutes, for an unrolled graph.
     """
     count_library(graph, recorder)
-    if recorder.phase_name == "inspect":
+    if recorder.phase_name == phases.INSPECT.name:
         _miss_inspection(recorder)
         ended = Outcome(status=Status.OK)
     else:
         shortage = _read(said, recorder.log_path, graph)
-        ended = outcome.from_shortage(shortage, recorder.phase_name)
+        ended = out_of_device_memory(shortage, recorder.phase_name)
     _leave(recorder, ended)
 
 
@@ -83,7 +81,7 @@ def _leave(recorder: Recorder, ended: Outcome) -> None:
     try:
         recorder.finish(ended)
     except OSError:
-        os._exit(outcome.UNWRITTEN)
+        os._exit(UNWRITTEN)
     os._exit(0)
 
 

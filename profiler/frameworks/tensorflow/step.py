@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from profiler.facts import GraphStage
 from profiler.frameworks import PointError
 from profiler.frameworks.recorder import Recorder
+from profiler.frameworks.tensorflow import phases
 from profiler.frameworks.tensorflow.allocator import Allocator
 from profiler.scenario import Training
 
@@ -62,7 +64,7 @@ class TrainingStep:
 
 
 def build_step(
-    graph: Any, build: Callable[[], Any], recorder: Recorder, *, copy_feeds: bool
+    graph: Any, build: Callable[[], object], recorder: Recorder, *, copy_feeds: bool
 ) -> TrainingStep:
     """Build the step in ``graph`` and record its size and times.
 
@@ -75,24 +77,23 @@ def build_step(
     Raises:
         PointError: if what the scenario returned is no training step.
     """
-    with recorder.phase("build"):
+    with recorder.phase(phases.BUILD):
         training = build()
     if not isinstance(training, Training):
         raise PointError(f"the scenario returned {type(training).__name__}, not Training")
     forward = len(graph.get_operations())
-    recorder.put("time", build_forward_s=recorder.seconds("build"))
-    with recorder.phase("gradients"):
+    with recorder.phase(phases.GRADIENTS):
         variables, gradients = _gradients(training)
         optimizer = tf1.train.GradientDescentOptimizer(LEARNING_RATE)
         update = optimizer.apply_gradients(zip(gradients, variables, strict=True))
-    recorder.put("time", build_gradients_s=recorder.seconds("gradients"))
     operations = graph.get_operations()
-    recorder.put(
-        "graph",
-        forward_nodes=forward,
-        backward_nodes=len(operations) - forward,
-        total_nodes=len(operations),
-        by_op=dict(Counter(operation.type for operation in operations).most_common()),
+    recorder.stage(
+        GraphStage(
+            name=phases.BUILT,
+            nodes=len(operations),
+            parts={"forward": forward, "backward": len(operations) - forward},
+            by_op=dict(Counter(operation.type for operation in operations).most_common()),
+        )
     )
     return TrainingStep(
         loss=training.loss,
@@ -170,5 +171,7 @@ def _gradients(training: Training) -> tuple[Sequence[Any], Sequence[Any]]:
 def count_library(graph: Any, recorder: Recorder) -> None:
     """Record the nodes of the function library and the bytes of the serialized graph."""
     definition = graph.as_graph_def()
-    nodes = sum(len(function.node_def) for function in definition.library.function)
-    recorder.put("graph", library_nodes=nodes, graph_bytes=definition.ByteSize())
+    nodes = [node.op for function in definition.library.function for node in function.node_def]
+    by_op = dict(Counter(nodes).most_common())
+    recorder.stage(GraphStage(name=phases.LIBRARY, nodes=len(nodes), by_op=by_op))
+    recorder.serialized(definition.ByteSize())

@@ -8,10 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from profiler.explain.account import Recorded
+from profiler.facts import Point
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow import dataflow
+from profiler.frameworks.tensorflow import dataflow, phases, theory
 from profiler.frameworks.tensorflow.allocations import Recording
-from profiler.frameworks.tensorflow.allocator import Allocator
+from profiler.frameworks.tensorflow.runtime import TensorFlowRuntime
 from profiler.frameworks.tensorflow.step import TrainingStep, build_step, run_step
 
 tf1 = tf.compat.v1
@@ -22,23 +23,23 @@ _STEPS = 2  # the first one and a steady one: the others repeat that
 class Tracer:
     """Builds training steps and records the allocations of their first runs."""
 
-    def __init__(self, config: Any, allocator: Allocator, *, copy_feeds: bool) -> None:
-        """Take the session's configuration, and how steps are built."""
-        self._config = config
-        self._allocator = allocator
-        self._copy_feeds = copy_feeds
+    def __init__(self, runtime: TensorFlowRuntime, point: Point, recorder: Recorder) -> None:
+        """Take the runtime, prepared for the point, and what takes the phases."""
+        self._runtime = runtime
+        self._point = point
+        self._recorder = recorder
 
-    def recording(self, build: Callable[[], Any], recorder: Recorder) -> Recording:
+    def recording(self, build: Callable[[], object]) -> Recording:
         """Return what a session asks for, up to its first steady step."""
         with tf.Graph().as_default() as graph:
-            return self._record(self._built(graph, build, recorder), recorder, [])
+            return self._record(self._built(graph, build), [])
 
-    def recorded(self, steps: int, build: Callable[[], Any], recorder: Recorder) -> Recorded:
+    def recorded(self, steps: int, build: Callable[[], object]) -> Recorded:
         """Return the same with what the graph says of it."""
         readings: list[tuple[int | None, int | None]] = []
         with tf.Graph().as_default() as graph:
-            step = self._built(graph, build, recorder)
-            names, events = self._record(step, recorder, readings).events()
+            step = self._built(graph, build)
+            names, events = self._record(step, readings).events()
             operations = graph.get_operations()
             functions = graph.as_graph_def().library.function
             backward = [item for item in operations if item.name in step.backward_names]
@@ -56,28 +57,32 @@ class Tracer:
                 forward=[(item.name, item.type) for item in forward],
                 backward=[(item.name, item.type) for item in backward],
                 library=[node.op for function in functions for node in function.node_def],
-                cells=list(dataflow.cells(step.variables)),
+                theory=theory.of(
+                    list(dataflow.cells(step.variables)),
+                    batch=self._point.parameters.get("batch"),
+                    steps=steps,
+                ),
                 custom_gradients=step.custom_gradients,
             )
 
-    def _built(self, graph: Any, build: Callable[[], Any], recorder: Recorder) -> TrainingStep:
-        return build_step(graph, build, recorder, copy_feeds=self._copy_feeds)
+    def _built(self, graph: Any, build: Callable[[], object]) -> TrainingStep:
+        return build_step(graph, build, self._recorder, copy_feeds=self._runtime.copies_feeds)
 
     def _record(
         self,
         step: TrainingStep,
-        recorder: Recorder,
         readings: list[tuple[int | None, int | None]],
     ) -> Recording:
-        recording = Recording(self._allocator.device)
+        allocator, recorder = self._runtime.allocator, self._recorder
+        recording = Recording(allocator.device)
         with (
-            recorder.phase("record"),
-            tf1.Session(config=self._config) as session,
+            recorder.phase(phases.RECORD),
+            tf1.Session(config=self._runtime.config) as session,
             # Inside: what is released when the session ends is no part of a step.
             recording.open(recorder.log_path.parent / "profile"),
         ):
             session.run([tf1.global_variables_initializer()])
             for _ in range(_STEPS):
-                resident = self._allocator.in_use()
-                readings.append((resident, run_step(session, step, self._allocator)))
+                resident = allocator.in_use()
+                readings.append((resident, run_step(session, step, allocator)))
         return recording

@@ -14,11 +14,14 @@ from pathlib import Path
 from profiler.facts import Point
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import Unrolling
-from profiler.frameworks import load_engine
+from profiler.frameworks import framework, installed
 from profiler.frameworks.allocators.bfc import Region, replay
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow.runtime import TensorFlowEngine
-from profiler.planning.discovery import discover
+from profiler.frameworks.tensorflow.runtime import TensorFlowRuntime
+from profiler.frameworks.tensorflow.tracing import Tracer
+from profiler.measure import loading
+from profiler.planning.files import ScenarioFile, scenario_files
+from profiler.scenario import Scenario
 from profiler.units import MIB
 
 LIMIT = 256 * MIB
@@ -36,34 +39,45 @@ def elsewhere(trace: Trace, addresses: list[int]) -> int:
     return count
 
 
+def shipped(name: str) -> Scenario:
+    """Return the shipped scenario of that name."""
+    for file in scenario_files([], installed()):
+        assert isinstance(file, ScenarioFile)
+        found = loading.load(file, framework(file.framework))
+        if name in found:
+            return found[name]
+    raise LookupError(name)
+
+
 def main(name: str, parameters: str, *lengths: str) -> None:
     """Record a training step of each length, replay it, and print what differs."""
     point = Point(
+        framework="tensorflow",
         scenario=name,
         family="builds",
         parameters=json.loads(parameters),
         steps=0,
         limit_bytes=LIMIT,
     )
-    engine = load_engine("tensorflow")
-    assert isinstance(engine, TensorFlowEngine)
-    engine.prepare(point)
-    scenario = discover([]).scenarios[name]
+    runtime = TensorFlowRuntime()
+    runtime.prepare(point)
+    scenario = shipped(name)
     traces: list[Trace] = []
     found: dict[str, list[int | None]] = {"allocations": [], "elsewhere": [], "peaks": []}
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(Path(folder))
-        engine._start(recorder)
+        runtime.start(recorder)
+        tracer = Tracer(runtime, point, recorder)
         for steps in map(int, lengths):
 
             def build(steps: int = steps) -> object:
                 return scenario.build(steps, **point.parameters)
 
-            recording = engine._tracer().recording(build, recorder)
+            recording = tracer.recording(build)
             traces.append(recording.trace())
             found["allocations"].append(len(traces[-1].labels))
             found["elsewhere"].append(elsewhere(traces[-1], recording.addresses()))
-            found["peaks"].append(engine._allocator.peak())
+            found["peaks"].append(runtime.allocator.peak())
     first, second, last = map(int, lengths)
     predicted = Unrolling(traces[0], traces[1], (first, second)).at(last)
     found["replayed_peaks"] = [replay(trace, LIMIT).peak for trace in traces]

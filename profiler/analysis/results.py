@@ -1,0 +1,29 @@
+"""A run as reports read it: labelled, with its metrics as series and their laws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from profiler.analysis.series import MetricSeries, metric_series
+from profiler.facts.labels import LabelledRun
+
+__all__ = ["RunResults"]
+
+
+@dataclass(frozen=True)
+class RunResults(LabelledRun):
+    """A labelled run with its series."""
+
+    @cached_property
+    def series(self) -> list[MetricSeries]:
+        """Each metric of each series with its law, fitted once."""
+        return metric_series(self.run)
+
+    @cached_property
+    def family_series(self) -> dict[str, list[MetricSeries]]:
+        """The series of each family that was measured, in the order of the run."""
+        found: dict[str, list[MetricSeries]] = {}
+        for one in self.series:
+            found.setdefault(one.conditions.family, []).append(one)
+        return found

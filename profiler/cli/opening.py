@@ -1,0 +1,136 @@
+"""The opening of a run, written once: scenarios are listed, points checked, the run started."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from profiler.cli.common import Common, command_line
+from profiler.cli.progress import Reporter, reporter, reporting
+from profiler.errors import UsageError
+from profiler.facts import Environment, Point, Run
+from profiler.limits import machine
+from profiler.measure.client import POINT_TIMEOUT_S, Client
+from profiler.measure.launcher import Launchers
+from profiler.measure.runner import Runner
+from profiler.planning import points as planning
+from profiler.planning.catalog import Listing
+from profiler.store.runs import Store
+from profiler.units import MIB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """All that a run is opened with.
+
+    Attributes:
+        client: asks the children.
+        store: keeps the results.
+        report: shows progress.
+        command: what the user typed.
+    """
+
+    client: Client
+    store: Store
+    report: Reporter
+    command: str
+
+    def run(self, points: Sequence[Point], *, name: str | None, resumed: Run | None = None) -> Run:
+        """Start the run that these points belong to, or go on with the one that is resumed.
+
+        Raises:
+            UsageError: if a framework does not see a point's device, or the resumed run was
+                made with other software, on another machine, or from other sources.
+        """
+        frameworks = self.client.describe(point.framework for point in points)
+        for point in points:
+            planning.check_device(point.device, [frameworks[point.framework]])
+        environment = machine.environment(frameworks)
+        if resumed is None:
+            return self.store.start_run(name, self.command, environment)
+        _check_same(resumed, environment, self.store.points(resumed), points)
+        return resumed
+
+    def runner(self, run: Run, **hooks: Any) -> Runner:
+        """Return a runner of the run that reports its points; ``hooks``: see ``Runner``."""
+        return reporting(self.report, client=self.client, store=self.store, run=run, **hooks)
+
+
+def _check_same(
+    run: Run, environment: Environment, stored: Sequence[Point], points: Sequence[Point]
+) -> None:
+    """Refuse to mix numbers of two environments or sources in one run.
+
+    Raises:
+        UsageError: naming what differs.
+    """
+    differences = run.environment.differences(environment)
+    if differences:
+        what = "; ".join(differences)
+        raise UsageError(f"run {run.name!r} cannot go on here: {what}. Start a new run")
+    sources = {point.scenario: point.source for point in points}
+    for point in stored:
+        if point.source != sources.get(point.scenario, point.source):
+            raise UsageError(
+                f"run {run.name!r} measured {point.scenario} from another version of its source: "
+                "start a new run"
+            )
+
+
+@contextlib.contextmanager
+def opened(common: Common, *, timeout_s: float, name: str | None = None) -> Iterator[Opening]:
+    """Open the store, the progress display and the client of a command that measures.
+
+    Raises:
+        UsageError: if a run of that name exists.
+    """
+    with (
+        Store(common.results, create=True) as store,
+        reporter(quiet=common.quiet, verbose=common.verbose) as report,
+        open_client(common, timeout_s=timeout_s) as client,
+    ):
+        if name is not None:
+            store.check_free(name)
+        report.stage("loading scenarios")
+        yield Opening(client=client, store=store, report=report, command=command_line())
+
+
+@contextlib.contextmanager
+def open_client(common: Common, *, timeout_s: float = POINT_TIMEOUT_S) -> Iterator[Client]:
+    """Open a client of the user's scenario files; its children start when they are needed."""
+    sources = tuple(str(Path(source).resolve()) for source in common.scenarios)
+    for given, source in zip(common.scenarios, sources, strict=True):
+        if not Path(source).exists():
+            raise UsageError(f"--scenarios {given!r}: no such file or folder")
+    with Launchers() as launchers:
+        yield Client(launchers=launchers, sources=sources, timeout_s=timeout_s)
+
+
+def usable_scenarios(common: Common, client: Client) -> Mapping[str, Listing]:
+    """Return the scenarios by name; broken files in folders are named on stderr.
+
+    Raises:
+        UsageError: for broken files that were given by name: a line for each.
+    """
+    catalog = client.catalog()
+    given = {str(Path(source).resolve()) for source in common.scenarios if Path(source).is_file()}
+    named = [line for line in catalog.broken if any(line.startswith(f"{file}:") for file in given)]
+    for line in catalog.broken:
+        if line not in named:
+            click.echo(f"stepwall: left out {line}", err=True)
+    if named:
+        raise UsageError("\n".join(named))
+    return catalog.scenarios
+
+
+def note_rounding(given_bytes: int | None, point: Point) -> None:
+    """Say on stderr if the limit was rounded down to what the framework takes."""
+    limit = point.limit_bytes or point.host_limit_bytes
+    if given_bytes is not None and limit is not None and limit != given_bytes:
+        shown = f"{limit // MIB} MiB" if limit % MIB == 0 else f"{limit} bytes"
+        click.echo(f"stepwall: limit of {given_bytes} bytes rounded down to {shown}", err=True)

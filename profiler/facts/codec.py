@@ -1,0 +1,81 @@
+"""The one codec of all records: typed JSON both ways, which rejects what does not belong."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+__all__ = ["replace"]
+
+T = TypeVar("T")
+
+# The largest integer that SQLite, pandas and JSON readers in other languages hold.
+_INT64 = (1 << 63) - 1
+Count = Annotated[int, msgspec.Meta(ge=0, le=_INT64)]
+Bytes = Count
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class RecordError(ValueError):
+    """Data is no record of the expected type; the message names the field."""
+
+
+class Record(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A frozen record. Unknown fields and wrong values are errors when it is decoded."""
+
+
+def encode(record: object) -> str:
+    """Return a record as compact JSON; fields that have their default value are left out."""
+    return msgspec.json.encode(record).decode()
+
+
+def key(record: object) -> str:
+    """Return a text that is equal for equal records, in whatever order their dicts are."""
+    # All fields: whether a field is left out for its default depends on where its value came from.
+    return msgspec.json.encode(to_json(record), order="deterministic").decode()
+
+
+def decode(kind: type[T], text: str | bytes) -> T:
+    """Return the record of type ``kind`` that ``encode`` gave.
+
+    Raises:
+        RecordError: for unknown fields, values of a wrong type or out of range, or no JSON.
+    """
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise RecordError(str(error)) from None
+
+
+def convert(kind: type[T], data: object) -> T:
+    """Return the record of type ``kind`` out of dicts, lists and scalars.
+
+    Raises:
+        RecordError: as for ``decode``.
+    """
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.MsgspecError as error:
+        raise RecordError(str(error)) from None
+
+
+def to_json(value: Any) -> Any:
+    """Return records, dataclasses and containers as plain dicts, lists and scalars, all fields."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, msgspec.Struct):
+        return {name: to_json(getattr(value, name)) for name in value.__struct_fields__}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    return value

@@ -1,0 +1,72 @@
+"""Names that tell the series of a run apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from profiler.facts.measurement import Measurement
+from profiler.facts.point import Point
+from profiler.facts.run import Run
+from profiler.facts.wall import Certificate
+
+
+class Labels:
+    """Labels of series: the scenario, and the parameters that differ within it."""
+
+    def __init__(self, series: Iterable[Point | Certificate]) -> None:
+        """Learn which parameters take more than one value for one scenario."""
+        seen: dict[tuple[str, str], set[str]] = {}
+        for item in series:
+            for name, value in item.parameters.items():
+                seen.setdefault((item.scenario, name), set()).add(str(value))
+        self._varied = {key for key, values in seen.items() if len(values) > 1}
+
+    def __call__(self, item: Point | Certificate) -> str:
+        """Return the label of a point or a wall."""
+        parts = [
+            f"{name}={value}"
+            for name, value in item.parameters.items()
+            if (item.scenario, name) in self._varied
+        ]
+        return " ".join([item.scenario, *parts])
+
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """A run whose measurements and walls stand beside the labels of their series."""
+
+    run: Run
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels of all that the run holds."""
+        return Labels([*(m.point for m in self.run.measurements), *self.run.walls])
+
+    @cached_property
+    def measurements(self) -> list[tuple[str, Measurement]]:
+        """Each measurement with its label, in the order of the run."""
+        return [(self.labels(m.point), m) for m in self.run.measurements]
+
+    @cached_property
+    def walls(self) -> list[tuple[str, Certificate]]:
+        """Each wall with its label, in the order of the measurements.
+
+        Searches run side by side and are stored as they end.
+        """
+        order = list(dict.fromkeys(m.point.scenario for m in self.run.measurements))
+        walls = sorted(
+            self.run.walls, key=lambda w: order.index(w.scenario) if w.scenario in order else 0
+        )
+        return [(self.labels(wall), wall) for wall in walls]
+
+    @cached_property
+    def families(self) -> dict[str, list[str]]:
+        """The labels of each family, in the order of the run."""
+        pairs = [(m.point.family, label) for label, m in self.measurements]
+        pairs += [(wall.family, label) for label, wall in self.walls]
+        found: dict[str, list[str]] = {}
+        for family, label in dict.fromkeys(pairs):
+            found.setdefault(family, []).append(label)
+        return found

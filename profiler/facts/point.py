@@ -1,0 +1,40 @@
+"""One thing to measure."""
+
+from __future__ import annotations
+
+import enum
+
+from profiler.facts.codec import Bytes, Count, Record, key
+from profiler.scenario import ParameterValue
+
+
+class Schedule(enum.Enum):
+    """How the framework's executor orders operations that are ready."""
+
+    SERIAL = "serial"
+    PARALLEL = "parallel"
+
+
+class Point(Record, frozen=True, kw_only=True):
+    """A scenario of a framework at one number of steps, under one set of conditions.
+
+    ``source`` is a hash of the file that defines the scenario and of the modules beside that
+    file which it imported; empty where it is not known.
+    """
+
+    framework: str
+    scenario: str
+    family: str
+    parameters: dict[str, ParameterValue]
+    steps: Count
+    device: str = "cpu"
+    limit_bytes: Bytes | None = None
+    schedule: Schedule = Schedule.SERIAL
+    repeat: Count = 0
+    host_limit_bytes: Bytes | None = None
+    source: str = ""
+
+    @property
+    def key(self) -> str:
+        """A text that is equal for equal points."""
+        return key(self)

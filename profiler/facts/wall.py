@@ -1,0 +1,154 @@
+"""Walls: what was predicted, what a search ran, and the certificate of what it found."""
+
+from __future__ import annotations
+
+import enum
+
+from profiler.facts.codec import Bytes, Count, Record, Seconds
+from profiler.facts.explanation import Explanation
+from profiler.facts.framework import Caveat
+from profiler.facts.measurement import HostMemory
+from profiler.facts.outcome import Outcome, Status
+from profiler.facts.phase import Phase
+from profiler.facts.point import Schedule
+from profiler.scenario import ParameterValue
+
+
+class WallStatus(enum.Enum):
+    """What a wall certificate proves."""
+
+    EXACT = "exact"
+    BAND = "band"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    UNPROVEN = "unproven"
+
+
+class Probe(Record, frozen=True, kw_only=True):
+    """One run of the wall search; ``peak_bytes`` is of the memory that is limited.
+
+    ``host`` and ``phases``: the process's memory, where the whole process is limited.
+    """
+
+    steps: Count
+    outcome: Outcome
+    seconds: Seconds
+    peak_bytes: Bytes | None = None
+    repeat: Count = 0
+    host: HostMemory | None = None
+    phases: list[Phase] = []
+
+
+class Confirmation(Record, frozen=True, kw_only=True):
+    """Both ends of a wall, run ``repeats`` more times: how often each held."""
+
+    repeats: Count
+    survived: Count
+    ran_out: Count
+
+
+class WallPrediction(Record, frozen=True, kw_only=True):
+    """The largest steps predicted to survive, before any point near them was run.
+
+    The wall is expected between ``low`` and ``high``; only ``learned_from`` was run.
+    ``is_line``: predicted by a line through peaks, not by replaying allocations;
+    ``bytes_per_step`` is its slope, where it was made like the wall.
+    """
+
+    steps: float
+    low: float
+    high: float
+    learned_from: list[Count]
+    is_line: bool = False
+    bytes_per_step: float | None = None
+
+
+class WallPredictions(Record, frozen=True, kw_only=True):
+    """Predicted walls, one for each limit; None where nothing can be predicted.
+
+    ``caveats``: from which steps on a prediction is a bound only, and why.
+    """
+
+    walls: list[WallPrediction | None]
+    caveats: list[Caveat] = []
+
+
+class Certificate(Record, frozen=True, kw_only=True):
+    """The wall of one scenario under one limit: both ends were really run, to their own end.
+
+    ``exact``: ``last_ok`` survived and ``first_oom == last_ok + 1`` ran out of memory.
+    ``band``: ``last_ok`` survived and ``first_oom`` ran out every time; outcomes in between
+    varied from run to run.
+    ``at_least``: nothing failed up to the largest steps allowed; ``first_oom`` is None.
+    ``at_most``: even ``first_oom`` (the fewest steps) ran out; ``last_ok`` is None.
+    ``unproven``: the first failing run was no memory failure; ``reason`` says what it was.
+
+    ``kind`` is ``device`` or ``host``: the memory that is limited, and that ran out.
+    ``explanation`` says what is held at the peak of ``last_ok``; ``unexplained`` why it is None.
+    ``unpredicted`` says how the short runs of the prediction failed, if they did; the search may
+    have predicted the wall from its own runs all the same.
+    """
+
+    framework: str
+    scenario: str
+    family: str
+    parameters: dict[str, ParameterValue]
+    device: str
+    kind: str
+    schedule: Schedule
+    limit_bytes: Bytes
+    status: WallStatus
+    last_ok: Count | None
+    first_oom: Count | None
+    predicted: float | None
+    predicted_from: list[Count]
+    probes: list[Probe]
+    seconds: Seconds
+    reason: str | None = None
+    predicted_low: float | None = None
+    predicted_high: float | None = None
+    predicted_by: str | None = None
+    confirmation: Confirmation | None = None
+    limit_by: str | None = None
+    explanation: Explanation | None = None
+    unexplained: str | None = None
+    unpredicted: str | None = None
+
+    @property
+    def survivor(self) -> Probe | None:
+        """The run at ``last_ok``."""
+        return self._end(self.last_ok, survived=True)
+
+    @property
+    def failure(self) -> Probe | None:
+        """The run at ``first_oom``."""
+        return self._end(self.first_oom, survived=False)
+
+    @property
+    def price(self) -> float | None:
+        """Seconds of the whole search over those of the two runs that prove the wall."""
+        if self.survivor is None or self.failure is None:
+            return None
+        return self.seconds / (self.survivor.seconds + self.failure.seconds)
+
+    @property
+    def prediction_error_steps(self) -> int | None:
+        """By how many steps the prediction was too high; negative: too low; 0: it was right.
+
+        Every step of a band counts as right. None where nothing was predicted, or where the
+        wall has no two ends to compare with.
+        """
+        if self.predicted is None or self.last_ok is None or self.first_oom is None:
+            return None
+        predicted = int(self.predicted)
+        return min(predicted - self.last_ok, 0) or max(predicted - (self.first_oom - 1), 0)
+
+    def _end(self, steps: int | None, *, survived: bool) -> Probe | None:
+        ends = [
+            probe
+            for probe in self.probes
+            if probe.steps == steps
+            and (probe.outcome.status is Status.OK) == survived
+            and not probe.outcome.cut_short
+        ]
+        return ends[0] if ends else None

@@ -1,0 +1,76 @@
+"""A lock on a file or a folder: the one way to see whether its owner lives, however it died."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+
+class FileLock:
+    """An advisory lock, held until it is released or its process is gone."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        """Hold what ``take`` has locked."""
+        self._path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, path: Path) -> Self | None:
+        """Lock the file, made where it is missing, for this process; None if another holds it.
+
+        Raises:
+            OSError: if the file cannot be written, or its file system has no locks.
+        """
+        return cls._take(path, os.O_RDWR | os.O_CREAT)
+
+    @classmethod
+    def take_folder(cls, path: Path) -> Self | None:
+        """Lock a folder for this process; None if another holds it.
+
+        Raises:
+            OSError: if there is no such folder, or its file system has no locks.
+        """
+        return cls._take(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    @classmethod
+    def _take(cls, path: Path, flags: int) -> Self | None:
+        while True:
+            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The last holder may have removed it while we waited to open it.
+                if _same_file(path, descriptor):
+                    if flags & os.O_CREAT:
+                        os.ftruncate(descriptor, 0)
+                        os.write(descriptor, str(os.getpid()).encode())
+                    return cls(path, descriptor)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def release(self) -> None:
+        """Remove the file (a folder stays) and let the next one in."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        os.close(self._descriptor)
+
+
+def holder(path: Path) -> str:
+    """Return ``process N`` for the holder of the file's lock, as far as it can be read."""
+    with contextlib.suppress(OSError):
+        if number := path.read_text():
+            return f"process {number}"
+    return "another process"
+
+
+def _same_file(path: Path, descriptor: int) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False

@@ -1,0 +1,17 @@
+"""What a prediction asks of an allocator's model; each framework brings its own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from profiler.forecast.trace import Trace
+
+
+class AllocatorModel(Protocol):
+    """Replays traces by the rules of one allocator."""
+
+    def fits(self, trace: Trace, limit_bytes: int) -> bool:
+        """Whether an allocator of ``limit_bytes`` survives the trace."""
+
+    def highest_address(self, trace: Trace) -> int:
+        """Return the bytes up to the end of the highest chunk in use, without a limit."""

@@ -1,0 +1,70 @@
+"""The phases and the stages of graph size that a TensorFlow graph goes through."""
+
+from __future__ import annotations
+
+from profiler.facts import PhaseFacts, PhaseRole, StageFacts
+
+BUILD = PhaseFacts(
+    name="build_forward",
+    role=PhaseRole.BUILD,
+    title="forward graph",
+    detail="the scenario's Python objects and TensorFlow's graph",
+)
+GRADIENTS = PhaseFacts(
+    name="build_gradients",
+    role=PhaseRole.BUILD,
+    title="gradients and update",
+    detail="the same for what backprop adds",
+)
+RUNTIME = PhaseFacts(
+    name="runtime",
+    role=PhaseRole.OVERHEAD,
+    title="starting the runtime",
+    detail="TensorFlow's devices and thread pools",
+)
+INITIALIZE = PhaseFacts(
+    name="initialize",
+    role=PhaseRole.PREPARE,
+    title="session and variables",
+    detail="the session's copy of the graph, the weights",
+)
+FIRST_STEP = PhaseFacts(
+    name="first_step",
+    role=PhaseRole.FIRST_STEP,
+    title="first step",
+    detail="the graph optimizer's work, the executor, the step's tensors",
+)
+STEADY = PhaseFacts(
+    name="steady",
+    role=PhaseRole.STEADY,
+    title="steady steps",
+    detail="the step's tensors",
+)
+INSPECT = PhaseFacts(
+    name="inspect",
+    role=PhaseRole.OVERHEAD,
+    title="looking inside",
+    detail="the forward part alone, and one traced step",
+)
+RECORD = PhaseFacts(
+    name="record",
+    role=PhaseRole.OVERHEAD,
+    title="recording",
+    detail="a first and a steady step, with every allocation",
+)
+PHASES = (BUILD, GRADIENTS, RUNTIME, INITIALIZE, FIRST_STEP, STEADY, INSPECT, RECORD)
+
+BUILT, LIBRARY, EXECUTED = "built", "library", "executed"
+STAGES = (
+    StageFacts(name=BUILT, title="as built", detail="operations of the graph as it was built"),
+    StageFacts(
+        name=LIBRARY,
+        title="in functions",
+        detail="nodes of the function library: bodies and conditions of loops",
+    ),
+    StageFacts(
+        name=EXECUTED,
+        title="executed",
+        detail="nodes left by TensorFlow's graph optimizer, in the graphs that really run",
+    ),
+)

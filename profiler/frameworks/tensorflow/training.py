@@ -1,0 +1,208 @@
+"""The first kind of step: a TensorFlow 1 graph and its loss, to which gradients are added."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from profiler.explain.account import Recorded
+from profiler.facts import Caveat, CaveatEffect, GraphStage, Point, StepTime
+from profiler.forecast.replayed import TraceSource
+from profiler.forecast.trace import Trace
+from profiler.frameworks import Mode
+from profiler.frameworks.allocators.bfc import BestFitCoalescing
+from profiler.frameworks.log_watch import LogWatch
+from profiler.frameworks.recorder import Recorder
+from profiler.frameworks.stall_watch import StallWatch
+from profiler.frameworks.tensorflow import messages, phases, shortage
+from profiler.frameworks.tensorflow.expectation import changes_from
+from profiler.frameworks.tensorflow.runtime import MOST_FOLDED_BYTES, TensorFlowRuntime
+from profiler.frameworks.tensorflow.step import TrainingStep, build_step, count_library, run_step
+from profiler.frameworks.tensorflow.tracing import Tracer
+
+tf1 = tf.compat.v1
+
+STEADY_STEPS = 5
+_FOLDED_LABEL = "__cf__"
+# What the graph optimizer makes to add up in place what an AddN would wait for.
+_IN_PLACE = "TemporaryVariable"
+_SUMMED_IN_PLACE = (
+    "TensorFlow's graph optimizer made the sums of gradients add up in place: it expects the graph "
+    "to need more than the device has, for which it takes 256 MiB on any CPU. Fewer steps may need "
+    "more memory, and on a GPU this begins at another length"
+)
+_MAY_SUM_IN_PLACE = "TensorFlow's graph optimizer may sum gradients in place"
+
+
+class GraphTraining:
+    """The training steps of one scenario that returns ``Training``; see ``frameworks.Steps``."""
+
+    def __init__(
+        self,
+        runtime: TensorFlowRuntime,
+        point: Point,
+        build: Callable[[int], object],
+        recorder: Recorder,
+    ) -> None:
+        """Take the runtime, prepared for the point, and what builds its scenario."""
+        self._runtime = runtime
+        self._point = point
+        self._build = build
+        self._recorder = recorder
+        self._tracer = Tracer(runtime, point, recorder)
+
+    def measure(self, mode: Mode) -> None:
+        """Build, count, run and look inside; see ``frameworks.Steps``."""
+        runtime, point, recorder = self._runtime, self._point, self._recorder
+        if mode.scaled_to is not None:
+            runtime.fold_at_most(MOST_FOLDED_BYTES * point.steps // mode.scaled_to)
+        with tf.Graph().as_default() as graph:
+            runtime.graph = graph
+            step = self._step(graph, point.steps)
+            fed = sum(array.nbytes for array in step.feeds.values())
+            recorder.device(fed_bytes=fed, limit_bytes=point.limit_bytes)
+            with recorder.phase(phases.RUNTIME):
+                runtime.start(recorder)
+            recorder.raise_baseline()
+            give_up = functools.partial(shortage.give_up, graph, recorder)
+            try:
+                with contextlib.ExitStack() as watches:
+                    watches.enter_context(
+                        LogWatch(recorder.log_path, messages.ABORT_MARKER, give_up)
+                    )
+                    if not mode.whole:
+                        cut_short = functools.partial(shortage.cut_short, recorder)
+                        watches.enter_context(StallWatch(cut_short))
+                    self._run(step, inspect=mode.inspect)
+            finally:
+                count_library(graph, recorder)
+
+    def record(self, steps: int) -> Recorded:
+        """Record one training step; see ``frameworks.Steps``."""
+        self._runtime.start(self._recorder)
+        return self._tracer.recorded(steps, lambda: self._build(steps))
+
+    def traces(self) -> TraceSource:
+        """Return where the allocations of short runs come from; see ``frameworks.Steps``."""
+        self._runtime.start(self._recorder)
+
+        def record(steps: int, folded_bytes: int | None) -> Trace:
+            self._runtime.fold_at_most(folded_bytes or MOST_FOLDED_BYTES)
+            return self._tracer.recording(lambda: self._build(steps)).trace()
+
+        return TraceSource(
+            record=record,
+            allocator=BestFitCoalescing(),
+            folded_label=_FOLDED_LABEL,
+            most_folded_bytes=MOST_FOLDED_BYTES,
+        )
+
+    def caveats(self) -> list[Caveat]:
+        """Return from where on the optimizer may change the graph; see ``frameworks.Steps``."""
+        if self._point.device != "cpu":  # on a GPU the card's own memory sets that length
+            return []
+
+        def step_graph(steps: int) -> tuple[Any, list[Any]]:
+            with tf.Graph().as_default() as graph:
+                step = self._step(graph, steps)
+                return graph, [step.loss, step.update]
+
+        first = changes_from(step_graph)
+        if first is None:
+            return []
+        return [
+            Caveat(
+                metric=metric,
+                effect=CaveatEffect.UPPER_BOUND,
+                text=_MAY_SUM_IN_PLACE,
+                from_steps=first,
+            )
+            for metric in ("backprop", "peak", "host")
+        ]
+
+    def _step(self, graph: Any, steps: int) -> TrainingStep:
+        return build_step(
+            graph,
+            lambda: self._build(steps),
+            self._recorder,
+            copy_feeds=self._runtime.copies_feeds,
+        )
+
+    def _run(self, step: TrainingStep, *, inspect: bool) -> None:
+        recorder = self._recorder
+        with contextlib.ExitStack() as stack:
+            with recorder.phase(phases.INITIALIZE):
+                session = stack.enter_context(tf1.Session(config=self._runtime.config))
+                session.run([tf1.global_variables_initializer()])
+            recorder.device(weights_bytes=self._runtime.allocator.in_use())
+            self._train(session, step)
+            if inspect:
+                recorder.lift_host_limit()
+                with recorder.phase(phases.INSPECT), shortage.excused(recorder):
+                    self._look_inside(session, step)
+
+    def _train(self, session: Any, step: TrainingStep) -> None:
+        recorder, allocator = self._recorder, self._runtime.allocator
+        with recorder.phase(phases.FIRST_STEP):
+            first_peak = run_step(session, step, allocator)
+        recorder.device(first_step_peak_bytes=first_peak)
+        residents, peaks, seconds = [], [], []
+        with recorder.phase(phases.STEADY):
+            for _ in range(STEADY_STEPS):
+                residents.append(allocator.in_use())
+                start = time.perf_counter()
+                peaks.append(run_step(session, step, allocator))
+                seconds.append(time.perf_counter() - start)
+        recorder.step(StepTime(median_s=statistics.median(seconds), steps=len(seconds)))
+        known = [peak for peak in peaks if peak is not None]
+        if first_peak is not None and known:
+            recorder.device(
+                resident_bytes=residents[peaks.index(max(known))],
+                steady_peak_bytes=max(known),
+                peak_bytes=max(first_peak, *known),
+            )
+
+    def _look_inside(self, session: Any, step: TrainingStep) -> None:
+        recorder, allocator = self._recorder, self._runtime.allocator
+        allocator.reset()
+        session.run(step.loss, step.feeds)
+        recorder.device(forward_peak_bytes=allocator.peak())
+        metadata = _trace(session, step)
+        nodes = (node for part in metadata.partition_graphs for node in part.node)
+        executed = [node for node in nodes if node.name not in step.copy_names]
+        step.check_backprop(executed)
+        by_op = dict(Counter(node.op for node in executed).most_common())
+        recorder.stage(GraphStage(name=phases.EXECUTED, nodes=len(executed), by_op=by_op))
+        built = {operation.type for operation in session.graph.get_operations()}
+        if _IN_PLACE in by_op and _IN_PLACE not in built:
+            recorder.note(_SUMMED_IN_PLACE)
+        largest = _largest_allocation(metadata, allocator.device)
+        recorder.device(largest_allocation_bytes=largest)
+
+
+def _trace(session: Any, step: TrainingStep) -> Any:
+    options = tf1.RunOptions(trace_level=tf1.RunOptions.FULL_TRACE, output_partition_graphs=True)
+    metadata = tf1.RunMetadata()
+    session.run([step.loss, step.update], step.feeds, options=options, run_metadata=metadata)
+    return metadata
+
+
+def _largest_allocation(metadata: Any, device: str) -> int | None:
+    return max(
+        (
+            record.alloc_bytes
+            for stats in metadata.step_stats.dev_stats
+            if stats.device.endswith(device)
+            for node in stats.node_stats
+            for memory in node.memory
+            for record in memory.allocation_records
+        ),
+        default=None,
+    )

@@ -1,0 +1,71 @@
+"""What can be measured: the scenarios of all files, without their code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from profiler.errors import did_you_mean
+from profiler.facts import Record
+from profiler.planning.files import ScenarioFile
+from profiler.scenario import Parameter, ParameterValue
+from profiler.scenario import settings as settings_of
+
+
+class Listing(Record, frozen=True, kw_only=True):
+    """What can be said of a scenario without its code.
+
+    ``source`` is where its function stands, as ``mine.py:12``; ``source_hash`` of that file and
+    of the modules beside it that it imported.
+    """
+
+    name: str
+    family: str
+    summary: str
+    parameters: list[Parameter]
+    source: str
+    source_hash: str
+    file: ScenarioFile
+
+    def settings(self, overrides: dict[str, str]) -> dict[str, ParameterValue]:
+        """Return every parameter's value, the defaults overridden by ``name -> text``.
+
+        Raises:
+            UsageError: for a parameter it lacks, or a value that does not fit.
+        """
+        return settings_of(self.name, self.parameters, overrides)
+
+
+class Catalog(Record, frozen=True, kw_only=True):
+    """The scenarios found, by name, and one line for each file that cannot be used."""
+
+    scenarios: dict[str, Listing]
+    broken: list[str]
+
+
+def merged(found: Iterable[list[Listing] | str]) -> Catalog:
+    """Return one catalog of what each file gave: its scenarios, or why it cannot be used.
+
+    A user's scenario takes the place of an installed one of its name. Two of one name that both
+    are the user's, or both installed, are an error of the second file.
+    """
+    scenarios: dict[str, Listing] = {}
+    broken: list[str] = []
+    for one in found:
+        if isinstance(one, str):
+            broken.append(one)
+            continue
+        for listing in one:
+            old = scenarios.get(listing.name)
+            if old is not None and old.file.is_installed == listing.file.is_installed:
+                broken.append(
+                    f"{listing.source}: scenario {listing.name!r} is defined twice: "
+                    f"{old.source}, {listing.source}"
+                )
+            else:
+                scenarios[listing.name] = listing
+    return Catalog(scenarios=scenarios, broken=broken)
+
+
+def unknown_scenario(name: str, known: Iterable[str]) -> str:
+    """Return the message for a scenario that does not exist."""
+    return f"no scenario {name!r}{did_you_mean(name, known)}; 'stepwall list' shows all"

@@ -1,0 +1,97 @@
+"""What each plot of a run is about: its metrics, its heading and its caption."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from profiler.analysis.metrics import BY_NAME, HOST_BUILD, HOST_LIMITED, part_nodes
+from profiler.analysis.results import RunResults
+from reports.plots.panels import BoundedMetric
+
+__all__ = ["PlotSpec", "plot_specs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotSpec:
+    """One plot: its metrics side by side; the caption says how they were measured."""
+
+    name: str
+    title: str
+    caption: str
+    metrics: tuple[BoundedMetric, ...]
+
+
+_SPECS = (
+    PlotSpec(
+        name="build_time",
+        title="Time before training starts",
+        caption=(
+            "Wall-clock time to build the graph, gradients included, and of the first step, "
+            "in which the framework optimizes the graph and sets up its executor."
+        ),
+        metrics=(
+            BoundedMetric(metric=BY_NAME["build_time"]),
+            BoundedMetric(metric=BY_NAME["first_step_time"]),
+        ),
+    ),
+    PlotSpec(
+        name="device_memory",
+        title="Device memory and the wall",
+        caption=(
+            "Left: what one training step adds to the memory resident before it. Right: the "
+            "whole peak, which is what a limit bounds. Read from the framework's own allocator. "
+            "A diamond is the largest number of steps that survived under the limit; the next "
+            "one was run too and ran out of memory. Dots are other runs of that search. "
+            "A shaded band reaches from the steps that survived every time to those that ran "
+            "out every time. A bar is the predicted wall, where it differs from the one found."
+        ),
+        metrics=(
+            BoundedMetric(metric=BY_NAME["backprop"]),
+            BoundedMetric(metric=BY_NAME["peak"], wall_kind="device"),
+        ),
+    ),
+    PlotSpec(
+        name="host_memory",
+        title="Host memory",
+        caption=(
+            "The process's peak over its baseline (Python and the framework already results), "
+            "while the graph is built and over all phases: "
+            "graph objects, optimizer, runtime, and on CPU the tensors too. The kernel's "
+            "high-water mark, reset at every phase. A host limit counts the whole process, "
+            "Python and the framework included, so its walls stand in a panel of their own."
+        ),
+        metrics=(
+            BoundedMetric(metric=HOST_BUILD),
+            BoundedMetric(metric=BY_NAME["host"]),
+            BoundedMetric(metric=HOST_LIMITED, wall_kind="host"),
+        ),
+    ),
+    PlotSpec(
+        name="step_time",
+        title="Time of one training step",
+        caption="Wall-clock time of one training step once it runs steadily: median of several.",
+        metrics=(BoundedMetric(metric=BY_NAME["step_time"]),),
+    ),
+)
+
+
+def plot_specs(results: RunResults) -> tuple[PlotSpec, ...]:
+    """Return the plots of a run, the first of its graph, by the parts that the graph has."""
+    return (_graph_spec(results), *_SPECS)
+
+
+def _graph_spec(results: RunResults) -> PlotSpec:
+    built = [m.graph.built for _, m in results.measurements if m.graph and m.graph.built]
+    parts = dict.fromkeys(part for stage in built for part in stage.parts)
+    apart = f", {' and '.join(parts)} apart" if parts else ""
+    return PlotSpec(
+        name="nodes",
+        title="Graph size",
+        caption=(
+            "Nodes of the training graph as built, before the framework's optimizer. "
+            f"Counted in the graph itself{apart}; nodes inside loop bodies are library nodes "
+            "and not counted here."
+        ),
+        metrics=tuple(BoundedMetric(metric=part_nodes(part)) for part in parts)
+        or (BoundedMetric(metric=BY_NAME["nodes"]),),
+    )

@@ -1,0 +1,175 @@
+"""Points are what was asked for, expanded; what cannot be measured is refused in one line."""
+
+from __future__ import annotations
+
+import pytest
+import report_samples as samples
+import stub_framework
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiler.errors import UsageError
+from profiler.facts import Schedule, replace
+from profiler.planning.catalog import Listing
+from profiler.planning.files import ScenarioFile
+from profiler.planning.points import (
+    Conditions,
+    by_series,
+    check_device,
+    expand,
+    parse_device,
+    point,
+    rounded_limit,
+    select,
+    series_of,
+)
+from profiler.scenario import Parameter
+from profiler.units import MIB
+
+CATALOG = {
+    name: Listing(
+        name=name,
+        family="toys",
+        summary="",
+        parameters=[Parameter(name="batch", type="int", default=32)],
+        source="toys.py:1",
+        source_hash="abc",
+        file=ScenarioFile(path="toys.py", framework=stub_framework.NAME),
+    )
+    for name in ("static_rnn", "dynamic_rnn")
+}
+GPU = replace(samples.FRAMEWORK, devices=["cpu", "gpu:0 H200"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _installed() -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        stub_framework.install(patch)
+        yield
+
+
+def test_no_name_selects_all() -> None:
+    """A profile without arguments measures every scenario."""
+    assert select([], CATALOG) == list(CATALOG.values())
+
+
+def test_a_name_given_twice_is_measured_once() -> None:
+    """In the order in which names first came."""
+    chosen = select(["dynamic_rnn", "static_rnn", "dynamic_rnn"], CATALOG)
+
+    assert [listing.name for listing in chosen] == ["dynamic_rnn", "static_rnn"]
+
+
+def test_an_unknown_name_is_met_with_the_nearest() -> None:
+    """And with the command that shows all."""
+    with pytest.raises(UsageError, match=r"'static_rn' \(did you mean 'static_rnn'\?\)"):
+        select(["static_rn"], CATALOG)
+
+
+def test_a_point_has_every_parameter() -> None:
+    """Set ones and defaults alike, so that a stored point says all that was measured."""
+    plain = point(CATALOG["static_rnn"], Conditions(), steps=8)
+    wider = point(CATALOG["static_rnn"], Conditions(overrides={"batch": "64"}), steps=8)
+
+    assert (plain.parameters, wider.parameters) == ({"batch": 32}, {"batch": 64})
+
+
+def test_a_point_names_its_framework_and_its_source() -> None:
+    """Both come from the file of its scenario."""
+    found = point(CATALOG["static_rnn"], Conditions(), steps=8)
+
+    assert (found.framework, found.source) == (stub_framework.NAME, "abc")
+
+
+def test_limits_are_rounded_to_what_the_framework_and_the_kernel_take() -> None:
+    """The stub takes whole KiB of device memory, the kernel is given whole MiB."""
+    conditions = Conditions(limit_bytes=3 * 1024 + 5, host_limit_bytes=3 * MIB + 5)
+    found = point(CATALOG["static_rnn"], conditions, steps=8)
+
+    assert (found.limit_bytes, found.host_limit_bytes) == (3 * 1024, 3 * MIB)
+
+
+@given(
+    st.lists(st.integers(1, 1000), min_size=1, max_size=8, unique=True),
+    st.integers(1, 3),
+    st.sampled_from([["static_rnn"], ["static_rnn", "dynamic_rnn"]]),
+)
+def test_every_point_is_in_one_series_by_ascending_steps(
+    steps: list[int], repeats: int, names: list[str]
+) -> None:
+    """As many series as scenarios and repeats, each over all the steps."""
+    points = expand(select(names, CATALOG), steps, Conditions(), repeats)
+    series = by_series(points)
+
+    assert len(series) == len(names) * repeats
+    assert [p for members in series for p in members] == points
+    assert all([p.steps for p in members] == sorted(steps) for members in series)
+    assert len({series_of(p) for p in points}) == len(names)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"schedule": Schedule.PARALLEL}, {"limit_bytes": 1}, {"device": "gpu:0"}, {"source": "other"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_conditions_are_another_series(other: dict[str, object]) -> None:
+    """Another source too: its numbers are of another program."""
+    one = samples.measured().point
+
+    assert series_of(one) == series_of(replace(one, steps=99, repeat=3))
+    assert series_of(one) != series_of(replace(one, **other))
+
+
+@pytest.mark.parametrize(
+    ("text", "device"), [("cpu", "cpu"), ("GPU", "gpu:0"), ("gpu:0", "gpu:0"), ("gpu:12", "gpu:12")]
+)
+def test_a_device_is_read(text: str, device: str) -> None:
+    """A GPU without a number is the first."""
+    assert parse_device(text) == device
+
+
+@pytest.mark.parametrize("text", ["", "tpu", "gpu:", "gpu:-1", "gpu:x", "cpu:1", "gpu:1 "])
+def test_another_device_is_refused(text: str) -> None:
+    """With what is allowed."""
+    with pytest.raises(UsageError, match="use cpu, gpu or gpu:N"):
+        parse_device(text)
+
+
+def test_a_device_that_the_framework_does_not_see_is_refused() -> None:
+    """The message says which framework, and what it sees."""
+    with pytest.raises(UsageError, match=r"'gpu:1': SampleFlow sees only cpu, gpu:0 H200"):
+        check_device("gpu:1", [GPU])
+
+
+def test_a_device_that_one_of_two_frameworks_does_not_see_is_refused() -> None:
+    """Both would use it."""
+    check_device("cpu", [GPU, samples.FRAMEWORK])
+    with pytest.raises(UsageError, match=r"'gpu:0': SampleFlow sees only cpu$"):
+        check_device("gpu:0", [GPU, samples.FRAMEWORK])
+
+
+def test_a_device_that_the_framework_sees_is_accepted() -> None:
+    """By its name before the space."""
+    check_device("gpu:0", [GPU])
+
+
+@given(st.sampled_from([1, 1024, MIB]), st.integers(MIB, 1 << 50))
+def test_a_limit_is_rounded_down_to_whole_units(unit: int, limit: int) -> None:
+    """Never up: a limit that was not given must not be used."""
+    rounded = rounded_limit(limit, unit)
+
+    assert rounded is not None
+    assert rounded % unit == 0
+    assert limit - unit < rounded <= limit
+
+
+def test_no_limit_stays_none() -> None:
+    """It is not zero."""
+    assert rounded_limit(None, MIB) is None
+
+
+@pytest.mark.parametrize(("unit", "least"), [(MIB, "1MiB"), (1024, "1024B")])
+def test_a_limit_below_one_unit_is_refused(unit: int, least: str) -> None:
+    """The message says the smallest one."""
+    with pytest.raises(UsageError, match=f"at least {least}"):
+        rounded_limit(unit - 1, unit)

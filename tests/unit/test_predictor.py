@@ -1,0 +1,199 @@
+"""A scenario is predicted from its run and short runs; a failure is reported as it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+import report_samples as samples
+
+from profiler.analysis.predictor import CARD_BYTES, ScenarioPredictor
+from profiler.errors import FailedPointError
+from profiler.facts import (
+    Caveat,
+    CaveatEffect,
+    DeviceMemory,
+    Measurement,
+    Outcome,
+    Point,
+    Run,
+    Schedule,
+    Status,
+    WallPrediction,
+    WallPredictions,
+    replace,
+)
+from profiler.frameworks import Mode, PredictionRequest
+
+MIB = 1 << 20
+LIMIT = 64 * MIB
+LENGTHS = (8, 16, 32, 64, 128)
+ERROR = Outcome(status=Status.ERROR, phase="build", reason="ValueError: bad shape")
+CONDITIONS = Point(framework="sampleflow", scenario="toy", family="toys", parameters={}, steps=0)
+BOUND = Caveat(
+    metric="peak", effect=CaveatEffect.UPPER_BOUND, text="functions are made", from_steps=700
+)
+# What a step takes in ordinary runs, and with constant folding scaled down.
+ORDINARY, SCALED = 2 * MIB, MIB
+
+Walls = Callable[[PredictionRequest], WallPredictions | Outcome]
+
+
+def measurement(point: Point, per_step: int, outcome: Outcome = samples.OK) -> Measurement:
+    """Return a measurement whose peak is so many bytes per step."""
+    peak = None if outcome.reason else point.steps * per_step
+    device = DeviceMemory(peak_bytes=peak)
+    return Measurement(point=point, outcome=outcome, seconds=0.1, device=device)
+
+
+def no_pattern(request: PredictionRequest) -> WallPredictions:
+    """Predict nothing."""
+    return WallPredictions(walls=[None] * len(request.limits_bytes))
+
+
+def by_replay(request: PredictionRequest) -> WallPredictions:
+    """Predict walls of the scaled-down bytes per step."""
+    steps = [limit // SCALED for limit in request.limits_bytes]
+    return WallPredictions(
+        walls=[WallPrediction(steps=n, low=n - 1, high=n + 1, learned_from=[8]) for n in steps],
+        caveats=[BOUND],
+    )
+
+
+@dataclass(kw_only=True)
+class Toy:
+    """Measures by closed forms and remembers what was asked; shows no progress."""
+
+    walls: Walls = by_replay
+    ends: Callable[[Point], Outcome] = lambda _: samples.OK
+    asked: list[tuple[int, int | None]] = field(default_factory=list)
+
+    def measure(self, point: Point, *, mode: Mode) -> Measurement:
+        """Measure a point."""
+        self.asked.append((point.steps, mode.scaled_to))
+        return measurement(point, SCALED if mode.scaled_to else ORDINARY, self.ends(point))
+
+    def predict_walls(self, point: Point, request: PredictionRequest) -> WallPredictions | Outcome:
+        """Predict walls."""
+        assert point == CONDITIONS or point.schedule is Schedule.PARALLEL
+        return self.walls(request)
+
+    def stage(self, text: str, total: int | None = None) -> None:
+        """Ignore it."""
+
+    def doing(self, text: str) -> None:
+        """Ignore it."""
+
+    def done(self, text: str) -> None:
+        """Ignore it."""
+
+
+def predictor(toy: Toy, outcome: Outcome = samples.OK, **conditions: Schedule) -> ScenarioPredictor:
+    """Return a predictor with a run of the toy whose points all ended so."""
+    mine = replace(CONDITIONS, **conditions)
+    measured = [measurement(replace(mine, steps=n), ORDINARY, outcome) for n in LENGTHS]
+    other = measurement(
+        Point(framework="sampleflow", scenario="other", family="toys", parameters={}, steps=999),
+        MIB,
+    )
+    run = Run(
+        id="r",
+        name="r",
+        created_at="",
+        command="",
+        environment=samples.ENVIRONMENT,
+        finished=True,
+        measurements=[*measured, other],
+        walls=[],
+    )
+    return ScenarioPredictor(run=run, conditions=mine, measurer=toy, progress=toy)
+
+
+def test_the_values_are_those_at_the_wall() -> None:
+    """Where no length is given; memory there is that of short runs scaled to it."""
+    toy = Toy()
+    found = predictor(toy).predict(limit_bytes=LIMIT * 8)
+    (peak,) = [value for value in found.values if value.metric.name == "peak"]
+
+    assert found.wall is not None
+    assert found.wall.steps == found.steps == 8 * LIMIT // SCALED
+    assert {scaled_to for _, scaled_to in toy.asked} == {found.steps}
+    assert peak.value == pytest.approx(SCALED * found.steps)
+    assert found.measured_to == LENGTHS[-1]
+    assert found.caveats == (BOUND,)
+    assert [found.is_upper_bound("peak", steps) for steps in (699, 700)] == [False, True]
+    assert not found.is_upper_bound("host", 700)
+
+
+def test_a_measured_length_needs_no_short_runs() -> None:
+    """Between measured lengths their own law is taken."""
+    toy = Toy()
+    found = predictor(toy).predict(steps=100)
+    (peak,) = [value for value in found.values if value.metric.name == "peak"]
+
+    assert toy.asked == []
+    assert peak.value == pytest.approx(ORDINARY * 100)
+    assert found.wall is None
+
+
+def test_every_card_has_its_wall() -> None:
+    """In the order of their sizes, with and without a limit."""
+    for limit in (None, LIMIT):
+        found = predictor(Toy()).predict(limit_bytes=limit)
+
+        assert [size for size, _ in found.cards] == list(CARD_BYTES)
+        assert [wall and wall.steps for _, wall in found.cards] == [
+            size // SCALED for size in CARD_BYTES
+        ]
+
+
+@pytest.mark.parametrize(("schedule", "repeats"), [(Schedule.SERIAL, 1), (Schedule.PARALLEL, 3)])
+def test_without_a_pattern_walls_are_by_the_law_of_short_runs(
+    schedule: Schedule, repeats: int
+) -> None:
+    """Scaled to where the measured peaks roughly meet the smallest limit."""
+    toy = Toy(walls=no_pattern)
+    found = predictor(toy, schedule=schedule).predict(limit_bytes=8 * LIMIT)
+
+    assert found.wall is not None
+    assert found.wall.is_line
+    assert found.wall.steps == pytest.approx(8 * LIMIT // SCALED, abs=1)
+    assert toy.asked[0][1] == 8 * LIMIT // ORDINARY
+    assert toy.asked.count(toy.asked[0]) == repeats
+
+
+def test_the_error_of_the_recorded_runs_is_reported() -> None:
+    """The scenario raises at lengths that the run did not measure."""
+    with pytest.raises(FailedPointError) as caught:
+        predictor(Toy(walls=lambda _: ERROR)).predict(limit_bytes=LIMIT)
+
+    assert "toy" in str(caught.value)
+    assert "error in build: ValueError: bad shape" in str(caught.value)
+    assert caught.value.exit_code == 4
+
+
+def test_a_run_without_a_measured_point_is_one_error() -> None:
+    """No wall and no value can follow: the first failure says why."""
+    with pytest.raises(FailedPointError) as caught:
+        predictor(Toy(), outcome=ERROR).predict(limit_bytes=LIMIT)
+
+    assert str(caught.value) == (
+        "toy: all 5 points failed; at 8 steps: error in build: ValueError: bad shape"
+    )
+
+
+def test_short_runs_that_all_fail_are_one_error() -> None:
+    """Then memory at that length is unknown, and the scenario says why."""
+    with pytest.raises(FailedPointError, match="all 5 short runs failed; at 64 steps: error in"):
+        predictor(Toy(ends=lambda _: ERROR)).predict(steps=4096)
+
+
+def test_one_short_run_that_fails_leaves_the_others() -> None:
+    """Four lengths still have a law."""
+    toy = Toy(ends=lambda point: ERROR if point.steps == 64 else samples.OK)
+    found = predictor(toy).predict(steps=4096)
+    (peak,) = [value for value in found.values if value.metric.name == "peak"]
+
+    assert 64 not in peak.lengths
+    assert peak.from_short_runs
