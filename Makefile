@@ -54,7 +54,7 @@ test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage
 	@$(BIN)/coverage report
 
 unit: $(STAMP) ## Run the unit tests only, without any framework
-	@$(BIN)/python -m pytest tests/unit $(ARGS)
+	@$(BIN)/python -m pytest tests/unit -n $(WORKERS) $(ARGS)
 
 bench: $(STAMP) ## Measure what stepwall itself costs
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable $(ARGS)
