@@ -14,7 +14,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile report view confirm validate test unit bench lint format check wheel clean
+.PHONY: help setup profile report view confirm validate corpus test unit bench lint format check wheel clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ confirm: $(STAMP) ## Run both ends of every exact wall in RESULTS again, in fres
 
 validate: $(STAMP) ## Compare predictions at 8 times the measured steps with real runs; write docs/predictions.md
 	@$(BIN)/python tests/validate_predictions.py --results $(RESULTS)/validation --into docs/predictions.md $(ARGS)
+
+corpus: $(STAMP) ## Run every check over the corpus of scenarios; write docs/trust.md
+	@$(BIN)/python tests/check_corpus.py --results $(RESULTS)/corpus --into docs/trust.md $(ARGS)
 
 test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage
 	@rm -f .coverage .coverage.*

@@ -3,12 +3,14 @@
 StepwallError            1  the tool itself failed
 ├── UsageError           2  bad input: what failed, with which value, what is allowed
 ├── ScenarioError        2  a scenario file or function that cannot be used
-└── FailedPointError     4  a point that was needed failed
+├── FailedPointError     4  a point that was needed failed
+└── PointError           4  in a child: the scenario cannot be measured as a training step
 """
 
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -32,6 +34,43 @@ class FailedPointError(StepwallError):
     """A point that was needed failed; the message says which, and how it ended."""
 
     exit_code = 4
+
+
+class PointError(StepwallError):
+    """The scenario cannot be measured as a training step; the message says why."""
+
+    exit_code = 4
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return " ".join(map(str, self.args))
+
+
+def error_text(error: BaseException) -> str:
+    """Return ``Type: first line of the message``, at most 500 characters; no type of our own.
+
+    An ``assert`` without a message is told by what it asserts.
+    """
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 (a user's exception may not even print)
+        lines = []
+    text = lines[0].strip() if lines else ""
+    if isinstance(error, StepwallError) and text:
+        return text[:500]
+    if isinstance(error, AssertionError) and not text:
+        frames = traceback.extract_tb(error.__traceback__)
+        text = (frames[-1].line or "").removeprefix("assert ") if frames else ""
+    name = type(error).__name__
+    return f"{name}: {text}"[:500] if text else name
+
+
+def raised_in(error: BaseException, path: str) -> int | None:
+    """Return the last line of a file that an exception went through, or None."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return error.lineno
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    return lines[-1] if lines else None
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

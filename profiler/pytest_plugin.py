@@ -128,9 +128,10 @@ def _measure(item: pytest.Item) -> _BudgetResults:
         Store(Path(results), create=True) as store,
     ):
         catalog = client.catalog()
-        if catalog.broken:
-            raise UsageError("\n".join(catalog.broken))
-        plans = planned(budgets, catalog.scenarios)
+        try:
+            plans = planned(budgets, catalog.scenarios)
+        except UsageError as error:  # what is broken may be the reason
+            raise UsageError("\n".join([str(error), *catalog.broken])) from None
         report = Reporter(None, verbose=False)
         opening = Opening(client=client, store=store, report=report, command=item.nodeid)
         run = opening.run([point for one in plans for point in one.points], name="budget")

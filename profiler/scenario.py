@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
 from profiler.errors import ScenarioError, UsageError, did_you_mean
+from profiler.lengths import ANY, Lengths
 
 ParameterValue = bool | int | float | str
 Gradients = Callable[[Any, Sequence[Any]], Sequence[Any]]
@@ -63,6 +65,7 @@ class Scenario:
     """A named family of training graphs, indexed by the number of steps.
 
     ``returns`` is the type that its annotation names, which is one of a step kind; None for none.
+    ``lengths`` are the numbers of steps that it may be built for.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Scenario:
     source: str
     returns: object
     build: Callable[..., Any]
+    lengths: Lengths = ANY
 
 
 def settings(
@@ -99,25 +103,65 @@ def describe_parameters(parameters: Mapping[str, ParameterValue]) -> str:
 
 
 _registry: dict[str, Scenario] = {}
+# Of a file that is being loaded: the message of each scenario that cannot be used, by its name.
+_unusable: dict[str, str] | None = None
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def scenario(function: F) -> F:
+@overload
+def scenario(function: F, /) -> F: ...
+
+
+@overload
+def scenario(*, multiple_of: int = ..., at_least: int = ...) -> Callable[[F], F]: ...
+
+
+def scenario(function: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
     """Register ``function(steps, *, parameter=default, ...)`` under its own name.
 
-    Its return annotation is a type that a framework knows, as ``Training``.
+    Its return annotation is a type that a framework knows, as ``Training``. As
+    ``@scenario(multiple_of=20, at_least=40)`` it is only run at multiples of 20 from 40 steps on.
 
     Raises:
-        ScenarioError: if its name is taken or its signature cannot be used.
+        ScenarioError: if its name is taken, or its signature or an option cannot be used.
     """
-    new = _describe(function)
+
+    def register(function: F) -> F:
+        try:
+            _register(_describe(function, options))
+        except ScenarioError as error:
+            if _unusable is None:
+                raise
+            _unusable[getattr(function, "__name__", str(function))] = str(error)
+        return function
+
+    return register if function is None else register(function)
+
+
+def _register(new: Scenario) -> None:
     old = _registry.get(new.name)
     if old is not None:
-        raise ScenarioError(f"scenario {new.name!r} is defined twice: {old.source}, {new.source}")
+        places = f"{old.source}, {new.source}"
+        raise ScenarioError(f"{new.source}: scenario {new.name!r} is defined twice: {places}")
     _registry[new.name] = new
-    return function
+
+
+@contextlib.contextmanager
+def unusable_collected() -> Iterator[dict[str, str]]:
+    """Begin with an empty registry, and let scenarios that cannot be used not end the import.
+
+    Yields:
+        the message of each such scenario, by its name.
+    """
+    global _unusable  # noqa: PLW0603 (the decorator has no other way to its loader)
+    forget_all()
+    _unusable = {}
+    try:
+        yield _unusable
+    finally:
+        _unusable = None
 
 
 def registered() -> dict[str, Scenario]:
@@ -136,27 +180,45 @@ def forget_all() -> None:
     restore({})
 
 
-def _describe(function: Callable[..., Any]) -> Scenario:
+def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scenario:
+    if not inspect.isfunction(function):
+        raise ScenarioError(f"@scenario: {function!r} is no function")
     name = function.__name__
     code = function.__code__
     source = f"{code.co_filename}:{code.co_firstlineno}"
+    owner = f"{source}: scenario {name!r}"
     arguments = list(inspect.signature(function).parameters.values())
     first = arguments[0] if arguments else None
     if first is None or first.name != "steps" or first.kind is first.KEYWORD_ONLY:
-        raise ScenarioError(f"scenario {name!r} ({source}): its first argument must be 'steps'")
-    hints = typing.get_type_hints(function)
+        raise ScenarioError(f"{owner}: its first argument must be 'steps'")
+    try:
+        hints = typing.get_type_hints(function)
+    except Exception as error:
+        reason = f"its annotations cannot be read: {type(error).__name__}: {error}"
+        raise ScenarioError(f"{owner}: {reason}") from error
     return Scenario(
         name=name,
         family=function.__module__.rpartition(".")[2],
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
         parameters=tuple(
-            _parameter(f"scenario {name!r} ({source})", argument, hints.get(argument.name))
-            for argument in arguments[1:]
+            _parameter(owner, argument, hints.get(argument.name)) for argument in arguments[1:]
         ),
         source=source,
         returns=hints.get("return"),
         build=function,
+        lengths=_lengths(owner, options),
     )
+
+
+def _lengths(owner: str, options: Mapping[str, Any]) -> Lengths:
+    allowed = Lengths.__struct_fields__
+    for name, value in options.items():
+        if name not in allowed:
+            hint = did_you_mean(name, allowed)
+            raise ScenarioError(f"{owner}: @scenario takes no {name!r}{hint}")
+        if type(value) is not int or value < 1:
+            raise ScenarioError(f"{owner}: {name} must be a whole number from 1 on, not {value!r}")
+    return Lengths(**options)
 
 
 def _parameter(owner: str, argument: inspect.Parameter, hint: Any) -> Parameter:

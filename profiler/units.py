@@ -76,6 +76,11 @@ def parse_steps(text: str) -> list[int]:
     return sorted(chosen)
 
 
+def listed_steps(text: str) -> list[int]:
+    """Return those of ``parse_steps`` that the text names one by one, and not as a range."""
+    return [int(part) for part in map(str.strip, text.split(",")) if part.isdecimal()]
+
+
 def _expand(text: str, part: str) -> list[int]:
     if re.fullmatch(r"-?\d{1,18}", part, re.ASCII):
         return [int(part)]

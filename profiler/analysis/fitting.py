@@ -18,8 +18,8 @@ wrong one, noise at the longest lengths looks like a bend.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from statistics import median
 
@@ -29,8 +29,10 @@ import numpy.typing as npt
 from profiler.analysis.laws import (
     CONFIDENCE,
     CONSTANT,
+    FURTHER_KINDS,
     LAW_KINDS,
     LINEAR,
+    RIVAL_KINDS,
     Array,
     FittedPoint,
     Law,
@@ -42,6 +44,8 @@ from profiler.analysis.laws import (
 
 # How likely points without an outlier are to have one reported.
 _OUTLIER_LEVEL = 0.01
+# How likely the right kind of law is to be left out of an interval.
+_REJECTED = 0.001
 # Residuals below this share of the values are rounding.
 _ROUNDING = 1e-10
 
@@ -54,32 +58,19 @@ def fit(points: Sequence[tuple[int, float]], *, whole: bool = False) -> Law | To
     Args:
         points: steps, at least 1, and the metric, finite, in any unit.
         whole: whether the metric is a count that may follow a law exactly. Then the simplest
-            exact law is tried first, if necessary without the shortest lengths, as long as it holds
-            for more than half of them. If there is none, the numbers are taken as noisy.
+            exact law is tried first, if necessary without the shortest lengths. More lengths must
+            lie on it than it has parameters: its coefficients, a jump, and each length that is
+            left out. If there is none, the numbers are taken as noisy.
 
     Raises:
         ValueError: for steps below 1, or a value that is not finite.
     """
     data = _data(points)
     few = _too_few(data, CONSTANT)
-    return few or (_exact_law(data) if whole else None) or _noisy_law(data)
-
-
-def fit_line(points: Sequence[tuple[int, float]]) -> Law | TooFewLengths:
-    """Return the line through the points, even where a constant would do.
-
-    Noise may hide a small slope over the measured lengths. The line's interval says how much
-    that slope may add up to where a constant is continued.
-
-    Raises:
-        ValueError: for steps below 1, or a value that is not finite.
-    """
-    data = _data(points)
-    if few := _too_few(data, LINEAR):
+    if few is not None:
         return few
-    fits = [_least_squares(data, LINEAR, 0, weights) for weights in _weightings(data)]
-    best = min(fits, key=lambda fit: fit.deviance)
-    return _law(data, best, relative=best is not fits[0])
+    exact = _exact_law(data) if whole else None
+    return exact or replace(_noisy_law(data), rivals=_rivals(data))
 
 
 def validate(points: Sequence[tuple[int, float]], *, whole: bool = False) -> float | None:
@@ -91,9 +82,10 @@ def validate(points: Sequence[tuple[int, float]], *, whole: bool = False) -> flo
     lengths = sorted({steps for steps, _ in points})
     middle = (len(lengths) + 1) // 2
     short = set(lengths[:middle])
-    law = fit([point for point in points if point[0] in short], whole=whole)
-    if isinstance(law, TooFewLengths) or not lengths[middle:]:
+    data = _data([point for point in points if point[0] in short])
+    if _too_few(data, CONSTANT) or not lengths[middle:]:
         return None
+    law = (_exact_law(data) if whole else None) or _noisy_law(data)
     return max(_relative(law.at(n), value) for n, value in points if n not in short)
 
 
@@ -131,20 +123,21 @@ def _data(points: Sequence[tuple[int, float]]) -> _Data:
     return _Data(steps=ordered[:, 0], values=ordered[:, 1], lengths=lengths)
 
 
-def _tried(data: _Data) -> Iterator[tuple[LawKind, int]]:
+def _tried(data: _Data, kinds: Mapping[str, LawKind] = LAW_KINDS) -> Iterator[tuple[LawKind, int]]:
     """Yield each kind that has enough lengths, with every J it may have."""
-    for kind in LAW_KINDS.values():
+    for kind in kinds.values():
         if not _too_few(data, kind):
             yield from ((kind, jump) for jump in kind.jumps(data.lengths))
 
 
 def _exact_law(data: _Data) -> Law | None:
     """Return the exact law without the fewest of the shortest lengths, then the simplest."""
-    for first in data.lengths[: (len(data.lengths) + 1) // 2]:
+    for dropped, first in enumerate(data.lengths):
         kept = data.since(first)
         for kind, jump in _tried(kept):
-            coefficients = _through(kept, kind, jump)
-            if coefficients:
+            parameters = len(kind.terms) + bool(jump) + dropped
+            proven = len(kept.lengths) > parameters
+            if proven and (coefficients := _through(kept, kind, jump)):
                 return _exactly(data, kept, kind, jump, coefficients)
     return None
 
@@ -195,6 +188,7 @@ def _exactly(
         points=_fitted(data, residuals, residuals != 0),
         first=kept.lengths[0],
         last=kept.lengths[-1],
+        every=_distance(kept.lengths),
         count=len(kept.values),
         jump=_jump(kept, jump),
         relative=False,
@@ -213,8 +207,12 @@ def _fitted(
     )
 
 
+def _distance(lengths: Sequence[int]) -> int:
+    return math.gcd(*(length - lengths[0] for length in lengths))
+
+
 def _jump(data: _Data, jump: int) -> tuple[int, int] | None:
-    return (data.lengths[data.lengths.index(jump) - 1], jump) if jump else None
+    return (max((n for n in data.lengths if n < jump), default=0), jump) if jump else None
 
 
 def _too_few(data: _Data, kind: LawKind) -> TooFewLengths | None:
@@ -281,7 +279,7 @@ def _penalty(count: int, order: int, level: float) -> float:
     """Return the penalty of a law's last parameter: what the partial F test demands."""
     if level >= 1:
         return 0.0
-    free = count - order
+    free = max(1, count - order)
     return count * math.log1p(student(level, free) ** 2 / free)
 
 
@@ -318,7 +316,36 @@ def _noisy_law(data: _Data) -> Law:
     """Return the simpler of the laws under both assumptions on noise; of equals, the likelier."""
     bests = [_best(data, weights) for weights in _weightings(data)]
     best = min(bests, key=lambda fit: (len(fit.coefficients), fit.deviance))
-    return _law(data, best, relative=best is not bests[0])
+    law = _law(data, best, relative=best is not bests[0])
+    residuals = best.residuals * best.weights
+    return replace(law, points=_fitted(data, residuals, best.outliers()))
+
+
+def _rivals(data: _Data) -> tuple[Law, ...]:
+    """Return every law that the points do not reject, under both assumptions on noise.
+
+    Where they reject every line, those are tried as well that bend in one more way.
+    """
+    even, *_ = weightings = _weightings(data)
+    fits = _fits(data, weightings, RIVAL_KINDS)
+    worst = min(fit.deviance for fit in fits) + _penalty(
+        len(data.values), len(LINEAR.terms) + 1, _REJECTED
+    )
+    if all(fit.deviance > worst for fit in fits if len(fit.coefficients) <= len(LINEAR.terms)):
+        fits += _fits(data, weightings, FURTHER_KINDS)
+    return tuple(
+        _law(data, fit, relative=fit.weights is not even) for fit in fits if fit.deviance <= worst
+    )
+
+
+def _fits(data: _Data, weightings: Sequence[Array], kinds: Mapping[str, LawKind]) -> list[_Fit]:
+    tried = list(_tried(data, kinds))
+    return [
+        _least_squares(data, kind, jump, weights)
+        for weights in weightings
+        for kind, jump in tried
+        if len(kind.terms) < len(data.lengths)
+    ]
 
 
 def _weightings(data: _Data) -> list[Array]:
@@ -335,6 +362,7 @@ def _sizes(data: _Data) -> Array:
 
 
 def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
+    """Return a fit as a law without its points: rivals need none."""
     variance = fit.squares / fit.free
     covariance = variance * fit.inverse
     half = student(1 - CONFIDENCE, fit.free) * np.sqrt(covariance.diagonal())
@@ -345,9 +373,10 @@ def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
         intervals=tuple(zip(*(fit.coefficients + s * half for s in (-1, 1)), strict=True)),
         exact=False,
         error=_error(residuals, data.values),
-        points=_fitted(data, residuals, fit.outliers()),
+        points=(),
         first=data.lengths[0],
         last=data.lengths[-1],
+        every=_distance(data.lengths),
         count=len(data.values),
         jump=_jump(data, fit.jump),
         relative=relative,

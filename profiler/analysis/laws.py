@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +46,9 @@ class LawKind:
 
     Args:
         lengths: how many distinct lengths it needs.
-        significance_level: of the F test that its last term must pass.
+        significance_level: of the F test that its last term must pass to be shown as the law.
         side: how many lengths must lie on each side of J; 0 where there is no J.
+        between: whether J may also lie between two lengths, on either side of one alone.
     """
 
     name: str
@@ -53,6 +56,7 @@ class LawKind:
     lengths: int
     significance_level: float
     side: int = 0
+    between: bool = False
 
     @property
     def formula(self) -> str:
@@ -63,7 +67,13 @@ class LawKind:
 
     def jumps(self, lengths: Sequence[int]) -> Sequence[int]:
         """Return every J that these ascending lengths allow."""
-        return lengths[self.side : len(lengths) - self.side + 1] if self.side else (0,)
+        if not self.between:
+            return lengths[self.side : len(lengths) - self.side + 1] if self.side else (0,)
+        return [
+            round(start + (end - start) * half / 2)
+            for start, end in pairwise(lengths)
+            for half in (1, 2)
+        ][:-1]
 
     def columns(self, steps: Array, jump: int) -> Array:
         """Return the terms at these steps, one column for each."""
@@ -74,29 +84,53 @@ _ONE = Term(text="", at=lambda steps, _: np.ones_like(steps))
 _STEPS = Term(text="T", at=lambda steps, _: steps)
 _STEPS_LOG = Term(text="T·log2(T)", at=lambda steps, _: steps * np.log2(steps))
 _SQUARE = Term(text="T²", at=lambda steps, _: steps * steps)
+_ROOT = Term(text="√T", at=lambda steps, _: np.sqrt(steps))
+_LOG = Term(text="log2(T)", at=lambda steps, _: np.log2(steps))
+_INVERSE = Term(text="1/T", at=lambda steps, _: 1 / steps)
+_BEND = Term(text="max(0, T - J)", at=lambda steps, jump: np.maximum(0.0, steps - jump))
+_CUBE = Term(text="T³", at=lambda steps, _: steps**3)
 _JUMP = Term(text="[T ≥ J]", at=lambda steps, jump: (steps >= jump).astype(np.float64))
 
 CONSTANT = LawKind(name="constant", terms=(_ONE,), lengths=3, significance_level=1)
 LINEAR = LawKind(name="linear", terms=(_ONE, _STEPS), lengths=3, significance_level=0.05)
 
 
-def _bent(name: str, term: Term, *, lengths: int = 4, side: int = 0) -> LawKind:
-    """Return a line with one more term."""
-    terms = (*LINEAR.terms, term)
-    return LawKind(name=name, terms=terms, lengths=lengths, significance_level=0.001, side=side)
+def _bent(name: str, *terms: Term, lengths: int = 0, **place: Any) -> LawKind:
+    """Return a line with further terms; it needs one length more than it has coefficients."""
+    terms = (*LINEAR.terms, *terms)
+    lengths = lengths or len(terms) + 1
+    return LawKind(name=name, terms=terms, lengths=lengths, significance_level=0.001, **place)
+
+
+def _by_name(*kinds: LawKind) -> dict[str, LawKind]:
+    return {kind.name: kind for kind in kinds}
 
 
 # The simplest first. A new kind of law is one more line here.
-LAW_KINDS = {
-    kind.name: kind
-    for kind in (
-        CONSTANT,
-        LINEAR,
-        _bent("T log T", _STEPS_LOG),
-        _bent("quadratic", _SQUARE),
-        _bent("jump", _JUMP, lengths=6, side=3),
-    )
-}
+LAW_KINDS = _by_name(
+    CONSTANT,
+    LINEAR,
+    _bent("T log T", _STEPS_LOG),
+    _bent("quadratic", _SQUARE),
+    _bent("jump", _JUMP, lengths=6, side=3),
+)
+# What else growth may be: a few lengths cannot prove it, so it is never shown as the law, but
+# an interval allows for it.
+RIVAL_KINDS = LAW_KINDS | _by_name(
+    _bent("square root", _ROOT),
+    _bent("logarithm", _LOG),
+    _bent("inverse", _INVERSE),
+    _bent("step", _JUMP, side=1),
+    _bent("bend", _BEND, side=1, between=True),
+)
+# The next more complex ones, for what is no line.
+FURTHER_KINDS = _by_name(
+    _bent("cubic", _SQUARE, _CUBE),
+    _bent("quadratic and T log T", _SQUARE, _STEPS_LOG),
+    _bent("quadratic and square root", _SQUARE, _ROOT),
+    _bent("quadratic and inverse", _SQUARE, _INVERSE),
+)
+_ALL_KINDS = RIVAL_KINDS | FURTHER_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,17 +164,20 @@ class Law:
         coefficients: in the formula's order, in the metric's unit; fractions for an exact law.
         intervals: 95 % confidence intervals of the coefficients, if the kind (and J) is right.
         exact: whether all points from ``first`` on lie on it, in rational arithmetic; the
-            points before are outliers.
+            points before are outliers. Which steps that proves, ``proves`` says.
         error: the root mean square of the residuals over that of the values, no unit.
         points: all of them, by steps and value, with their residuals.
         first: the smallest length that the law was fitted to.
         last: the largest one.
+        every: how far the lengths that it was fitted to lie apart: all of their distances are
+            multiples of it. What repeats after so many steps does not show in them.
         count: how many points it was fitted to, repeats included.
         jump: the last length before the jump and the first one after it, J; the jump may be
             anywhere between. None where the kind has no jump.
         relative: whether the noise is in proportion to the metric.
         noise: its standard deviation: a share of the metric if relative, else in its unit.
         covariance: of the coefficients.
+        rivals: what else the points may follow: every law that they do not reject.
     """
 
     kind: str
@@ -151,11 +188,13 @@ class Law:
     points: tuple[FittedPoint, ...]
     first: int
     last: int
+    every: int
     count: int
     jump: tuple[int, int] | None
     relative: bool
     noise: float
     covariance: tuple[tuple[float, ...], ...]
+    rivals: tuple[Law, ...] = ()
 
     @property
     def formula(self) -> str:
@@ -199,21 +238,47 @@ class Law:
         """Return the law's value, in the metric's unit."""
         return float(_value(self, steps))
 
+    def proves(self, steps: int) -> bool:
+        """Whether the value there is certain, as long as growth does not change further on.
+
+        A law is so certain only where it is exact, whole numbers come out at every step, the
+        steps lie as far apart as the measured lengths do, and there is no jump: another one
+        may follow.
+        """
+        on_grid = steps >= self.first and (steps - self.first) % self.every == 0
+        near = range(self.first, self.first + len(self.coefficients))
+        whole = all(_value(self, n).denominator == 1 for n in near)
+        return self.exact and self.jump is None and on_grid and whole
+
+    def around(self, steps: Sequence[int] | Array) -> tuple[Array, Array]:
+        """Return the nearest steps before and after that lie as far apart as the lengths do."""
+        exactly = np.asarray(steps, np.float64)
+        beyond = (exactly - self.first) % self.every
+        before = np.maximum(exactly - beyond, 1)
+        return before, np.where(beyond, exactly - beyond + self.every, exactly)
+
     def bounds(self, steps: Sequence[int] | Array) -> tuple[Array, Array]:
         """Return the ends of the 95 % prediction interval of a single measurement.
 
-        By Student's t, from the noise and the covariance of the coefficients, if the law is
-        right. For an exact law both ends are the value.
+        It spans the intervals of this law and of its rivals: each by Student's t, from the noise
+        and the covariance of the coefficients. Both ends of an exact law are the value. Beyond
+        the lengths, a law with a jump allows for further ones.
         """
-        values = self.values(steps)
         if self.exact:
-            return values, values
-        terms = _terms(self, steps)
-        noise = self.noise * (np.abs(values) if self.relative else 1)
-        spread = ((terms @ np.array(self.covariance)) * terms).sum(axis=1) + noise**2
-        free = self.count - len(self.coefficients)
-        half = student(1 - CONFIDENCE, free) * np.sqrt(np.maximum(spread, 0.0))
-        return values - half, values + half
+            ends = [(self.values(steps), self.values(steps))]
+        else:
+            ends = [_bounds(law, steps) for law in (self, *self.rivals)]
+        lows, highs = (np.stack(several) for several in zip(*ends, strict=True))
+        more = self._further_jumps(np.asarray(steps, np.float64))
+        return lows.min(axis=0) + np.minimum(more, 0), highs.max(axis=0) + np.maximum(more, 0)
+
+    def _further_jumps(self, steps: Array) -> Array:
+        """Return what jumps may add that come as soon as the lengths allow after the known one."""
+        if self.jump is None:
+            return np.zeros_like(steps)
+        seldom = max(1, self.last - self.jump[1])
+        count: Array = np.maximum(0.0, np.ceil((steps - self.last) / seldom))
+        return count * float(self.coefficients[-1])
 
     def interval_at(self, steps: int) -> tuple[float, float]:
         """Return the bounds at one number of steps."""
@@ -221,9 +286,20 @@ class Law:
         return float(low[0]), float(high[0])
 
 
+def _bounds(law: Law, steps: Sequence[int] | Array) -> tuple[Array, Array]:
+    """Return the ends of the interval of one law, as if it were right."""
+    values = law.values(steps)
+    terms = _terms(law, steps)
+    noise = law.noise * (np.abs(values) if law.relative else 1)
+    spread = ((terms @ np.array(law.covariance)) * terms).sum(axis=1) + noise**2
+    free = law.count - len(law.coefficients)
+    half = student(1 - CONFIDENCE, free) * np.sqrt(np.maximum(spread, 0.0))
+    return values - half, values + half
+
+
 def _terms(law: Law, steps: Sequence[int] | Array) -> Array:
     jump = law.jump[1] if law.jump else 0
-    return LAW_KINDS[law.kind].columns(np.asarray(steps, np.float64), jump)
+    return _ALL_KINDS[law.kind].columns(np.asarray(steps, np.float64), jump)
 
 
 def _value(law: Law, steps: int) -> Fraction:

@@ -57,8 +57,11 @@ class Metric:
 
 
 def _nodes(measurement: Measurement) -> float | None:
-    built = measurement.graph.built if measurement.graph else None
-    return built.nodes if built else None
+    return measurement.graph.nodes if measurement.graph else None
+
+
+def _graph_bytes(measurement: Measurement) -> float | None:
+    return measurement.graph.serialized_bytes if measurement.graph else None
 
 
 def _build(measurement: Measurement) -> float | None:
@@ -115,6 +118,29 @@ HOST_BUILD = Metric(name="host_build", title="peak while building", unit="bytes"
 HOST_LIMITED = Metric(
     name="host_limited", title="whole process, limited", unit="bytes", read=_host_limited
 )
+
+
+# Equal graphs may differ by some bytes, as the numbers in their names do: no metric to compare.
+GRAPH_BYTES = Metric(
+    name="graph_bytes",
+    title="serialized graph",
+    unit="bytes",
+    read=_graph_bytes,
+    from_failed=True,
+    noise="never",
+)
+
+
+def stage_nodes(name: str, title: str) -> Metric:
+    """Return the metric of the nodes of one stage of the graph."""
+
+    def read(measurement: Measurement) -> float | None:
+        stage = measurement.graph.stage(name) if measurement.graph else None
+        return stage.nodes if stage else None
+
+    return Metric(
+        name=f"{name}_nodes", title=title, unit="nodes", read=read, from_failed=True, noise="never"
+    )
 
 
 def part_nodes(part: str) -> Metric:

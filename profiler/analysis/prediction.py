@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from profiler.analysis.fitting import fit_line
+import numpy as np
+
 from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.metrics import Metric
 from profiler.analysis.series import MetricSeries
-from profiler.facts import Caveat, CaveatEffect, Point, WallPrediction
+from profiler.analysis.size_wall import SizeWall
+from profiler.facts import Caveat, CaveatEffect, PeakPrediction, Point, WallPrediction
+from profiler.lengths import ANY, Lengths
 
 # The default length of a prediction is this many times the longest measured one.
 REACH = 8
@@ -21,6 +25,12 @@ _WIDEST = 0.3
 # predicted length, but long enough for a loop to settle: after twice its 32 parallel iterations.
 _SHARES = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
 _ENOUGH, _MOST = 128, 256
+# What helps, wherever the reason is shown: only some commands have --steps for it.
+_MORE = "profile it with more --steps"
+# A law of the shorter lengths takes three, and two or more to hold out.
+_ENOUGH_TO_HOLD_OUT = 5
+# How many steps are looked at in one go where a law meets a limit.
+_TRIED = 64
 # The margin of a prediction is at least this share of its value.
 _FINEST = 0.002
 
@@ -32,14 +42,15 @@ class PredictedValue:
     Args:
         metric: what is predicted.
         value: in the metric's unit; None where it cannot be predicted: see ``reason``.
-        low: with ``high`` the interval of 95 % of single measurements if the law is right, no
-            narrower than the hold-out error.
-        high: see ``low``; both are the value where the law is exact.
+        low: with ``high`` the interval of 95 % of single measurements, over every law that the
+            points do not reject, no narrower than the hold-out error.
+        high: see ``low``; both are the value where an exact law proves it.
         law: what was extrapolated; None for too few lengths.
         lengths: the distinct lengths that the law was fitted to.
         holdout_error: how far off the law of their shorter half is in the longer half.
         from_short_runs: whether they were short runs with constant folding scaled down.
         reason: why there is no value.
+        is_replayed: whether it comes from recorded allocations instead, continued to these steps.
     """
 
     metric: Metric
@@ -51,6 +62,12 @@ class PredictedValue:
     holdout_error: float | None
     from_short_runs: bool
     reason: str | None
+    is_replayed: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the value is certain, as long as growth does not change further on."""
+        return self.value is not None and self.low == self.value == self.high
 
 
 def predicted_value(
@@ -92,18 +109,19 @@ def predicted_value(
 def _unclear(series: MetricSeries) -> str | None:
     """Return why the law gives no value at any length, or None."""
     if isinstance(series.law, TooFewLengths):
-        return f"{series.law.lengths} of {series.law.needed} lengths: add --steps"
+        return f"{series.law.lengths} of {series.law.needed} lengths: {_MORE}"
     return None if series.law.is_clear else "no clear law: too noisy, take --repeats"
 
 
 def _not_extrapolated(series: MetricSeries, *, from_short_runs: bool) -> str | None:
     """Return why the law is not extrapolated at all, or None."""
+    exact = isinstance(series.law, Law) and series.law.exact
     never = series.caveat(CaveatEffect.NO_EXTRAPOLATION)
     if never is not None:
         return never.text
-    if series.holdout_error is None:
-        return "too few lengths for a hold-out error: add --steps"
-    if series.holdout_error > MOST_WRONG:
+    if series.holdout_error is None and not exact:
+        return f"{len(series.lengths)} of {_ENOUGH_TO_HOLD_OUT} lengths: {_MORE}"
+    if series.holdout_error is not None and series.holdout_error > MOST_WRONG:
         return f"its hold-out error is {series.holdout_error:.0%}, over {MOST_WRONG:.0%}"
     bends = series.caveat(CaveatEffect.SHORT_RUNS_DIFFER)
     if bends is not None and not from_short_runs:
@@ -114,12 +132,16 @@ def _not_extrapolated(series: MetricSeries, *, from_short_runs: bool) -> str | N
 def _at(series: MetricSeries, law: Law, steps: int) -> tuple[float, float, float]:
     """Return the law's value there, and the two ends of its interval."""
     value = law.at(steps)
-    if law.exact:
+    if law.proves(steps):
         return value, value, value
-    line = fit_line(series.points) if law.kind == "constant" else law
-    low, high = (law if isinstance(line, TooFewLengths) else line).interval_at(steps)
+    # What repeats may also repeat after some steps only: in blocks, or in segments.
+    blocks = law.exact or not (series.is_noisy or series.covers(steps))
+    near = [int(ends[0]) for ends in law.around([steps])] if blocks else [steps]
+    lows, highs = zip(*(law.interval_at(n) for n in near), strict=True)
     share = max(_FINEST, expected_error(series, steps))
-    return value, min(low, value * (1 - share)), max(high, value * (1 + share))
+    low, high = min(*lows, value * (1 - share)), max(*highs, value * (1 + share))
+    whole = series.metric.is_whole
+    return value, math.floor(low) if whole else low, math.ceil(high) if whole else high
 
 
 def expected_error(series: MetricSeries, steps: int) -> float:
@@ -140,7 +162,7 @@ def _too_far(series: MetricSeries, steps: int) -> str | None:
     share = expected_error(series, steps)
     if share <= MOST_WRONG:
         return None
-    return f"so far beyond its lengths its law may be off by {share:.0%}: add --steps"
+    return f"so far beyond its lengths its law may be off by {share:.0%}: profile longer ones"
 
 
 def _inconclusive(value: float, low: float, high: float) -> str | None:
@@ -149,24 +171,31 @@ def _inconclusive(value: float, low: float, high: float) -> str | None:
         return "its law falls below zero there"
     wide = max(high - value, value - low)
     if value and wide > _WIDEST * value:
-        return f"its interval is as wide as ± {wide / value:.0%}: add --steps"
+        return f"its interval is as wide as ± {wide / value:.0%}: {_MORE} or --repeats"
     return None
 
 
-def short_lengths(steps: int) -> list[int]:
+def short_lengths(steps: int, lengths: Lengths = ANY) -> list[int]:
     """Return the lengths of the short runs from which memory at ``steps`` is predicted.
 
     An eighth of it at most or, where that is too short for loops to settle, half of it.
+
+    Args:
+        steps: the length of the prediction.
+        lengths: those that may be run.
     """
     longest = min(_MOST, max(steps // 8, min(_ENOUGH, steps // 2)), steps)
-    return sorted({max(1, round(longest * share)) for share in _SHARES})
+    return lengths.spread({max(1, round(longest * share)) for share in _SHARES})
 
 
-def wall_by_law(peak: MetricSeries, *, limit_bytes: int, max_steps: int) -> WallPrediction | None:
+def wall_by_law(
+    peak: MetricSeries, *, limit_bytes: int, max_steps: int, lengths: Lengths = ANY
+) -> WallPrediction | None:
     """Return the largest steps whose device peak stays under the limit by the peak's law.
 
     For allocations without a pattern to replay: an allocator packs tighter near its limit, so
-    the wall is likely further on. None without a clear law, and where the peak does not grow.
+    the wall is likely further on. None without a clear law, where its interval is too wide, and
+    where the peak does not grow.
     """
     law = peak.clear_law
     if law is None or law.per_step <= 0 or _not_extrapolated(peak, from_short_runs=True):
@@ -174,18 +203,19 @@ def wall_by_law(peak: MetricSeries, *, limit_bytes: int, max_steps: int) -> Wall
 
     def most(bound: int) -> int:
         """Return the most steps whose value, or one end of its interval, fits."""
-
-        def needs(steps: int) -> float:
-            return (law.at(steps), *law.interval_at(steps))[bound]
-
         fits, fails = 0, max_steps + 1
         while fails - fits > 1:
-            middle = (fits + fails) // 2
-            fits, fails = (middle, fails) if needs(middle) <= limit_bytes else (fits, middle)
+            tried = np.unique(np.linspace(fits + 1, fails - 1, _TRIED).round())
+            needs = law.bounds(tried)[bound - 1] if bound else law.values(tried)
+            over = int(np.argmax(needs > limit_bytes)) if (needs > limit_bytes).any() else None
+            if over != 0:
+                fits = int(tried[-1 if over is None else over - 1])
+            if over is not None:
+                fails = int(tried[over])
         return fits
 
-    value, high, low = most(0), most(1), most(2)
-    if not value:
+    value, high, low = (lengths.at_most(most(bound)) for bound in range(3))
+    if not value or max(high - value, value - low) > _WIDEST * value:
         return None
     margin = max(1, round(_FINEST * value))
     return WallPrediction(
@@ -195,6 +225,31 @@ def wall_by_law(peak: MetricSeries, *, limit_bytes: int, max_steps: int) -> Wall
         learned_from=sorted({steps for steps, _ in peak.points}),
         is_line=True,
         bytes_per_step=law.per_step,
+    )
+
+
+def replayed_value(
+    law: PredictedValue, peak: PeakPrediction, less_bytes: tuple[int, int]
+) -> PredictedValue:
+    """Return a metric of device memory by recorded allocations instead of by its law.
+
+    Args:
+        law: what its law says of it.
+        peak: what is foretold of the device's peak.
+        less_bytes: by how much the metric is less than that peak: at most, and at least.
+    """
+    most, least = less_bytes
+    return replace(
+        law,
+        value=max(0, peak.bytes - (most + least) // 2),
+        low=max(0, peak.low - most),
+        high=peak.high - least,
+        law=None,
+        lengths=tuple(sorted(map(int, peak.recorded))),
+        holdout_error=None,
+        from_short_runs=True,
+        reason=None,
+        is_replayed=True,
     )
 
 
@@ -227,11 +282,14 @@ class ScenarioPrediction:
         measured_to: the largest steps that were run.
         limit_bytes: the device limit that was asked for, if any.
         wall: the largest steps under it; None without a limit, or where it cannot be predicted.
+        no_wall: why it cannot.
         steps: the length of the values: as asked for, else the wall's.
         values: every metric there.
         cards: for common sizes of device memory, in bytes, the largest steps.
         caveats: from which steps on what is predicted is a bound only: memory is at most as
             predicted there, and a wall at least.
+        failed: how the runs of the prediction failed, if they did: what needs them is missing.
+        size_walls: where the graph itself reaches a limit of the framework.
     """
 
     conditions: Point
@@ -243,6 +301,9 @@ class ScenarioPrediction:
     values: tuple[PredictedValue, ...]
     cards: tuple[tuple[int, WallPrediction | None], ...]
     caveats: tuple[Caveat, ...] = ()
+    failed: tuple[str, ...] = ()
+    no_wall: str | None = None
+    size_walls: tuple[SizeWall, ...] = ()
 
     def is_upper_bound(self, metric: str, steps: float) -> bool:
         """Whether the metric's prediction at these steps is the most that is needed."""

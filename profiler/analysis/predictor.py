@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_value
 from typing import Protocol
 
 from profiler.analysis.prediction import (
+    PredictedValue,
     ScenarioPrediction,
     predicted_values,
+    replayed_value,
     short_lengths,
     wall_by_law,
 )
 from profiler.analysis.series import MetricSeries, metric_series
+from profiler.analysis.size_wall import size_walls
 from profiler.errors import FailedPointError
 from profiler.facts import (
     CaveatEffect,
     Measurement,
     Outcome,
+    PeakPrediction,
     Point,
     Run,
     Schedule,
@@ -28,6 +33,7 @@ from profiler.facts import (
 )
 from profiler.forecast.demand import DemandLine
 from profiler.frameworks import Mode, PredictionRequest
+from profiler.lengths import ANY, Lengths
 from profiler.units import MIB
 
 # Common sizes of device memory.
@@ -35,6 +41,11 @@ CARD_BYTES = tuple(gib * 1024 * MIB for gib in (4, 8, 12, 16, 24, 40, 80, 141))
 _MAX_STEPS = 10**9
 # In the parallel schedule peaks differ from run to run.
 _REPEATS = 3
+# Lengths that a law of short runs takes.
+_FEWEST = 3
+_SHORT_RUNS_FAILED = "its short runs failed"
+# Recorded and measured peaks of one length that differ by more than this share are of two steps.
+_SAME_PEAK = 0.05
 
 
 class Measurer(Protocol):
@@ -69,12 +80,14 @@ class ScenarioPredictor:
         conditions: of the scenario's points there; steps and repeat are 0.
         measurer: runs what else is needed.
         progress: shows it.
+        lengths: those that may be run.
     """
 
     run: Run
     conditions: Point
     measurer: Measurer
     progress: Progress
+    lengths: Lengths = ANY
 
     def predict(
         self, *, limit_bytes: int | None = None, steps: int | None = None
@@ -86,16 +99,18 @@ class ScenarioPredictor:
             steps: the length of the values [default: the wall].
 
         Raises:
-            FailedPointError: if no point was measured, or the runs of the prediction failed.
+            FailedPointError: if no point was measured. Where the runs of the prediction failed,
+                the prediction says so, and has what does not need them.
         """
         measured = self._measured()
         limits = [limit_bytes, *CARD_BYTES] if limit_bytes else list(CARD_BYTES)
-        found = self._walls(limits, measured)
+        failed: list[str] = []
+        found = self._walls(limits, measured, failed, steps)
         wall = found.walls[0] if limit_bytes else None
         steps = steps or (int(wall.steps) if wall else None)
         # Between measured lengths their own law is better than short runs.
         extrapolated = steps and not all(series.covers(steps) for series in measured)
-        short = self._short_runs(steps, measured) if steps and extrapolated else []
+        short = self._short_runs(steps, measured, failed) if steps and extrapolated else []
         return ScenarioPrediction(
             conditions=self.conditions,
             run=self.run.name,
@@ -103,53 +118,70 @@ class ScenarioPredictor:
             limit_bytes=limit_bytes,
             wall=wall,
             steps=steps,
-            values=tuple(predicted_values(measured, short, steps)) if steps else (),
+            values=tuple(self._values(measured, short, steps, failed, found)) if steps else (),
             cards=tuple(zip(CARD_BYTES, found.walls[-len(CARD_BYTES) :], strict=True)),
             caveats=tuple(found.caveats),
+            failed=tuple(dict.fromkeys(failed)),
+            no_wall=found.reasons[0] if limit_bytes and not wall and found.reasons else None,
+            size_walls=size_walls(
+                [m for m in self.run.measurements if self._is_mine(m.point)],
+                self.run.framework(self.conditions.framework).limits,
+            ),
         )
 
     def _measured(self) -> list[MetricSeries]:
         mine = [m for m in self.run.measurements if self._is_mine(m.point)]
-        self._check_any(mine, "points")
+        self._check_any(mine)
         return self._series(mine)
 
-    def _walls(self, limits: list[int], measured: Sequence[MetricSeries]) -> WallPredictions:
-        """Return the walls by replay or, without a pattern to replay, by the law of the peak."""
+    def _walls(
+        self,
+        limits: list[int],
+        measured: Sequence[MetricSeries],
+        failed: list[str],
+        steps: int | None,
+    ) -> WallPredictions:
+        """Return the walls by replay or, where what is allocated varies, by the peak's law."""
         self.progress.stage("predicting walls")
-        request = PredictionRequest(limits_bytes=limits, max_steps=_MAX_STEPS, changes=True)
+        request = PredictionRequest(
+            limits_bytes=limits, max_steps=_MAX_STEPS, peak=True, peak_at=steps, changes=True
+        )
         found = self.measurer.predict_walls(self.conditions, request)
         if isinstance(found, Outcome):
-            raise FailedPointError(
-                f"{self.conditions.scenario}: the short runs that predict its walls "
-                f"ended with {found.sentence}"
-            )
-        if all(found.walls):
+            failed.append(f"the short runs that predict its walls ended with {found.sentence}")
+            return WallPredictions(walls=[None] * len(limits))
+        told = self.conditions.schedule is Schedule.SERIAL and any(found.reasons)
+        if all(found.walls) or told:
             return found
-        peak = self._peak(measured, min(limits))
+        peak = self._peak(measured, min(limits), failed)
         walls = [
-            wall or (_by_law(peak, limit) if peak else None)
+            wall or (self._by_law(peak, limit) if peak else None)
             for wall, limit in zip(found.walls, limits, strict=True)
         ]
         return replace(found, walls=walls)
 
-    def _peak(self, measured: Sequence[MetricSeries], limit_bytes: int) -> MetricSeries | None:
+    def _peak(
+        self, measured: Sequence[MetricSeries], limit_bytes: int, failed: list[str]
+    ) -> MetricSeries | None:
         """Return the device peak of short runs for about the steps that meet the limit."""
         peak = _peak_of(measured)
         rough = _roughly(peak, limit_bytes) if peak else None
-        return peak if rough is None else _peak_of(self._short_runs(rough, measured)) or peak
+        if rough is None:
+            return peak
+        return _peak_of(self._short_runs(rough, measured, failed)) or peak
 
-    def _short_runs(self, steps: int, measured: Sequence[MetricSeries]) -> list[MetricSeries]:
+    def _short_runs(
+        self, steps: int, measured: Sequence[MetricSeries], failed: list[str]
+    ) -> list[MetricSeries]:
         """Return memory by steps, of short runs with constant folding scaled down as at ``steps``.
 
-        None where the framework's short runs do not differ from longer ones.
-
-        Raises:
-            FailedPointError: if all of them failed.
+        None where the framework's short runs do not differ from longer ones, or too few ended well.
         """
-        if not any(one.caveat(CaveatEffect.SHORT_RUNS_DIFFER) for one in measured):
+        if not any(map(_bends, measured)):
             return []
         repeats = _REPEATS if self.conditions.schedule is Schedule.PARALLEL else 1
-        lengths = [(n, repeat) for n in short_lengths(steps) for repeat in range(repeats)]
+        short = short_lengths(steps, self.lengths)
+        lengths = [(n, repeat) for n in short for repeat in range(repeats)]
         self.progress.stage(f"short runs for {steps} steps", len(lengths))
         mode = Mode(inspect=False, scaled_to=steps)
         measurements = []
@@ -158,25 +190,104 @@ class ScenarioPredictor:
             point = replace(self.conditions, steps=length, repeat=repeat)
             measurements.append(self.measurer.measure(point, mode=mode))
             self.progress.done(f"{self.conditions.scenario} {length}")
-        self._check_any(measurements, "short runs")
+        ends = [m for m in measurements if m.outcome.status is not Status.OK]
+        if ends:
+            many = "all" if len(ends) == len(measurements) else f"{len(ends)} of"
+            first = f"at {ends[0].point.steps} steps: {ends[0].outcome.sentence}"
+            failed.append(f"{many} {len(measurements)} short runs failed, {first}")
+        left = {m.point.steps for m in measurements if m not in ends}
+        if len(left) < _FEWEST:
+            return []
         found = self._series(measurements)
-        return [one for one in found if one.caveat(CaveatEffect.SHORT_RUNS_DIFFER)]
+        return [one for one in found if _bends(one)]
 
-    def _check_any(self, measurements: Sequence[Measurement], what: str) -> None:
+    def _values(
+        self,
+        measured: Sequence[MetricSeries],
+        short: Sequence[MetricSeries],
+        steps: int,
+        failed: list[str],
+        found: WallPredictions,
+    ) -> list[PredictedValue]:
+        values = predicted_values(measured, short, steps)
+        checked = found.peak and self._checked(found.peak)
+        if checked and not all(series.covers(steps) for series in measured):
+            peak, below = checked
+            values = [
+                replayed_value(value, peak, below[value.metric.name])
+                if value.metric.name in below
+                else value
+                for value in values
+            ]
+        if short or not failed:
+            return values
+        needing = {one.metric.name for one in measured if _bends(one)}
+        return [
+            replace_value(value, reason=_SHORT_RUNS_FAILED)
+            if value.metric.name in needing and value.value is None
+            else value
+            for value in values
+        ]
+
+    def _checked(
+        self, peak: PeakPrediction
+    ) -> tuple[PeakPrediction, dict[str, tuple[int, int]]] | None:
+        """Return a foretold peak with its interval as wide as what measured points allow.
+
+        A recorded step is an early one: later ones may find the allocator's chunks cut otherwise.
+        With it, by how many bytes metrics are below the peak: at most, and at least. None where
+        the recorded steps are not those that were measured.
+        """
+        device = {
+            m.point.steps: m.device
+            for m in self.run.measurements
+            if self._is_mine(m.point) and m.outcome.status is Status.OK and m.device is not None
+        }
+        share = 0.0
+        for steps in sorted(device):
+            measured, recorded = device[steps].peak_bytes, peak.recorded.get(str(steps))
+            if measured and recorded is not None:
+                share = abs(recorded - measured) / measured
+        if share > _SAME_PEAK:
+            return None
+        margin = int(share * peak.bytes)
+        wide = replace(peak, low=max(0, peak.low - margin), high=peak.high + margin)
+        below = [
+            one.peak_bytes - one.backprop_bytes
+            for one in device.values()
+            if one.peak_bytes is not None and one.backprop_bytes is not None
+        ]
+        if not below:
+            return wide, {"peak": (0, 0)}
+        # What is resident may go on growing as it did over the measured lengths.
+        spread = (max(below) - min(below)) * peak.steps // max(device)
+        return wide, {"peak": (0, 0), "backprop": (max(below) + spread, min(below))}
+
+    def _check_any(self, measurements: Sequence[Measurement]) -> None:
         """Raise the first failure if there is no measurement that ended well."""
         if any(m.outcome.status is Status.OK for m in measurements):
             return
         first = measurements[0] if measurements else None
         end = f"; at {first.point.steps} steps: {first.outcome.sentence}" if first else ""
         raise FailedPointError(
-            f"{self.conditions.scenario}: all {len(measurements)} {what} failed{end}"
+            f"{self.conditions.scenario}: all {len(measurements)} points failed{end}"
         )
 
     def _series(self, measurements: list[Measurement]) -> list[MetricSeries]:
         return metric_series(replace(self.run, measurements=measurements, walls=[]))
 
+    def _by_law(self, peak: MetricSeries, limit_bytes: int) -> WallPrediction | None:
+        return wall_by_law(
+            peak, limit_bytes=limit_bytes, max_steps=_MAX_STEPS, lengths=self.lengths
+        )
+
     def _is_mine(self, point: Point) -> bool:
         return replace(point, steps=0, repeat=0) == self.conditions
+
+
+def _bends(series: MetricSeries) -> bool:
+    """Whether its law takes short runs whose constant folding is scaled down."""
+    return series.caveat(CaveatEffect.SHORT_RUNS_DIFFER) is not None
 
 
 def _peak_of(found: Sequence[MetricSeries]) -> MetricSeries | None:
@@ -191,7 +302,3 @@ def _roughly(peak: MetricSeries, limit_bytes: int) -> int | None:
     ends = [(n, int(max(peak.values_at(n)))) for n in sorted({n for n, _ in peak.points})[-2:]]
     line = DemandLine.through(*ends) if len(ends) > 1 else None
     return None if line is None else min(_MAX_STEPS, max(1, int(line.meets(limit_bytes))))
-
-
-def _by_law(peak: MetricSeries, limit_bytes: int) -> WallPrediction | None:
-    return wall_by_law(peak, limit_bytes=limit_bytes, max_steps=_MAX_STEPS)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from profiler.analysis.series import MetricSeries, metric_series
+from profiler.analysis.size_wall import SizeWall, size_walls
+from profiler.facts import Measurement
 from profiler.facts.labels import LabelledRun
 
 __all__ = ["RunResults"]
@@ -19,6 +21,17 @@ class RunResults(LabelledRun):
     def series(self) -> list[MetricSeries]:
         """Each metric of each series with its law, fitted once."""
         return metric_series(self.run)
+
+    @cached_property
+    def size_walls(self) -> dict[str, tuple[SizeWall, ...]]:
+        """Where the graph of each series reaches a limit of its framework, by label."""
+        found: dict[str, list[Measurement]] = {}
+        for label, measurement in self.measurements:
+            found.setdefault(label, []).append(measurement)
+        return {
+            label: size_walls(members, self.run.framework(members[0].point.framework).limits)
+            for label, members in found.items()
+        }
 
     @cached_property
     def family_series(self) -> dict[str, list[MetricSeries]]:

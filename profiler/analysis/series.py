@@ -35,7 +35,12 @@ class MetricSeries:
     @cached_property
     def law(self) -> Law | TooFewLengths:
         """The law that the points follow, or how many lengths a law needs."""
-        return fit(self.points, whole=self.metric.is_whole)
+        return fit(self._independent, whole=self.metric.is_whole)
+
+    @property
+    def _independent(self) -> tuple[tuple[int, float], ...]:
+        """The points without repeats that are equal by construction: they prove nothing."""
+        return self.points if self.is_noisy else tuple(dict.fromkeys(self.points))
 
     @cached_property
     def holdout_error(self) -> float | None:
@@ -43,7 +48,7 @@ class MetricSeries:
 
         The largest relative error; infinite if a value there is 0; None for too few lengths.
         """
-        return validate(self.points, whole=self.metric.is_whole)
+        return validate(self._independent, whole=self.metric.is_whole)
 
     @property
     def clear_law(self) -> Law | None:

@@ -14,6 +14,7 @@ from profiler.cli.common import (
     OVER_BUDGET,
     Common,
     common_options,
+    next_command,
 )
 from profiler.cli.opening import open_client, opened, usable_scenarios
 from profiler.cli.output import check_run_name
@@ -105,7 +106,7 @@ def _print(common: Common, run: Run, verdicts: list[Verdict]) -> None:
 
     common.table(grid_table(verdict_grid(verdicts), width=common.width))
     common.write_json(verdict_document(run.name, verdicts))
-    common.echo(f"next: stepwall report {run.name}")
+    common.echo(f"next: {next_command(common, {}, 'report', run.name)}")
     for verdict in verdicts:
         if verdict.ruling is not Ruling.KEPT:
             click.echo(f"stepwall: {verdict_text(verdict)}", err=True)

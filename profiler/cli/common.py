@@ -22,6 +22,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 OVER_BUDGET = 3
 FAILED_POINT = 4
 _WIDE = 200
+DEFAULT_RESULTS = Path("results")
+_MEASURING_DEFAULTS = {
+    "device": "cpu",
+    "schedule": Schedule.SERIAL.value,
+    "timeout": POINT_TIMEOUT_S,
+}
+# The others are about stored runs.
+_READ_SCENARIOS = {"list", "profile", "wall", "explain", "predict", "versus", "check"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +162,7 @@ _COMMON_OPTIONS = (
     click.option(
         "--results",
         metavar="DIR",
-        default="results",
+        default=DEFAULT_RESULTS,
         show_default=True,
         type=click.Path(path_type=Path, file_okay=True),
         help="Where results are kept.",
@@ -190,13 +198,21 @@ def next_command(common: Common, given: Mapping[str, Any], *words: object) -> st
 
     Args:
         common: the common options of this command.
-        given: its measuring options: ``settings``, ``device``, ``schedule``.
+        given: its measuring options as far as the next one takes them: ``settings``, ``device``,
+            ``schedule``, ``timeout``.
         words: the command, its scenarios, and its other options.
     """
-    options = [part for setting in given["settings"] for part in ("--set", setting)]
-    options += ["--device", given["device"]] if given["device"] != "cpu" else []
-    options += ["--schedule", given["schedule"]] if given["schedule"] != "serial" else []
-    options += [part for path in common.scenarios for part in ("--scenarios", path)]
+    options = [part for setting in given.get("settings", ()) for part in ("--set", setting)]
+    for name, default in _MEASURING_DEFAULTS.items():
+        value = given.get(name, default)
+        options += [f"--{name}", f"{value:g}" if isinstance(value, float) else value] * (
+            value != default
+        )
+    reads_scenarios = str(words[0]) in _READ_SCENARIOS
+    options += [
+        part for path in common.scenarios if reads_scenarios for part in ("--scenarios", path)
+    ]
+    options += ["--results", str(common.results)] if common.results != DEFAULT_RESULTS else []
     return shlex.join(["stepwall", *map(str, words), *options])
 
 

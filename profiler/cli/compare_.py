@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from profiler.cli.common import OVER_BUDGET, Common, common_options
+from profiler.cli.common import OVER_BUDGET, Common, common_options, next_command
 from profiler.errors import UsageError
 from profiler.facts import Run
 from profiler.store.baseline import read_baseline
@@ -43,6 +43,9 @@ def command(
     comparison = compare(_run(common, before), _run(common, after))
     broken = breach_lines(comparison, wanted)
     _print(common, comparison, broken, markdown=markdown)
+    if not markdown:
+        again = next_command(common, {}, "compare", before, after, "--fail", "peak:5%")
+        common.echo(f"next: {again}  (exit code 3 if worse by more)")
     for line in (*inconclusive_lines(comparison, wanted), *broken):
         click.echo(f"stepwall: {line}", err=True)
     return OVER_BUDGET if broken else 0
@@ -79,4 +82,3 @@ def _print(common: Common, comparison: Comparison, broken: list[str], *, markdow
     common.table(grid_table(comparison_grid(comparison), width=common.width))
     for line in (LEGEND, *comparison_lines(comparison)):
         common.echo(line)
-    common.echo("next: stepwall compare RUN_A RUN_B --fail peak:5%  (exit code 3 if worse by more)")

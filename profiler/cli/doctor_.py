@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from profiler.cli.common import Common, common_options
+from profiler.cli.common import Common, common_options, next_command
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, Environment, FrameworkFacts, Measurement, Record, Status, to_json
@@ -64,7 +64,7 @@ def command(common: Common) -> int:
             "checks": [to_json(check) for check in checks],
         }
     )
-    common.echo("next: stepwall list")
+    common.echo(f"next: {next_command(common, {}, 'list')}")
     return 0 if works else 1
 
 

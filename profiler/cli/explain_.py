@@ -40,6 +40,12 @@ _LESS_IMPORTANT = ("type", "each", "what takes it", "in functions", "share", "pe
     required=True,
     help="The length of the training step to explain.",
 )
+@click.option(
+    "--remedies/--no-remedies",
+    default=True,
+    show_default=True,
+    help="Also try what may lower the peak: half the batch, other values of parameters.",
+)
 @click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
 @schedule_option
 @measuring_options
@@ -55,11 +61,13 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
     )
     with opened(common, timeout_s=timeout, name=given["name"]) as opening:
         (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        planning.check_steps(listing, steps)
         point = planning.point(listing, conditions, steps=steps)
         note_rounding(conditions.limit_bytes, point)
         run = opening.run([point], name=given["name"])
         opening.report.stage(f"measuring and recording {scenario}, {steps} steps")
-        opening.runner(run).measure([point], explain=Explain.GROWTH)
+        explain = Explain.REMEDIES if given["remedies"] else Explain.GROWTH
+        opening.runner(run).measure([point], explain=explain)
         opening.store.finish_run(run)
         run = opening.store.load(run.id)
     (measurement,) = run.measurements

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from profiler.cli.common import Common, common_options
+from profiler.cli.common import Common, common_options, next_command
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, to_json
@@ -32,7 +32,9 @@ def command(common: Common) -> int:
             "broken": catalog.broken,
         }
     )
-    common.echo("next: stepwall profile SCENARIO")
+    mine = [one.name for one in catalog.scenarios.values() if not one.file.is_installed]
+    example = [*mine, *catalog.scenarios][:1]
+    common.echo(f"next: {next_command(common, {}, 'profile', *example)}")
     return 2 if catalog.broken else 0
 
 

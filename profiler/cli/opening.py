@@ -47,14 +47,22 @@ class Opening:
             UsageError: if a framework does not see a point's device, or the resumed run was
                 made with other software, on another machine, or from other sources.
         """
-        frameworks = self.client.describe(point.framework for point in points)
-        for point in points:
-            planning.check_device(point.device, [frameworks[point.framework]])
-        environment = machine.environment(frameworks)
+        environment = self.environment(points)
         if resumed is None:
             return self.store.start_run(name, self.command, environment)
         _check_same(resumed, environment, self.store.points(resumed), points)
         return resumed
+
+    def environment(self, points: Sequence[Point]) -> Environment:
+        """Return this machine and its software, with the frameworks of the points.
+
+        Raises:
+            UsageError: if a framework does not see a point's device.
+        """
+        frameworks = self.client.describe(point.framework for point in points)
+        for point in points:
+            planning.check_device(point.device, [frameworks[point.framework]])
+        return machine.environment(frameworks)
 
     def runner(self, run: Run, **hooks: Any) -> Runner:
         """Return a runner of the run that reports its points; ``hooks``: see ``Runner``."""
@@ -112,13 +120,15 @@ def open_client(common: Common, *, timeout_s: float = POINT_TIMEOUT_S) -> Iterat
 
 
 def usable_scenarios(common: Common, client: Client) -> Mapping[str, Listing]:
-    """Return the scenarios by name; broken files in folders are named on stderr.
+    """Return the scenarios by name; broken ones, and broken files in folders, go to stderr.
 
     Raises:
-        UsageError: for broken files that were given by name: a line for each.
+        UsageError: for files that were given by name and hold no scenario that can be used: a
+            line for each mistake.
     """
     catalog = client.catalog()
     given = {str(Path(source).resolve()) for source in common.scenarios if Path(source).is_file()}
+    given -= {listing.file.path for listing in catalog.scenarios.values()}
     named = [line for line in catalog.broken if any(line.startswith(f"{file}:") for file in given)]
     for line in catalog.broken:
         if line not in named:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import textwrap
 from pathlib import Path
 
 import click
@@ -43,12 +44,16 @@ def publish(common: Common, run: Run) -> Path:
     from profiler.analysis.results import RunResults
     from reports.pages.exports import run_document
     from reports.tables.grid import measurement_table, wall_table
+    from reports.texts.graph_size import size_sentences
+    from reports.texts.notes import note_sentences
 
     results = RunResults(run)
     if run.measurements:
         common.table(measurement_table(results, width=common.width))
     if run.walls:
         common.table(wall_table(results))
+    for sentence in [*size_sentences(results), *note_sentences(results)]:
+        common.echo(textwrap.fill(sentence, common.width, break_long_words=False))
     folder = write_folder(common, run, common.results / run.name)
     common.write_json(run_document(run))
     return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from profiler.cli.common import Common, common_options
+from profiler.cli.common import Common, common_options, next_command
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import SCHEMA
 from profiler.store.baseline import baseline_text
@@ -36,4 +36,5 @@ def command(common: Common, *, run: str | None, output: Path | None, force: bool
         raise StepwallError(f"{str(path)!r}: {error.strerror or error}") from None
     common.write_json({"schema": SCHEMA, "run": pinned.name, "path": str(path)})
     common.echo(f"Wrote {path}")
-    common.echo(f"next: stepwall compare {path} RUN --fail peak:5%")
+    again = next_command(common, {}, "compare", path, pinned.name, "--fail", "peak:5%")
+    common.echo(f"next: {again}  (or a newer run than {pinned.name})")

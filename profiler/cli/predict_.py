@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from profiler.cli.common import Common, common_options, next_command
-from profiler.cli.opening import open_client
-from profiler.cli.output import limit_of
-from profiler.cli.progress import reporter
+from profiler.cli.common import FAILED_POINT, Common, common_options, next_command
+from profiler.cli.opening import opened, usable_scenarios
+from profiler.cli.output import check_run_name, limit_of
 from profiler.cli.stored import measured, source_options
+from profiler.planning import points as planning
 from profiler.units import MAX_STEPS
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
@@ -27,24 +27,29 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 )
 @source_options
 @common_options
-def command(common: Common, *, scenario: str, **given: Any) -> None:
+def command(common: Common, *, scenario: str, **given: Any) -> int:
     """Predict the wall, and every metric at one length, from short runs; marked as predicted."""
     from profiler.analysis.predictor import ScenarioPredictor
 
+    check_run_name(given["name"])
     limit = limit_of(given["limit"])
-    source = measured(common, [scenario], given)
-    with (
-        reporter(quiet=common.quiet, verbose=common.verbose) as report,
-        open_client(common, timeout_s=given["timeout"]) as client,
-    ):
+    with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
+        (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        if given["steps"] is not None:
+            planning.check_steps(listing, given["steps"])
+        source = measured(common, opening, [listing], given)
         predictor = ScenarioPredictor(
             run=source.run,
             conditions=source.series[scenario],
-            measurer=client,
-            progress=report,
+            measurer=opening.client,
+            progress=opening.report,
+            lengths=listing.lengths,
         )
         prediction = predictor.predict(limit_bytes=limit, steps=given["steps"])
     _print(common, prediction, given)
+    for reason in prediction.failed:
+        click.echo(f"stepwall: {scenario}: {reason}", err=True)
+    return FAILED_POINT if prediction.failed else 0
 
 
 def _print(common: Common, prediction: ScenarioPrediction, given: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from profiler.cli.common import (
     Common,
     common_options,
     measuring_options,
+    next_command,
     parse_settings,
     schedule_option,
 )
@@ -21,17 +23,22 @@ from profiler.facts import Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
 from profiler.measure.runner import Explain
 from profiler.planning import points as planning
-from profiler.units import parse_steps
+from profiler.planning.catalog import Listing
+from profiler.units import listed_steps, parse_steps
 
 DEFAULT_STEPS = "8:256:x2"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Options:
-    """What to measure, as the user asked for it."""
+    """What to measure, as the user asked for it; ``listed``: steps that were given one by one.
+
+    ``listed`` is None where no steps were given.
+    """
 
     names: tuple[str, ...]
     steps: list[int]
+    listed: list[int] | None
     conditions: planning.Conditions
     repeats: int
     jobs: int
@@ -46,9 +53,8 @@ class _Options:
 @click.argument("scenario", nargs=-1)
 @click.option(
     "--steps",
-    default=DEFAULT_STEPS,
-    show_default=True,
-    help="A list 8,16,32, a doubling 8:512:x2 or an even range 100:1000:100.",
+    help="A list 8,16,32, a doubling 8:512:x2 or an even range 100:1000:100 "
+    f"[default: {DEFAULT_STEPS}, or the nearest that the author allows].",
 )
 @click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
 @click.option(
@@ -77,7 +83,8 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
     check_run_name(given["name"])
     options = _Options(
         names=scenario,
-        steps=parse_steps(given["steps"]),
+        steps=parse_steps(DEFAULT_STEPS if given["steps"] is None else given["steps"]),
+        listed=None if given["steps"] is None else listed_steps(given["steps"]),
         conditions=planning.Conditions(
             overrides=parse_settings(given["settings"]),
             device=planning.parse_device(given["device"]),
@@ -98,7 +105,8 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
         opening.report.stage("writing the report")
         folder = publish(common, run)
     print_failures(run)
-    common.echo(f"next: stepwall report {run.name}  (or open {folder / 'report.html'})")
+    report = next_command(common, {}, "report", run.name)
+    common.echo(f"next: {report}  (or open {folder / 'report.html'})")
     return FAILED_POINT if _failed(run) else 0
 
 
@@ -106,7 +114,7 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
     report, store = opening.report, opening.store
     resumed = store.resume(options.name) if options.resume else None
     listings = planning.select(options.names, usable_scenarios(common, opening.client))
-    points = planning.expand(listings, options.steps, options.conditions, options.repeats)
+    points = _points(listings, options)
     note_rounding(options.conditions.limit_bytes, points[0])
     run = opening.run(points, name=options.name, resumed=resumed)
     runner = opening.runner(
@@ -128,6 +136,29 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
         runner.find_walls(walls, max_steps=DEFAULT_MAX_STEPS)
     store.finish_run(run)
     return store.load(run.id)
+
+
+def _points(listings: Sequence[Listing], options: _Options) -> list[Point]:
+    """Return every point; what a range holds beside the lengths that are allowed is left out.
+
+    Raises:
+        UsageError: if a length that was given as such is not allowed, or none is left.
+    """
+    points = []
+    for listing in listings:
+        if options.listed is None:
+            steps = listing.lengths.spread(options.steps)
+        else:
+            steps = planning.allowed_steps(listing, options.steps, listed=options.listed)
+            left_out = len(options.steps) - len(steps)
+            if left_out:
+                click.echo(
+                    f"stepwall: {listing.name}: {left_out} of {len(options.steps)} lengths left "
+                    f"out: its author allows only {listing.lengths}",
+                    err=True,
+                )
+        points += planning.expand([listing], steps, options.conditions, options.repeats)
+    return points
 
 
 def _failed(run: Run) -> bool:

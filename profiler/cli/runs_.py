@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from profiler.cli.common import Common, common_options
+from profiler.cli.common import Common, common_options, next_command
 from profiler.facts import SCHEMA, to_json
 from profiler.store.runs import RunSummary, Store
 
@@ -17,7 +17,8 @@ def command(common: Common) -> None:
         runs = store.summaries()
     _print(common, runs)
     common.write_json({"schema": SCHEMA, "runs": [to_json(run) for run in runs]})
-    common.echo("next: stepwall report RUN" if runs else "next: stepwall profile")
+    words = ("report", runs[-1].name) if runs else ("profile",)
+    common.echo(f"next: {next_command(common, {}, *words)}")
 
 
 def _print(common: Common, runs: list[RunSummary]) -> None:

@@ -12,18 +12,21 @@ from profiler.cli.common import (
     Command,
     Common,
     measuring_options,
+    next_command,
     parse_settings,
     schedule_option,
 )
-from profiler.cli.opening import opened, usable_scenarios
-from profiler.cli.output import check_run_name, print_failures
-from profiler.errors import UsageError, did_you_mean
-from profiler.facts import Point, Run, Schedule, Status, replace
+from profiler.cli.opening import Opening
+from profiler.cli.output import print_failures
+from profiler.errors import UsageError
+from profiler.facts import Environment, Point, Run, Schedule, replace
 from profiler.planning import points as planning
-from profiler.scenario import describe_parameters
-from profiler.store.runs import FILE_NAME, Store
+from profiler.planning.catalog import Listing
+from profiler.planning.identity import difference, measured_lengths
+from profiler.store.runs import Store
 
-# What a quick run measures: enough lengths for a law and for its hold-out error.
+# What a quick run measures, or what of it the author allows: enough lengths for a law and for
+# its hold-out error.
 QUICK_STEPS = (8, 16, 32, 64, 128)
 # As a line through two would prove nothing.
 _FEWEST = 3
@@ -42,16 +45,6 @@ class StoredPoints:
     series: Mapping[str, Point]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Wanted:
-    """What the user asked for."""
-
-    names: tuple[str, ...]
-    settings: Mapping[str, str]
-    device: str
-    schedule: Schedule
-
-
 def source_options(function: Command) -> Command:
     """Add the options that say which points are meant, and where they are taken from."""
     run = click.option(
@@ -63,101 +56,97 @@ def source_options(function: Command) -> Command:
     return run(schedule_option(measuring_options(function)))
 
 
-def measured(common: Common, names: Sequence[str], given: Mapping[str, Any]) -> StoredPoints:
+def measured(
+    common: Common, opening: Opening, listings: Sequence[Listing], given: Mapping[str, Any]
+) -> StoredPoints:
     """Return the points of these scenarios from a stored run, or from a quick one made now.
+
+    A stored run is only taken where its points are of today's scenarios: of equal source,
+    parameters, conditions and environment.
 
     Args:
         common: where results and scenarios are.
-        names: the scenarios.
+        opening: asks the children, and keeps what they measure.
+        listings: the scenarios.
         given: what ``source_options`` were given.
 
     Raises:
-        UsageError: if a scenario is not known, or the run that was named lacks it.
+        UsageError: if the run that was named lacks a scenario.
     """
-    check_run_name(given["name"])
-    wanted = _Wanted(
-        names=tuple(dict.fromkeys(names)),
-        settings=parse_settings(given["settings"]),
+    conditions = planning.Conditions(
+        overrides=parse_settings(given["settings"]),
         device=planning.parse_device(given["device"]),
         schedule=Schedule(given["schedule"]),
     )
+    series = {one.name: planning.point(one, conditions, steps=0) for one in listings}
+    environment = opening.environment(list(series.values()))
     if given["run"] is not None:
-        with Store(common.results) as store:
-            run = store.load(given["run"])
-        return StoredPoints(run=run, series=_series(run, wanted))
+        run = opening.store.load(given["run"])
+        lacks = _lacking(run, series, environment)
+        if lacks:
+            again = next_command(common, given, "profile", *series)
+            raise UsageError(f"{lacks[0].text}: measure again with {again}")
+        return StoredPoints(run=run, series=series)
     # A name asks for a run of its own.
-    stored = None if given["name"] else _stored(common, wanted)
-    return stored or _quick(common, wanted, given)
+    stored = None if given["name"] else _stored(opening.store, series, environment)
+    return stored or _quick(opening, listings, conditions, given)
 
 
-def _stored(common: Common, wanted: _Wanted) -> StoredPoints | None:
-    if not (common.results / FILE_NAME).exists():
-        return None
-    with Store(common.results) as store:
-        for summary in reversed(store.summaries()):
-            run = store.load(summary.id)
-            if all(_found(run, name, wanted) for name in wanted.names):
-                return StoredPoints(run=run, series=_series(run, wanted))
+@dataclass(frozen=True, kw_only=True)
+class _Lacking:
+    """What a run lacks; whether it has the scenario, but not as it is now."""
+
+    text: str
+    is_other: bool
+
+
+def _lacking(run: Run, series: Mapping[str, Point], environment: Environment) -> list[_Lacking]:
+    """Return what the run lacks of these series, a line for each."""
+    lacks = []
+    for name, point in series.items():
+        found = len(measured_lengths(run, point))
+        text = difference(run, point, environment)
+        if text is not None:
+            there = any(m.point.scenario == name for m in run.measurements)
+            lacks.append(_Lacking(text=text, is_other=there))
+        elif found < _FEWEST:
+            text = f"run {run.name!r} has fewer than {_FEWEST} lengths of {name} that ended well"
+            lacks.append(_Lacking(text=text, is_other=False))
+    return lacks
+
+
+def _stored(
+    store: Store, series: Mapping[str, Point], environment: Environment
+) -> StoredPoints | None:
+    """Return the newest run that has all of it; else say why those with other points have not."""
+    others: list[str] = []
+    for summary in reversed(store.summaries()):
+        run = store.load(summary.id)
+        lacks = _lacking(run, series, environment)
+        if not lacks:
+            return StoredPoints(run=run, series=series)
+        others += [one.text for one in lacks if one.is_other]
+    if others:
+        click.echo(f"stepwall: {others[0]}: a quick run is measured now", err=True)
     return None
 
 
-def _series(run: Run, wanted: _Wanted) -> dict[str, Point]:
-    return {name: _only(run, name, wanted) for name in wanted.names}
-
-
-def _only(run: Run, name: str, wanted: _Wanted) -> Point:
-    found = _found(run, name, wanted)
-    if len(found) > 1:
-        kinds = "; ".join(describe_parameters(point.parameters) for point in found)
-        raise UsageError(f"run {run.name!r} has several of {name}: choose one by --set ({kinds})")
-    if found:
-        return found[0]
-    names = {measurement.point.scenario for measurement in run.measurements}
-    if name not in names:
-        raise UsageError(f"run {run.name!r} has no {name!r}{did_you_mean(name, names)}")
-    raise UsageError(
-        f"run {run.name!r} has fewer than {_FEWEST} lengths of {name} without a limit, as asked "
-        f"for ({wanted.device}, {wanted.schedule.value}{_settings_text(wanted)})"
-    )
-
-
-def _settings_text(wanted: _Wanted) -> str:
-    return "".join(f", {name}={text}" for name, text in wanted.settings.items())
-
-
-def _found(run: Run, name: str, wanted: _Wanted) -> list[Point]:
-    """Return the conditions of each of the run's series that are meant, with enough lengths."""
-    lengths: dict[str, set[int]] = {}
-    series: dict[str, Point] = {}
-    for measurement in run.measurements:
-        point = measurement.point
-        if measurement.outcome.status is Status.OK and _is_meant(point, name, wanted):
-            conditions = replace(point, steps=0, repeat=0)
-            series[conditions.key] = conditions
-            lengths.setdefault(conditions.key, set()).add(point.steps)
-    return [point for key, point in series.items() if len(lengths[key]) >= _FEWEST]
-
-
-def _is_meant(point: Point, name: str, wanted: _Wanted) -> bool:
-    # Under a limit the allocator packs tighter: those points follow another law.
-    free = point.limit_bytes is None and point.host_limit_bytes is None
-    where = (point.device, point.schedule) == (wanted.device, wanted.schedule)
-    texts = {key: str(value) for key, value in point.parameters.items()}
-    return free and where and point.scenario == name and wanted.settings.items() <= texts.items()
-
-
-def _quick(common: Common, wanted: _Wanted, given: Mapping[str, Any]) -> StoredPoints:
-    conditions = planning.Conditions(
-        overrides=wanted.settings, device=wanted.device, schedule=wanted.schedule
-    )
-    with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
-        listings = planning.select(wanted.names, usable_scenarios(common, opening.client))
-        points = planning.expand(listings, QUICK_STEPS, conditions, 1)
-        run = opening.run(points, name=given["name"])
-        opening.report.stage("a quick run", len(points))
-        opening.runner(run).measure(points)
-        opening.store.finish_run(run)
-        run = opening.store.load(run.id)
+def _quick(
+    opening: Opening,
+    listings: Sequence[Listing],
+    conditions: planning.Conditions,
+    given: Mapping[str, Any],
+) -> StoredPoints:
+    points = [
+        point
+        for one in listings
+        for point in planning.expand([one], one.lengths.spread(QUICK_STEPS), conditions, 1)
+    ]
+    run = opening.run(points, name=given["name"])
+    opening.report.stage("a quick run", len(points))
+    opening.runner(run).measure(points)
+    opening.store.finish_run(run)
+    run = opening.store.load(run.id)
     print_failures(run)
     series = {point.scenario: replace(point, steps=0) for point in points}
     return StoredPoints(run=run, series=series)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from profiler.cli.common import Common, common_options, next_command
+from profiler.cli.opening import Opening, opened, usable_scenarios
+from profiler.cli.output import check_run_name
 from profiler.cli.stored import StoredPoints, measured, source_options
 from profiler.errors import StepwallError, UsageError
+from profiler.facts import Schedule
+from profiler.facts import replace as changed
+from profiler.frameworks import Mode
+from profiler.measure.schedules import parallel_points
+from profiler.planning import points as planning
 from profiler.scenario import describe_parameters
 from profiler.units import MAX_STEPS
 
@@ -47,6 +54,12 @@ _LESS_IMPORTANT = (
     help="Also plot step time against device peak at that length, as .png or .svg.",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the plot.")
+@click.option(
+    "--check/--no-check",
+    default=True,
+    show_default=True,
+    help="Run short points in the parallel schedule: does memory have the same order there?",
+)
 @source_options
 @common_options
 def command(
@@ -57,7 +70,13 @@ def command(
     if len(names) < 2:  # noqa: PLR2004 - a comparison
         raise UsageError(f"versus {' '.join(scenario)}: name two different scenarios or more")
     _check_output(output, force=force)
-    answer = _answer(measured(common, names, given), given["steps"])
+    check_run_name(given["name"])
+    with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
+        listings = planning.select(names, usable_scenarios(common, opening.client))
+        source = measured(common, opening, listings, given)
+        answer = _answer(source, given["steps"])
+        if given["check"]:
+            answer = _checked(answer, opening)
     _print(common, answer)
     if output:
         _draw(common, answer, output)
@@ -85,6 +104,45 @@ class _Answer:
     builds: Sequence[BuildCost]
     steps: int
     measured: tuple[int, int]
+    unchecked: str | None = "--no-check"
+
+    @property
+    def is_serial(self) -> bool:
+        return all(one.conditions.schedule is Schedule.SERIAL for one in self.builds)
+
+
+def _checked(answer: _Answer, opening: Opening) -> _Answer:
+    """Return the answer with the order of memory in the parallel schedule, from runs made now."""
+    from profiler.analysis.crossover.costs import PARETO_METRICS
+    from profiler.analysis.crossover.schedules import (
+        ParallelRuns,
+        lengths_to_check,
+        with_parallel,
+        without_contradicted,
+    )
+
+    if not answer.is_serial:
+        return answer
+    lengths = lengths_to_check(answer.crossovers)
+    opening.report.stage("comparing the schedules", len(lengths) * len(answer.builds))
+    checks = []
+    for steps in lengths:
+        runs = {}
+        for one in answer.builds:
+            point = changed(one.conditions, steps=steps)
+            runs[one.label] = [
+                opening.client.measure(each, mode=Mode(inspect=False))
+                for each in parallel_points(point)
+            ]
+            opening.report.done(f"{one.label} {steps}: in the parallel schedule")
+        checks.append(ParallelRuns(steps=steps, runs=runs))
+    found = with_parallel(answer.crossovers, checks)
+    return replace(
+        answer,
+        crossovers=found,
+        builds=without_contradicted(answer.builds, found, PARETO_METRICS),
+        unchecked=None,
+    )
 
 
 def _answer(source: StoredPoints, steps: int | None) -> _Answer:
@@ -124,12 +182,15 @@ def _ends(found: Sequence[MetricSeries]) -> tuple[int, int]:
 def _print(common: Common, answer: _Answer) -> None:
     from reports.tables.costs import cost_grid, cost_notes
     from reports.tables.grid import grid_table
-    from reports.tables.versus import crossover_lines, versus_document
+    from reports.tables.versus import crossover_lines, schedule_lines, versus_document
 
     for line in _heading(answer):
         common.echo(line)
     for line in crossover_lines(answer.crossovers):
         common.echo(f"  {line}")
+    if answer.is_serial:
+        for line in schedule_lines(answer.crossovers, unchecked=answer.unchecked):
+            common.echo(f"  {line}")
     common.echo()
     common.echo(f"at {answer.steps:,} steps")
     grid = cost_grid(answer.builds)
@@ -193,4 +254,4 @@ def _next(common: Common, answer: _Answer, given: dict[str, Any]) -> str:
     unwalled = [one.conditions.scenario for one in answer.builds if not one.walls]
     if unwalled:
         return next_command(common, given, "wall", unwalled[0], "--limit", "64MiB")
-    return f"stepwall report {answer.source.run.name}"
+    return next_command(common, {}, "report", answer.source.run.name)

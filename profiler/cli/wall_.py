@@ -69,6 +69,8 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
         store = opening.store
         resumed = store.resume(given["name"]) if given["resume"] else None
         (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        if listing.lengths.first > given["max_steps"]:
+            planning.check_steps(listing, given["max_steps"])
         point = planning.point(listing, conditions, steps=1)
         note_rounding(limit_of(given["limit"]), point)
         run = opening.run([point], name=given["name"], resumed=resumed)
@@ -78,7 +80,7 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
             [point], max_steps=given["max_steps"], confirm=given["confirm"]
         )
         store.finish_run(run)
-    _print(common, certificate, run, given)
+    _print(common, certificate, run, {**given, "timeout": timeout})
     return FAILED_POINT if certificate.status is WallStatus.UNPROVEN else 0
 
 
@@ -120,6 +122,6 @@ def _print(common: Common, certificate: Certificate, run: Run, given: dict[str, 
 def _next(common: Common, wall: Certificate, run: str, given: dict[str, Any]) -> str:
     """Return the command that explains the last steps that fit, or the run's report."""
     if wall.explanation is None:
-        return f"stepwall report {run}"
+        return next_command(common, {}, "report", run)
     options = ["--steps", wall.last_ok, "--limit", size_option(wall.limit_bytes)]
     return next_command(common, given, "explain", wall.scenario, *options)

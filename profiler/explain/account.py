@@ -40,6 +40,8 @@ class Recorded:
         library: type of each node in the graph's functions.
         theory: what the equations of the graph's cells say; None where they are not known.
         custom_gradients: the scenario brings gradients of its own.
+        trains_itself: the scenario brings the whole update.
+        graph_bytes: of the serialized graph; None where it cannot be serialized.
     """
 
     steps: int
@@ -52,6 +54,8 @@ class Recorded:
     library: list[str]
     theory: Theory | None
     custom_gradients: bool
+    trains_itself: bool = False
+    graph_bytes: int | None = None
 
 
 class PeakAccount:
@@ -128,6 +132,7 @@ class PeakAccount:
             over_step=self._over_step(),
             graph=_graph_parts(recorded),
             custom_gradients=recorded.custom_gradients,
+            trains_itself=recorded.trains_itself,
             theory=recorded.theory,
         )
 

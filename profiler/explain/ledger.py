@@ -7,7 +7,7 @@ step of a million events takes about a second.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Events:
         chunk: bytes handed out for it.
         run: number of the session's run that it was made in; below 1 outside of any.
         is_float: whether a tensor of floating-point (or complex) numbers was asked for.
+        is_scratch: whether a kernel asked for it beside its outputs; empty where not known.
     """
 
     is_allocation: Mask
@@ -38,6 +39,7 @@ class Events:
     chunk: Ints
     run: Ints
     is_float: Mask
+    is_scratch: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 class Ledger:
@@ -47,7 +49,7 @@ class Ledger:
         count: number of events.
         began: position of the event that allocated.
         ended: position of the event that released; ``count`` if none did.
-        op, requested, chunk, run, is_float: as in ``Events``.
+        op, requested, chunk, run, is_float, is_scratch: as in ``Events``.
     """
 
     def __init__(self, events: Events) -> None:
@@ -65,6 +67,10 @@ class Ledger:
         self.chunk: Ints = events.chunk[self.began]
         self.run: Ints = events.run[self.began]
         self.is_float: Mask = events.is_float[self.began]
+        scratch = events.is_scratch
+        self.is_scratch: Mask = (
+            scratch[self.began] if len(scratch) else np.zeros(len(self.began), np.bool_)
+        )
 
     def runs(self) -> list[int]:
         """Return the numbers of the session's runs, in the order in which they began.
@@ -75,9 +81,14 @@ class Ledger:
         return [int(number) for number in numbers[np.argsort(first)] if number > 0]
 
     def span(self, run: int) -> tuple[int, int]:
-        """Return the positions at which a run began, and at which the next one did."""
+        """Return the positions at which a run began, and at which the next one did.
+
+        What functions allocate within a run may have numbers below 1.
+        """
         mine = np.flatnonzero(self.run == run)
-        later = np.flatnonzero((self.run != run) & (np.arange(len(self.run)) > mine[-1]))
+        later = np.flatnonzero(
+            (self.run != run) & (self.run >= 0) & (np.arange(len(self.run)) > mine[-1])
+        )
         return int(self.began[mine[0]]), int(self.began[later[0]]) if len(later) else self.count
 
     def in_use(self, sizes: Ints, mask: Mask | None = None) -> Ints:

@@ -30,8 +30,11 @@ class Op:
         type: of the op, where the graph still has it.
         part: of the training step.
         variable: the variable that it gives a value to.
+        variable_bytes: the size of that one's value, where it is known.
+        writes: how many variables it gives a value to, as an optimizer with slots does.
         is_input: it brings a fed array to the device.
-        gradient_of: the variable to whose gradient its output is a summand.
+        gradient_of: the variable whose gradient its output is a summand or a function of.
+        read_by_backward: its output lies where an op of the backward part reads it.
         in_loop: it belongs to a loop or to a loop's lists of tensors.
     """
 
@@ -39,8 +42,11 @@ class Op:
     type: str | None = None
     part: Part = Part.UNKNOWN
     variable: str | None = None
+    variable_bytes: int | None = None
+    writes: int = 1
     is_input: bool = False
     gradient_of: str | None = None
+    read_by_backward: bool = False
     in_loop: bool = False
 
 
@@ -69,8 +75,9 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     """Return the role of every allocation, as seen in ``run``.
 
     An allocation from before the run is a weight or a constant. Of the run's own, what the
-    forward part allocates is kept for backward if it is released after that has begun, and
-    temporary otherwise; anything that is released before another op allocates is temporary.
+    forward part allocates is kept for backward if that reads it, or if it is released after that
+    has begun, and temporary otherwise; anything else that is released before another op allocates
+    is temporary.
     """
     start, end = ledger.span(run)
     part = np.array([op.part for op in ops], np.int8)[ledger.op]
@@ -80,6 +87,7 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     is_input = _flag(ledger, [op.is_input for op in ops])
     is_sum = _flag(ledger, [op.gradient_of is not None for op in ops])
     in_loop = _flag(ledger, [op.in_loop for op in ops])
+    is_read = _flag(ledger, [op.read_by_backward for op in ops])
     of_variable = _flag(ledger, [op.variable is not None for op in ops])
     current = _current_weights(ledger, ops, start)
     fleeting = ledger.fleeting()
@@ -89,9 +97,13 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
         (~own, Role.CONSTANTS),
         (is_input, Role.INPUTS),
         (in_loop & ~ledger.is_float, Role.BOOKKEEPING),
+        (ledger.is_scratch & fleeting, Role.SCRATCH),
         (update & of_variable, Role.WEIGHTS),
+        # The buffer of a value that is assigned becomes the variable's.
+        (of_variable & ~forward & (ledger.ended >= end), Role.WEIGHTS),
         # A sum may release its last summand without having allocated anything.
         (is_sum, Role.WEIGHT_GRADIENTS),
+        (forward & is_read, Role.FORWARD),
         (fleeting, Role.TEMPORARY),
         (forward & (ledger.ended > backward) & (backward < end), Role.FORWARD),
         (forward | update, Role.TEMPORARY),
@@ -128,14 +140,18 @@ def _backward(ledger: Ledger, part: NDArray[np.int8], in_run: Mask, end: int) ->
 
 def _current_weights(ledger: Ledger, ops: list[Op], start: int) -> Mask:
     """Return which allocations held at ``start`` are the newest buffer of a variable."""
-    newest: dict[str, int] = {}
-    variables: list[str | None] = [op.variable for op in ops]
-    candidates = _flag(ledger, [variable is not None for variable in variables])
+    newest: dict[str, list[int]] = {}
+    candidates = _flag(ledger, [op.variable is not None for op in ops])
     held = candidates & (ledger.began < start) & (ledger.ended >= start)
-    for at in np.flatnonzero(held):
-        newest[variables[ledger.op[at]] or ""] = int(at)
+    for at in map(int, np.flatnonzero(held)):
+        op = ops[ledger.op[at]]
+        if op.variable_bytes not in {None, int(ledger.requested[at])}:
+            continue
+        before = newest.get(op.variable or "", [])
+        same = [one for one in before if ledger.op[one] == ledger.op[at]]
+        newest[op.variable or ""] = [*same, at][-op.writes :]
     current = np.zeros(len(ledger.op), bool)
-    current[list(newest.values())] = True
+    current[[at for several in newest.values() for at in several]] = True
     return current
 
 

@@ -9,6 +9,7 @@ from profiler.facts.explanation import (
     Holding,
     MemoryOverStep,
     PeakGrowth,
+    Remedy,
     Role,
     Theory,
 )
@@ -17,6 +18,7 @@ from profiler.facts.framework import (
     CaveatEffect,
     FrameworkFacts,
     PhaseFacts,
+    SizeLimit,
     StageFacts,
 )
 from profiler.facts.measurement import (
@@ -33,9 +35,11 @@ from profiler.facts.outcome import STOPPED, Outcome, Shortage, Status, out_of_de
 from profiler.facts.phase import Phase, PhaseRole
 from profiler.facts.point import Point, Schedule
 from profiler.facts.run import SCHEMA, Environment, Run
+from profiler.facts.schedules import ScheduleCheck
 from profiler.facts.wall import (
     Certificate,
     Confirmation,
+    PeakPrediction,
     Probe,
     WallPrediction,
     WallPredictions,
@@ -64,6 +68,7 @@ __all__ = [
     "MemoryOverStep",
     "Outcome",
     "PeakGrowth",
+    "PeakPrediction",
     "Phase",
     "PhaseFacts",
     "PhaseRole",
@@ -71,10 +76,13 @@ __all__ = [
     "Probe",
     "Record",
     "RecordError",
+    "Remedy",
     "Role",
     "Run",
     "Schedule",
+    "ScheduleCheck",
     "Shortage",
+    "SizeLimit",
     "StageFacts",
     "Status",
     "StepTime",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
+import threading
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +21,10 @@ _INT64 = (1 << 63) - 1
 Count = Annotated[int, msgspec.Meta(ge=0, le=_INT64)]
 Bytes = Count
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+# msgspec works out a type when it first meets it; in two threads at once that has crashed.
+_first_use = threading.Lock()
 
 
 class RecordError(ValueError):
@@ -49,9 +55,20 @@ def decode(kind: type[T], text: str | bytes) -> T:
         RecordError: for unknown fields, values of a wrong type or out of range, or no JSON.
     """
     try:
-        return msgspec.json.decode(text, type=kind)
+        decoded: T = _decoder(kind).decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RecordError(str(error)) from None
+    return decoded
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return _known_decoder(kind)
+
+
+@functools.cache
+def _known_decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    with _first_use:
+        return msgspec.json.Decoder(kind)
 
 
 def convert(kind: type[T], data: object) -> T:
@@ -60,6 +77,7 @@ def convert(kind: type[T], data: object) -> T:
     Raises:
         RecordError: as for ``decode``.
     """
+    _decoder(kind)
     try:
         return msgspec.convert(data, kind)
     except msgspec.MsgspecError as error:

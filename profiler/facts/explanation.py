@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 from profiler.facts.codec import Bytes, Count, Record
+from profiler.facts.schedules import ScheduleCheck
 
 
 class Role(enum.Enum):
@@ -18,6 +19,7 @@ class Role(enum.Enum):
     ACTIVATION_GRADIENTS = "activation gradients"
     BOOKKEEPING = "loop bookkeeping"
     TEMPORARY = "temporaries"
+    SCRATCH = "kernel scratch"
     ROUNDING = "allocator rounding"
     UNKNOWN = "unclassified"
 
@@ -27,8 +29,9 @@ class Holding(Record, frozen=True, kw_only=True):
 
     ``op`` is the op's name in the graph without the numbers of copies; ``bytes`` is what was
     asked for. ``each_bytes``: the size of one, where all are of one size. ``variable``: whose
-    value they are, or to whose gradient they are summands. ``per_step_bytes``: what one more time
-    step adds, by the difference to a shorter length; None where no shorter one was run.
+    value they are, or to whose gradient they are summands. ``per_step_bytes`` and
+    ``per_step_tensors``: what one more time step adds, by the difference to a shorter length; None
+    where no shorter one was run, or where that held no such tensor.
     """
 
     role: str
@@ -39,6 +42,7 @@ class Holding(Record, frozen=True, kw_only=True):
     each_bytes: Bytes | None = None
     variable: str | None = None
     per_step_bytes: float | None = None
+    per_step_tensors: float | None = None
 
 
 class MemoryOverStep(Record, frozen=True, kw_only=True):
@@ -71,12 +75,13 @@ class GraphGrowth(Record, frozen=True, kw_only=True):
     """Op types that one more time step adds to the training graph as built, with their counts.
 
     The difference of the builds at the lengths in ``between``, divided by their distance: of the
-    forward and of the backward part.
+    forward and of the backward part, and of the ``library`` of functions, counted apart.
     """
 
     between: list[Count]
     forward: dict[str, float]
     backward: dict[str, float]
+    library: dict[str, float] = {}
 
 
 class GraphParts(Record, frozen=True, kw_only=True):
@@ -95,12 +100,14 @@ class GraphParts(Record, frozen=True, kw_only=True):
 class Theory(Record, frozen=True, kw_only=True):
     """Bytes that backpropagation through time keeps by the equations of the graph's cells.
 
-    ``least_bytes``: the hidden states alone; ``all_bytes``: every activation.
+    ``least_bytes``: the hidden states alone; ``all_bytes``: every activation. ``batch``: the rows
+    that each cell was seen to multiply, once per time step.
     """
 
     cells: list[str]
     least_bytes: Bytes
     all_bytes: Bytes
+    batch: Count | None = None
 
 
 class Advice(Record, frozen=True, kw_only=True):
@@ -111,6 +118,60 @@ class Advice(Record, frozen=True, kw_only=True):
     measured: str
 
 
+class Remedy(Record, frozen=True, kw_only=True):
+    """One thing that was tried on the explained step, and what it measured.
+
+    ``name``: what was changed, as ``batch=16``. ``changes``: what else it changes than memory,
+    as far as that is known. ``steps``: of both runs. ``peak_bytes`` and ``step_s`` are None where
+    the run did not end well, for which ``reason`` says why. ``parallel_bytes``: the peaks of
+    repeats in the parallel schedule, ``parallel_before_bytes`` those of the step as it is; both
+    empty where none were run.
+    """
+
+    name: str
+    steps: Count
+    before_bytes: Bytes
+    peak_bytes: Bytes | None = None
+    before_s: float | None = None
+    step_s: float | None = None
+    changes: str | None = None
+    reason: str | None = None
+    parallel_before_bytes: list[Bytes] = []
+    parallel_bytes: list[Bytes] = []
+
+    @property
+    def share(self) -> float | None:
+        """By how much the peak changes, as a share of the peak as it was; None if not known."""
+        if self.peak_bytes is None or not self.before_bytes:
+            return None
+        return self.peak_bytes / self.before_bytes - 1
+
+    @property
+    def parallel_sign(self) -> int | None:
+        """-1 where every peak in the parallel schedule fell, 1 where each rose, 0 between.
+
+        None where none were run.
+        """
+        before, after = self.parallel_before_bytes, self.parallel_bytes
+        if not before or not after:
+            return None
+        return (min(after) > max(before)) - (max(after) < min(before))
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether the parallel schedule does not show the same sign in every run.
+
+        Runs that end well only without the remedy contradict a gain, too.
+        """
+        if self.share is None:
+            return False
+        if self.share < 0 and len(self.parallel_bytes) < len(self.parallel_before_bytes):
+            return True
+        if self.parallel_sign is None:
+            return False
+        return self.parallel_sign != (self.share > 0) - (self.share < 0)
+
+
 class Explanation(Record, frozen=True, kw_only=True):
     """What is held at the peak of a training step.
 
@@ -119,8 +180,12 @@ class Explanation(Record, frozen=True, kw_only=True):
     allocations, ``allocator_peak_bytes`` and ``allocator_resident_bytes`` from the allocator's own
     account; the latter is None for a first step, in which constants are made before any op runs.
     ``by_role`` adds up to the peak exactly. ``part``: which part of the step was running at the
-    peak. ``custom_gradients``: the scenario brings gradients of its own. ``advice``: the
-    framework's, for the roles that hold most.
+    peak. ``custom_gradients``: the scenario brings gradients of its own; ``trains_itself``: the
+    whole update. ``graph_bytes``: steps -> size of the serialized graph, of each length that was
+    built. ``advice``: the framework's, for the roles that hold most. ``remedies``: what was tried
+    on this very step. ``schedules``: this step, or a shorter one, in the other schedule; None where
+    none was run.
+    ``missing``: field -> why it could not be made.
     """
 
     steps: Count
@@ -137,10 +202,15 @@ class Explanation(Record, frozen=True, kw_only=True):
     over_step: MemoryOverStep
     graph: GraphParts
     custom_gradients: bool = False
+    trains_itself: bool = False
+    graph_bytes: dict[str, Bytes] = {}
     advice: list[Advice] = []
+    remedies: list[Remedy] = []
     theory: Theory | None = None
     growth: PeakGrowth | None = None
     graph_growth: GraphGrowth | None = None
+    schedules: ScheduleCheck | None = None
+    missing: dict[str, str] = {}
 
     @property
     def unexplained_bytes(self) -> int | None:

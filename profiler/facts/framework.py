@@ -48,6 +48,14 @@ class StageFacts(Record, frozen=True, kw_only=True):
     detail: str
 
 
+class SizeLimit(Record, frozen=True, kw_only=True):
+    """The most that a metric may reach whatever the machine has, and what fails beyond it."""
+
+    metric: str
+    most: Count
+    text: str
+
+
 class FrameworkFacts(Record, frozen=True, kw_only=True):
     """A framework as a run names it.
 
@@ -63,6 +71,7 @@ class FrameworkFacts(Record, frozen=True, kw_only=True):
     phases: list[PhaseFacts] = []
     stages: list[StageFacts] = []
     caveats: list[Caveat] = []
+    limits: list[SizeLimit] = []
 
     @property
     def versions_text(self) -> str:

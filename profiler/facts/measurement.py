@@ -16,13 +16,16 @@ class GraphStage(Record, frozen=True, kw_only=True):
     """The graph at one stage on its way to the device: its nodes.
 
     ``parts`` splits them where the stage has parts (forward and backward): they add up to
-    ``nodes``. ``by_op`` counts them by op type; empty where that is not known.
+    ``nodes``. ``by_op`` counts them by op type; empty where that is not known. ``beside`` names
+    the stages whose nodes stand beside these in the same graph, as those of its functions do; the
+    nodes of any other stage are what became of these.
     """
 
     name: str
     nodes: Count
     parts: dict[str, Count] = {}
     by_op: dict[str, Count] = {}
+    beside: list[str] = []
 
 
 class GraphSize(Record, frozen=True, kw_only=True):
@@ -39,6 +42,19 @@ class GraphSize(Record, frozen=True, kw_only=True):
     def stage(self, name: str) -> GraphStage | None:
         """Return the stage of that name, or None."""
         return next((stage for stage in self.stages if stage.name == name), None)
+
+    @property
+    def beside(self) -> list[GraphStage]:
+        """The stages whose nodes stand beside those of the graph as built, as far as counted."""
+        names = self.built.beside if self.built else []
+        return [stage for stage in self.stages if stage.name in names]
+
+    @property
+    def nodes(self) -> int | None:
+        """All nodes of the graph as built, its functions included; None unless all are counted."""
+        if self.built is None or len(self.beside) < len(self.built.beside):
+            return None
+        return self.built.nodes + sum(stage.nodes for stage in self.beside)
 
 
 class StepTime(Record, frozen=True, kw_only=True):
@@ -106,7 +122,8 @@ class Measurement(Record, frozen=True, kw_only=True):
 
     ``missing`` maps ``group.field`` to why it is None; a field that is None without
     a reason there belongs to a phase that the point did not reach (see ``outcome``).
-    ``trace`` explains the peak of a training step, where that was asked for.
+    ``trace`` explains the peak of a training step, where that was asked for. ``fed_shapes``: those
+    of the arrays that are fed, in the scenario's order.
     """
 
     point: Point
@@ -121,6 +138,7 @@ class Measurement(Record, frozen=True, kw_only=True):
     trace: Explanation | None = None
     missing: dict[str, str] = {}
     notes: list[str] = []
+    fed_shapes: list[list[Count]] = []
     log_tail: str | None = None
 
     @property

@@ -39,6 +39,10 @@ class Shortage(Record, frozen=True, kw_only=True):
     of its items where the framework names both, else the number that the allocator gives,
     which rounds up. ``op_type`` is that of the operation ``op`` in the graph as built.
     ``lines`` are the framework's first words on it, the most informative first.
+
+    When it failed, the allocator had handed out ``in_use_bytes``, for ``held_bytes`` that had been
+    asked for (within half a percent), and ``free_bytes`` were free in all; ``largest_free_bytes``
+    in one piece is the most that would have fitted.
     """
 
     op: str | None = None
@@ -48,6 +52,10 @@ class Shortage(Record, frozen=True, kw_only=True):
     device: str | None = None
     allocator: str | None = None
     requested_bytes: Bytes | None = None
+    in_use_bytes: Bytes | None = None
+    held_bytes: Bytes | None = None
+    free_bytes: Bytes | None = None
+    largest_free_bytes: Bytes | None = None
     lines: list[str] = []
 
 

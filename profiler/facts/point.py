@@ -18,8 +18,8 @@ class Schedule(enum.Enum):
 class Point(Record, frozen=True, kw_only=True):
     """A scenario of a framework at one number of steps, under one set of conditions.
 
-    ``source`` is a hash of the file that defines the scenario and of the modules beside that
-    file which it imported; empty where it is not known.
+    ``source`` is a hash of the file that defines the scenario and of the user's modules that it
+    imports; empty where it is not known.
     """
 
     framework: str

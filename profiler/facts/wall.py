@@ -11,6 +11,7 @@ from profiler.facts.measurement import HostMemory
 from profiler.facts.outcome import Outcome, Status
 from profiler.facts.phase import Phase
 from profiler.facts.point import Schedule
+from profiler.facts.schedules import ScheduleCheck
 from profiler.scenario import ParameterValue
 
 
@@ -63,20 +64,38 @@ class WallPrediction(Record, frozen=True, kw_only=True):
     bytes_per_step: float | None = None
 
 
+class PeakPrediction(Record, frozen=True, kw_only=True):
+    """The device's peak foretold for a number of steps, at no limit, with its 95 % interval.
+
+    ``recorded`` is what short runs really needed: steps -> bytes.
+    """
+
+    steps: Count
+    bytes: Bytes
+    low: Bytes
+    high: Bytes
+    recorded: dict[str, Bytes]
+
+
 class WallPredictions(Record, frozen=True, kw_only=True):
     """Predicted walls, one for each limit; None where nothing can be predicted.
 
-    ``caveats``: from which steps on a prediction is a bound only, and why.
+    ``reasons`` says for each limit why there is none. ``peak`` is that of a length that was asked
+    for; without one, ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
+    bound only, and why.
     """
 
     walls: list[WallPrediction | None]
+    reasons: list[str | None] = []
+    peak: PeakPrediction | None = None
+    no_peak: str | None = None
     caveats: list[Caveat] = []
 
 
 class Certificate(Record, frozen=True, kw_only=True):
     """The wall of one scenario under one limit: both ends were really run, to their own end.
 
-    ``exact``: ``last_ok`` survived and ``first_oom == last_ok + 1`` ran out of memory.
+    ``exact``: ``last_ok`` survived and the next length, ``first_oom == last_ok + 1``, ran out.
     ``band``: ``last_ok`` survived and ``first_oom`` ran out every time; outcomes in between
     varied from run to run.
     ``at_least``: nothing failed up to the largest steps allowed; ``first_oom`` is None.
@@ -87,6 +106,8 @@ class Certificate(Record, frozen=True, kw_only=True):
     ``explanation`` says what is held at the peak of ``last_ok``; ``unexplained`` why it is None.
     ``unpredicted`` says how the short runs of the prediction failed, if they did; the search may
     have predicted the wall from its own runs all the same.
+    ``multiple_of``: the author allows only multiples of it; ``first_oom`` is then the next of them.
+    ``schedules``: a short step in the other schedule; None where none was run.
     """
 
     framework: str
@@ -113,6 +134,8 @@ class Certificate(Record, frozen=True, kw_only=True):
     explanation: Explanation | None = None
     unexplained: str | None = None
     unpredicted: str | None = None
+    multiple_of: Count = 1
+    schedules: ScheduleCheck | None = None
 
     @property
     def survivor(self) -> Probe | None:

@@ -11,12 +11,15 @@ are of an unrolled and a looped build of one recurrent network, on two cores:
 =====================  =============================  ===========================================
 predictor              used for                       why it stays
 =====================  =============================  ===========================================
-replay                 device walls up to 10,000      0.0 % and 0.1 % off under 32 and 64 MiB, the
-(``replayed``)         steps, serial schedule         search's own 36 % and 52 %; with it the search
-                                                      takes 2 and 3 probes, without 9 and 19
-line through replayed  device walls beyond 10,000     right to the step at 13,077 and 52,276 steps;
-walls (``replayed``)   steps                          replay takes 9 s per million events, at every
-                                                      try: 50,000 steps have that many and more
+replay                 device walls whose trace has   0.0 % off in squares (attention), loops and
+(``replayed``)         up to 150,000 events, serial   segments; a longer recorded trace, not used to
+                       schedule                       continue from, must be foretold first
+curve through          device walls beyond            replay takes 9 s per million events, at every
+replayed walls         150,000 events                 try; its margin is what it missed before the
+(``replayed``)                                        last wall, extrapolated
+curve through the      traces that cannot be          0.2 % to 3 % off where build and memory jump
+peaks of short runs    continued                      about; not told if it may be 25 % off
+(``replayed``)
 line through two       host walls, which have no      4.3 % and 1.1 % off under 512 MiB, the
 short runs (``host``)  trace                          search's own 57 % and 42 %; with it the search
                                                       takes 3 and 7 probes and 75 and 35 s, without
@@ -29,5 +32,5 @@ the peak's law         walls without a pattern in     3.0 % and 1.8 % off in the
                                                       runs serves every limit
 =====================  =============================  ===========================================
 
-All that extrapolate along a line do it by ``demand.DemandLine``.
+All that extrapolate do it by ``demand.DemandLine`` or ``demand.DemandCurve``.
 """

@@ -15,3 +15,6 @@ class AllocatorModel(Protocol):
 
     def highest_address(self, trace: Trace) -> int:
         """Return the bytes up to the end of the highest chunk in use, without a limit."""
+
+    def peak(self, trace: Trace) -> int:
+        """Return the most bytes in use at once, in chunks as they are handed out at no limit."""

@@ -20,7 +20,9 @@ from profiler.facts import (
     WallStatus,
     replace,
 )
-from profiler.forecast.search import Bracket, find_wall
+from profiler.forecast.lattice import off_lattice, on_lattice
+from profiler.forecast.search import FIRST, Bracket, find_wall
+from profiler.lengths import ANY, Lengths
 
 DEFAULT_MAX_STEPS = 100_000
 DEVICE, HOST = "device", "host"
@@ -61,6 +63,7 @@ class _Prober:
     on_probe: Callable[[Probe], None]
     probes: list[Probe] = field(default_factory=list)
     limit_by: str | None = None
+    lengths: Lengths = ANY
 
     @property
     def kind(self) -> str:
@@ -110,7 +113,7 @@ class _Prober:
             _HopelessError: if a run fails for a reason that other steps would not change.
         """
         onwards = 1 if last > steps else -1
-        stride = 1
+        stride = self.lengths.multiple_of
         while not all(self.holds(steps, status, repeats)):
             self._check_hope()
             if steps == last:
@@ -141,6 +144,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
     max_steps: int = DEFAULT_MAX_STEPS,
     confirm: int = 0,
     on_probe: Callable[[Probe], None] = lambda _: None,
+    lengths: Lengths = ANY,
 ) -> Certificate:
     """Find the wall and return its certificate.
 
@@ -153,17 +157,19 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         confirm: how many more times both ends are run; in the parallel schedule 0 means
             ``BAND_REPEATS``.
         on_probe: called with every probe that ended.
+        lengths: those that may be run, up to ``max_steps`` at least one.
 
     Raises:
         ValueError: if there is no limit to run into.
     """
-    prober = _Prober(conditions=conditions, measure=measure, on_probe=on_probe)
+    prober = _Prober(conditions=conditions, measure=measure, on_probe=on_probe, lengths=lengths)
     limit_bytes = prober.limit_bytes
     start = time.perf_counter()
     expected = predict()
     seconds = time.perf_counter() - start
     given = expected if isinstance(expected, WallPrediction) else None
-    bracket = find_wall(prober.trial, limit_bytes=limit_bytes, max_n=max_steps, prediction=given)
+    max_steps = lengths.at_most(max_steps)
+    bracket = _find(prober, given, max_steps)
     # Not by the clock: probes may have been run before an interruption.
     seconds += sum(probe.seconds for probe in prober.probes)
     status, reason = _status(bracket, prober)
@@ -186,6 +192,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         unpredicted=expected.sentence if isinstance(expected, Outcome) else None,
         reason=reason,
         limit_by=prober.limit_by,
+        multiple_of=lengths.multiple_of,
     )
     if bracket.prediction and bracket.prediction.steps < max_steps:
         certificate = _with_prediction(certificate, bracket.prediction)
@@ -196,6 +203,24 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
     if confirm:
         return replace(certificate, confirmation=_confirmation(prober, bracket, confirm))
     return certificate
+
+
+def _find(prober: _Prober, prediction: WallPrediction | None, max_steps: int) -> Bracket:
+    """Search among the numbers of the lengths that may be run; return the bracket in steps."""
+    lengths = prober.lengths
+    found = find_wall(
+        lambda number, *, whole: prober.trial(lengths.nth(number), whole=whole),
+        limit_bytes=prober.limit_bytes,
+        max_n=lengths.number(max_steps),
+        prediction=prediction and off_lattice(prediction, lengths),
+        first=max(1, lengths.number(FIRST)),
+    )
+    return Bracket(
+        prediction=found.prediction and on_lattice(found.prediction, lengths),
+        demands={lengths.nth(n): demand for n, demand in found.demands.items()},
+        passed={lengths.nth(n) for n in found.passed},
+        failed={lengths.nth(n): cut_short for n, cut_short in found.failed.items()},
+    )
 
 
 def _with_prediction(certificate: Certificate, prediction: WallPrediction) -> Certificate:
@@ -214,7 +239,7 @@ def _confirmation(prober: _Prober, bracket: Bracket, repeats: int) -> Confirmati
     return Confirmation(
         repeats=repeats,
         survived=sum(prober.holds(bracket.last_ok, Status.OK, repeats)),
-        ran_out=sum(prober.holds(bracket.last_ok + 1, failing, repeats)),
+        ran_out=sum(prober.holds(_next(bracket, prober), failing, repeats)),
     )
 
 
@@ -224,19 +249,25 @@ def _banded(
     """Return the certificate with ends that held in each of ``repeats`` more runs."""
     failing = _OUT_OF_MEMORY[prober.kind]
     try:
-        low = prober.always(bracket.last_ok, Status.OK, repeats, last=1)
-        high = prober.always(bracket.last_ok + 1, failing, repeats, last=max_steps)
+        first = prober.lengths.first
+        low = prober.always(bracket.last_ok, Status.OK, repeats, last=first)
+        high = prober.always(_next(bracket, prober), failing, repeats, last=max_steps)
     except _HopelessError as error:
         return replace(exact, status=WallStatus.UNPROVEN, first_oom=None, reason=str(error))
     return replace(
         exact,
-        status=WallStatus.EXACT if low and high == low + 1 else WallStatus.BAND,
+        status=WallStatus.EXACT if low and high == prober.lengths.next(low) else WallStatus.BAND,
         last_ok=low,
         first_oom=high,
         confirmation=Confirmation(
             repeats=repeats, survived=repeats if low else 0, ran_out=repeats if high else 0
         ),
     )
+
+
+def _next(bracket: Bracket, prober: _Prober) -> int:
+    """Return the first length that ran out of memory."""
+    return prober.lengths.next(bracket.last_ok)
 
 
 def _status(bracket: Bracket, prober: _Prober) -> tuple[WallStatus, str | None]:

@@ -1,8 +1,17 @@
-"""Demand of memory by steps, extrapolated along a line to where it meets a limit."""
+"""Demand of memory by steps, extrapolated to where it meets a limit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
+
+# Lengths further apart than by this factor tell more of the growth than of its noise.
+_APART = 1.4
+# A law through one point less must foretell the longest length this many times better than the
+# line does, to be taken in its place.
+_BETTER = 2
+_FARTHEST = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -30,3 +39,92 @@ class DemandLine:
     def meets(self, limit_bytes: int) -> float:
         """Return the steps at which the demand is ``limit_bytes``."""
         return self.steps + (limit_bytes - self.demand_bytes) / self.bytes_per_step
+
+
+@dataclass(frozen=True)
+class DemandCurve:
+    """A line or a parabola through the longest lengths, and how far off it was before the last.
+
+    Attributes:
+        points: ``(steps, bytes)`` that it goes through, ascending: two of a line, three of a
+            parabola.
+        before: the points of the same law without the longest length.
+        missed_bytes: by how much that law missed the longest length.
+    """
+
+    points: tuple[tuple[int, int], ...]
+    before: tuple[tuple[int, int], ...]
+    missed_bytes: float
+
+    @classmethod
+    def through(cls, demands: Iterable[tuple[int, int]]) -> DemandCurve | None:
+        """Return the law of three lengths or more that foretold the longest one best.
+
+        None where there are too few lengths far enough apart, or where it does not grow.
+        """
+        points = _apart(demands)
+        found = [cls._of(points, count) for count in (2, 3) if len(points) > count]
+        best = found[0] if found else None
+        for bent in found[1:]:
+            if best is None or bent.missed_bytes * _BETTER < best.missed_bytes:
+                best = bent
+        return best if best is not None and best.bytes_per_step(points[-1][0]) > 0 else None
+
+    @classmethod
+    def _of(cls, points: Sequence[tuple[int, int]], count: int) -> DemandCurve:
+        before = tuple(points[-count - 1 : -1])
+        # Also the length before it, if there is one to foretell: one hit may be luck.
+        missed = [_missed(points[:end], count) for end in (len(points), len(points) - 1)]
+        return cls(tuple(points[-count:]), before, max(missed))
+
+    def at(self, steps: float) -> float:
+        """Return the demand."""
+        return _through(self.points, steps)
+
+    def bytes_per_step(self, steps: float) -> float:
+        """Return how steep it is."""
+        return (self.at(steps + 1) - self.at(steps - 1)) / 2
+
+    def meets(self, limit_bytes: int) -> float:
+        """Return the steps at which the demand is ``limit_bytes``, or as many as there can be."""
+        low, high = 0.0, 1.0 * self.points[-1][0]
+        while self.at(high) < limit_bytes:
+            low, high = high, 2 * high
+            if high > _FARTHEST:
+                return high
+        while high - low > 1 / 1024:
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.at(middle) < limit_bytes else (low, middle)
+        return low
+
+    def margin(self, steps: float) -> float:
+        """Return by how many steps it may be off there: the error before the last, extrapolated."""
+        last = self.points[-1][0]
+        grown = prod((steps - n) / (last - n) for n, _ in self.before[1:])
+        slope = self.bytes_per_step(steps)
+        return abs(self.missed_bytes * max(1.0, grown) / slope) if slope else steps
+
+
+def _apart(demands: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the points, ascending, that are far enough apart, the longest one among them."""
+    points: list[tuple[int, int]] = []
+    for steps, demand in sorted(demands, reverse=True):
+        if not points or steps * _APART <= points[-1][0]:
+            points.append((steps, demand))
+    return points[::-1]
+
+
+def _missed(points: Sequence[tuple[int, int]], count: int) -> float:
+    """Return how far off the law of so many points was at the last one after them."""
+    if len(points) <= count:
+        return 0.0
+    steps, demand = points[-1]
+    return abs(_through(points[-count - 1 : -1], steps) - demand)
+
+
+def _through(points: Sequence[tuple[int, int]], steps: float) -> float:
+    """Return the polynomial through the points at these steps."""
+    return sum(
+        demand * prod((steps - other) / (n - other) for other, _ in points if other != n)
+        for n, demand in points
+    )

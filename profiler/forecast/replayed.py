@@ -1,37 +1,62 @@
-"""Device walls predicted by replay: short steps are recorded, continued, and replayed."""
+"""Device walls predicted by replay: short steps are recorded, continued, checked, and replayed.
+
+A continued trace is trusted as far as it foretold a longer recorded one. Where no trace can be
+continued, a law through the peaks of what was recorded is asked, and trusted likewise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from profiler.facts import WallPrediction
+from profiler.facts import PeakPrediction, WallPrediction
 from profiler.forecast.allocator import AllocatorModel
-from profiler.forecast.demand import DemandLine
+from profiler.forecast.demand import DemandCurve, DemandLine
+from profiler.forecast.lattice import on_lattice
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import NoPatternError, Unrolling
+from profiler.lengths import ANY, Lengths
 
-# What is recorded first, of any scenario. Then the steps to continue from are recorded: at a
-# ninth of the first guess (an eighth, less what that guess may be too large).
-_FIRST_TRIES = (10, 18, 40, 80)
-_TRIES = 3
-_REACHED = 4
-_GAP = 2
-_SHARE = 8
-_CAUTIOUS_SHARE = 9
-# Longer steps than this cost more and show no more: loops settle after twice their 32 parallel
-# iterations.
-_MOST = 80
+# What is recorded, one after the other, until a continued trace foretells the longest. The
+# differences hold many periods: what grows by segments of 3, 4, 5, 8 or 10 steps is found, too.
+# Loops settle after up to three times their 32 parallel iterations.
+_LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 240, 320)
+# A continued trace is checked at this share of the wall. A loop is checked at no fewer steps than
+# these, or where its wall is nearer, there: before it may still take up parallel iterations.
+_CHECK_SHARE = 1 / 4
+_CHECKED = 72
+# A length that is a larger share of the wall than this is not worth recording.
+_WORTH = 0.7
+# A check reaches this far from the wanted length.
+_ENOUGH = 0.7
+# Of longer traces than this none is recorded, and none is replayed.
+_MOST_RECORDED = 20_000
+_MOST_REPLAYED = 150_000
+# Walls beyond are extrapolated from walls at these shares of so many events.
+_FAR_EVENTS = 24_000
+_FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
+_FARTHEST = 1 << 20
 _UNLIMITED = 1 << 50
+# A guess goes at most so many times as far at once, and ends where it moves by so small a share.
+_LEAP, _CLOSE, _GUESSES = 4, 128, 12
 # A guess may be wrong by this factor: a regime that ends within it is recorded, too.
 _REACH = 1.25
 # The margin of a prediction is at least this share of its steps.
 _FINEST = 0.002
-# A pattern that misses a longer recorded trace by more than this share is not used.
-_MOST_WRONG = 1 / 8
-# Walls beyond are not replayed but extrapolated from the walls at these steps.
-_FAR = 10_000
-_NEARER = (400, 800, 1600)
+# A check is at so many times the longest recorded trace that was continued, or further.
+_FURTHER = 1.25
+# A continued trace of more events too many or too few than these, and than this share of the
+# recorded ones, is wrong.
+_FEW_OTHERS, _MOST_OTHERS = 8, 0.002
+# An error that was seen may be so many times larger where it was not looked.
+_CAUTION = 2
+# A continued trace that misses a recorded one by no more than this share foretold it.
+_SAME = 0.001
+# A prediction with a wider margin than this share of its steps is none.
+_WIDEST = 0.25
+# So many periods of growth are tried between two recorded lengths.
+_MOST_TRIED = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,24 +78,89 @@ class TraceSource:
 
 
 def predict_walls(
-    source: TraceSource, *, limits_bytes: Sequence[int], max_steps: int
-) -> list[WallPrediction | None]:
-    """Return for each limit the largest steps predicted to fit, up to ``max_steps``.
+    source: TraceSource, *, limits_bytes: Sequence[int], max_steps: int, lengths: Lengths = ANY
+) -> list[WallPrediction | str]:
+    """Return for each limit the largest steps predicted to fit, up to ``max_steps``, or why not.
 
-    No step is recorded twice. A prediction is None if the traces show no pattern, if the limit
-    is below the demand of the first recorded steps, or if ``max_steps`` are fewer than these.
+    No step is recorded twice. There is no prediction if neither a continued trace nor a law
+    foretells what was recorded, if the limit is below the demand of the first recorded steps, or
+    if ``max_steps`` are fewer than these.
+
+    Args:
+        source: where traces come from.
+        limits_bytes: the limits on the device's memory.
+        max_steps: the largest prediction.
+        lengths: those that may be recorded, and predicted.
     """
-    if max_steps < _FIRST_TRIES[0]:
-        return [None] * len(limits_bytes)
-    recordings = _Recordings(source)
-    return [_predicted(recordings, limit, max_steps) for limit in limits_bytes]
+    return Forecasts(source, lengths).walls(limits_bytes, max_steps)
 
 
-def _predicted(recordings: _Recordings, limit_bytes: int, max_steps: int) -> WallPrediction | None:
-    try:
-        return _Predictor(recordings, limit_bytes, max_steps).predict()
-    except NoPatternError:
-        return None
+class Forecasts:
+    """Walls and peaks foretold from one set of recorded steps: none is recorded twice."""
+
+    def __init__(self, source: TraceSource, lengths: Lengths = ANY) -> None:
+        """Take where traces come from, and the lengths that may be recorded, and predicted."""
+
+        def record(number: int, folded_bytes: int | None) -> Trace:
+            return source.record(lengths.nth(number), folded_bytes)
+
+        # In numbers of allowed lengths in place of steps: a trace grows by one of these.
+        self._recordings = _Recordings(replace(source, record=record))
+        self._lengths = lengths
+        self._ladder = _ladder(lengths)
+
+    def walls(self, limits_bytes: Sequence[int], max_steps: int) -> list[WallPrediction | str]:
+        """Return the walls under these limits; see ``predict_walls``."""
+        most, second = self._lengths.number(max_steps), self._ladder[1]
+        if most < second:
+            return [f"needs runs of up to {self._lengths.nth(second)} steps"] * len(limits_bytes)
+        found = {
+            limit: _WallPredictor(
+                self._recordings, self._ladder, self._lengths, limit, most
+            ).predict()
+            for limit in sorted(set(limits_bytes))
+        }
+        walls = [found[limit] for limit in limits_bytes]
+        return [
+            wall if isinstance(wall, str) else on_lattice(wall, self._lengths) for wall in walls
+        ]
+
+    def peak(self, steps: int) -> PeakPrediction | str:
+        """Return the device's peak at these steps, at no limit, or why it is not told."""
+        number = self._lengths.number(steps)
+        predictor = _PeakPredictor(self._recordings, self._ladder, self._lengths, number)
+        return predictor.predict(steps)
+
+
+def _ladder(lengths: Lengths) -> tuple[int, ...]:
+    """Return the numbers of the lengths to record: as short, but with the same differences."""
+    if lengths.multiple_of == 1:
+        return tuple(max(0, lengths.first - _LADDER[0]) + steps for steps in _LADDER)
+    first = max(1, lengths.number(_LADDER[0]))
+    wanted = [first, first + 2, *(lengths.number(steps) for steps in _LADDER[2:])]
+    found: list[int] = []
+    for number in wanted:
+        if not found or number >= found[-1] + 2:
+            found.append(number)
+    more = (found[-1] + 2, found[-1] + 6, found[-1] + 14)
+    return (*found, *more)[: max(len(found), 5)]
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """Which recorded traces are continued: two, perhaps a third for the sizes, and the unit."""
+
+    lengths: tuple[int, ...]
+    unit: int
+
+
+@dataclass(frozen=True)
+class _Continued:
+    """A basis, and by what share it missed the trace at the length that it was checked at."""
+
+    basis: _Basis
+    checked: int
+    missed: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +177,13 @@ class _Recordings:
 
     def __init__(self, source: TraceSource) -> None:
         self.source = source
+        self.allocator = source.allocator
         self._traces: dict[tuple[int, int | None], Trace] = {}
-        self._unrollings: dict[tuple[int, int | None], Unrolling] = {}
+        self._tops: dict[int, int] = {}
+        self._far: dict[int, DemandCurve | None] = {}
+        self.failure: str | None = None
+        self.unrolling = functools.cache(self._unrolling)
+        self.foretold = functools.cache(self._foretold)
 
     def trace(self, steps: int, folded: int | None = None) -> Trace:
         key = (steps, folded)
@@ -96,62 +191,254 @@ class _Recordings:
             self._traces[key] = self.source.record(steps, folded)
         return self._traces[key]
 
-    def unrolling(self, last: int, folded: int | None) -> Unrolling:
-        """Return how the traces up to ``last`` steps continue."""
-        key = (last, folded)
-        if key not in self._unrollings:
-            first = last - _GAP
-            traces = self.trace(first, folded), self.trace(last, folded)
-            self._unrollings[key] = Unrolling(*traces, (first, last))
-        return self._unrollings[key]
+    def can_record(self, steps: int) -> bool:
+        """Record these steps; say whether they ran to their end, and keep why they did not."""
+        try:
+            self.trace(steps)
+        except Exception as error:  # noqa: BLE001 (whatever a scenario raises is the reason)
+            lines = str(error).splitlines() or [type(error).__name__]
+            self.failure = f"a short run failed: {lines[0]}"
+        return self.failure is None
+
+    def top(self, steps: int) -> int:
+        """Return the highest address of what was recorded."""
+        if steps not in self._tops:
+            self._tops[steps] = self.allocator.highest_address(self.trace(steps))
+        return self._tops[steps]
+
+    def peak(self, steps: int) -> int:
+        """Return the most that was in use at once in what was recorded."""
+        return self.allocator.peak(self.trace(steps))
 
     @property
     def steps(self) -> list[int]:
         """All recorded steps, ascending."""
         return sorted({steps for steps, _ in self._traces})
 
+    @property
+    def tops(self) -> list[tuple[int, int]]:
+        """The highest address of every recorded trace, by steps."""
+        return [(steps, self.top(steps)) for steps, folded in self._traces if folded is None]
+
+    def _unrolling(self, basis: _Basis, folded: int | None) -> Unrolling | None:
+        """Return how the traces of a basis continue, or None where they show no pattern."""
+        first, second, *others = basis.lengths
+        try:
+            return Unrolling(
+                self.trace(first, folded),
+                self.trace(second, folded),
+                (first, second),
+                unit=basis.unit,
+                further={steps: self.trace(steps, folded) for steps in others},
+            )
+        except NoPatternError:
+            return None
+
+    def _foretold(self, basis: _Basis, steps: int) -> _Continued | None:
+        """Return by how much a basis misses the recorded trace of these steps."""
+        unrolling = self.unrolling(basis, None)
+        if unrolling is None or steps < _FURTHER * basis.lengths[-1]:
+            return None
+        real = len(self.trace(steps).tidied().events)
+        if abs(unrolling.count(steps) - real) > max(_FEW_OTHERS, _MOST_OTHERS * real):
+            return None
+        try:
+            predicted = self.allocator.highest_address(unrolling.at(steps))
+        except NoPatternError:
+            return None
+        return _Continued(basis, steps, abs(predicted / self.top(steps) - 1))
+
+    def far(self, unrolling: Unrolling) -> DemandCurve | None:
+        """Return the law through walls that can be replayed, each under the limit it needs."""
+        key = id(unrolling)
+        if key not in self._far:
+            ends = [_with_events(unrolling, int(_FAR_EVENTS * share)) for share in _FAR_SHARES]
+            points = []
+            for steps in ends:
+                limit = self.allocator.highest_address(unrolling.at(steps))
+                wall = _Replay(self.allocator, unrolling, _UNLIMITED).largest_fitting(limit, steps)
+                points.append((wall, limit))
+            self._far[key] = DemandCurve.through(points)
+        return self._far[key]
+
+
+class _Replay:
+    """Finds walls by replay."""
+
+    def __init__(self, allocator: AllocatorModel, unrolling: Unrolling, most: int) -> None:
+        self._allocator = allocator
+        self._unrolling = unrolling
+        self._first = unrolling.first_steps
+        self._unit = unrolling.unit
+        self._most = (most - self._first) // self._unit
+
+    def largest_fitting(self, limit_bytes: int, guess: int) -> int:
+        """Return the largest steps that fit, searched from a guess; 0 if not even the first."""
+        low, high = -1, self._most + 1
+        at = (guess - self._first) // self._unit
+        stride = 1
+        while high - low > 1:
+            at = min(max(at, low + 1), high - 1)
+            if self._allocator.fits(self._unrolling.at(self._steps(at)), limit_bytes):
+                low = at
+                at = at + stride if high > self._most else (low + high) // 2
+            else:
+                high = at
+                at = at - stride if low < 0 else (low + high) // 2
+            stride *= 2
+        return self._steps(low) if low >= 0 else 0
+
+    def guess(self, limit_bytes: int) -> int:
+        """Return about where the highest address in use, without a limit, meets the limit."""
+        before, at = 0, max(1, self._first // (4 * self._unit))
+        bottom, top = self._top(before), self._top(at)
+        for _ in range(_GUESSES):
+            grows = (top - bottom) * (at - before) > 0
+            if not grows and top >= limit_bytes:
+                return self._steps(at)
+            meets = self._most  # unless it grows: a few steps may need as much as one more
+            if grows:
+                meets = at + (limit_bytes - top) * (at - before) // (top - bottom)
+            meets = min(max(meets, 0), self._most)
+            # At most four times as far at once: what bends upwards meets the limit earlier.
+            following = min(meets, _LEAP * at + 1)
+            if self._is_long(following):
+                return self._steps(meets)
+            if abs(meets - at) <= 1 + at // _CLOSE:
+                return self._steps(meets)
+            before, bottom, at = at, top, following
+            top = self._top(at)
+        return self._steps(at)
+
+    def _is_long(self, more: int) -> bool:
+        return self._unrolling.count(self._steps(more)) > _FAR_EVENTS or more > _FARTHEST
+
+    def _top(self, more: int) -> int:
+        return self._allocator.highest_address(self._unrolling.at(self._steps(more)))
+
+    def _steps(self, more: int) -> int:
+        return self._first + more * self._unit
+
+
+def _with_events(unrolling: Unrolling, events: int) -> int:
+    """Return about the steps whose trace has so many events."""
+    first, unit = unrolling.first_steps, unrolling.unit
+    each = unrolling.count(first + unit) - unrolling.count(first)
+    more = (events - unrolling.count(first)) // each if each > 0 else _FARTHEST // 8
+    return first + max(1, more) * unit
+
 
 class _Predictor:
-    """Predicts the wall under one limit; what is missing it records."""
+    """Records and checks what is needed to tell something about longer steps."""
 
-    def __init__(self, recordings: _Recordings, limit_bytes: int, max_steps: int) -> None:
+    def __init__(
+        self, recordings: _Recordings, ladder: Sequence[int], lengths: Lengths, max_steps: int
+    ) -> None:
         self._recordings = recordings
-        self._allocator = recordings.source.allocator
-        self._limit = limit_bytes
+        self._allocator = recordings.allocator
+        self._ladder = ladder
+        self._lengths = lengths
         self._max = max_steps
 
-    def predict(self) -> WallPrediction | None:
-        rough, first = self._first_pattern(_FIRST_TRIES)
-        last = max(min(self._guess(rough, self._limit) // _CAUTIOUS_SHARE, _MOST), first)
-        settled, last = self._first_pattern([*range(last, max(last - _TRIES, first), -1), first])
-        regimes = self._regimes(settled, last)
-        edge, bend = self._edge(regimes[-1].unrolling)
-        edge = max(edge, regimes[-1].after)
-        if not edge:
-            return None
-        error = max(bend, self._error(rough, regimes, edge))
-        if error > _MOST_WRONG:
-            raise NoPatternError(f"the continued trace is wrong by {error:.0%}")
-        margin = max(1, round(edge * max(error, _FINEST)))
-        return WallPrediction(
-            steps=edge,
-            low=max(0, edge - margin),
-            high=edge + margin,
-            learned_from=self._recordings.steps,
-        )
+    def _about(self, unrolling: Unrolling) -> int:
+        """Return about the steps that something is to be told of."""
+        raise NotImplementedError
 
-    def _first_pattern(self, lasts: Sequence[int]) -> tuple[Unrolling, int]:
-        """Return the first unrolling that shows a pattern, and its largest recorded steps."""
-        for last in lasts[:-1]:
-            try:
-                unrolling = self._recordings.unrolling(last, None)
-                unrolling.at(_REACHED * last)
-            except NoPatternError:
+    def _about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
+        """Return the same by what recorded steps need."""
+        raise NotImplementedError
+
+    def _is_beyond(self, unrolling: Unrolling, end: int) -> bool:
+        """Whether these steps lie beyond ``end``."""
+        raise NotImplementedError
+
+    def _regimes_of(self, learned: _Continued) -> list[_Regime]:
+        unrolling = self._recordings.unrolling(learned.basis, None)
+        return [] if unrolling is None else self._regimes(unrolling, learned)
+
+    def _learned(self) -> _Continued | None:
+        """Record until a continued trace foretells a trace that is long enough for this limit."""
+        ladder = list(self._ladder)
+        while True:
+            best = self._best()
+            if best is not None and best.missed <= _SAME:
+                wanted = self._wanted(best)
+                if best.checked >= _ENOUGH * wanted:
+                    return best
+                if not self._recordings.can_record(wanted):
+                    return best
                 continue
-            return unrolling, last
-        return self._recordings.unrolling(lasts[-1], None), lasts[-1]
+            further = [steps for steps in ladder if steps not in self._recordings.steps]
+            if not further or not self._is_worth(further[0]):
+                return best
+            if not self._recordings.can_record(further[0]):
+                return best
 
-    def _regimes(self, unrolling: Unrolling, last: int) -> list[_Regime]:
+    def _wanted(self, best: _Continued) -> int:
+        """Return the length at which this should be checked."""
+        unrolling = self._recordings.unrolling(best.basis, None)
+        assert unrolling is not None  # noqa: S101 (it was checked)
+        edge = min(self._about(unrolling), self._max)
+        least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
+        wanted = int(max(edge * _CHECK_SHARE, least))
+        wanted = min(wanted, _with_events(unrolling, _MOST_RECORDED), 1 << 10)
+        # Where constants are no longer folded, a continued trace need not hold.
+        end, _ = self._end(_Regime(after=0, folded=None, unrolling=unrolling))
+        wanted = min(wanted, end)
+        unit = best.basis.unit
+        return unrolling.first_steps + max(0, wanted - unrolling.first_steps) // unit * unit
+
+    def _is_worth(self, steps: int) -> bool:
+        """Whether the next length of the ladder is short, beside about where the wall is."""
+        if steps > self._max or not self._is_cheap(steps):
+            return False
+        tops = sorted(self._recordings.tops)
+        curve = DemandCurve.through(tops) or DemandLine.through(tops[0], tops[-1])
+        return curve is None or steps <= _WORTH * self._about_by_curve(curve)
+
+    def _is_cheap(self, steps: int) -> bool:
+        """Whether so many steps are about as few events as may be recorded, by the longest."""
+        longest = max(self._recordings.steps)
+        return len(self._recordings.trace(longest).events) * steps <= _MOST_RECORDED * longest
+
+    def _best(self) -> _Continued | None:
+        """Return what foretells the longest recorded trace best."""
+        best: _Continued | None = None
+        for basis in self._bases():
+            found = self._recordings.foretold(basis, max(self._recordings.steps))
+            if found is not None and (best is None or found.missed < best.missed):
+                best = found
+            if best is not None and best.missed <= _SAME:
+                break
+        return best
+
+    def _bases(self) -> Iterator[_Basis]:
+        """Yield what may be continued to the longest recorded trace, the simplest first."""
+        *known, last = [steps for steps, _ in sorted(self._recordings.tops)]
+        pairs = sorted(
+            ((second - first) // 2, -first, second)
+            for at, first in enumerate(known)
+            for second in known[at + 1 :]
+            if (second - first) % 2 == 0 and not (last - first) % ((second - first) // 2)
+        )
+        plain = [_Basis((-first, second), unit) for unit, first, second in pairs]
+        bent = [
+            _Basis((*basis.lengths, third), basis.unit)
+            for basis in plain
+            for third in known
+            if third > basis.lengths[1] and not (third - basis.lengths[0]) % basis.unit
+        ]
+        yield from [*plain, *bent][:_MOST_TRIED]
+
+    def _share(self, learned: _Continued, edge: int) -> float:
+        """Return the share by which an edge may be off: what the check missed, extrapolated."""
+        if learned.missed <= _SAME:
+            return 0.0
+        last = learned.basis.lengths[-1]
+        seen = learned.missed * learned.checked / (learned.checked - last)
+        return _CAUTION * seen * max(1, edge - last) / edge
+
+    def _regimes(self, unrolling: Unrolling, learned: _Continued) -> list[_Regime]:
         """Return the regimes up to the one in which the limit is met.
 
         The framework folds a constant only while it is small: where that ends, another
@@ -161,91 +448,202 @@ class _Predictor:
         while True:
             now = regimes[-1]
             end, size = self._end(now)
-            if end == _UNLIMITED or end > _REACH * self._guess(now.unrolling, self._limit):
+            if end == _UNLIMITED or not self._is_beyond(now.unrolling, max(end, learned.checked)):
                 return regimes
-            if not self._allocator.fits(now.unrolling.at(max(end, last)), self._limit):
-                return regimes
-            unfolded = self._recordings.unrolling(last, size - 1)
+            unfolded = self._recordings.unrolling(learned.basis, size - 1)
+            if unfolded is None:
+                raise NoPatternError("without folded constants there is no pattern")
             regimes.append(_Regime(after=end, folded=size - 1, unrolling=unfolded))
 
     def _end(self, now: _Regime) -> tuple[int, int]:
         """Return the last steps of a regime, and its largest constant in the first steps."""
         most, first = self._recordings.source.most_folded_bytes, now.unrolling.first_steps
+        sizes = now.unrolling.growing(self._recordings.source.folded_label)
         ends = [
-            (first + (most - size) // rate, size)
-            for size, rate in now.unrolling.growing(self._recordings.source.folded_label)
-            if now.folded is None or size < now.folded
+            (_last_below(size, most, first), size(first))
+            for size in sizes
+            if now.folded is None or size(first) < now.folded
         ]
         return min(ends, default=(_UNLIMITED, 0))
 
-    def _edge(self, unrolling: Unrolling) -> tuple[int, float]:
-        """Return the largest steps that fit, and how bent the line is that they lie on.
+    def _replay(self, unrolling: Unrolling) -> _Replay:
+        return _Replay(self._allocator, unrolling, self._max)
 
-        Far ones are not replayed: they lie on the line through the walls at nearer steps, each
-        under the limit that these steps need.
-        """
-        if self._guess(unrolling, self._limit) <= _FAR:
-            return self._largest_fitting(unrolling, self._limit), 0.0
-        limits = [self._allocator.highest_address(unrolling.at(steps)) for steps in _NEARER]
-        walls = [(self._largest_fitting(unrolling, limit), limit) for limit in limits]
-        early, late = (DemandLine.through(*pair) for pair in (walls[:2], walls[1:]))
-        if early is None or late is None:
-            raise NoPatternError("the walls of longer steps do not grow with their limits")
-        edge = min(self._max, int(late.meets(self._limit)))
-        return edge, abs(late.bytes_per_step / early.bytes_per_step - 1)
 
-    def _largest_fitting(self, unrolling: Unrolling, limit_bytes: int) -> int:
-        """Return the largest steps that fit by replay; 0 if not even the first ones do."""
-        first = unrolling.first_steps
-        low, high = 0, self._max + 1
-        guess = self._guess(unrolling, limit_bytes, refined=True)
-        stride = 1
-        while high - low > 1:
-            guess = min(max(guess, low + 1, first), high - 1)
-            if self._allocator.fits(unrolling.at(guess), limit_bytes):
-                low = guess
-                guess = guess + stride if high > self._max else (low + high) // 2
-            elif guess == first:
-                return low
-            else:
-                high = guess
-                guess = guess - stride if not low else (low + high) // 2
-            stride *= 2
-        return low
+class _WallPredictor(_Predictor):
+    """Predicts the wall under one limit."""
 
-    def _guess(self, unrolling: Unrolling, limit_bytes: int, *, refined: bool = False) -> int:
-        """Return about where the highest address in use, without a limit, meets the limit.
+    def __init__(
+        self,
+        recordings: _Recordings,
+        ladder: Sequence[int],
+        lengths: Lengths,
+        limit_bytes: int,
+        max_steps: int,
+    ) -> None:
+        super().__init__(recordings, ladder, lengths, max_steps)
+        self._limit = limit_bytes
 
-        It grows nearly in a line; ``refined`` takes this line from steps near the limit.
-        """
-        near = unrolling.first_steps
-        far = min(_REACHED * near, self._max)
-        top = self._allocator.highest_address(unrolling.at(near))
-        while True:
-            beyond = self._allocator.highest_address(unrolling.at(far))
-            if far <= near or beyond <= top:
-                return self._max
-            meets = near + (limit_bytes - top) * (far - near) // (beyond - top)
-            meets = min(max(meets, unrolling.first_steps), self._max)
-            if not refined or meets <= far:
-                return meets
-            near, top, far, refined = far, beyond, meets, False
+    def predict(self) -> WallPrediction | str:
+        """Return the wall, or why it is not told."""
+        for steps in self._ladder[:2]:
+            if self._recordings.top(steps) > self._limit:
+                return f"{self._lengths.nth(steps)} steps already need more than the limit"
+        found = [self._by_replay(self._learned()), self._by_law()]
+        known = [one for one in found if one is not None]
+        if not known:
+            return self._recordings.failure or "too few short runs fit to tell how memory grows"
+        # A law must promise half the margin to be taken in place of a continued trace.
+        best = min(known, key=lambda one: (one.high - one.steps) * (2 if one.is_line else 1))
+        share = (best.high - best.steps) / best.steps if best.steps else 1
+        if best.high - best.steps > 1 and share > _WIDEST:
+            wide = f"what short runs need follows no law: it may be off by {share:.0%}"
+            return self._recordings.failure or wide
+        return best
 
-    def _error(self, rough: Unrolling, regimes: list[_Regime], edge: int) -> float:
-        """Return by what share a continued trace missed a longer recorded one."""
-        settled = regimes[0].unrolling
-        last = settled.first_steps + _GAP
-        check = edge // _SHARE if edge <= _FAR else _REACHED * last
-        if check >= 2 * last and edge < self._max:
-            holds = [regime for regime in regimes if regime.after < check]
-            return self._miss(holds[-1].unrolling.at(check), check)
-        return (
-            self._miss(rough.at(last), last)
-            if settled.first_steps > rough.first_steps
-            else _MOST_WRONG
+    def _about(self, unrolling: Unrolling) -> int:
+        return self._replay(unrolling).guess(self._limit)
+
+    def _about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
+        return curve.meets(self._limit)
+
+    def _is_beyond(self, unrolling: Unrolling, end: int) -> bool:
+        if end > _REACH * self._about(unrolling):
+            return False
+        return self._allocator.fits(unrolling.at(end), self._limit)
+
+    def _by_replay(self, learned: _Continued | None) -> WallPrediction | None:
+        if learned is None:
+            return None
+        try:
+            *_, regime = self._regimes_of(learned)
+            edge, margin = self._edge(regime.unrolling)
+        except NoPatternError:
+            return None
+        edge = max(edge, regime.after)
+        if not edge:
+            return None
+        unit = learned.basis.unit
+        share = self._share(learned, edge)
+        margin = max(1, margin, edge * _FINEST, edge * share) + unit - 1
+        middle = min(edge + (unit - 1) // 2, self._max)
+        return self._prediction(middle, margin, is_line=False)
+
+    def _by_law(self) -> WallPrediction | None:
+        curve = DemandCurve.through(self._recordings.tops)
+        if curve is None:
+            return None
+        edge = min(curve.meets(self._limit), self._max)
+        return self._prediction(
+            edge, max(1, edge * _FINEST, _CAUTION * curve.margin(edge)), is_line=True
         )
 
-    def _miss(self, predicted: Trace, steps: int) -> float:
-        real = self._recordings.trace(steps)
-        address = self._allocator.highest_address
-        return abs(address(predicted) / address(real) - 1)
+    def _prediction(self, edge: float, margin: float, *, is_line: bool) -> WallPrediction:
+        return WallPrediction(
+            steps=edge,
+            low=max(0, edge - margin),
+            high=edge + margin,
+            learned_from=self._recordings.steps,
+            is_line=is_line,
+        )
+
+    def _edge(self, unrolling: Unrolling) -> tuple[int, float]:
+        """Return the largest steps that fit, and by how much they may be off for want of replay."""
+        replay = self._replay(unrolling)
+        guess = replay.guess(self._limit)
+        if unrolling.count(guess) <= _MOST_REPLAYED and guess <= _FARTHEST:
+            return replay.largest_fitting(self._limit, guess), 0.0
+        curve = self._recordings.far(unrolling)
+        if curve is None:
+            raise NoPatternError("the walls of longer steps do not grow with their limits")
+        edge = curve.meets(self._limit)
+        return int(min(self._max, edge)), curve.margin(edge)
+
+
+class _PeakPredictor(_Predictor):
+    """Predicts the peak at a number of steps."""
+
+    def predict(self, steps: int) -> PeakPrediction | str:
+        """Return the peak at the steps that this is about, or why it is not told."""
+        found = [self._by_replay(steps), self._by_law(steps)]
+        known = [one for one in found if one is not None]
+        if not known:
+            return self._recordings.failure or "too few short runs to tell how memory grows"
+        best = min(known, key=lambda one: one.high - one.low)
+        share = (best.high - best.bytes) / best.bytes
+        if share > _WIDEST:
+            wide = f"what short runs need follows no law: it may be off by {share:.0%}"
+            return self._recordings.failure or wide
+        return best
+
+    def _about(self, unrolling: Unrolling) -> int:
+        del unrolling
+        return self._max
+
+    def _about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
+        del curve
+        return self._max
+
+    def _is_beyond(self, unrolling: Unrolling, end: int) -> bool:
+        del unrolling
+        return self._max > end
+
+    def _by_replay(self, steps: int) -> PeakPrediction | None:
+        if not all(map(self._recordings.can_record, self._ladder[:2])):
+            return None
+        learned = self._learned()
+        if learned is None:
+            return None
+        unit = learned.basis.unit
+        try:
+            *_, regime = self._regimes_of(learned)
+            below = regime.unrolling.first_steps
+            below += max(0, self._max - below) // unit * unit
+            if regime.unrolling.count(below + unit) > _MOST_REPLAYED:
+                return None
+            # Between two that can be continued the peak lies between theirs.
+            ends = {below} if below == self._max else {below, below + unit}
+            peaks = [self._allocator.peak(regime.unrolling.at(one)) for one in sorted(ends)]
+        except NoPatternError:
+            return None
+        share = max(_FINEST, self._share(learned, self._max))
+        middle = (peaks[0] + peaks[-1]) // 2
+        return self._prediction(steps, middle, min(peaks), max(peaks), share)
+
+    def _by_law(self, steps: int) -> PeakPrediction | None:
+        recordings = self._recordings
+        if recordings.failure is not None:
+            return None
+        peaks = [(one, recordings.peak(one)) for one, _ in recordings.tops]
+        curve = DemandCurve.through(peaks)
+        if curve is None or self._max < 1:
+            return None
+        value = curve.at(self._max)
+        if value <= 0:
+            return None
+        error = _CAUTION * curve.margin(self._max) * curve.bytes_per_step(self._max)
+        share = max(_FINEST, abs(error) / value)
+        return self._prediction(steps, int(value), value, value, share)
+
+    def _prediction(
+        self, steps: int, value: int, low: float, high: float, share: float
+    ) -> PeakPrediction:
+        recorded = self._recordings.steps
+        return PeakPrediction(
+            steps=steps,
+            bytes=value,
+            low=max(0, int(low * (1 - share))),
+            high=int(high * (1 + share)) + 1,
+            recorded={str(self._lengths.nth(one)): self._recordings.peak(one) for one in recorded},
+        )
+
+
+def _last_below(size: Callable[[int], int], most: int, first: int) -> int:
+    """Return the last steps at which a growing size is at most so many bytes."""
+    low, high = first, 2 * first
+    while size(high) <= most:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) <= most else (low, middle)
+    return low

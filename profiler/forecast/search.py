@@ -14,7 +14,7 @@ from typing import Protocol
 from profiler.facts import WallPrediction
 from profiler.forecast.demand import DemandLine
 
-_FIRST = 8
+FIRST = 8
 # The search's own prediction is made from numbers of at most this share of it ...
 _LEARN_SHARE = 1 / 8
 # ... and checked at this share: that is cheap, and shows whether the growth goes on.
@@ -97,7 +97,7 @@ def find_wall(
     limit_bytes: int,
     max_n: int,
     prediction: WallPrediction | None = None,
-    first: int = _FIRST,
+    first: int = FIRST,
 ) -> Bracket:
     """Return the bracket closed around the edge: ``first_bad == last_ok + 1``.
 

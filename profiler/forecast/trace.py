@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 # Allocations up to this size in all that are released at once leave no trace in an allocator.
@@ -22,6 +23,11 @@ class Trace:
     events: list[tuple[int, int]]
 
     def tidied(self) -> Trace:
+        """Return an equal trace in a tidy form; see ``_tidied``."""
+        return self._tidied
+
+    @functools.cached_property
+    def _tidied(self) -> Trace:
         """Return an equal trace in one of its equivalent forms.
 
         An allocation that is released before anything else happens is left out (if small,

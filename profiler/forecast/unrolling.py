@@ -4,24 +4,38 @@ A training step over T time steps asks its allocator for the same things in the 
 as one over T - 2, but for a few places where the work of two more time steps is inserted (in
 the forward pass, in the backward pass, where the gradients are summed, ...). Two traces
 show these places; repeating the inserted part gives the trace of any number of steps.
+
+Sizes that two traces do not explain (squares of the steps, copies that grow from one to the
+next) are polynomials through further traces.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import lcm
 
 from profiler.forecast.trace import Trace
 
 # How far an insertion may be moved to the left in search of its regular place.
 _MAX_SLIDE = 256
+# The terms of a size, as exponents of the steps and of the copy: the first set that fits is taken.
+_TERMS = (
+    ((0, 0), (1, 0)),
+    ((0, 0), (0, 1)),
+    ((0, 0), (1, 0), (0, 1)),
+    ((0, 0), (1, 0), (2, 0)),
+    ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)),
+)
 
 
 class NoPatternError(Exception):
-    """The two traces show no regular growth."""
+    """The traces show no regular growth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,20 @@ class _AffineNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class _Polynomial:
+    """A number of bytes that is a polynomial in the steps and the copy."""
+
+    terms: tuple[tuple[int, int], ...]
+    factors: tuple[int, ...]
+    divisor: int
+
+    def at(self, steps: int, copy: int) -> int:
+        pairs = zip(self.terms, self.factors, strict=True)
+        total: int = sum(f * steps**i * copy**j for (i, j), f in pairs)
+        return total // self.divisor
+
+
+@dataclass(frozen=True, slots=True)
 class _TraceEvent:
     """One event: an allocation of ``value`` bytes, or the release of allocation ``value``.
 
@@ -46,7 +74,7 @@ class _TraceEvent:
 
     kind: Hashable
     label: str | None
-    value: _AffineNumber | None
+    value: _AffineNumber | _Polynomial | None
     rank: int = 0
 
 
@@ -59,16 +87,43 @@ class _Segment:
 
 
 class Unrolling:
-    """The traces of a scenario at any number of steps, derived from two of them."""
+    """The traces of a scenario at any number of steps, derived from a few of them."""
 
-    def __init__(self, first: Trace, second: Trace, steps: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        first: Trace,
+        second: Trace,
+        steps: tuple[int, int],
+        *,
+        unit: int = 1,
+        further: Mapping[int, Trace] | None = None,
+    ) -> None:
         """Compare the traces at two numbers of steps, the smaller one first.
 
+        Args:
+            first: the trace at the smaller number.
+            second: the trace at the larger number.
+            steps: both numbers.
+            unit: the traces grow alike by so many steps at a time; only numbers of steps that
+                differ from the first by multiples of it can be continued to.
+            further: more traces by steps; with them sizes need not be affine.
+
         Raises:
-            NoPatternError: if no regular growth leads from the first to the second.
+            NoPatternError: if no regular growth leads from the first to the others.
         """
         self.first_steps = steps[0]
-        self._parts = _TracePair(first.tidied(), second.tidied(), steps[1] - steps[0]).parts()
+        self.unit = unit
+        tidy = {steps[0]: first, steps[1]: second, **(further or {})}
+        tidy = {number: trace.tidied() for number, trace in tidy.items()}
+        gap = (steps[1] - steps[0]) // unit
+        pair = (tidy[steps[0]], tidy[steps[1]])
+        counts = [Counter(trace.labels) for trace in pair]
+        self._looped = {label for label, count in counts[0].items() if count < counts[1][label]}
+        if not further:
+            self._parts = _TracePair(*pair, gap, bent=False).parts()
+            return
+        self._parts = _TracePair(*pair, gap, bent=True).parts()
+        self._parts = self._fitted(tidy)
 
     def at(self, steps: int) -> Trace:
         """Return the trace at ``steps``, at least ``first_steps``.
@@ -76,46 +131,136 @@ class Unrolling:
         Raises:
             NoPatternError: if the pattern releases what it does not hold, or shrinks to nothing.
         """
-        more = steps - self.first_steps
+        more = self._more(steps)
         labels: list[str] = []
         events: list[tuple[int, int]] = []
         held: dict[Hashable, list[int]] = defaultdict(list)
-        for part in self._parts:
-            for copy in range(more if part.repeated else 1):
-                for event in part.events:
-                    value = event.value.at(more, copy) if event.value else -1
-                    if event.label is None:
-                        events.append((_released(held[event.kind], value, event.rank), 0))
-                    elif value <= 0:
-                        raise NoPatternError(f"{event.label} would shrink to nothing")
-                    else:
-                        held[event.kind].append(len(labels))
-                        events.append((len(labels), value))
-                        labels.append(event.label)
+        for event, copy in self._walk(more):
+            value = event.value.at(more, copy) if event.value else -1
+            if event.label is None:
+                events.append((_released(held[event.kind], value, event.rank), 0))
+            elif value <= 0:
+                raise NoPatternError(f"{event.label} would shrink to nothing")
+            else:
+                held[event.kind].append(len(labels))
+                events.append((len(labels), value))
+                labels.append(event.label)
         return Trace(labels=labels, events=events)
 
-    def growing(self, mark: str) -> list[tuple[int, int]]:
-        """Return ``(bytes at first_steps, bytes per step)`` of growing allocations so labelled."""
+    def count(self, steps: int) -> int:
+        """Return the number of events at ``steps``."""
+        more = self._more(steps)
+        return sum(len(part.events) * (more if part.repeated else 1) for part in self._parts)
+
+    def growing(self, mark: str) -> list[Callable[[int], int]]:
+        """Return the bytes by steps of the allocations so labelled that grow."""
         values = [
             event.value
             for part in self._parts
             for event in part.events
             if event.label is not None and event.value and mark in event.label
         ]
-        return [(value.base, value.per_step) for value in values if value.per_step > 0]
+        return [self._bytes(value) for value in values if value.at(1, 0) > value.at(0, 0)]
+
+    @property
+    def loops(self) -> bool:
+        """Whether what is repeated is one operation, not one of many alike."""
+        return any(
+            event.label is not None and event.label in self._looped
+            for part in self._parts
+            if part.repeated
+            for event in part.events
+        )
+
+    def _bytes(self, value: _AffineNumber | _Polynomial) -> Callable[[int], int]:
+        return lambda steps: value.at((steps - self.first_steps) // self.unit, 0)
+
+    def _more(self, steps: int) -> int:
+        return (steps - self.first_steps) // self.unit
+
+    def _walk(self, more: int) -> Iterator[tuple[_TraceEvent, int]]:
+        """Yield the events in order, each with the number of its copy."""
+        for part in self._parts:
+            for copy in range(more if part.repeated else 1):
+                for event in part.events:
+                    yield event, copy
+
+    def _fitted(self, traces: Mapping[int, Trace]) -> list[_Segment]:
+        """Return the parts with sizes fitted to those of all traces."""
+        samples: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for steps, trace in traces.items():
+            more = self._more(steps)
+            sizes = iter([event for event in trace.events if event[1]])
+            for event, copy in self._walk(more):
+                if event.label is None:
+                    continue
+                allocation, size = next(sizes, (0, 0))
+                if not size or _kind(trace.labels[allocation]) != _kind(event.label):
+                    raise NoPatternError(f"what {steps} steps allocate is not what was continued")
+                samples[id(event)].append((more, copy, size))
+            if next(sizes, None):
+                raise NoPatternError(f"{steps} steps allocate more than what was continued")
+        return [
+            replace(
+                part,
+                events=[
+                    event
+                    if event.label is None
+                    else replace(event, value=_size(samples[id(event)]))
+                    for event in part.events
+                ],
+            )
+            for part in self._parts
+        ]
+
+
+def _size(samples: Sequence[tuple[int, int, int]]) -> _AffineNumber | _Polynomial:
+    """Return the simplest polynomial through ``(steps, copy, bytes)``."""
+    if len({size for _, _, size in samples}) == 1:
+        return _AffineNumber(samples[0][2])
+    for terms in _TERMS:
+        factors = _solved([([m**i * c**j for i, j in terms], size) for m, c, size in samples])
+        if factors is not None:
+            divisor = lcm(*(one.denominator for one in factors))
+            return _Polynomial(terms, tuple(int(one * divisor) for one in factors), divisor)
+    raise NoPatternError("the bytes of an allocation follow no polynomial")
+
+
+def _solved(equations: Sequence[tuple[list[int], int]]) -> list[Fraction] | None:
+    """Return the one exact solution of linear equations, or None if there is none, or many."""
+    rows: list[list[Fraction]] = []  # reduced, each with a 1 where all others have a 0
+    pivots: list[int] = []
+    for left, right in equations:
+        row = [Fraction(one) for one in (*left, right)]
+        for pivot, other in zip(pivots, rows, strict=True):
+            if row[pivot]:
+                row = [a - row[pivot] * b for a, b in zip(row, other, strict=True)]
+        pivot = next((at for at, one in enumerate(row[:-1]) if one), -1)
+        if pivot < 0 and row[-1]:
+            return None
+        if pivot < 0:
+            continue
+        row = [one / row[pivot] for one in row]
+        rows = [[a - other[pivot] * b for a, b in zip(other, row, strict=True)] for other in rows]
+        rows.append(row)
+        pivots.append(pivot)
+    if len(rows) < len(equations[0][0]):
+        return None
+    return [row[-1] for _, row in sorted(zip(pivots, rows, strict=True))]
 
 
 class _TracePair:
-    """Compares two traces that differ by ``gap`` steps."""
+    """Compares two traces that differ by ``gap`` units; with ``bent`` sizes are left open."""
 
-    def __init__(self, first: Trace, second: Trace, gap: int) -> None:
+    def __init__(self, first: Trace, second: Trace, gap: int, *, bent: bool) -> None:
         self._traces = (first, second)
         self._gap = gap
+        self._bent = bent
         sizes = [
             {(_kind(trace.labels[allocation]), size) for allocation, size in trace.events if size}
             for trace in self._traces
         ]
-        kinds = [_kinds(trace, sizes[0] & sizes[1]) for trace in self._traces]
+        kinds = [_kinds(trace, set() if bent else sizes[0] & sizes[1]) for trace in self._traces]
         self._a, self._b = (_tokens(*pair) for pair in zip(self._traces, kinds, strict=True))
         self._kinds = kinds[0]
         self._ranks = _ranks(first, self._kinds)
@@ -180,7 +325,7 @@ class _TracePair:
         (a, size_a), (b, size_b) = self._traces[0].events[i], self._traces[1].events[j]
         if not size_a:
             return _TraceEvent(self._kinds[a], None, self._line(a, b), self._ranks[i])
-        size = self._line(size_a, size_b)
+        size = _AffineNumber(size_a) if self._bent else self._line(size_a, size_b)
         if size is None:
             raise NoPatternError("an allocation grows by a broken number of bytes per step")
         return _TraceEvent(self._kinds[a], self._traces[0].labels[a], size)
@@ -208,6 +353,8 @@ class _TracePair:
         first, second = self._traces
         (a, size_a), (b, size_b) = first.events[i], second.events[j]
         copies = [second.events[j + period * k] for k in range(1, self._gap + 1)]
+        if size_a and self._bent:
+            return _TraceEvent(self._kinds[a], first.labels[a], _AffineNumber(size_a))
         if size_a:
             regular = all(size == size_b for _, size in copies)
             size = self._line(size_a, size_b)
@@ -219,6 +366,7 @@ class _TracePair:
         return _TraceEvent(self._kinds[a], None, target, self._ranks[i]) if target else None
 
 
+@functools.cache
 def _kind(label: str) -> str:
     """Return the label without the numbers that tell unrolled copies apart."""
     return re.sub(r"\d+", "", label)

@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from profiler.errors import PointError as PointError
 from profiler.errors import StepwallError, UsageError, did_you_mean
 from profiler.facts import (
     Advice,
@@ -26,10 +27,12 @@ from profiler.facts import (
     Record,
     Schedule,
     Shortage,
+    SizeLimit,
     StageFacts,
 )
 from profiler.facts.codec import Count
 from profiler.frameworks.recorder import Recorder
+from profiler.lengths import Lengths
 
 if TYPE_CHECKING:  # they bring NumPy, which the command line starts without
     from profiler.explain.account import Recorded
@@ -45,14 +48,6 @@ START = PhaseFacts(
 )
 
 
-class PointError(Exception):
-    """The scenario cannot be measured as a training step; the message says why."""
-
-    def __str__(self) -> str:
-        """Return the message."""
-        return " ".join(map(str, self.args))
-
-
 class Mode(Record, frozen=True, kw_only=True):
     """How a point is measured.
 
@@ -60,23 +55,28 @@ class Mode(Record, frozen=True, kw_only=True):
     traced step). ``whole``: run to the end whatever happens; otherwise a point that waits for
     memory without hope may be ended, with an outcome that is ``cut_short``. ``scaled_to``: the
     steps that the point is a short run of: the framework's limits on constant folding, which do
-    not grow with the steps, are scaled down in proportion.
+    not grow with the steps, are scaled down in proportion. ``variant``: one of
+    ``Framework.variants``, the way in which the framework is to build the step.
     """
 
     inspect: bool = True
     whole: bool = True
     scaled_to: Count | None = None
+    variant: str | None = None
 
 
 class PredictionRequest(Record, frozen=True, kw_only=True):
     """How far to look for walls.
 
     ``limits_bytes``: the limits on the device's memory. ``max_steps``: a wall lies beyond where
-    even these fit. ``changes``: also say from where on predictions are bounds only.
+    even these fit. ``peak``: also foretell the peak at ``peak_at`` steps, by default at the first
+    wall. ``changes``: also say from where on predictions are bounds only.
     """
 
     limits_bytes: list[Count]
     max_steps: Count
+    peak: bool = False
+    peak_at: Count | None = None
     changes: bool = False
 
 
@@ -148,8 +148,15 @@ class Framework(Protocol):
     def caveats(self) -> tuple[Caveat, ...]:
         """Why some metrics mean less than they seem to, for every scenario."""
 
+    @property
+    def limits(self) -> tuple[SizeLimit, ...]:
+        """The most that a graph may be, whatever the machine has."""
+
     def advice(self, explanation: Explanation) -> list[Advice]:
-        """Return what was measured to remove much of what an explanation shows."""
+        """Return what removed much of what an explanation shows, where it was measured."""
+
+    def variants(self, explanation: Explanation) -> list[str]:
+        """Return the other ways in which any scenario's step can be built, worth a try for it."""
 
     def runtime(self) -> Runtime:
         """Import the framework, and return what runs it in this process."""
@@ -192,8 +199,12 @@ class Steps(Protocol):
     def traces(self) -> TraceSource:
         """Return where the allocations of short runs come from, to be continued."""
 
-    def caveats(self) -> list[Caveat]:
-        """Return from which steps on predictions are bounds only, and why."""
+    def caveats(self, lengths: Lengths) -> list[Caveat]:
+        """Return from which steps on predictions are bounds only, and why.
+
+        Args:
+            lengths: those that may be built.
+        """
 
 
 MakeSteps = Callable[["Runtime", Point, Callable[[int], object], Recorder], Steps]
@@ -255,4 +266,5 @@ def facts(framework: Framework, description: Description) -> FrameworkFacts:
         phases=list(phases.values()),
         stages=list(stages.values()),
         caveats=list(framework.caveats),
+        limits=list(framework.limits),
     )

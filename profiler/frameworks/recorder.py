@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class ChildReport(Record, frozen=True, kw_only=True):
     timeline: Timeline | None = None
     missing: dict[str, str] = {}
     notes: list[str] = []
+    fed_shapes: list[list[int]] = []
     outcome: Outcome | None = None
     answer: str = ""
 
@@ -100,6 +101,10 @@ class Recorder:
     def missing(self, field: str, reason: str) -> None:
         """Say why ``group.field`` stays None."""
         self._set(missing={**self.report.missing, field: reason})
+
+    def fed(self, shapes: Iterable[Sequence[int]]) -> None:
+        """Record the shapes of the fed arrays."""
+        self._set(fed_shapes=[list(shape) for shape in shapes])
 
     def note(self, text: str) -> None:
         """Add a remark that reports show beside the measurement."""

@@ -6,12 +6,13 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from profiler.errors import ScenarioError, UsageError
+from profiler.errors import PointError, StepwallError, UsageError, error_text, raised_in
 from profiler.facts import (
     Outcome,
+    PeakPrediction,
     Point,
     Status,
     Timeline,
@@ -22,12 +23,14 @@ from profiler.facts import (
 )
 from profiler.frameworks import START, MakeSteps, Steps, framework, runtime, steps_maker
 from profiler.frameworks.recorder import LOG_FILE, UNWRITTEN, Recorder
+from profiler.lengths import Lengths
 from profiler.limits import host_limit
 from profiler.measure import loading, outcomes
 from profiler.measure.job import JOB_FILE, Job, Task
 from profiler.scenario import Scenario
 
 SAMPLE_INTERVAL_S = 0.01
+_VARIES = "what this schedule allocates varies from run to run: there is nothing to replay"
 
 
 def run(folder: Path) -> int:
@@ -73,8 +76,8 @@ def _outcome(job: Job, error: BaseException, recorder: Recorder) -> Outcome:
     if isinstance(error, SystemExit):
         reason = f"the scenario called sys.exit({error.code!r})"
         return Outcome(status=Status.ERROR, phase=phase, reason=reason)
-    if isinstance(error, ScenarioError):  # it says all itself
-        return Outcome(status=Status.ERROR, phase=phase, reason=str(error))
+    if isinstance(error, StepwallError):  # it says all itself
+        return Outcome(status=Status.ERROR, phase=phase, reason=error_text(error))
     loaded = runtime(job.framework)
     cause = loaded.cause(error)
     shortage = loaded.out_of_memory(cause, recorder.log_path)
@@ -82,7 +85,7 @@ def _outcome(job: Job, error: BaseException, recorder: Recorder) -> Outcome:
 
 
 def _measure(job: Job, recorder: Recorder) -> None:
-    steps = _prepared(job, recorder)
+    steps, _ = _prepared(job, recorder)
     recorder.take_baseline()
 
     def work() -> BaseException | None:
@@ -123,8 +126,8 @@ def _point(job: Job) -> Point:
     return job.point
 
 
-def _prepared(job: Job, recorder: Recorder) -> Steps:
-    """Enter the job's limits, set its framework up, and return the steps of its scenario."""
+def _prepared(job: Job, recorder: Recorder) -> tuple[Steps, Lengths]:
+    """Enter the job's limits, set its framework up, and return its scenario's steps and lengths."""
     point = _point(job)
     with recorder.phase(START):
         if job.host_cap is not None:
@@ -134,18 +137,32 @@ def _prepared(job: Job, recorder: Recorder) -> Steps:
         scenario = _scenario(job, point.scenario)
 
     def build(steps: int) -> object:
-        return scenario.build(steps, **point.parameters)
+        if steps == point.steps:
+            return scenario.build(steps, **point.parameters)
+        try:
+            return scenario.build(steps, **point.parameters)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if loaded.out_of_memory(loaded.cause(error), recorder.log_path) is not None:
+                raise
+            raise PointError(_at_another_length(error, steps, job)) from error
 
-    return _maker(job.framework, scenario)(loaded, point, build, recorder)
+    return _maker(job.framework, scenario)(loaded, point, build, recorder), scenario.lengths
+
+
+def _at_another_length(error: Exception, steps: int, job: Job) -> str:
+    """Return what the scenario raised at a length that the user did not ask for, and where."""
+    path = job.file.path if job.file else ""
+    line = raised_in(error, path)
+    where = "" if line is None else f" ({Path(path).name}:{line})"
+    return f"at {steps} steps: {error_text(error)}{where}"
 
 
 def _scenario(job: Job, name: str) -> Scenario:
     if job.file is None:
         raise UsageError(f"scenario {name!r}: no file holds it")
-    found = loading.load(job.file, framework(job.framework))
-    if name not in found:
-        raise ScenarioError(f"{job.file.path}: no scenario {name!r} any more")
-    return found[name]
+    return loading.load(job.file, framework(job.framework), name)
 
 
 def _maker(framework_name: str, scenario: Scenario) -> MakeSteps:
@@ -158,35 +175,56 @@ def _maker(framework_name: str, scenario: Scenario) -> MakeSteps:
 def _explain(job: Job, recorder: Recorder) -> None:
     from profiler.explain.growth import explain
 
-    steps = _prepared(job, recorder)
-    explanation = explain(steps.record, _point(job).steps, alone=job.alone)
-    advice = framework(job.framework).advice(explanation)
-    recorder.answer(replace(explanation, advice=advice))
+    steps, lengths = _prepared(job, recorder)
+    explanation = explain(steps.record, _point(job).steps, alone=job.alone, lengths=lengths)
+    try:
+        advice = framework(job.framework).advice(explanation)
+        explanation = replace(explanation, advice=advice)
+    except Exception as error:  # noqa: BLE001 (what holds the peak is known all the same)
+        missing = {**explanation.missing, "advice": error_text(error)}
+        explanation = replace(explanation, missing=missing)
+    recorder.answer(explanation)
 
 
 def _predict(job: Job, recorder: Recorder) -> None:
-    from profiler.forecast.replayed import predict_walls
+    from profiler.forecast.replayed import Forecasts
 
-    steps = _prepared(job, recorder)
+    steps, lengths = _prepared(job, recorder)
     request = job.request
     if request is None:
         raise UsageError("a job to predict walls names no limits")
-    walls: list[WallPrediction | None] = [None] * len(request.limits_bytes)
+    found: list[WallPrediction | str] = [_VARIES] * len(request.limits_bytes)
+    peak: PeakPrediction | str = _VARIES
     if framework(job.framework).repeatable[_point(job).schedule]:
-        walls = list(
-            predict_walls(
-                steps.traces(), limits_bytes=request.limits_bytes, max_steps=request.max_steps
-            )
+        forecasts = Forecasts(steps.traces(), lengths)
+        found = forecasts.walls(request.limits_bytes, request.max_steps)
+        at = request.peak_at or _first_wall(found)
+        if request.peak:
+            peak = forecasts.peak(at) if at else "the wall is not told"
+    walls = [None if isinstance(wall, str) else wall for wall in found]
+    reasons = [wall if isinstance(wall, str) else None for wall in found]
+    caveats = steps.caveats(lengths) if request.changes else []
+    recorder.answer(
+        WallPredictions(
+            walls=walls,
+            reasons=reasons,
+            peak=None if isinstance(peak, str) else peak,
+            no_peak=peak if isinstance(peak, str) else None,
+            caveats=caveats,
         )
-    caveats = steps.caveats() if request.changes else []
-    recorder.answer(WallPredictions(walls=walls, caveats=caveats))
+    )
+
+
+def _first_wall(found: Sequence[WallPrediction | str]) -> int | None:
+    wall = found[0] if found else ""
+    return None if isinstance(wall, str) else int(wall.steps)
 
 
 def _list(job: Job, recorder: Recorder) -> None:
     if job.file is None:
         raise UsageError("a job to list scenarios names no file")
     with recorder.phase(START):
-        recorder.answer(loading.listings(job.file, framework(job.framework)))
+        recorder.answer(loading.listed(job.file, framework(job.framework)))
 
 
 def _describe(job: Job, recorder: Recorder) -> None:

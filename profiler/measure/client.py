@@ -25,11 +25,13 @@ from profiler.facts import (
 from profiler.forecast.host import predict_host_wall
 from profiler.frameworks import Description, Framework, Mode, PredictionRequest, facts, installed
 from profiler.frameworks.recorder import ChildReport
+from profiler.lengths import Lengths
 from profiler.measure import outcomes
 from profiler.measure.job import Job, Task
 from profiler.measure.launcher import ByFramework, JobResult
-from profiler.planning.catalog import Catalog, Listing, merged, unknown_scenario
+from profiler.planning.catalog import Catalog, FileListing, Listing, merged, unknown_scenario
 from profiler.planning.files import ScenarioFile, scenario_files
+from profiler.planning.sources import source_hash
 
 T = TypeVar("T")
 
@@ -55,7 +57,7 @@ class Client:
     _catalog: Catalog | None = field(default=None, init=False)
 
     def catalog(self) -> Catalog:
-        """Return the scenarios by name, and one line for each file that cannot be used.
+        """Return the scenarios by name, and a line for each file or scenario that cannot be used.
 
         Each file is imported in a child of its own, once per client.
 
@@ -66,7 +68,7 @@ class Client:
             # A file that is given twice, as alone and in its folder, is one file.
             found = list(dict.fromkeys(scenario_files(self.sources, installed())))
             with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
-                listed = list(pool.map(self._listings, found))
+                listed = [one for of_file in pool.map(self._listings, found) for one in of_file]
             self._catalog = merged([*listed, *self._empty_folders(listed)])
         return self._catalog
 
@@ -83,7 +85,9 @@ class Client:
             timeline: sample its memory over time.
         """
         job = replace(self._job(Task.MEASURE, point), mode=mode, timeline=timeline)
-        return measurement(point, self._run(job))
+        found = measurement(point, self._run(job))
+        changed = self._changed(point)
+        return replace(found, outcome=changed) if changed else found
 
     def predict_wall(self, point: Point, *, max_steps: int) -> WallPrediction | Outcome | None:
         """Return the wall under the point's limit, as predicted from short runs.
@@ -101,6 +105,7 @@ class Client:
                 ),
                 limit_bytes=point.host_limit_bytes,
                 max_steps=max_steps,
+                lengths=self.lengths(point),
             )
         if point.limit_bytes is None:
             return None
@@ -116,7 +121,8 @@ class Client:
             request: the limits, and the largest steps.
         """
         job = replace(self._job(Task.PREDICT, point), request=request)
-        return self._answer(WallPredictions, job)
+        found = self._answer(WallPredictions, job)
+        return self._changed(point) or found
 
     def explain(self, point: Point, *, alone: bool = False) -> Explanation | Outcome:
         """Say what is held at the peak of the point's training step; else how its child ended.
@@ -126,7 +132,8 @@ class Client:
             alone: run no shorter ones to see what a time step adds.
         """
         job = replace(self._job(Task.EXPLAIN, point), alone=alone)
-        return self._answer(Explanation, job)
+        found = self._answer(Explanation, job)
+        return self._changed(point) or found
 
     def traced(self, measurement: Measurement, *, alone: bool = True) -> Measurement:
         """Return the measurement with the explanation of its peak, or with why it has none."""
@@ -151,17 +158,40 @@ class Client:
         file = catalog.scenarios[point.scenario].file
         return Job(task=task, framework=point.framework, file=file, point=point)
 
-    def _listings(self, file: ScenarioFile | str) -> list[Listing] | str:
+    def lengths(self, point: Point) -> Lengths:
+        """Return the lengths that the author of the point's scenario allows."""
+        return self.catalog().scenarios[point.scenario].lengths
+
+    def _changed(self, point: Point) -> Outcome | None:
+        """Return an error if the scenario's source is no longer the point's; asked after its run.
+
+        Children import what is there when they start: what they gave is not of this point.
+        """
+        listing = self.catalog().scenarios[point.scenario]
+        if not point.source or not listing.source_files:
+            return None
+        try:
+            now = source_hash(listing.source_files)
+        except OSError:
+            now = None
+        if now == point.source:
+            return None
+        reason = f"{listing.file.path}: the source of {point.scenario} changed: start a new run"
+        return Outcome(status=Status.ERROR, reason=reason)
+
+    def _listings(self, file: ScenarioFile | str) -> list[list[Listing] | str]:
+        """Return the scenarios of a file, and a line for each that cannot be used, or for all."""
         if isinstance(file, str):
-            return file
+            return [file]
         job = Job(task=Task.LIST, framework=file.framework, file=file)
-        found = self._answer(list[Listing], job, timeout_s=_QUERY_TIMEOUT_S)
+        found = self._answer(FileListing, job, timeout_s=_QUERY_TIMEOUT_S)
         if isinstance(found, Outcome):
             named = (found.reason or "").startswith((file.path, file.module or file.path))
-            return found.reason or "" if named else f"{file.path}: {found.sentence}"
-        if not found and not file.is_installed and file.path in self.sources:
-            return f"{file.path}: no scenario in it (decorate a function with @scenario)"
-        return found
+            return [found.reason or "" if named else f"{file.path}: {found.sentence}"]
+        nothing = not found.scenarios and not found.broken
+        if nothing and not file.is_installed and file.path in self.sources:
+            return [f"{file.path}: no scenario in it (decorate a function with @scenario)"]
+        return [found.scenarios, *found.broken]
 
     def _empty_folders(self, listed: Iterable[list[Listing] | str]) -> Iterator[str]:
         """Yield a line on each folder in whose files there is neither a scenario nor an error."""
@@ -224,6 +254,7 @@ def measurement(point: Point, ended: JobResult) -> Measurement:
         timeline=found.timeline,
         missing=found.missing,
         notes=found.notes,
+        fed_shapes=found.fed_shapes,
         log_tail=None if end.status is Status.OK else ended.log_tail,
     )
 

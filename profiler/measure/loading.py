@@ -2,90 +2,147 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import sys
-import sysconfig
-import traceback
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.machinery import SOURCE_SUFFIXES, ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from profiler.errors import ScenarioError
+from profiler.errors import ScenarioError, error_text, raised_in
 from profiler.frameworks import Framework, StepKind
-from profiler.measure.outcomes import first_line
-from profiler.planning.catalog import Listing
+from profiler.planning.catalog import FileListing, Listing
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Scenario, forget_all, registered
+from profiler.planning.sources import is_of_the_user, source_files, source_hash, taken_names
+from profiler.scenario import Scenario, registered, unusable_collected
 
-_OURS = ("profiler", "scenarios", "reports")
 _USER_PACKAGE = "stepwall_user_scenarios"
-_HASH_DIGITS = 16
+
+
+class _FromSource(SourceFileLoader):
+    """Imports a module of the user's from its source, past Python's cache of compiled files.
+
+    The cache goes by seconds and sizes: a file that was edited twice within a second could be
+    measured as it was before, under the hash of what it is now.
+    """
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        """Raise what makes Python neither read nor write the cache."""
+        raise OSError(path)
 
 
 class _Beside:
     """Finds the modules beside a scenario's file, before those that are installed.
 
-    Not in place of ours, of the standard library's or of the framework's: some of these are
-    imported late, and would be shadowed by a file that happens to have their name.
+    Not in place of ours, of the standard library's or of the framework's.
     """
 
-    def __init__(self, folder: Path, taken: Sequence[str]) -> None:
-        self._folder = str(folder)
-        self._taken = {*_OURS, *taken, *sys.stdlib_module_names}
+    def __init__(self, folder: Path, packages: Iterable[str]) -> None:
+        self._folder = folder
+        self._taken = taken_names(packages)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a top-level module in the folder, or None."""
-        if path is not None or name in self._taken:
+        """Return the spec of a module in the folder, or of a part of a package there, or None."""
+        if path is not None:
+            inside = [place for place in path if Path(place).is_relative_to(self._folder)]
+            return _from_source(PathFinder.find_spec(name, inside, target)) if inside else None
+        if name in self._taken:
             return None
-        return PathFinder.find_spec(name, [self._folder], target)
+        found = _from_source(PathFinder.find_spec(name, [str(self._folder)], target))
+        if found is None or found.has_location:
+            return found
+        # A folder without code, which may be one of data: what is installed comes first.
+        return self._elsewhere(name, target) or found
+
+    def _elsewhere(self, name: str, target: ModuleType | None) -> ModuleSpec | None:
+        specs = (one.find_spec(name, None, target) for one in sys.meta_path if one is not self)
+        return next((spec for spec in specs if spec is not None), None)
 
 
-def load(file: ScenarioFile, framework: Framework) -> dict[str, Scenario]:
-    """Import the file and return the scenarios that it registers, by name.
+def _from_source(spec: ModuleSpec | None) -> ModuleSpec | None:
+    origin = spec.origin if spec is not None and type(spec.loader) is SourceFileLoader else None
+    if spec is not None and origin is not None and is_of_the_user(origin):
+        spec.loader = _FromSource(spec.name, origin)
+    return spec
+
+
+def load(file: ScenarioFile, framework: Framework, name: str) -> Scenario:
+    """Import the file and return its scenario of that name.
 
     Modules beside it can be imported, also late, from within a scenario's function.
 
     Raises:
-        ScenarioError: if it cannot be imported; the message names file, line and reason.
+        ScenarioError: if it cannot be imported, or the scenario cannot be used; the message
+            names file, line and reason.
     """
-    forget_all()
-    try:
-        if file.module is not None:
-            importlib.import_module(file.module)
-        else:
-            _import_file(Path(file.path), framework)
-    except (Exception, SystemExit) as error:
-        where = file.path if file.module is None else f"{file.module} ({file.path})"
-        raise ScenarioError(f"{where}{_line_of(error, file.path)}: {first_line(error)}") from error
-    return registered()
+    broken = _import(file, framework)
+    if name in broken:
+        raise ScenarioError(broken[name])
+    if name not in registered():
+        raise ScenarioError(f"{file.path}: no scenario {name!r} any more")
+    return registered()[name]
 
 
-def listings(file: ScenarioFile, framework: Framework) -> list[Listing]:
+def listed(file: ScenarioFile, framework: Framework) -> FileListing:
     """Import the file and return what can be said of its scenarios without their code.
 
     Raises:
         ScenarioError: if it cannot be imported.
     """
     before = set(sys.modules)
-    found = load(file, framework).values()
-    digest = _digest(Path(file.path), set(sys.modules) - before)
-    return [
-        Listing(
-            name=item.name,
-            family=item.family,
-            summary=item.summary,
-            parameters=list(item.parameters),
-            source=item.source,
-            source_hash=digest,
-            file=file,
-        )
-        for item in found
-    ]
+    broken = _import(file, framework)
+    files = source_files(file, framework.packages)
+    files |= _loaded(set(sys.modules) - before, known={file.path, *files.values()}, of=framework)
+    digest = source_hash(files)
+    return FileListing(
+        scenarios=[
+            Listing(
+                name=item.name,
+                family=item.family,
+                summary=item.summary,
+                parameters=list(item.parameters),
+                source=item.source,
+                source_hash=digest,
+                file=file,
+                source_files=files,
+                lengths=item.lengths,
+            )
+            for item in registered().values()
+        ],
+        broken=list(broken.values()),
+    )
+
+
+def _loaded(names: Iterable[str], *, known: set[str], of: Framework) -> dict[str, str]:
+    """Return the user's modules that were imported under names that no source spells out."""
+    taken = taken_names(of.packages)
+    files = {name: getattr(sys.modules[name], "__file__", None) for name in names}
+    return {
+        name: path
+        for name, path in files.items()
+        if path and path not in known and name.partition(".")[0] not in taken
+        if is_of_the_user(path)
+    }
+
+
+def _import(file: ScenarioFile, framework: Framework) -> dict[str, str]:
+    """Import the file; return the message of each scenario in it that cannot be used."""
+    with unusable_collected() as broken:
+        try:
+            if file.module is not None:
+                importlib.import_module(file.module)
+            else:
+                _import_file(Path(file.path), framework)
+        except (Exception, SystemExit) as error:
+            where = file.path if file.module is None else f"{file.module} ({file.path})"
+            line = raised_in(error, file.path)
+            at_line = "" if line is None else f":{line}"
+            raise ScenarioError(f"{where}{at_line}: {error_text(error)}") from error
+    return broken
 
 
 def returned_type(kind: StepKind) -> object:
@@ -97,31 +154,12 @@ def returned_type(kind: StepKind) -> object:
 def _import_file(path: Path, framework: Framework) -> None:
     # A name of its own: a file called like a library must not take the library's place.
     name = f"{_USER_PACKAGE}.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    if path.suffix not in SOURCE_SUFFIXES:
+        raise ImportError("not a Python file")
+    spec = importlib.util.spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
     sys.meta_path.insert(0, _Beside(path.parent, framework.packages))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-
-
-def _line_of(error: BaseException, path: str) -> str:
-    if isinstance(error, SyntaxError) and error.filename == path:
-        return f":{error.lineno}"
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    return f":{lines[-1]}" if lines else ""
-
-
-def _digest(path: Path, loaded: set[str]) -> str:
-    """Return a hash of the file and of the modules in or below its folder that it imported."""
-    installed = tuple(sysconfig.get_paths().values())
-    files = {path}
-    for name in loaded:
-        origin = getattr(sys.modules.get(name), "__file__", None)
-        if origin and Path(origin).is_relative_to(path.parent) and not origin.startswith(installed):
-            files.add(Path(origin))
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(str(file.relative_to(path.parent)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:_HASH_DIGITS]

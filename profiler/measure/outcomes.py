@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from profiler.errors import error_text
 from profiler.facts import STOPPED, Outcome, Shortage, Status, out_of_device_memory, replace
 from profiler.frameworks.recorder import UNWRITTEN
 from profiler.units import MIB
@@ -66,7 +67,7 @@ def from_exception(
     """
     if shortage is not None:
         return out_of_device_memory(shortage, phase)
-    reason = first_line(error)
+    reason = error_text(error)
     if isinstance(error, MemoryError):
         return Outcome(status=Status.OOM_HOST, phase=phase, reason=reason)
     return Outcome(status=Status.ERROR, phase=phase, reason=reason)
@@ -146,17 +147,6 @@ def _says(text: str, words: tuple[str, ...]) -> bool:
 def unreadable(ended: ProcessEnd, why: object) -> Outcome:
     """Return the outcome of a child whose report cannot be read."""
     return replace(from_exit(ended, None), reason=f"left an unreadable result: {why}")
-
-
-def first_line(error: BaseException) -> str:
-    """Return ``Type: first line of the message`` of an exception, at most 500 characters."""
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:  # noqa: BLE001 (a user's exception may not even print)
-        lines = []
-    text = lines[0].strip() if lines else ""
-    name = type(error).__name__
-    return f"{name}: {text}"[:500] if text else name
 
 
 def _signal_name(number: int) -> str:

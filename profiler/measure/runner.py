@@ -24,6 +24,8 @@ from profiler.forecast.certificate import certify
 from profiler.frameworks import Mode
 from profiler.limits import machine
 from profiler.measure.client import Client, unexplained
+from profiler.measure.remedies import tried
+from profiler.measure.schedules import checked, with_schedules
 from profiler.planning.points import by_series
 from profiler.store.runs import Store
 
@@ -38,10 +40,15 @@ _NO_HOST_TRACE = "under a host limit no allocations are recorded"
 
 
 class Explain(enum.Enum):
-    """What is explained of a point: its own step alone, or shorter ones too, for its growth."""
+    """What is explained of a point: its own step alone, or shorter ones too, for its growth.
+
+    ``GROWTH``: also a short step in the parallel schedule. ``REMEDIES``: all that, and what is
+    tried to lower its peak.
+    """
 
     ALONE = "alone"
     GROWTH = "growth"
+    REMEDIES = "remedies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +89,12 @@ class Runner:
                     if explain is not None:
                         alone = explain is Explain.ALONE
                         measurement = self.client.traced(measurement, alone=alone)
+                    if explain is Explain.REMEDIES:
+                        measurement = tried(self.client, measurement, on_start=self.on_start)
+                    if explain in {Explain.GROWTH, Explain.REMEDIES}:
+                        measurement = with_schedules(
+                            self._quick, measurement, lengths=self.client.lengths(point)
+                        )
                     if stopped.is_set():  # killed with the rest: this says nothing of the point
                         return
                     self.store.add_measurement(self.run, measurement)
@@ -123,8 +136,16 @@ class Runner:
                 max_steps=max_steps,
                 confirm=confirm,
                 on_probe=lambda probe: self.on_probe(point, probe),
+                lengths=self.client.lengths(point),
             )
             certificate = self._explained(point, certificate)
+            if certificate.last_ok is not None:
+                check = checked(
+                    lambda short: self._probe(short, whole=True, stopped=stopped),
+                    replace(point, steps=certificate.last_ok),
+                    lengths=self.client.lengths(point),
+                )
+                certificate = replace(certificate, schedules=check)
             if stopped.is_set():
                 raise CancelledError
             self.store.add_wall(self.run, point.key, certificate)
@@ -143,6 +164,10 @@ class Runner:
         if isinstance(found, Explanation):
             return replace(wall, explanation=found)
         return replace(wall, unexplained=unexplained(found))
+
+    def _quick(self, point: Point) -> Measurement:
+        self.on_start(point)
+        return self.client.measure(point, mode=Mode(inspect=False))
 
     def _probe(self, point: Point, *, whole: bool, stopped: threading.Event) -> Measurement:
         stored = self.store.probe(self.run, point.key)

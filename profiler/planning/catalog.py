@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from profiler.errors import did_you_mean
 from profiler.facts import Record
+from profiler.lengths import ANY, Lengths
 from profiler.planning.files import ScenarioFile
 from profiler.scenario import Parameter, ParameterValue
 from profiler.scenario import settings as settings_of
@@ -14,8 +15,9 @@ from profiler.scenario import settings as settings_of
 class Listing(Record, frozen=True, kw_only=True):
     """What can be said of a scenario without its code.
 
-    ``source`` is where its function stands, as ``mine.py:12``; ``source_hash`` of that file and
-    of the modules beside it that it imported.
+    ``source`` is where its function stands, as ``mine.py:12``; ``source_files`` are that file and
+    the user's modules that it imports, name -> path, and ``source_hash`` is theirs. ``lengths``
+    are the numbers of steps that it may be run at.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Listing(Record, frozen=True, kw_only=True):
     source: str
     source_hash: str
     file: ScenarioFile
+    source_files: dict[str, str] = {}
+    lengths: Lengths = ANY
 
     def settings(self, overrides: dict[str, str]) -> dict[str, ParameterValue]:
         """Return every parameter's value, the defaults overridden by ``name -> text``.
@@ -35,8 +39,15 @@ class Listing(Record, frozen=True, kw_only=True):
         return settings_of(self.name, self.parameters, overrides)
 
 
+class FileListing(Record, frozen=True, kw_only=True):
+    """What one file gave: its scenarios, and a line for each that cannot be used."""
+
+    scenarios: list[Listing]
+    broken: list[str] = []
+
+
 class Catalog(Record, frozen=True, kw_only=True):
-    """The scenarios found, by name, and one line for each file that cannot be used."""
+    """The scenarios found, by name, and a line for each file or scenario that cannot be used."""
 
     scenarios: dict[str, Listing]
     broken: list[str]

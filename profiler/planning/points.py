@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -71,6 +71,40 @@ def expand(
         for repeat in range(repeats)
         for number in sorted(steps)
     ]
+
+
+def allowed_steps(listing: Listing, steps: Sequence[int], *, listed: Collection[int]) -> list[int]:
+    """Return those of the steps that the scenario's author allows.
+
+    Args:
+        listing: the scenario.
+        steps: all that was asked for.
+        listed: those of them that were given one by one, and none of which may be left out.
+
+    Raises:
+        UsageError: if one of these is not allowed, or none is left.
+    """
+    for one in listed:
+        check_steps(listing, one)
+    kept = [one for one in steps if listing.lengths.allow(one)]
+    if not kept:
+        check_steps(listing, steps[0])
+    return kept
+
+
+def check_steps(listing: Listing, steps: int) -> None:
+    """Check that the scenario's author allows this length.
+
+    Raises:
+        UsageError: if not; it names the nearest that are allowed.
+    """
+    lengths = listing.lengths
+    if not lengths.allow(steps):
+        near = [one for one in (lengths.at_most(steps), lengths.from_(steps)) if one]
+        raise UsageError(
+            f"{listing.name} at {steps} steps: its author allows only {lengths} "
+            f"(nearest: {' and '.join(map(str, near))})"
+        )
 
 
 def series_of(point: Point) -> str:

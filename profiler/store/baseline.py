@@ -7,7 +7,6 @@ from pathlib import Path
 
 from profiler.errors import UsageError
 from profiler.facts import (
-    SCHEMA,
     Certificate,
     GraphStage,
     Measurement,
@@ -19,6 +18,8 @@ from profiler.facts import (
 )
 
 KIND = "stepwall baseline"
+# In files of version 1 nodes are counted without those of functions.
+VERSION = 2
 _LINE = ",\n"
 
 
@@ -32,7 +33,7 @@ def baseline_text(run: Run) -> str:
         "measurements": [encode(_slim(item)) for item in run.measurements],
         "walls": [encode(_slim_wall(item)) for item in run.walls],
     }
-    parts = [f'"kind": {json.dumps(KIND)}', f'"schema": {SCHEMA}']
+    parts = [f'"kind": {json.dumps(KIND)}', f'"schema": {VERSION}']
     parts += [f'"{name}": {json.dumps(value)}' for name, value in head.items() if name not in lists]
     parts += [f'"{name}": [\n{_LINE.join(lines)}\n]' for name, lines in lists.items()]
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -42,7 +43,7 @@ def read_baseline(path: Path) -> Run:
     """Return the run that a baseline file holds.
 
     Raises:
-        UsageError: if it cannot be read, is none, or a newer stepwall wrote it.
+        UsageError: if it cannot be read, is none, or another version of stepwall wrote it.
     """
     try:
         data = json.loads(path.read_text())
@@ -52,8 +53,14 @@ def read_baseline(path: Path) -> Run:
         raise UsageError(f"baseline {str(path)!r} is no JSON: {error}") from None
     if not isinstance(data, dict) or data.get("kind") != KIND:
         raise UsageError(f"{str(path)!r} is no baseline: make one by 'stepwall pin'")
-    if not isinstance(data.get("schema"), int) or data["schema"] > SCHEMA:
+    schema = data.get("schema")
+    if not isinstance(schema, int) or schema > VERSION:
         raise UsageError(f"baseline {str(path)!r}: a newer stepwall wrote it, which must read it")
+    if schema < VERSION:
+        raise UsageError(
+            f"baseline {str(path)!r}: an older stepwall wrote it, which counted nodes otherwise: "
+            "make a new one by 'stepwall pin'"
+        )
     fields = {name: value for name, value in data.items() if name not in {"kind", "schema"}}
     try:
         return convert(Run, fields)
@@ -79,4 +86,4 @@ def _slim_stage(stage: GraphStage) -> GraphStage:
 
 
 def _slim_wall(wall: Certificate) -> Certificate:
-    return replace(wall, probes=[], explanation=None, unexplained=None)
+    return replace(wall, probes=[], explanation=None, unexplained=None, schedules=None)

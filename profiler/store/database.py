@@ -27,8 +27,9 @@ CREATE TABLE probes (
     run TEXT NOT NULL REFERENCES runs(id), key TEXT NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (run, key))
 """
-# Files of versions 1 and 2 were never released, and are not read.
-VERSION = 3
+# Files of versions 1 to 3 were never released, and are not read. Those of version 3 count a
+# graph's nodes without those of its functions.
+VERSION = 4
 _WAL_TRIES = 100
 _LOCK_WAIT_S = 60.0
 _NO_ROOM_BYTES = 1 << 16

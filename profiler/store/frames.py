@@ -14,6 +14,7 @@ exit_code
 oom_op, oom_op_type, oom_shape,    what an allocator had no memory for: the fields of
 oom_dtype, oom_device,             ``facts.Shortage`` without the raw lines
 oom_allocator, oom_requested_bytes
+nodes                              all nodes of the graph: as built, and in its functions
 total_nodes, by_op                 nodes of the graph as built; dict: op type -> nodes
 PART_nodes                         of its parts, as ``forward_nodes``, ``backward_nodes``
 STAGE_nodes, STAGE_by_op           of its further stages, as ``library``, ``executed``
@@ -31,7 +32,8 @@ seconds                            the point's own seconds, from fork to end
 
 Parts, stages and phases are those of the run's frameworks (``Run.environment.frameworks``).
 Explanations are no columns: ``LoadedRun.run.measurements[i].trace`` and ``walls[i].explanation``
-hold them (``facts.Explanation``).
+hold them (``facts.Explanation``); ``walls[i].schedules`` holds what was run in the
+parallel schedule (``facts.ScheduleCheck``).
 
 Columns of ``LoadedRun.walls``, one row per certificate: ``label``, the fields of
 ``facts.Certificate`` (``confirmation_repeats``, ``confirmation_survived`` and
@@ -142,7 +144,7 @@ def _columns(run: Run) -> list[str]:
         *Point.__struct_fields__,
         *_OUTCOME_COLUMNS,
         *_SHORTAGE_COLUMNS,
-        *("total_nodes", "by_op", "graph_bytes"),
+        *("nodes", "total_nodes", "by_op", "graph_bytes"),
         *(f"{name}_{what}" for name in stages for what in ("nodes", "by_op")),
         *(f"{name}_s" for name in phases),
         *("step_s", "steady_steps"),
@@ -180,7 +182,7 @@ def graph_columns(graph: GraphSize | None) -> Columns:
     """Return the nodes of a graph by the names of its parts and stages."""
     if graph is None:
         return {}
-    found: Columns = {"graph_bytes": graph.serialized_bytes}
+    found: Columns = {"nodes": graph.nodes, "graph_bytes": graph.serialized_bytes}
     for stage in graph.stages:
         if stage is graph.built:
             found |= {"total_nodes": stage.nodes, "by_op": stage.by_op}
@@ -204,7 +206,7 @@ _PROBE_COLUMNS = [
     *("reason", "cut_short", "peak_bytes", "seconds"),
 ]
 _SHORTAGE_COLUMNS = [f"oom_{name}" for name in Shortage.__struct_fields__ if name != "lines"]
-_NESTED = {"probes", "confirmation", "explanation"}
+_NESTED = {"probes", "confirmation", "explanation", "schedules"}
 _WALL_COLUMNS = [
     "label",
     *(name for name in Certificate.__struct_fields__ if name not in _NESTED),

@@ -41,14 +41,14 @@ __all__ = [
 
 Document = dict[str, Any]
 _WHOLE = (
-    *("_bytes", "_nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
+    *("_bytes", "nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
     *("_repeats", "_survived", "_ran_out"),
 )
 _NESTED = {"parameters", "oom_shape", "predicted_from", "outlier_steps"}
 # Promised by schema 1, also where a graph has no such part or stage.
 _GRAPH_KEYS = (
-    *("forward_nodes", "backward_nodes", "total_nodes", "library_nodes", "executed_nodes"),
-    *("graph_bytes", "by_op", "executed_by_op"),
+    *("nodes", "forward_nodes", "backward_nodes", "total_nodes", "library_nodes"),
+    *("executed_nodes", "graph_bytes", "by_op", "executed_by_op"),
 )
 _LETTERS = "abc"
 

@@ -73,7 +73,10 @@ class Line:
         Nothing where that is less than twice as far: so short a line shows nothing.
         """
         last = self.series.last
-        lengths = np.unique(np.round(np.geomspace(last, REACH * last, _AHEAD)).astype(int)).tolist()
+        exactly = np.round(np.geomspace(last, REACH * last, _AHEAD))
+        # An exact law has a width between the steps that lie as far apart as its lengths do.
+        near = self.law.around(exactly)[0] if self.law else exactly
+        lengths = np.unique(near).astype(int).tolist()
         found: list[Ahead] = []
         for steps in lengths:
             text = predicted_value(self.series, steps)

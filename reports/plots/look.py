@@ -34,6 +34,7 @@ ROLE_COLOURS = {
     Role.ACTIVATION_GRADIENTS: "#56B4E9",
     Role.WEIGHT_GRADIENTS: "#D55E00",
     Role.TEMPORARY: "#009E73",
+    Role.SCRATCH: "#8C510A",
     Role.UNKNOWN: "#000000",
     Role.ROUNDING: "#dddddd",
 }

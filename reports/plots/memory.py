@@ -35,6 +35,7 @@ _ORDER = (
     Role.ACTIVATION_GRADIENTS,
     Role.WEIGHT_GRADIENTS,
     Role.TEMPORARY,
+    Role.SCRATCH,
     Role.UNKNOWN,
     Role.ROUNDING,
 )

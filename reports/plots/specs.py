@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from profiler.analysis.metrics import BY_NAME, HOST_BUILD, HOST_LIMITED, part_nodes
+from profiler.analysis.metrics import BY_NAME, HOST_BUILD, HOST_LIMITED, part_nodes, stage_nodes
 from profiler.analysis.results import RunResults
 from reports.plots.panels import BoundedMetric
+from reports.texts.numbers import list_text
 
 __all__ = ["PlotSpec", "plot_specs"]
 
@@ -81,17 +82,26 @@ def plot_specs(results: RunResults) -> tuple[PlotSpec, ...]:
 
 
 def _graph_spec(results: RunResults) -> PlotSpec:
-    built = [m.graph.built for _, m in results.measurements if m.graph and m.graph.built]
-    parts = dict.fromkeys(part for stage in built for part in stage.parts)
-    apart = f", {' and '.join(parts)} apart" if parts else ""
+    graphs = [m.graph for _, m in results.measurements if m.graph and m.graph.built]
+    parts = dict.fromkeys(
+        part for one in graphs for stage in one.stages[:1] for part in stage.parts
+    )
+    beside = dict.fromkeys(stage.name for one in graphs for stage in one.beside if stage.nodes)
+    framework = (
+        results.run.framework(results.measurements[0][1].point.framework) if graphs else None
+    )
+    shown = [part_nodes(part) for part in parts]
+    if framework is not None:
+        shown += [stage_nodes(name, framework.stage_title(name)) for name in beside]
+    # Without parts there is one number, and it holds the nodes beside these.
+    apart = f", {list_text([metric.title for metric in shown])} apart" if parts else ""
     return PlotSpec(
         name="nodes",
         title="Graph size",
         caption=(
             "Nodes of the training graph as built, before the framework's optimizer. "
-            f"Counted in the graph itself{apart}; nodes inside loop bodies are library nodes "
-            "and not counted here."
+            f"Counted in the graph itself{apart}."
         ),
-        metrics=tuple(BoundedMetric(metric=part_nodes(part)) for part in parts)
+        metrics=tuple(BoundedMetric(metric=metric) for metric in shown if parts)
         or (BoundedMetric(metric=BY_NAME["nodes"]),),
     )

@@ -38,6 +38,8 @@ _SIGNS = {
 # The worst first.
 _ORDER = tuple(_SIGNS)
 _MOST_NAMED = 5
+# A smaller drift would be read as +0.0 %.
+_DRIFT = 0.0005
 
 
 def comparison_grid(comparison: Comparison) -> Grid:
@@ -90,7 +92,15 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         )
         if points
     ]
-    return [*lines, *(f"differs: {text}" for text in comparison.differences)]
+    return [*lines, *_drift_lines(comparison), *(f"differs: {t}" for t in comparison.differences)]
+
+
+def _drift_lines(comparison: Comparison) -> list[str]:
+    """Return one line on what moved in all scenarios alike, if anything did."""
+    drifts = {row.title: row.drift for row in comparison.rows if row.drift is not None}
+    texts = [f"{title} {share:+.1%}" for title, share in drifts.items() if abs(share) >= _DRIFT]
+    why = "as a busier or idler machine does; each scenario is judged beside the others"
+    return [f"drift of all scenarios alike: {', '.join(texts)}: {why}"] if texts else []
 
 
 def _named(points: tuple[str, ...]) -> str:
@@ -140,7 +150,8 @@ def _breach(row: ComparedNumber, rule: Rule | None) -> str:
         return f"{row.label} at {_where(row)} fails now ({row.note})"
     values = f"{_value(row, row.before)} before, {_value(row, row.after)} now"
     allowed = f"{100 * rule.share:g} % allowed"
-    return f"{row.label}: {row.title} {_change(row)} ({values}, {_where(row)}; {allowed})"
+    where = f"{_where(row)}; {row.note}" if row.drift is not None else _where(row)
+    return f"{row.label}: {row.title} {_change(row)} ({values}, {where}; {allowed})"
 
 
 def inconclusive_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:
@@ -182,6 +193,7 @@ def _row(row: ComparedNumber) -> dict[str, Any]:
         "before": row.before,
         "after": row.after,
         "change": change if change is not None and math.isfinite(change) else None,
+        "drift": row.drift,
         "mark": row.mark.value,
         "note": row.note,
     }

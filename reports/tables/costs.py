@@ -67,7 +67,9 @@ def cost_notes(builds: Sequence[BuildCost], *, measured_to: int) -> list[str]:
     best, unknown = ([b.label for b in builds if b.is_optimal is is_so] for is_so in (True, None))
     metrics = list_text([BY_NAME[name].title for name in PARETO_METRICS])
     texts = [f"Pareto-optimal in {metrics}: {list_text(best)}"] if best else []
-    texts += [f"unknown, within noise or not measured: {list_text(unknown)}"] if unknown else []
+    if unknown:
+        why = "within noise, not measured, or not the same in both schedules"
+        texts.append(f"unknown ({why}): {list_text(unknown)}")
     notes = ["; ".join(texts)]
     if any(cost.is_predicted for one in builds for cost in one.costs.values()):
         notes.append(f"≈ predicted by law, not run: measured to {steps_text(measured_to)}")

@@ -12,20 +12,36 @@ from profiler.facts import (
     Holding,
     Phase,
     PhaseRole,
+    Remedy,
     Role,
 )
 from reports.tables.grid import Grid, GridRow
-from reports.texts.numbers import DASH, bytes_text, count_text, name_text, rate_text
+from reports.texts.numbers import (
+    DASH,
+    bytes_text,
+    count_text,
+    name_text,
+    rate_text,
+    seconds_text,
+    share_text,
+)
 
 __all__ = [
     "graph_grid",
     "held_grid",
     "host_grid",
     "node_scope_grid",
+    "remedy_grid",
     "resident_grid",
     "role_grid",
     "scope_grid",
 ]
+
+_IN_PARALLEL = {
+    -1: "in the parallel schedule it is less",
+    0: "in the parallel schedule no difference is clear",
+    1: "in the parallel schedule it is more",
+}
 
 
 def role_grid(explained: Explanation) -> Grid:
@@ -60,7 +76,7 @@ def held_grid(explained: Explanation, most: int) -> Grid:
             bytes_text(holding.bytes),
             _share(holding.bytes, peak),
             bytes_text(holding.each_bytes),
-            *((_rate(holding.per_step_bytes or 0),) if grows else ()),
+            *((_rate(holding.per_step_bytes),) if grows else ()),
         )
 
     def summed(name: str, role: str, size: int) -> tuple[str, ...]:
@@ -76,6 +92,61 @@ def held_grid(explained: Explanation, most: int) -> Grid:
     first = "operation \N{MULTIPLICATION SIGN} tensors"
     headings = (first, "type", "role", "bytes", "share", "each", *(("per step",) if grows else ()))
     return _grid(headings, rows, texts=3)
+
+
+def remedy_grid(explained: Explanation) -> Grid:
+    """Return what was tried to lower the peak, and what each thing measured."""
+    remedies = explained.remedies
+    has_parallel = any(remedy.parallel_bytes for remedy in remedies)
+
+    def row(remedy: Remedy) -> tuple[str, ...]:
+        parallel = _range_text(remedy.parallel_bytes)
+        against = _against_text(remedy)
+        notes = [remedy.changes, remedy.reason, against]
+        return (
+            remedy.name,
+            bytes_text(remedy.peak_bytes),
+            share_text(remedy.share),
+            seconds_text(remedy.step_s),
+            *((parallel,) if has_parallel else ()),
+            "; ".join(filter(None, notes)),
+        )
+
+    rows = [row(remedy) for remedy in remedies]
+    if rows:
+        first = remedies[0]
+        before = next((one.parallel_before_bytes for one in remedies if one.parallel_bytes), [])
+        rows.insert(
+            0,
+            (
+                "as it is",
+                bytes_text(first.before_bytes),
+                "",
+                seconds_text(first.before_s),
+                *((_range_text(before),) if has_parallel else ()),
+                "",
+            ),
+        )
+    parallel = ("in parallel",) if has_parallel else ()
+    headings = ("tried", "peak", "difference", "time per step", *parallel, "note")
+    grid = _grid(headings, rows, texts=1)
+    return Grid(headings=grid.headings, numeric=(*grid.numeric[:-1], False), rows=grid.rows)
+
+
+def _against_text(remedy: Remedy) -> str | None:
+    """Return what the parallel schedule shows instead; None where it shows the same."""
+    if not remedy.is_contradicted:
+        return None
+    if len(remedy.parallel_bytes) < len(remedy.parallel_before_bytes):
+        return "in the parallel schedule not every run ended well"
+    return None if remedy.parallel_sign is None else _IN_PARALLEL[remedy.parallel_sign]
+
+
+def _range_text(sizes: Sequence[int]) -> str:
+    if not sizes:
+        return DASH
+    ends = dict.fromkeys((bytes_text(min(sizes)), bytes_text(max(sizes))))
+    return " to ".join(ends)
 
 
 def scope_grid(explained: Explanation, most: int) -> Grid:
@@ -138,6 +209,7 @@ def graph_grid(explained: Explanation, last: GraphStage | None, title: str, most
     if grown is not None:
         added = Counter(grown.forward)
         added.update(grown.backward)
+        added.update(grown.library)
         columns.append(("per step", lambda kind: _signed(added[kind])))
     if executed:
         columns.append((title, lambda kind: count_text(executed[kind])))
@@ -178,8 +250,8 @@ def _share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else DASH
 
 
-def _rate(value: float) -> str:
-    return bytes_text(value) if value else "0"
+def _rate(value: float | None) -> str:
+    return "0" if value == 0 else bytes_text(value)
 
 
 def _signed(value: float) -> str:

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from profiler.analysis.metrics import part_nodes, stage_nodes
 from profiler.analysis.results import RunResults
 from profiler.facts import (
     Measurement,
@@ -127,38 +128,40 @@ _MEASURED = (
 
 
 def _node_columns(results: RunResults) -> list[_Column]:
-    """Return the columns of nodes: of the parts of the graph as built, and what really ran."""
+    """Return the columns of nodes: all, the parts of the graph as built, and what really ran."""
     graphs = [m.graph for _, m in results.measurements if m.graph is not None]
     parts = dict.fromkeys(part for one in graphs if one.built for part in one.built.parts)
+    beside = dict.fromkeys(stage.name for one in graphs for stage in one.beside if stage.nodes)
     frameworks = results.run.environment.frameworks.values()
     last = {one.stages[-1].name: one.stages[-1].title for one in frameworks if one.stages[1:]}
+    titles = {stage.name: stage.title for one in frameworks for stage in one.stages}
     return [
+        *([_Column("nodes", _field("graph.nodes"), count_text)] if beside else []),
         *(_Column(f"{part} nodes", _part_nodes(part), count_text) for part in parts),
+        *(
+            _Column(f"nodes {titles.get(name, name)}", _stage_nodes(name), count_text)
+            for name in beside
+        ),
         *(
             _Column(f"{title} nodes", _stage_nodes(name), count_text)
             for name, title in last.items()
+            if name not in beside
         ),
     ]
 
 
-def _part_nodes(part: str) -> Callable[[Measurement], int | None]:
-    def nodes(m: Measurement) -> int | None:
-        return m.graph.built.parts.get(part) if m.graph and m.graph.built else None
-
-    return nodes
+def _part_nodes(part: str) -> Callable[[Measurement], float | None]:
+    return part_nodes(part).value
 
 
-def _stage_nodes(name: str) -> Callable[[Measurement], int | None]:
-    def nodes(m: Measurement) -> int | None:
-        stage = m.graph.stage(name) if m.graph else None
-        return stage.nodes if stage else None
-
-    return nodes
+def _stage_nodes(name: str) -> Callable[[Measurement], float | None]:
+    return stage_nodes(name, name).value
 
 
 # What a narrow terminal does without, in this order; the report and the files hold all.
 _LESS_IMPORTANT = (
     "executed nodes",
+    "nodes in functions",
     "backward nodes",
     "step",
     "host peak",

@@ -31,7 +31,7 @@ def law_grid(results: RunResults) -> Grid:
 def _cells(one: MetricSeries) -> tuple[str, ...]:
     law = one.law
     if isinstance(law, TooFewLengths):
-        needed = f"not enough lengths: {law.lengths} of {law.needed}, add --steps"
+        needed = f"{law.lengths} of {law.needed} lengths: profile it with more --steps"
         return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH, DASH
     return (
         one.label,
@@ -39,10 +39,15 @@ def _cells(one: MetricSeries) -> tuple[str, ...]:
         law_text(law, one.metric) if law.is_clear else "no clear law: too noisy, take --repeats",
         step_text(law, one.metric) if law.is_clear else DASH,
         f"{count_text(law.first)} to {count_text(law.last)}",
-        "exact" if law.exact else _percent(law.error),
+        f"exact at {_lengths(law)} lengths" if law.exact else _percent(law.error),
         _outliers(law),
         DASH if one.holdout_error is None else _percent(one.holdout_error),
     )
+
+
+def _lengths(law: Law) -> int:
+    """Return how many distinct lengths lie on an exact law."""
+    return len({point.steps for point in law.points if not point.outlier})
 
 
 def _outliers(law: Law) -> str:

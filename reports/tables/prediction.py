@@ -12,6 +12,7 @@ from profiler.scenario import describe_parameters
 from reports.pages.exports import law_document
 from reports.tables.grid import Grid, GridRow
 from reports.tables.laws import law_text
+from reports.texts.graph_size import size_wall_text
 from reports.texts.numbers import (
     DASH,
     UNIT_TEXTS,
@@ -20,14 +21,20 @@ from reports.texts.numbers import (
     steps_text,
 )
 
-__all__ = ["LEFT_OUT", "card_grid", "prediction_document", "prediction_lines", "value_grid"]
+__all__ = [
+    "LEFT_OUT",
+    "card_grid",
+    "prediction_document",
+    "prediction_lines",
+    "value_grid",
+]
 
 LEFT_OUT = (
     "workspace of GPU kernels, the driver's context (some hundred MiB), other programs",
     "on a GPU, a graph optimizer that saves memory where it expects the card to be full",
     "host memory, which a long unrolled graph may exhaust first",
 )
-_NO_SOURCE = "no pattern to replay and no law of the peak"
+_NO_SOURCE = "no pattern to replay, and no law of the peak that is sure enough"
 
 
 def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
@@ -41,13 +48,17 @@ def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
     ]
     if prediction.was_measured:
         lines.append(f"  {steps_text(prediction.steps or 0)} were measured: see the report")
+    lines += [f"  failed: {one}" for one in prediction.failed]
     if prediction.limit_bytes is not None:
         limit = size_text(prediction.limit_bytes)
         wall = prediction.wall
-        lines.append(f"  under {limit}   {_wall_text(prediction, wall) if wall else _NO_SOURCE}")
+        lines.append(
+            f"  under {limit}   {_wall_text(prediction, wall) if wall else _no_wall(prediction)}"
+        )
     caveats = dict.fromkeys((one.from_steps or 0, one.text) for one in prediction.caveats)
     return [
         *lines,
+        *(f"  {size_wall_text(wall)}" for wall in prediction.size_walls),
         *(
             f"  from about {steps_text(steps)} on {text}: memory may be less there, "
             "and a wall further on"
@@ -55,6 +66,10 @@ def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
         ),
         f"  leaves out: {'; '.join(LEFT_OUT)}.",
     ]
+
+
+def _no_wall(prediction: ScenarioPrediction) -> str:
+    return prediction.no_wall or ("its short runs failed" if prediction.failed else _NO_SOURCE)
 
 
 def _wall_text(prediction: ScenarioPrediction, wall: WallPrediction) -> str:
@@ -90,20 +105,26 @@ def _cells(prediction: ScenarioPrediction, value: PredictedValue) -> tuple[str, 
     text = UNIT_TEXTS[value.metric.unit]
     lengths = f"{count_text(value.lengths[0])} to {count_text(value.lengths[-1])}"
     law = law_text(value.law, value.metric) if value.law else DASH
+    if value.is_replayed:
+        law = "recorded allocations, continued and replayed"
     most = prediction.is_upper_bound(value.metric.name, prediction.steps or 0)
     known = value.value is not None and value.low is not None and value.high is not None
     return (
         value.metric.title,
         f"{text(value.value)}{' or less' if most else ''}" if value.value is not None else DASH,
         _interval(value, text) if known else DASH,
-        f"{lengths}, folding scaled down" if value.from_short_runs else lengths,
+        f"{lengths}, folding scaled down" if _is_scaled(value) else lengths,
         DASH if value.holdout_error is None else f"{100 * value.holdout_error:.1f} %",
         value.reason or law,
     )
 
 
+def _is_scaled(value: PredictedValue) -> bool:
+    return value.from_short_runs and not value.is_replayed
+
+
 def _interval(value: PredictedValue, text: Callable[[float], str]) -> str:
-    if value.law and value.law.exact:
+    if value.is_exact:
         return "exact"
     return f"{text(value.low or 0.0)} to {text(value.high or 0.0)}"
 
@@ -122,7 +143,7 @@ def card_grid(prediction: ScenarioPrediction) -> Grid:
 
 def _card_cells(prediction: ScenarioPrediction, wall: WallPrediction | None) -> tuple[str, str]:
     if wall is None:
-        return DASH, _NO_SOURCE
+        return DASH, _no_wall(prediction)
     return _steps_text(prediction, wall), "by the law of the peak" if wall.is_line else "replayed"
 
 
@@ -140,10 +161,13 @@ def prediction_document(prediction: ScenarioPrediction) -> dict[str, Any]:
         "measured_to": prediction.measured_to,
         "limit_bytes": prediction.limit_bytes,
         "wall": to_json(prediction.wall),
+        "no_wall": prediction.no_wall,
         "caveats": to_json(prediction.caveats),
+        "failed": list(prediction.failed),
         "steps": prediction.steps,
         "values": [_value(value) for value in prediction.values],
         "cards": [{"limit_bytes": size, "wall": to_json(wall)} for size, wall in prediction.cards],
+        "size_walls": to_json(prediction.size_walls),
         "leaves_out": list(LEFT_OUT),
     }
 
@@ -156,9 +180,10 @@ def _value(value: PredictedValue) -> dict[str, Any]:
         "low": value.low,
         "high": value.high,
         "law": law_document(value.law) if value.law else None,
-        "exact": bool(value.law and value.law.exact),
+        "exact": value.is_exact,
         "lengths": list(value.lengths),
         "holdout_error": value.holdout_error,
         "from_short_runs": value.from_short_runs,
+        "replayed": value.is_replayed,
         "reason": value.reason,
     }

@@ -7,16 +7,29 @@ from dataclasses import replace
 from typing import Any
 
 from profiler.analysis.crossover.costs import BuildCost
-from profiler.analysis.crossover.crossovers import Crossover, MissingLaw, crossovers
+from profiler.analysis.crossover.crossovers import (
+    Crossover,
+    MissingLaw,
+    ParallelOrder,
+    crossovers,
+)
+from profiler.analysis.crossover.schedules import follows_schedule
 from profiler.analysis.crossover.zones import Zone
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
-from profiler.facts import SCHEMA, to_json
+from profiler.analysis.series import MetricSeries
+from profiler.facts import SCHEMA, Schedule, to_json
 from reports.tables.costs import cost_document
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import count_text, list_text, steps_text
 
-__all__ = ["crossover_lines", "crossover_text", "versus_document", "versus_grid"]
+__all__ = [
+    "crossover_lines",
+    "crossover_text",
+    "schedule_lines",
+    "versus_document",
+    "versus_grid",
+]
 
 # Of one and of several builds; compared with one other and with more.
 _VERBS = {
@@ -40,15 +53,74 @@ def versus_grid(results: RunResults) -> Grid:
         headings=("family", "metric", "which build, at which steps"),
         numeric=(False, False, False),
         rows=tuple(
-            GridRow(cells=(family, one.metric.title, crossover_text(one)))
+            GridRow(cells=(family, one.metric.title, _stored_text(one, members[0])))
             for family, members in results.family_series.items()
             for one in crossovers(members)
         ),
     )
 
 
+def schedule_lines(found: Sequence[Crossover], *, unchecked: str | None) -> list[str]:
+    """Return of which metrics the parallel schedule shows the same order, and which are not known.
+
+    Args:
+        found: the crossovers in the serial schedule.
+        unchecked: why nothing was run in the parallel schedule; None if something was.
+    """
+    told = [one for one in found if follows_schedule(one.metric) and one.is_known]
+    same: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
+    for one in told:
+        title = one.metric.title
+        reasons = [order.reason for order in one.parallel if order.reason]
+        if not one.parallel:
+            unknown.setdefault(unchecked or "no measured length shows it", []).append(title)
+        elif reasons:
+            unknown.setdefault(reasons[0], []).append(title)
+        elif not one.is_contradicted:
+            lengths = list_text([count_text(order.steps) for order in one.parallel])
+            same.setdefault(f"three runs each at {lengths} steps", []).append(title)
+    lines = [
+        f"the same in the parallel schedule ({how}): {list_text(of)}" for how, of in same.items()
+    ]
+    return lines + [
+        f"not checked in the parallel schedule ({why}): {list_text(of)}"
+        for why, of in unknown.items()
+    ]
+
+
+def _stored_text(one: Crossover, series: MetricSeries) -> str:
+    """Return the crossover as stored points tell it, which are of one schedule."""
+    is_serial = series.conditions.schedule is Schedule.SERIAL
+    only = is_serial and one.is_known and follows_schedule(one.metric)
+    return f"{'in the serial schedule: ' if only else ''}{crossover_text(one)}"
+
+
 def crossover_text(one: Crossover) -> str:
-    """Return which build needs least, by length; what was not measured is called predicted."""
+    """Return which build needs least, by length; what was not measured is called predicted.
+
+    Where the parallel schedule shows another order, both are told and nothing is called less.
+    """
+    if not one.is_contradicted:
+        return _order_text(one)
+    orders = [
+        f"at {steps_text(order.steps)} {_parallel_text(one, order)}" for order in one.parallel
+    ]
+    return (
+        f"not the same in both schedules; parallel (three runs each): {', '.join(orders)}; "
+        f"serial: {_order_text(one)}"
+    )
+
+
+def _parallel_text(one: Crossover, order: ParallelOrder) -> str:
+    if order.reason is not None:
+        return f"not known ({order.reason})"
+    if order.agrees:
+        return _claim(one, order.serial_least)
+    return _claim(one, [order.least]) if order.least else "no order is clear"
+
+
+def _order_text(one: Crossover) -> str:
     if one.measured is None:
         return "unknown: no length was measured for all"
     missing = [f"not measured: {list_text(one.missing)}"] if one.missing else []
@@ -60,7 +132,7 @@ def _within(one: Crossover) -> list[str]:
     spans = _merged(one.by_length)
     missing_laws = _missing_laws_text(one.missing_laws)
     if not one.is_known:
-        more = "add --repeats" if one.is_noisy else "add --steps"
+        more = f"profile with more {'--repeats' if one.is_noisy else '--steps'}"
         why = missing_laws or f"{_unknown(one)} at every measured length, {more}"
         return [f"unknown: {why}"]
     if one.is_by_law:
@@ -85,8 +157,13 @@ def _missing_laws_text(missing_laws: Sequence[MissingLaw]) -> str:
     """Return which builds have no clear law, why, and what to add."""
     labels: dict[str, list[str]] = {}
     for missing in missing_laws:
-        labels.setdefault(f"({missing.reason}: add {missing.options})", []).append(missing.label)
+        labels.setdefault(f"({missing.reason}: {_help(missing)})", []).append(missing.label)
     return ", ".join(f"no clear law of {list_text(of)} {why}" for why, of in labels.items())
+
+
+def _help(missing: MissingLaw) -> str:
+    """Return which options of ``stepwall profile`` would help."""
+    return f"profile with {'more ' if missing.options == '--steps' else ''}{missing.options}"
 
 
 def _unknown(one: Crossover) -> str:
@@ -203,5 +280,10 @@ def _crossover(one: Crossover) -> dict[str, Any]:
         "missing_laws": to_json(one.missing_laws),
         "missing": list(one.missing),
         "not_predicted": one.not_predicted,
+        "parallel": [
+            {**to_json(order), "least": order.least, "agrees": order.agrees}
+            for order in one.parallel
+        ],
+        "is_contradicted": one.is_contradicted if one.parallel else None,
         "text": crossover_text(one),
     }

@@ -25,6 +25,7 @@ from reports.texts.numbers import (
     steps_text,
     times_text,
 )
+from reports.texts.schedules import schedules_text
 from reports.texts.story import biggest_text, story
 
 __all__ = [
@@ -42,12 +43,16 @@ __all__ = [
     "predicted_text",
     "price_text",
     "probes_text",
+    "room_text",
+    "wall_schedules_text",
     "zone_text",
 ]
 
 Row = tuple[str, str | None, str | None]
 _NAME_WIDTH = 12
 _SMALL_SHARE = 0.0005
+# Of the limit: what is left unused beyond this asks for a reason.
+_UNUSED = 0.05
 _LEARNED = {"replay": "replayed from", "line": "by a line through the peaks of"}
 
 
@@ -58,6 +63,7 @@ def certificate_lines(wall: Certificate, framework: FrameworkFacts) -> list[str]
         _device_text(wall, framework),
         wall.schedule.value,
         ("limit " if wall.kind == "device" else f"{wall.kind} limit ") + limit_text(wall),
+        f"only multiples of {wall.multiple_of} steps" if wall.multiple_of > 1 else "",
     ]
     rows = _rows(wall, framework)
     width = max((len(figure) for _, figure, text in rows if figure and text), default=0)
@@ -159,16 +165,47 @@ def ending_text(failure: Probe) -> str:
     return ": ".join(filter(None, (where, what))) or outcome.status.value
 
 
+def room_text(wall: Certificate) -> str | None:
+    """Return what was asked for beside what would have fitted, where much of the limit was unused.
+
+    None where the allocator gave no account of itself, or was nearly full of what it was asked for.
+    """
+    shortage = wall.failure.outcome.shortage if wall.failure else None
+    if shortage is None or shortage.requested_bytes is None:
+        return None
+    free, fitting = shortage.free_bytes, shortage.largest_free_bytes
+    if free is None or fitting is None:
+        return None
+    chunks, held = shortage.in_use_bytes, shortage.held_bytes
+    wasted = max(0, chunks - held) if chunks is not None and held is not None else 0
+    if max(free, wasted) < _UNUSED * wall.limit_bytes:
+        return None
+    asked = shortage.requested_bytes
+    text = (
+        f"asked for {bytes_text(asked)}; at most {bytes_text(fitting)} would have fitted, "
+        f"{bytes_text(asked - fitting)} less"
+    )
+    if free > fitting:
+        text += f", though {bytes_text(free)} were free, in pieces"
+    if wasted >= _UNUSED * wall.limit_bytes:
+        text += f"; chunks in use are {bytes_text(wasted)} larger than what they were asked for"
+    return text
+
+
+def wall_schedules_text(wall: Certificate, framework: FrameworkFacts) -> str | None:
+    """Return what the wall means for the parallel schedule; None where both need about the same."""
+    return schedules_text(wall.schedules, framework, has_wall=wall.kind == "device")
+
+
 def zone_text(wall: Certificate) -> str | None:
     """Return the steps of a band whose outcomes varied; None for another wall."""
     if wall.status is not WallStatus.BAND:
         return None
-    first = (wall.last_ok or 0) + 1
+    first = (wall.last_ok or 0) + wall.multiple_of
     if wall.first_oom is None:
         return f"from {steps_text(first)} on"
-    if first == wall.first_oom - 1:
-        return steps_text(first)
-    return f"{count_text(first)} to {steps_text(wall.first_oom - 1)}"
+    last = wall.first_oom - wall.multiple_of
+    return steps_text(first) if first == last else f"{count_text(first)} to {steps_text(last)}"
 
 
 def confirmation_text(wall: Certificate) -> str | None:
@@ -224,10 +261,14 @@ def _rows(wall: Certificate, framework: FrameworkFacts) -> list[Row]:
     if wall.first_oom is not None:
         ending = ending_text(wall.failure) if wall.failure else None
         rows.append(("runs out", steps_text(wall.first_oom), ending))
+    if (room := room_text(wall)) is not None:
+        rows.append(("unused", None, room))
     if (again := confirmation_text(wall)) is not None:
         rows.append((_verdict(wall), None, again))
     if (held := held_text(wall, framework)) is not None:
         rows.append(("held by", None, held))
+    if (parallel := wall_schedules_text(wall, framework)) is not None:
+        rows.append(("parallel", None, parallel))
     return [*rows, *_limits_of_proof(wall), ("price", None, price_text(wall))]
 
 

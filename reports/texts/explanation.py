@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from profiler.analysis.results import RunResults
-from profiler.facts import Explanation, FrameworkFacts, Measurement, Point, Run, Theory
+from profiler.analysis.size_wall import SizeWall
+from profiler.facts import (
+    Explanation,
+    FrameworkFacts,
+    GraphSize,
+    GraphStage,
+    Measurement,
+    Point,
+    Theory,
+)
 from profiler.scenario import describe_parameters
 from reports.tables.explanation import (
     graph_grid,
     held_grid,
     host_grid,
     node_scope_grid,
+    remedy_grid,
     resident_grid,
     role_grid,
     scope_grid,
 )
-from reports.tables.grid import Grid
+from reports.tables.grid import Grid, GridRow
 from reports.texts.certificate import limit_text
+from reports.texts.graph_size import size_wall_text
 from reports.texts.numbers import (
     bytes_text,
     count_text,
@@ -28,6 +41,7 @@ from reports.texts.numbers import (
     steps_text,
     times_text,
 )
+from reports.texts.schedules import schedules_text
 from reports.texts.story import story
 
 __all__ = [
@@ -38,6 +52,10 @@ __all__ = [
     "section_lines",
 ]
 
+T = TypeVar("T")
+
+_OWN_GRADIENTS = "the scenario's own, not the framework's plain backprop"
+_OWN_UPDATE = "the scenario's own, with their update"
 _PARTS = {"forward": "the forward part", "backward": "the backward part", "update": "the update"}
 
 
@@ -52,6 +70,7 @@ class ExplainedStep:
         framework: that ran it.
         measurement: what else is known of the same training step, if it was measured, too.
         shorter: the explanations of the same series at other lengths, in any order.
+        size_walls: where the series' serialized graph reaches a limit of the framework.
     """
 
     name: str
@@ -60,6 +79,7 @@ class ExplainedStep:
     framework: FrameworkFacts
     measurement: Measurement | None = None
     shorter: tuple[Explanation, ...] = ()
+    size_walls: tuple[SizeWall, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +99,7 @@ def explained_steps(results: RunResults) -> list[ExplainedStep]:
     for label, m in results.measurements:
         if m.trace is not None:
             series.setdefault(label, []).append(m)
-    found = [_longest(results.run, label, members) for label, members in series.items()]
+    found = [_longest(results, label, members) for label, members in series.items()]
     for label, wall in results.walls:
         if wall.explanation is not None:
             title = f"{label} at its wall: {_steps(wall.explanation)} under {limit_text(wall)}"
@@ -103,26 +123,45 @@ def explanation_section(step: ExplainedStep, *, most: int = 40) -> ExplanationSe
         most: rows of a table; what is left out is summed up in one more.
     """
     explained, measured = step.explained, step.measurement
-    stages = measured.graph.stages if measured and measured.graph else []
-    last = stages[-1] if stages[1:] else None
+    last = _last_stage(measured.graph) if measured and measured.graph else None
     title = step.framework.stage_title(last.name) if last else ""
-    tables = [
-        ("by role", role_grid(explained)),
-        ("held at the peak, by operation", held_grid(explained, most)),
-        ("by scope of the graph", scope_grid(explained, most)),
-        ("resident before the step", resident_grid(explained, most)),
-        ("nodes of the graph, by op type", graph_grid(explained, last, title, most)),
-        ("nodes of the graph as built, by scope", node_scope_grid(explained, most)),
-    ]
-    if measured is not None and measured.host is not None:
-        tables.append(("host memory by phase", host_grid(measured.phases, step.framework)))
+    phases = measured.phases if measured is not None and measured.host is not None else []
+    tables: dict[str, Callable[[], Grid]] = {
+        "by role": lambda: role_grid(explained),
+        "held at the peak, by operation": lambda: held_grid(explained, most),
+        "tried on this step, to lower its peak": lambda: remedy_grid(explained),
+        "by scope of the graph": lambda: scope_grid(explained, most),
+        "resident before the step": lambda: resident_grid(explained, most),
+        "nodes of the graph, by op type": lambda: graph_grid(explained, last, title, most),
+        "nodes of the graph as built, by scope": lambda: node_scope_grid(explained, most),
+        "host memory by phase": lambda: host_grid(phases, step.framework),
+    }
+    grids = [(name, _stands(make, _grid_of_one)) for name, make in tables.items()]
     return ExplanationSection(
         name=step.name,
         title=step.title,
-        story=story(explained),
+        story=_stands(lambda: story(explained), lambda reason: (reason,)),
         facts=tuple(_facts(step)),
-        tables=tuple((title, grid) for title, grid in tables if grid.rows),
+        tables=tuple((title, grid) for title, grid in grids if grid.rows),
     )
+
+
+def _last_stage(graph: GraphSize) -> GraphStage | None:
+    """Return what became of the graph as built, where that is known."""
+    later = [stage for stage in graph.stages[1:] if stage not in graph.beside]
+    return later[-1] if later else None
+
+
+def _stands(make: Callable[[], T], instead: Callable[[str], T]) -> T:
+    """Return a section, or, where it cannot be made, why: the rest stands without it."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 (whatever a section meets, it is the only one lost)
+        return instead(f"this part could not be made: {type(error).__name__}: {error}")
+
+
+def _grid_of_one(text: str) -> Grid:
+    return Grid(headings=("",), numeric=(False,), rows=(GridRow(cells=(text,)),))
 
 
 def section_lines(section: ExplanationSection, point: Point) -> list[str]:
@@ -136,7 +175,7 @@ def section_lines(section: ExplanationSection, point: Point) -> list[str]:
     ]
 
 
-def _longest(run: Run, label: str, members: Sequence[Measurement]) -> ExplainedStep:
+def _longest(results: RunResults, label: str, members: Sequence[Measurement]) -> ExplainedStep:
     """Return the longest of a series; of its repeats, the last one."""
     *others, longest = sorted(members, key=lambda m: m.point.steps)
     explained = longest.trace
@@ -147,9 +186,10 @@ def _longest(run: Run, label: str, members: Sequence[Measurement]) -> ExplainedS
         name=_slug(label),
         title=f"{label} at {_steps(explained)}",
         explained=explained,
-        framework=run.framework(longest.point.framework),
+        framework=results.run.framework(longest.point.framework),
         measurement=longest,
         shorter=tuple(lengths.values()),
+        size_walls=results.size_walls[label],
     )
 
 
@@ -164,22 +204,43 @@ def _slug(label: str) -> str:
 def _facts(step: ExplainedStep) -> Iterable[tuple[str, str]]:
     explained = step.explained
     graph = step.measurement.graph if step.measurement else None
-    yield "peak", _peak_text(explained)
-    yield "two accounts", _accounts_text(explained)
-    if explained.theory is not None:
-        yield "theory", _theory_text(explained, explained.theory)
-    if explained.growth is not None or explained.graph_growth is not None:
-        yield "one more step", _growth_text(explained)
-    if graph is not None and graph.stages:
-        counts = [
-            f"{count_text(stage.nodes)} {step.framework.stage_title(stage.name)}"
-            for stage in graph.stages
-        ]
-        yield "nodes", list_text(counts)
-    if graph is not None and graph.serialized_bytes is not None:
-        yield "serialized graph", bytes_text(graph.serialized_bytes)
-    if explained.custom_gradients:
-        yield "gradients", "the scenario's own, not the framework's plain backprop"
+    makers: dict[str, Callable[[], str | None]] = {
+        "peak": lambda: _peak_text(explained),
+        "two accounts": lambda: _accounts_text(explained),
+        "theory": lambda: _theory_text(explained),
+        "one more step": lambda: _growth_text(explained),
+        "nodes": lambda: _nodes_text(graph, step.framework),
+        "serialized graph": lambda: _serialized_text(graph),
+        "schedules": lambda: schedules_text(explained.schedules, step.framework),
+        "its limits": lambda: "; ".join(map(size_wall_text, step.size_walls)) or None,
+        "gradients": lambda: _gradients_text(explained),
+        "noted": lambda: "; ".join(step.measurement.notes if step.measurement else []) or None,
+        "not known": lambda: "; ".join(map(": ".join, explained.missing.items())) or None,
+    }
+    for name, make in makers.items():
+        text = _stands(make, str)
+        if text is not None:
+            yield name, text
+
+
+def _gradients_text(explained: Explanation) -> str | None:
+    if explained.trains_itself:
+        return _OWN_UPDATE
+    return _OWN_GRADIENTS if explained.custom_gradients else None
+
+
+def _nodes_text(graph: GraphSize | None, framework: FrameworkFacts) -> str | None:
+    if graph is None or not graph.stages:
+        return None
+    return list_text(
+        [f"{count_text(stage.nodes)} {framework.stage_title(stage.name)}" for stage in graph.stages]
+    )
+
+
+def _serialized_text(graph: GraphSize | None) -> str | None:
+    if graph is None or graph.serialized_bytes is None:
+        return None
+    return bytes_text(graph.serialized_bytes)
 
 
 def _peak_text(explained: Explanation) -> str:
@@ -192,16 +253,35 @@ def _peak_text(explained: Explanation) -> str:
     )
 
 
-def _theory_text(explained: Explanation, theory: Theory) -> str:
+def _theory_text(explained: Explanation) -> str | None:
+    theory = explained.theory
+    if theory is None:
+        return None
     times = times_text(explained.step_bytes / theory.least_bytes)
     return (
+        f"by the equations of {_cells_text(theory)}: "
         f"backprop through time must keep {bytes_text(theory.least_bytes)} (hidden states), every "
         f"activation is {bytes_text(theory.all_bytes)}; the step holds "
         f"{bytes_text(explained.step_bytes)}, {times} the least"
     )
 
 
-def _growth_text(explained: Explanation) -> str:
+def _cells_text(theory: Theory) -> str:
+    """Return the cells, and what is taken for granted of them."""
+    cells = [
+        f"{count_text(count)} {kind} cell{'' if count == 1 else 's'}"
+        for kind, count in Counter(theory.cells).items()
+    ]
+    rows = "" if theory.batch is None else f" on {count_text(theory.batch)} rows"
+    once = "each run once" if len(theory.cells) > 1 else "run once"
+    return (
+        f"{list_text(cells)} ({once} per time step{rows}, in 32-bit floats; nothing else counted)"
+    )
+
+
+def _growth_text(explained: Explanation) -> str | None:
+    if explained.growth is None and explained.graph_growth is None:
+        return None
     parts = []
     if explained.growth is not None:
         parts.append(f"{bytes_text(explained.growth.bytes)} at the peak")
@@ -209,7 +289,11 @@ def _growth_text(explained: Explanation) -> str:
         grown = explained.graph_growth
         forward, backward = sum(grown.forward.values()), sum(grown.backward.values())
         nodes = f"{rate_text(forward)} forward and {rate_text(backward)} backward nodes"
-        parts.append(nodes if forward or backward else "no node")
+        library = sum(grown.library.values())
+        if forward or backward or not library:
+            parts.append(nodes if forward or backward else "no node")
+        if library:
+            parts.append(f"{rate_text(library)} nodes in functions")
     between = (explained.growth or explained.graph_growth).between  # type: ignore[union-attr]
     ends = f"{count_text(between[0])} and {steps_text(between[1])}"
     return f"adds {list_text(parts)} (difference of {ends})"

@@ -12,6 +12,7 @@ from profiler.analysis.laws import Law
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
 from profiler.facts import Measurement, Status
+from reports.texts.graph_size import size_sentences
 from reports.texts.numbers import (
     count_text,
     list_text,
@@ -87,6 +88,7 @@ def findings(results: RunResults) -> Findings:
             if _has_more(grown, contrast)
         ),
         *(_memory_sentence(name, grown) for name, grown in memory.items() if grown),
+        *size_sentences(results),
         *_single_sentences(found),
         *(wall_sentence(group) for group in wall_groups(results) if _has_more(group, pair)),
         *(sentence for group in wall_groups(results) for sentence in shortage_sentences(group)),

@@ -17,6 +17,7 @@ __all__ = [
     "phase_text",
     "rate_text",
     "seconds_text",
+    "share_text",
     "shortage_text",
     "size_text",
     "steps_text",
@@ -77,7 +78,7 @@ def count_text(value: float | None) -> str:
 
 def rate_text(value: float) -> str:
     """Return a rate per step: whole numbers exactly, others with two decimals at most."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0")
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 UNIT_TEXTS: Mapping[str, Callable[[float], str]] = {
@@ -92,6 +93,14 @@ UNIT_TEXTS: Mapping[str, Callable[[float], str]] = {
 def times_text(value: float) -> str:
     """Return a ratio, as in 1.2 times."""
     return f"{value:,.1f} \N{MULTIPLICATION SIGN}"
+
+
+def share_text(value: float | None) -> str:
+    """Return a change as ``-14 %``, ``+0.3 %`` or ``0 %``; a dash for None."""
+    if value is None:
+        return DASH
+    percent = 100 * value
+    return f"{percent:+.0f} %" if abs(percent) >= 1 else f"{percent:+.1f} %" if percent else "0 %"
 
 
 def list_text(words: Sequence[str]) -> str:

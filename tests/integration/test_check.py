@@ -106,7 +106,8 @@ def test_a_stored_run_is_judged_without_measuring(stepwall: Stepwall, folder: Pa
 
     assert done.returncode == 4
     assert done.stderr == (
-        "stepwall: chain: slope is unknown: 2 of 3 lengths that a law needs (1 GiB/step allowed)\n"
+        "stepwall: chain: slope is unknown: 2 of 3 lengths: give it more steps "
+        "(1 GiB/step allowed)\n"
     )
     assert done.stdout.endswith("next: stepwall report kept\n")
 

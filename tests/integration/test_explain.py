@@ -423,6 +423,21 @@ class TestGrowth:
         assert growth.backward == product | parts
         assert sum([*growth.forward.values(), *growth.backward.values()]) == 17
 
+    def test_a_python_loop_in_a_function_adds_nodes_to_its_functions(
+        self, explain: Explain
+    ) -> None:
+        """Where a graph is built for them once alone and once with gradients; none in the graph."""
+        explained = explain("looped_function", steps=16, alone=False)
+        growth = explained.graph_growth
+
+        assert growth is not None
+        assert growth.forward == growth.backward == {}
+        # The product forward, and for its gradient again, with the gradients of both factors.
+        assert growth.library["MatMul"] == 2 + 2
+        assert growth.library["Tanh"] == 2
+        assert growth.library["TanhGrad"] == 1
+        assert list(explained.graph_bytes) == ["1", "8", "12", "16"]
+
     def test_a_loop_adds_no_node(self, explain: Explain) -> None:
         """Its graph is the same at every length."""
         growth = explain("dynamic_rnn", steps=12, alone=False).graph_growth

@@ -126,7 +126,7 @@ ENDS = {
     "recurses": failed("RecursionError: maximum recursion depth exceeded"),
     "raises_an_interrupt": failed("KeyboardInterrupt"),
     "calls_sys_exit": failed(f"the scenario called sys.exit({STEPS})"),
-    "returns_text": failed("PointError: the scenario returned str, not Training"),
+    "returns_text": failed("the scenario returned str, not Training"),
     "raises_the_unspeakable": failed("UnspeakableError"),
     "raises_memory_error": Outcome(
         status=Status.OOM_HOST, phase="build_forward", reason="MemoryError"

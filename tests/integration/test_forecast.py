@@ -91,7 +91,7 @@ def test_a_wall_is_predicted_within_two_percent(client: Client, scenario: str, m
     prediction = client.predict_wall(conditions, max_steps=MAX_STEPS)
 
     assert isinstance(prediction, WallPrediction)
-    assert max(prediction.learned_from) <= max(10, prediction.steps // 8)
+    assert max(prediction.learned_from) <= 0.7 * prediction.steps
     below, above = (round(prediction.steps * share) for share in (0.98, 1.02))
     ends = [client.measure(replace(conditions, steps=steps)) for steps in (below, above)]
     assert [end.outcome.status for end in ends] == [Status.OK, Status.OOM_DEVICE]

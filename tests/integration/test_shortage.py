@@ -18,10 +18,15 @@ LIMIT = 8 * MIB
 STEPS, WIDE, DOUBLE = 1000, 4096, 8
 # The optimizer folds constants of at most 10 MiB; here the gradient of the mean is one.
 FOLDED = 9 * MIB // WIDE // DOUBLE
+FLOAT = 4
+# Three square tensors of these sides are a little less than the limit.
+PAIRS = math.isqrt(LIMIT // 3 // FLOAT)
 POINTS = {
     **{name: (name, STEPS) for name in ("plain", "looped", "wrapped", "weights", "python")},
     "folded": ("plain", FOLDED),
     "kept": ("kept", 2 * MIB // WIDE // DOUBLE),
+    "thrice": ("thrice", LIMIT // 4 // WIDE // FLOAT),
+    "pairs": ("pairs", PAIRS),
     "static_rnn": ("static_rnn", 200),
     "dynamic_rnn": ("dynamic_rnn", 200),
 }
@@ -113,6 +118,37 @@ def test_a_folded_constant_that_does_not_fit_is_named(
     assert (found.shape, found.dtype) == ([FOLDED, WIDE], "float64")
     assert found.requested_bytes == FOLDED * WIDE * DOUBLE
     assert "ran out of memory" in found.lines[0]
+
+
+def test_what_was_asked_for_stands_beside_what_would_have_fitted(
+    shortage: Callable[[str], Shortage],
+) -> None:
+    """A quarter of the limit is fed; three quarters beside weights do not fit by a little."""
+    fed, weights = LIMIT // 4, WIDE * FLOAT
+    found = shortage("thrice")
+    known = (found.in_use_bytes, found.free_bytes, found.largest_free_bytes, found.held_bytes)
+    in_use, free, largest, held = (size or 0 for size in known)
+
+    assert found.requested_bytes == 3 * fed
+    assert in_use + free == LIMIT
+    assert largest == free <= LIMIT - fed - weights
+    assert free < 3 * fed
+    # Beside what is known there are a few constants and a second copy of the weights.
+    assert fed + weights <= in_use < fed + 4 * weights
+    assert held == pytest.approx(in_use, rel=0.01)
+
+
+def test_a_whole_chunk_handed_out_for_less_shows(shortage: Callable[[str], Shortage]) -> None:
+    """What is free after one tensor is less than two, and is handed out for one as a whole."""
+    size = PAIRS * PAIRS * FLOAT
+    found = shortage("pairs")
+    in_use, held = found.in_use_bytes or 0, found.held_bytes or 0
+
+    assert found.requested_bytes == size
+    assert in_use + (found.free_bytes or 0) == LIMIT
+    assert 2 * size < held < 2.1 * size
+    assert in_use - held > 0.9 * (LIMIT - held - size)
+    assert in_use - held > size / 2
 
 
 @pytest.mark.parametrize("name", ["static_rnn", "dynamic_rnn"])

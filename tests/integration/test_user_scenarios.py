@@ -125,7 +125,7 @@ class TestFiles:
         assert raises == f"{tmp_path}/raises.py:2: ZeroDivisionError: division by zero"
         assert syntax.startswith(f"{tmp_path}/syntax.py:2: SyntaxError: invalid syntax")
         # The decorator of the second copy of seven lines.
-        assert twice.startswith(f"{tmp_path}/twice.py:10: ScenarioError: scenario 'twin' is def")
+        assert twice.startswith(f"{tmp_path}/twice.py:10: scenario 'twin' is defined twice: ")
 
 
 class TestMistakes:
@@ -135,12 +135,7 @@ class TestMistakes:
         ("scenario", "phase", "reason"),
         [
             ("no_variable", "build_gradients", "the scenario builds no trainable variable"),
-            (
-                "unused_variable",
-                "build_gradients",
-                "the loss does not depend on variables: forgotten",
-            ),
-            ("vector_loss", "build_gradients", "the loss must be a scalar, its shape is (4,)"),
+            ("vector_loss", "build_forward", "the loss must be a scalar, its shape is (4,)"),
             ("too_few_gradients", "build_gradients", "1 gradients came for 2 variables"),
             ("returns_a_number", "build_forward", "the scenario returned int, not Training"),
             ("raises", "build_forward", "ValueError: no data for 4 steps"),
@@ -158,6 +153,15 @@ class TestMistakes:
 
         assert (end.status, end.phase) == (Status.ERROR, phase)
         assert reason in str(end.reason)
+
+    def test_an_unused_variable_is_a_note(self, mistaken: Measure) -> None:
+        """It gets no gradient, and the others are trained."""
+        point = mistaken("unused_variable", steps=4)
+
+        assert point.outcome.status is Status.OK
+        assert point.notes == [
+            "the loss does not depend on forgotten: no gradient, and no update of it"
+        ]
 
     def test_says_which_placeholder_was_not_fed(self, mistaken: Measure) -> None:
         """The reason is TensorFlow's own, not the header that it puts above."""

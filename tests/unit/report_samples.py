@@ -142,6 +142,7 @@ EXPLANATION = Explanation(
             each_bytes=96 * KIB,
             variable="rnn/cell/kernel",
             per_step_bytes=96 * KIB,
+            per_step_tensors=1,
         ),
         Holding(
             role="weights",
@@ -151,6 +152,8 @@ EXPLANATION = Explanation(
             bytes=MIB,
             each_bytes=MIB,
             variable="rnn/cell/kernel",
+            per_step_bytes=0,
+            per_step_tensors=0,
         ),
         Holding(
             role="forward tensors kept for backward",
@@ -222,6 +225,7 @@ def graph(total: int) -> GraphSize:
                 nodes=total,
                 parts={"forward": forward, "backward": total - forward},
                 by_op={"MatMul": total - forward, "Tanh": forward},
+                beside=["library"],
             ),
             GraphStage(name="library", nodes=0),
             GraphStage(name="executed", nodes=total - 7),

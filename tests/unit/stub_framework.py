@@ -21,11 +21,13 @@ from profiler.facts import (
     Point,
     Schedule,
     Shortage,
+    SizeLimit,
     StageFacts,
 )
 from profiler.forecast.replayed import TraceSource
 from profiler.frameworks import Description, Mode, Runtime, StepKind
 from profiler.frameworks.recorder import Recorder
+from profiler.lengths import Lengths
 from profiler.measure import client
 
 NAME = samples.FRAMEWORK.name
@@ -63,8 +65,14 @@ class StubFramework:
     limit_unit_bytes: int = 1024
     allocators: Mapping[str, str] = field(default_factory=lambda: {"cpu": "sample allocator"})
     caveats: tuple[Caveat, ...] = ()
+    limits: tuple[SizeLimit, ...] = ()
 
     def advice(self, explanation: Explanation) -> list[Advice]:
+        """Return none."""
+        del explanation
+        return []
+
+    def variants(self, explanation: Explanation) -> list[str]:
         """Return none."""
         del explanation
         return []
@@ -122,8 +130,9 @@ class StubSteps:
         """Return no traces."""
         raise NotImplementedError
 
-    def caveats(self) -> list[Caveat]:
+    def caveats(self, lengths: Lengths) -> list[Caveat]:
         """Return none."""
+        del lengths
         return []
 
 

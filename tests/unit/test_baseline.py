@@ -106,8 +106,9 @@ def test_a_line_is_a_point(tmp_path: Path) -> None:
         ("[]", "no baseline"),
         ('{"schema": 1}', "no baseline"),
         ('{"kind": "stepwall baseline", "schema": 99}', "newer stepwall"),
-        ('{"kind": "stepwall baseline", "schema": 1}', "damaged"),
-        ('{"kind": "stepwall baseline", "schema": 1, "measurements": 3}', "damaged"),
+        ('{"kind": "stepwall baseline", "schema": 1}', "counted nodes otherwise"),
+        ('{"kind": "stepwall baseline", "schema": 2}', "damaged"),
+        ('{"kind": "stepwall baseline", "schema": 2, "measurements": 3}', "damaged"),
     ],
 )
 def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -25,6 +25,7 @@ from profiler.facts import (
     replace,
 )
 from profiler.forecast.certificate import BAND_REPEATS, certify
+from profiler.lengths import Lengths
 from profiler.measure.outcomes import ProcessEnd, from_exit
 
 LIMIT = 64 << 20
@@ -116,6 +117,27 @@ class TestExact:
         assert wall.failure is not None
         assert wall.failure.outcome == OOM
         assert measure.whole[len(points) - 1 - points[::-1].index(edge + 1)]
+
+    @given(
+        st.integers(1, 3000),
+        st.none() | st.integers(0, 6000),
+        st.integers(2, 40),
+        st.integers(1, 90),
+    )
+    def test_only_lengths_that_are_allowed_are_run(
+        self, edge: int, predicted: int | None, multiple_of: int, at_least: int
+    ) -> None:
+        """The wall lies between two of them that follow each other."""
+        lengths = Lengths(multiple_of=multiple_of, at_least=at_least)
+        measure = _beyond(edge)
+        prediction = None if predicted is None else _prediction(predicted)
+        wall = certify(CONDITIONS, measure, predict=lambda: prediction, lengths=lengths)
+        last = lengths.at_most(edge)
+
+        assert all(lengths.allow(point.steps) for point in measure.asked)
+        assert wall.status is (WallStatus.EXACT if last else WallStatus.AT_MOST)
+        assert (wall.last_ok or 0, wall.first_oom) == (last, lengths.next(last))
+        assert wall.multiple_of == multiple_of
 
     def test_it_repeats_its_conditions(self) -> None:
         """It can be read alone."""

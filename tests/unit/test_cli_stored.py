@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import report_samples as samples
+import stub_framework
 
+from profiler.cli import stored as stored_points
 from profiler.cli.common import Common
+from profiler.cli.opening import Opening
+from profiler.cli.progress import Reporter
 from profiler.cli.stored import StoredPoints, measured
 from profiler.errors import UsageError
-from profiler.facts import Measurement, replace
+from profiler.facts import Environment, Measurement, replace
+from profiler.measure.client import Client
+from profiler.planning import points
+from profiler.planning.catalog import Catalog, Listing
+from profiler.planning.files import ScenarioFile
+from profiler.scenario import Parameter
 from profiler.store.runs import Store
 
+POINT = samples.measured().point
 STEPS = (8, 16, 32)
 GIVEN: dict[str, Any] = {
     "run": None,
@@ -42,81 +52,140 @@ def with_units(measurement: Measurement, units: int) -> Measurement:
     return replace(measurement, point=replace(measurement.point, parameters=parameters))
 
 
-def stored(
-    folder: Path,
-    runs: Mapping[str, Sequence[Measurement]],
-    *names: str,
-    **given: Any,
-) -> StoredPoints:
-    """Store the runs in this order, and ask for these scenarios."""
-    with Store(folder, create=True) as store:
-        for name, measurements in runs.items():
-            run = store.start_run(name, "stepwall profile", samples.ENVIRONMENT)
-            for measurement in measurements:
-                store.add_measurement(run, measurement)
-            store.finish_run(run)
-    common = Common(scenarios=(), results=folder, json_path=None, quiet=True, verbose=False)
-    return measured(common, names or ("static_rnn",), GIVEN | given)
+def listing(scenario: str, source: str = "") -> Listing:
+    """Return a scenario as it is now."""
+    return Listing(
+        name=scenario,
+        family=POINT.family,
+        summary="",
+        parameters=[
+            Parameter(name=name, type="int", default=value)
+            for name, value in POINT.parameters.items()
+        ],
+        source="builds.py:1",
+        source_hash=source,
+        file=ScenarioFile(path="builds.py", framework=samples.FRAMEWORK.name),
+    )
 
 
-def test_the_newest_run_with_enough_lengths_is_taken(tmp_path: Path) -> None:
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StoredPoints]:
+    """Return ``stored(runs, *names, source=..., environment=..., ...)``.
+
+    It stores the runs in this order, and asks for these scenarios.
+    """
+    stub_framework.install(monkeypatch)
+    monkeypatch.setattr(points, "framework", lambda _: stub_framework.FRAMEWORK)
+
+    def stored(
+        runs: Mapping[str, Sequence[Measurement]],
+        *names: str,
+        source: str = "",
+        environment: Environment = samples.ENVIRONMENT,
+        **given: Any,
+    ) -> StoredPoints:
+        monkeypatch.setattr(Opening, "environment", lambda *_: environment)
+        known = {name: listing(name, source) for name in ("static_rnn", "dynamic_rnn")}
+        common = Common(scenarios=(), results=tmp_path, json_path=None, quiet=True, verbose=False)
+        client = Client(launchers={})
+        client._catalog = Catalog(scenarios=known, broken=[])
+        with Store(tmp_path, create=True) as store:
+            for name, measurements in runs.items():
+                run = store.start_run(name, "stepwall profile", samples.ENVIRONMENT)
+                for measurement in measurements:
+                    store.add_measurement(run, measurement)
+                store.finish_run(run)
+            report = Reporter(None, verbose=False)
+            opening = Opening(client=client, store=store, report=report, command="")
+            listings = [known[name] for name in names or ("static_rnn",)]
+            return measured(common, opening, listings, GIVEN | given)
+
+    return stored
+
+
+Stored = Callable[..., StoredPoints]
+
+
+def test_the_newest_run_with_enough_lengths_is_taken(stored: Stored) -> None:
     """A newer one with two lengths has no law."""
     runs = {"old": series(), "good": series(), "short": series(steps=STEPS[:2])}
-    found = stored(tmp_path, runs)
+    found = stored(runs)
 
     assert found.run.name == "good"
     assert found.series["static_rnn"] == replace(series()[0].point, steps=0)
 
 
-def test_every_scenario_must_be_in_it(tmp_path: Path) -> None:
+def test_every_scenario_must_be_in_it(stored: Stored) -> None:
     """They are compared with one another, so one run has them all."""
     runs = {"both": [*series(), *series("dynamic_rnn")], "one": series()}
-    found = stored(tmp_path, runs, "static_rnn", "dynamic_rnn")
+    found = stored(runs, "static_rnn", "dynamic_rnn")
 
     assert found.run.name == "both"
     assert list(found.series) == ["static_rnn", "dynamic_rnn"]
 
 
-def test_points_under_a_limit_do_not_count(tmp_path: Path) -> None:
+def test_points_under_a_limit_do_not_count(stored: Stored) -> None:
     """There the allocator packs tighter: another law."""
     limited = [under(point, samples.MIB) for point in series()]
-    found = stored(tmp_path, {"free": series(), "limited": limited})
+    found = stored({"free": series(), "limited": limited})
 
     assert found.run.name == "free"
 
 
-def test_settings_choose_among_several(tmp_path: Path) -> None:
+def test_settings_choose_among_several(stored: Stored) -> None:
     """By their texts, as they were typed."""
     runs = {"mixed": [*series(), *(with_units(point, 256) for point in series())]}
 
-    assert stored(tmp_path, runs, settings=("units=256",)).series["static_rnn"].parameters == {
+    assert stored(runs, settings=("units=256",)).series["static_rnn"].parameters == {
         "batch": 32,
         "units": 256,
     }
 
 
-def test_several_without_a_setting_are_refused(tmp_path: Path) -> None:
-    """The message says which there are."""
-    runs = {"mixed": [*series(), *(with_units(point, 256) for point in series())]}
+def test_without_a_setting_the_default_is_meant(stored: Stored) -> None:
+    """Of several in one run, and though another value was measured since."""
+    other = [with_units(point, 256) for point in series()]
 
-    with pytest.raises(UsageError, match=r"several of static_rnn: choose one by --set.*units 256"):
-        stored(tmp_path, runs)
+    assert stored({"old": series(), "other": other}).run.name == "old"
+    assert stored({"mixed": [*other, *series()]}).run.name == "mixed"
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "message"),
+    ("now", "message"),
     [
-        ("static_rnn", {"run": "non"}, "no run 'non'"),
-        ("statc_rnn", {"run": "one"}, "no 'statc_rnn' .did you mean 'static_rnn'"),
-        ("static_rnn", {"run": "one", "settings": ("units=7",)}, "fewer than 3 lengths.*units=7"),
-        ("static_rnn", {"run": "one", "device": "gpu"}, "fewer than 3 lengths.*gpu:0"),
-        ("static_rnn", {"run": "one", "schedule": "parallel"}, "fewer than 3 .*parallel"),
-        ("static_rnn", {"run": "one", "name": "latest"}, "--name 'latest'"),
+        ({"run": "non"}, "no run 'non'"),
+        (
+            {"run": "one", "settings": ("units=7",)},
+            r"\(now units=7\): measure again with stepwall profile static_rnn --set units=7 --re",
+        ),
+        ({"run": "one", "device": "gpu"}, r"'one' measured static_rnn on cpu \(now gpu:0\)"),
+        ({"run": "one", "schedule": "parallel"}, r"in the serial schedule \(now parallel\)"),
+        ({"run": "one", "source": "new"}, "'one' measured static_rnn from another source: measure"),
+        (
+            {"run": "one", "environment": replace(samples.ENVIRONMENT, cpu="B CPU")},
+            r"in another environment \(processor: .* before, B CPU now\): measure again",
+        ),
+        ({"run": "short"}, "run 'short' has fewer than 3 lengths of static_rnn that ended well"),
+        ({"run": "other"}, "run 'other' has no 'static_rnn'"),
     ],
 )
 def test_a_named_run_that_lacks_it_is_refused(
-    tmp_path: Path, name: str, given: dict[str, Any], message: str
+    stored: Stored, now: dict[str, Any], message: str
 ) -> None:
-    """One line says what it lacks; nothing is measured instead."""
+    """One line says what differs; nothing is measured instead."""
+    runs = {"one": series(), "short": series(steps=STEPS[:2]), "other": series("dynamic_rnn")}
     with pytest.raises(UsageError, match=message):
-        stored(tmp_path, {"one": series()}, name, **given)
+        stored(runs, **now)
+
+
+def test_a_run_of_another_source_is_left_out_aloud(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer is of today's scenario, from a quick run."""
+    quick = StoredPoints(run=samples.run([]), series={})
+    monkeypatch.setattr(stored_points, "_quick", lambda *_: quick)
+
+    assert stored({"one": series()}, source="new") is quick
+    assert capsys.readouterr().err == (
+        "stepwall: run 'one' measured static_rnn from another source: a quick run is measured now\n"
+    )

@@ -1,18 +1,23 @@
-"""``stepwall versus`` refuses to draw what is not known."""
+"""``stepwall versus`` tells and draws only what is known."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import report_samples as samples
 
 from profiler.analysis.crossover.costs import BuildCost, Cost
+from profiler.analysis.crossover.crossovers import Crossover
+from profiler.analysis.crossover.zones import Zone
+from profiler.analysis.metrics import BY_NAME
 from profiler.cli.common import Common
 from profiler.cli.stored import StoredPoints
-from profiler.cli.versus_ import _Answer, _draw
+from profiler.cli.versus_ import _Answer, _checked, _draw
 from profiler.errors import StepwallError
-from profiler.facts import Point
+from profiler.facts import DeviceMemory, Measurement, Point, Schedule
+from profiler.frameworks import Mode
 
 
 def test_without_a_build_to_draw_there_is_an_error_and_no_file(tmp_path: Path) -> None:
@@ -30,3 +35,75 @@ def test_without_a_build_to_draw_there_is_an_error_and_no_file(tmp_path: Path) -
     with pytest.raises(StepwallError, match="no build has a known steady step and device peak"):
         _draw(common, answer, tmp_path / "plot.png")
     assert not (tmp_path / "plot.png").exists()
+
+
+def _checked_answer(schedule: Schedule, measured: list[Point]) -> _Answer:
+    """Return an answer on two builds at 64 steps, checked by a client that only takes notes."""
+    builds = [
+        BuildCost(
+            label=name,
+            conditions=Point(
+                framework="sampleflow",
+                scenario=name,
+                family="builds",
+                parameters={},
+                steps=0,
+                schedule=schedule,
+            ),
+            costs={},
+            walls=(),
+            is_optimal=True,
+        )
+        for name in ("a", "b")
+    ]
+    crossover = Crossover(
+        metric=BY_NAME["peak"],
+        labels=("a", "b"),
+        measured=(64, 64),
+        zones=(),
+        lengths=(Zone(first=64, last=64, least=("a",)),),
+        missing_laws=(),
+    )
+
+    def measure(point: Point, *, mode: Mode) -> Measurement:
+        assert not mode.inspect
+        measured.append(point)
+        peak = {"a": 2, "b": 1}[point.scenario]
+        device = DeviceMemory(peak_bytes=peak)
+        return Measurement(point=point, outcome=samples.OK, seconds=1, device=device)
+
+    answer = _Answer(
+        source=StoredPoints(run=samples.run([]), series={}),
+        crossovers=[crossover],
+        builds=builds,
+        steps=64,
+        measured=(64, 64),
+    )
+    opening = SimpleNamespace(
+        client=SimpleNamespace(measure=measure),
+        report=SimpleNamespace(stage=lambda *_: None, done=lambda _: None),
+    )
+    return _checked(answer, opening)  # type: ignore[arg-type]
+
+
+def test_an_order_of_memory_is_checked_in_the_parallel_schedule() -> None:
+    """Three runs of each build; where they contradict it, none is called optimal."""
+    measured: list[Point] = []
+    answer = _checked_answer(Schedule.SERIAL, measured)
+
+    assert [(p.scenario, p.steps, p.repeat) for p in measured] == [
+        (name, 64, repeat) for name in ("a", "b") for repeat in range(3)
+    ]
+    assert {point.schedule for point in measured} == {Schedule.PARALLEL}
+    assert [one.is_contradicted for one in answer.crossovers] == [True]
+    assert [one.is_optimal for one in answer.builds] == [None, None]
+
+
+def test_in_the_parallel_schedule_itself_nothing_is_checked() -> None:
+    """The numbers are its own."""
+    measured: list[Point] = []
+    answer = _checked_answer(Schedule.PARALLEL, measured)
+
+    assert measured == []
+    assert [one.is_contradicted for one in answer.crossovers] == [False]
+    assert [one.is_optimal for one in answer.builds] == [True, True]

@@ -21,6 +21,7 @@ from profiler.facts import (
     Outcome,
     Phase,
     PhaseRole,
+    Point,
     Status,
     WallPrediction,
     WallPredictions,
@@ -35,8 +36,9 @@ from profiler.measure.job import Job, Task
 from profiler.measure.launcher import JobResult
 from profiler.measure.outcomes import ProcessEnd
 from profiler.planning import files
-from profiler.planning.catalog import Listing
+from profiler.planning.catalog import FileListing, Listing
 from profiler.planning.files import ScenarioFile
+from profiler.planning.sources import source_hash
 from profiler.scenario import Parameter
 
 POINT = samples.measured().point
@@ -240,7 +242,7 @@ def _client(mine: str, answers: Answers, *sources: str) -> tuple[Client, _Launch
 
     def answered(job: Job) -> JobResult:
         if job.task is Task.LIST and job.file is not None and job.file.path == mine:
-            return _ended(_answer([_listing(job.file)]))
+            return _ended(_answer(FileListing(scenarios=[_listing(job.file)])))
         return answers(job)
 
     launchers = _Launchers(answered)
@@ -338,6 +340,48 @@ class TestJobs:
         assert wall.steps == 100
 
 
+class TestSource:
+    """What a child measured is the point's only if the source is still the point's."""
+
+    @pytest.fixture
+    def edited(self, mine: str) -> tuple[Client, Point, Path]:
+        """Return a client whose file is edited while the child runs, and a point of that file."""
+        helper = Path(mine).with_name("helper.py")
+        helper.write_text("UNITS = 64")
+        files = {"mine.py": mine, "helper": str(helper)}
+
+        def answers(job: Job) -> JobResult:
+            if job.task is Task.LIST and job.file is not None:
+                listing = replace(_listing(job.file), source_files=files)
+                return _ended(_answer(FileListing(scenarios=[listing])))
+            helper.write_text("UNITS = 32" if job.point and job.point.steps > 8 else "UNITS = 64")
+            return _ended(replace(FULL, outcome=samples.OK))
+
+        point = replace(POINT, source=source_hash(files))
+        return Client(launchers=_Launchers(answers), sources=(mine,)), point, helper
+
+    def test_an_edit_while_it_runs_is_an_error(self, edited: tuple[Client, Point, Path]) -> None:
+        """Even one of a helper, of equal length, within the same second."""
+        client, point, _ = edited
+        before = client.measure(replace(point, steps=8))
+        after = client.measure(replace(point, steps=16))
+
+        assert before.outcome == samples.OK
+        assert after.outcome.status is Status.ERROR
+        assert "the source of static_rnn changed" in str(after.outcome.reason)
+
+    def test_a_source_that_is_gone_has_changed(self, edited: tuple[Client, Point, Path]) -> None:
+        """An explanation or a prediction of it is refused as a measurement is."""
+        client, point, helper = edited
+        client.catalog()
+        helper.with_name("mine.py").unlink()
+        request = PredictionRequest(limits_bytes=[1], max_steps=1)
+
+        for found in (client.explain(point), client.predict_walls(point, request)):
+            assert isinstance(found, Outcome)
+            assert "the source of static_rnn changed" in str(found.reason)
+
+
 class TestCatalog:
     """Scenarios by name, and a line for each file that cannot be used."""
 
@@ -362,6 +406,22 @@ class TestCatalog:
         assert client.catalog().broken == [reason]
         assert list(client.catalog().scenarios) == ["static_rnn"]
 
+    def test_a_broken_scenario_takes_none_of_its_file_down(self, mine: str, tmp_path: Path) -> None:
+        """It is named, and its neighbours can be measured."""
+        odd = tmp_path / "odd.py"
+        odd.write_text("")
+        line = f"{odd}:4: scenario 'two': its first argument must be 'steps'"
+
+        def answers(job: Job) -> JobResult:
+            assert job.file is not None
+            found = FileListing(scenarios=[_listing(job.file, "one")], broken=[line])
+            return _ended(_answer(found))
+
+        client, _ = _client(mine, answers, str(odd))
+
+        assert client.catalog().broken == [line]
+        assert list(client.catalog().scenarios) == ["static_rnn", "one"]
+
     def test_a_file_that_its_child_does_not_survive_is_named(
         self, mine: str, tmp_path: Path
     ) -> None:
@@ -378,7 +438,7 @@ class TestCatalog:
         """Forgetting the decorator is the commonest mistake."""
         odd = tmp_path / "odd.py"
         odd.write_text("")
-        client, _ = _client(mine, lambda _: _ended(_answer([])), str(odd))
+        client, _ = _client(mine, lambda _: _ended(_answer(FileListing(scenarios=[]))), str(odd))
 
         assert client.catalog().broken == [
             f"{odd}: no scenario in it (decorate a function with @scenario)"
@@ -396,7 +456,8 @@ class TestCatalog:
         def answers(job: Job) -> JobResult:
             assert job.file is not None
             has_one = job.file.path.endswith("one.py")
-            return _ended(_answer([_listing(job.file, "one")] if has_one else []))
+            found = [_listing(job.file, "one")] if has_one else []
+            return _ended(_answer(FileListing(scenarios=found)))
 
         folders = [str(tmp_path / name) for name in ("full", "ful")]
         client, _ = _client(mine, answers, *folders)

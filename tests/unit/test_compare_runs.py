@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import report_samples as samples
 from hypothesis import given, settings
@@ -121,70 +123,80 @@ class TestExactMetrics:
 class TestNoise:
     """Times and host memory differ from run to run."""
 
-    def _compared(self, factor: float, repeats: int) -> ComparedNumber:
-        then = [timed(m, 0.01 + 0.0001 * m.point.repeat) for m in series(repeats=repeats)]
-        now = [timed(m, factor * (0.01 + 0.0001 * m.point.repeat)) for m in series(repeats=repeats)]
-        return row(compare(run(then), run(now)), "step_time")
+    SCENARIOS = ("a", "b", "c", "d", "e", "f")
 
-    @pytest.mark.parametrize("repeats", [1, 2, 3])
-    def test_too_few_repeats_are_inconclusive(self, repeats: int) -> None:
-        """Ten times slower is unclear all the same, and what it takes is said."""
-        told = self._compared(10, repeats)
-
-        assert told.mark is Mark.UNCLEAR
-        assert "take --repeats 5" in (told.note or "")
+    def _compared(
+        self, *, repeats: int = 3, machine: float = 1.0, **factors: float
+    ) -> dict[str, ComparedNumber]:
+        """Return the steady steps of six scenarios: all slower by one factor, some by another."""
+        sides = []
+        for number, side in enumerate((dict.fromkeys(self.SCENARIOS, 1.0), factors)):
+            draw = np.random.default_rng(number)
+            points = [m for name in self.SCENARIOS for m in series(scenario=name, repeats=repeats)]
+            slower = (1.0, machine)[number]
+            sides.append(
+                run(
+                    [
+                        timed(
+                            m,
+                            0.01
+                            * slower
+                            * side.get(m.point.scenario, 1.0)
+                            * math.exp(draw.normal(0, 0.01)),
+                        )
+                        for m in points
+                    ]
+                )
+            )
+        rows = compare(*sides).rows
+        return {one.label: one for one in rows if one.name == "step_time"}
 
     @pytest.mark.parametrize(("factor", "mark"), [(1.5, Mark.WORSE), (0.5, Mark.BETTER)])
-    def test_five_that_all_lie_apart_are_a_change(self, factor: float, mark: Mark) -> None:
-        """One order in 252: 0.4 %."""
-        told = self._compared(factor, 5)
+    @pytest.mark.parametrize("machine", [0.8, 1.0, 1.4])
+    def test_one_that_moved_beside_the_others_changed(
+        self, factor: float, mark: Mark, machine: float
+    ) -> None:
+        """However busy the machine was in the second run."""
+        told = self._compared(machine=machine, b=factor)
 
-        assert told.mark is mark
-        assert told.change == pytest.approx(factor - 1)
-        assert told.where == f"{len(STEPS)} lengths together"
+        assert told["b"].mark is mark
+        assert told["b"].own_change == pytest.approx(factor - 1, abs=0.05)
+        assert told["b"].drift == pytest.approx(machine - 1, abs=0.02)
+        assert "beside the other scenarios" in (told["b"].note or "")
+        assert {told[name].mark for name in "acdef"} == {Mark.UNCLEAR}
+        assert told["b"].where == f"{len(STEPS)} lengths together"
 
-    def test_five_that_overlap_are_noise(self) -> None:
-        """The chance is given."""
-        told = self._compared(1.001, 5)
+    def test_a_busier_machine_is_no_change(self) -> None:
+        """All are slower by the same share, and a rule on it is not broken."""
+        told = self._compared(machine=1.5)
+
+        assert {one.mark for one in told.values()} == {Mark.UNCLEAR}
+        assert told["a"].change == pytest.approx(0.5, abs=0.05)
+        assert "within noise, shows from ±" in (told["a"].note or "")
+
+    def test_a_rule_counts_what_moved_beside_the_others(self) -> None:
+        """Half slower on a machine that is a fifth slower: by a quarter of itself."""
+        told = self._compared(machine=1.2, b=1.25)["b"]
+
+        assert told.change == pytest.approx(0.5, abs=0.05)
+        assert parse_rule("step_time:15%").is_broken_by(told)
+        assert not parse_rule("step_time:35%").is_broken_by(told)
+
+    def test_too_few_repeats_say_how_many_it_takes(self) -> None:
+        """One at each of four lengths can be dealt in 16 ways only."""
+        told = self._compared(repeats=1, b=9.0)["b"]
 
         assert told.mark is Mark.UNCLEAR
-        assert "within noise" in (told.note or "")
+        assert "take --repeats 2 in both runs" in (told.note or "")
 
-    def test_repeats_are_added_up_as_they_were_made(self) -> None:
-        """Each repeat is fast at one length and slow at the other: all totals before are 0.11 s.
+    def test_one_scenario_alone_cannot_be_told_from_the_machine(self) -> None:
+        """Ten times slower may be the machine."""
+        then = [timed(m, 0.01) for m in series(repeats=5)]
+        now = [timed(m, 0.1) for m in series(repeats=5)]
+        told = row(compare(run(then), run(now)), "step_time")
 
-        Sorted at each length they would spread from 0.03 to 0.19 s, and hide a change to 0.12 s.
-        """
-
-        def crossed(more: float) -> list[Measurement]:
-            points = series(repeats=5)[:10]
-            times = [0.015 + 0.02 * m.point.repeat for m in points]
-            late = [0.11 + more - time for time in times[5:]]
-            return [timed(m, s) for m, s in zip(points, [*times[:5], *late], strict=True)]
-
-        told = row(compare(run(crossed(0)), run(crossed(0.01))), "step_time")
-
-        assert told.mark is Mark.WORSE
-        assert told.before == pytest.approx(0.11)
-        assert told.after == pytest.approx(0.12)
-
-    def test_a_repeat_without_a_length_is_left_out(self) -> None:
-        """Its sum would be smaller for that alone; four of five are too few."""
-        now = series(repeats=5)
-        now[-1] = samples.failed(now[-1])
-        told = row(compare(run(series(repeats=5)), run(now)), "host")
-
-        assert told.change == 0
-        assert "5 and 4 repeats" in (told.note or "")
-
-    def test_where_no_repeat_is_whole_there_is_no_number(self) -> None:
-        """Each failed at another length."""
-        now = series(repeats=4)
-        now = [samples.failed(m) if m.point.repeat == i // 4 else m for i, m in enumerate(now)]
-        told = row(compare(run(series(repeats=4)), run(now)), "host")
-
-        assert (told.before, told.after, told.mark) == (None, None, Mark.UNCLEAR)
-        assert told.note == "no repeat has all lengths that both runs have"
+        assert told.mark is Mark.UNCLEAR
+        assert "take 3 scenarios or more" in (told.note or "")
 
     def test_device_memory_is_noisy_in_the_parallel_schedule(self) -> None:
         """There equal points differ."""

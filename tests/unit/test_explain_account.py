@@ -128,9 +128,11 @@ def test_unrolled_copies_are_held_together() -> None:
 def test_summands_of_two_gradients_are_held_apart() -> None:
     """They name their variable, not what their op gives a value to."""
     tape = started()
-    for number, variable in enumerate("vwv"):
-        op = replace(copy_of(BACKWARD, number), gradient_of=variable, variable="other")
-        tape.take(op, GRADIENT)
+    held = [
+        tape.take(replace(copy_of(BACKWARD, number), gradient_of=of, variable="other"), GRADIENT)
+        for number, of in enumerate("vwv")
+    ]
+    tape.free(*held)
     facts = PeakAccount(tape.recorded()).explanation()
 
     gradients = [holding for holding in facts.holdings if holding.role == "weight gradients"]

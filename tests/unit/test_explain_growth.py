@@ -8,8 +8,10 @@ from collections.abc import Callable
 import pytest
 from explain_samples import (
     BACKWARD,
+    FIRST,
     FORWARD,
     GRADIENT,
+    INITIALIZER,
     KEPT,
     STEADY,
     WEIGHTS,
@@ -23,8 +25,10 @@ from hypothesis import strategies as st
 
 from profiler.explain.account import PeakAccount, Recorded
 from profiler.explain.growth import explain, graph_growth, growth
+from profiler.explain.roles import Op, Part
 from profiler.facts import replace
 from profiler.facts.explanation import GraphGrowth
+from profiler.lengths import Lengths
 
 Record = Callable[[int], Recorded]
 KEPT_ROLE, GRADIENT_ROLE = "forward tensors kept for backward", "activation gradients"
@@ -54,6 +58,16 @@ def test_the_length_that_is_explained_is_recorded_first(steps: int, expected: li
     assert facts.peak_bytes == WEIGHTS + steps * KEPT + GRADIENT
 
 
+def test_shorter_lengths_are_those_that_the_author_allows() -> None:
+    """Three quarters and a half of it, moved to the nearest multiple that is shorter."""
+    record, asked = _recording(training)
+    explain(record, 80, lengths=Lengths(multiple_of=20))
+    explain(record, 60, lengths=Lengths(multiple_of=20, at_least=40))
+    explain(record, 40, lengths=Lengths(multiple_of=20, at_least=40))
+
+    assert asked == [80, 60, 40, 60, 40, 40]
+
+
 def test_alone_records_once_and_leaves_growth_unknown() -> None:
     """There is nothing to compare with; the account itself is the same."""
     record, asked = _recording(training)
@@ -63,7 +77,10 @@ def test_alone_records_once_and_leaves_growth_unknown() -> None:
     assert alone.growth is None
     assert alone.graph_growth is None
     compared = explain(training, 8)
-    holdings = [replace(holding, per_step_bytes=None) for holding in compared.holdings]
+    holdings = [
+        replace(holding, per_step_bytes=None, per_step_tensors=None)
+        for holding in compared.holdings
+    ]
     assert alone == replace(compared, holdings=holdings, growth=None, graph_growth=None)
 
 
@@ -211,6 +228,38 @@ def test_graph_growth_may_be_a_part_of_a_node() -> None:
     assert graph_growth(graphs) == GraphGrowth(between=[4, 8], forward={"A": 0.5}, backward={})
 
 
+def test_nodes_in_functions_grow_apart() -> None:
+    """A Python loop in a function adds its steps to the library alone."""
+    graphs = [
+        dataclasses.replace(training(steps), library=["MatMul"] * (2 * steps)) for steps in (4, 8)
+    ]
+
+    assert graph_growth(graphs) == GraphGrowth(
+        between=[4, 8], forward={}, backward={}, library={"MatMul": 2}
+    )
+
+
+def test_of_a_graph_that_grows_a_much_shorter_one_is_measured_too() -> None:
+    """A sixteenth: its numbers have fewer digits, which four lengths can tell."""
+
+    def record(steps: int) -> Recorded:
+        return dataclasses.replace(_with_graph(steps), graph_bytes=100 * steps)
+
+    assert explain(record, 16).graph_bytes == {str(n): 100 * n for n in (1, 8, 12, 16)}
+
+
+def test_of_a_graph_that_stays_no_other_is_built() -> None:
+    """And one that cannot be serialized has no size."""
+    built = []
+
+    def record(steps: int) -> Recorded:
+        built.append(steps)
+        return dataclasses.replace(training(steps), graph_bytes=None if steps == 16 else 7)
+
+    assert explain(record, 16).graph_bytes == {"8": 7, "12": 7}
+    assert built == [16, 12, 8]
+
+
 def test_graphs_of_one_length_do_not_grow() -> None:
     """There is no distance to divide by."""
     assert graph_growth([training(8)]) is None
@@ -234,3 +283,104 @@ def test_a_holding_without_a_shorter_length_has_no_rate() -> None:
     facts = explain(training, 1)
 
     assert {holding.per_step_bytes for holding in facts.holdings} == {None}
+
+
+LAYERS = 3
+
+
+def _numbered(steps: int) -> Recorded:
+    """Return a step of a framework that numbers its layers, on and on over several builds.
+
+    The layers of the build over 8 steps are ``cell``, ``cell_1``, ``cell_2``; those of the one
+    over 6 are ``cell_3`` and on.
+    """
+    first = {8: 0, 6: LAYERS, 4: 2 * LAYERS}[steps]
+    names = [f"cell_{number}" if number else "cell" for number in range(first, first + LAYERS)]
+    tape = Tape(run=INITIALIZER)
+    for number, name in enumerate(names):
+        tape.take(Op(name=f"{name}/Assign", variable=f"{name}/kernel"), (number + 1) * WEIGHTS)
+    for tape.run in (FIRST, STEADY):
+        kept = [tape.take(Op(name=f"{name}/MatMul", part=Part.FORWARD), KEPT) for name in names]
+        kept += [
+            tape.take(Op(name=f"{names[0]}/Mul_{step}", part=Part.FORWARD), KEPT)
+            for step in range(steps)
+        ]
+        kept.append(tape.take(BACKWARD, GRADIENT))
+        tape.free(*kept)
+    return tape.recorded(steps)
+
+
+def test_names_that_are_numbered_over_all_builds_are_the_same_thing() -> None:
+    """The weights of each layer stay, whatever its number; what comes with a step is told so."""
+    facts = explain(_numbered, 8)
+
+    weights = [one for one in facts.holdings if one.role == "weights"]
+    assert [one.bytes for one in weights] == [3 * WEIGHTS, 2 * WEIGHTS, WEIGHTS]
+    assert [one.per_step_bytes for one in weights] == [0, 0, 0]
+    kept = {one.op: one for one in facts.holdings if one.role == KEPT_ROLE}
+    assert (kept["cell/MatMul"].per_step_bytes, kept["cell/MatMul"].per_step_tensors) == (0, 0)
+    assert (kept["cell/Mul"].per_step_bytes, kept["cell/Mul"].per_step_tensors) == (KEPT, 1)
+
+
+def test_tensors_that_grow_in_place_of_more_of_them_add_none() -> None:
+    """Their number is the same at both lengths."""
+
+    def record(steps: int) -> Recorded:
+        tape = started()
+        kept = [tape.take(Op(name=f"out_{n}", part=Part.FORWARD), steps) for n in range(16)]
+        tape.free(tape.take(BACKWARD, 8 * GRADIENT), *kept)
+        return tape.recorded(steps)
+
+    facts = explain(record, 8)
+    (grown,) = [one for one in facts.holdings if one.tensors == 16]
+    assert (grown.per_step_bytes, grown.per_step_tensors) == (16, 0)
+
+
+def test_what_is_there_at_one_length_only_has_no_rate() -> None:
+    """All of its bytes divided by the distance would say that it comes with every step."""
+
+    def record(steps: int) -> Recorded:
+        tape = started()
+        names = ["kept"] + (["other"] if steps == 8 else [])
+        taken = [tape.take(Op(name=name, part=Part.FORWARD), KEPT) for name in names]
+        tape.free(tape.take(BACKWARD, GRADIENT), *taken)
+        return tape.recorded(steps)
+
+    rates = {one.op: one.per_step_bytes for one in explain(record, 8).holdings}
+    assert (rates["kept"], rates["other"]) == (0, None)
+
+
+def test_of_more_numbered_things_than_before_the_new_ones_have_no_rate() -> None:
+    """A name of its own for every step: those of the shorter length are known by their names."""
+
+    def record(steps: int) -> Recorded:
+        tape = started()
+        ops = [Op(name=f"step{n}/out", part=Part.FORWARD) for n in range(steps)]
+        kept = [tape.take(op, KEPT) for op in ops]
+        tape.free(tape.take(BACKWARD, GRADIENT), *kept)
+        return tape.recorded(steps)
+
+    rates = {one.op: one.per_step_bytes for one in explain(record, 8).holdings}
+    assert [rates[f"step{n}/out"] for n in range(8)] == [0] * 6 + [None] * 2
+
+
+def test_a_shorter_length_that_fails_leaves_the_explanation() -> None:
+    """It says what the growth is not known for; a length that ran still tells it."""
+
+    def record(steps: int) -> Recorded:
+        if steps < limit:
+            raise ValueError(f"{steps} is no multiple")
+        return training(steps)
+
+    limit = 8
+    alone = explain(record, 8)
+    limit = 6
+    compared = explain(record, 8)
+
+    assert alone.peak_bytes == WEIGHTS + 8 * KEPT + GRADIENT
+    assert alone.growth is None
+    assert alone.missing == {
+        "growth": "the step over 4 steps failed: ValueError: 4 is no multiple",
+    }
+    assert compared.growth is not None
+    assert compared.growth.bytes == KEPT

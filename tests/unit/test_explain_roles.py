@@ -143,6 +143,24 @@ def test_a_forward_tensor_that_backward_outlives_is_temporary() -> None:
     assert roles_of(tape)[1:3] == [Role.FORWARD, Role.TEMPORARY]
 
 
+def test_a_forward_tensor_that_backward_reads_is_kept() -> None:
+    """Even where backward allocates nothing: it works in place."""
+    tape = started()
+    tape.free(tape.take(replace(FORWARD, read_by_backward=True)), tape.take(FORWARD))
+
+    assert roles_of(tape)[1:] == [Role.FORWARD, Role.TEMPORARY]
+
+
+def test_a_value_of_another_size_than_the_variable_is_no_weight() -> None:
+    """It is a bound that the first value was computed of."""
+    tape = started()
+    tape.take(Op(name="w/Initializer/bound", variable="w", variable_bytes=WEIGHTS), 4)
+    tape.run = STEADY
+    write_step(tape)
+
+    assert roles_of(tape, STEADY)[:2] == [Role.WEIGHTS, Role.CONSTANTS]
+
+
 def test_a_forward_tensor_that_nobody_releases_is_kept() -> None:
     """It is held while backward runs."""
     tape = started()
@@ -209,10 +227,12 @@ def test_the_new_value_of_a_variable_is_weights() -> None:
 def test_only_an_update_gives_a_variable_its_value_in_a_step() -> None:
     """What is computed of it in another part has the role of that part."""
     tape = started()
-    tape.take(replace(FORWARD, variable="w"))
-    tape.take(replace(BACKWARD, variable="w"))
+    forward = tape.take(replace(FORWARD, variable="w"))
+    backward = tape.take(replace(BACKWARD, variable="w"))
+    tape.take(BACKWARD)
+    tape.free(forward, backward)
 
-    assert roles_of(tape)[1:] == [Role.FORWARD, Role.ACTIVATION_GRADIENTS]
+    assert roles_of(tape)[1:3] == [Role.FORWARD, Role.ACTIVATION_GRADIENTS]
 
 
 def test_what_the_graph_does_not_know_is_unclassified() -> None:

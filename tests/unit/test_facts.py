@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -354,3 +356,26 @@ class TestEnvironments:
     def test_a_framework_that_one_side_alone_has_is_no_difference(self) -> None:
         """No number of the other side is of it."""
         assert samples.ENVIRONMENT.differences(replace(samples.ENVIRONMENT, frameworks={})) == []
+
+
+def test_one_thread_at_a_time_works_out_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In two threads at once msgspec has crashed the process."""
+    inside, most = 0, 0
+
+    class Slow:
+        def __init__(self, _: object) -> None:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.01)
+            inside -= 1
+
+        def decode(self, _: object) -> None:
+            return None
+
+    monkeypatch.setattr(msgspec.json, "Decoder", Slow)
+    kinds = [type(f"Kind{number}", (), {}) for number in range(8)]
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        list(pool.map(lambda kind: decode(kind, "{}"), kinds))
+
+    assert most == 1

@@ -1,4 +1,4 @@
-"""A line is fitted where a constant would do, to bound how far that constant may be continued."""
+"""The interval of a law spans every law that the points do not reject."""
 
 from __future__ import annotations
 
@@ -6,59 +6,48 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiler.analysis.fitting import fit, fit_line
-from profiler.analysis.laws import Law, TooFewLengths
+from profiler.analysis.fitting import fit
+from profiler.analysis.laws import Law
 
 LENGTHS = (64, 96, 128, 192, 256)
 
 
-@settings(max_examples=40)
-@given(start=st.floats(1, 1e6), slope=st.floats(0.01, 1e6))
-def test_a_planted_line_is_found(*, start: float, slope: float) -> None:
-    """Its value far beyond the points is the planted one."""
-    found = fit_line([(n, start + slope * n) for n in LENGTHS])
-
-    assert isinstance(found, Law)
-    assert found.kind == "linear"
-    assert found.at(2048) == pytest.approx(start + slope * 2048, rel=1e-6)
-
-
 @settings(max_examples=15)
 @given(scale=st.floats(1e-6, 1e6))
-def test_the_line_through_a_noisy_constant_is_less_sure_of_what_is_far(*, scale: float) -> None:
-    """In proportion to the values, whatever their unit."""
+def test_the_interval_of_a_constant_allows_for_a_slope(*, scale: float) -> None:
+    """In proportion to the values, whatever their unit: what is far is less sure."""
     points = [
         (n, scale * value) for n, value in zip(LENGTHS, (100, 108, 96, 104, 110), strict=True)
     ]
-    constant, line = fit(points), fit_line(points)
-    assert isinstance(constant, Law)
-    assert isinstance(line, Law)
-    widths = [high - low for low, high in (law.interval_at(2048) for law in (constant, line))]
+    found = fit(points)
+    assert isinstance(found, Law)
+    near, far = (high - low for low, high in map(found.interval_at, (256, 2048)))
 
-    assert constant.kind == "constant"
-    assert widths[1] > 5 * widths[0]
-    assert widths[1] / scale == pytest.approx(_width([(n, v / scale) for n, v in points]), rel=1e-6)
-
-
-def _width(points: list[tuple[int, float]]) -> float:
-    line = fit_line(points)
-    assert isinstance(line, Law)
-    low, high = line.interval_at(2048)
-    return high - low
+    assert found.kind == "constant"
+    assert {"linear", "quadratic"} <= {rival.kind for rival in found.rivals}
+    assert far > 5 * near
 
 
-def test_two_lengths_have_no_line() -> None:
-    """Nor a bound."""
-    found = fit_line([(8, 1.0), (16, 2.0)])
+@pytest.mark.parametrize("bend", [0.0, 0.1])
+def test_a_line_that_the_points_reject_is_no_rival(bend: float) -> None:
+    """A tenth of bend is far beyond a thousandth of noise; then cubics are allowed for as well."""
+    signs = (1, -1, -1, 1, 1, -1, -1, 1)
+    points = [
+        (n, (n + bend * n * n / 64) * (1 + sign / 1000))
+        for n, sign in zip(range(8, 72, 8), signs, strict=True)
+    ]
+    found = fit(points)
+    assert isinstance(found, Law)
+    kinds = {rival.kind for rival in found.rivals}
 
-    assert isinstance(found, TooFewLengths)
-    assert (found.lengths, found.needed) == (2, 3)
+    assert ("linear" in kinds) is (not bend)
+    assert ("cubic" in kinds) is bool(bend)
 
 
 def test_what_is_no_point_is_refused() -> None:
-    """As by every fit."""
+    """By name."""
     with pytest.raises(ValueError, match="steps from 1 on"):
-        fit_line([(0, 1.0), (8, 1.0), (16, 2.0)])
+        fit([(0, 1.0), (8, 1.0), (16, 2.0)])
 
 
 @given(scale=st.floats(1e-6, 1e6))

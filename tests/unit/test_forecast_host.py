@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from profiler.facts import HostMemory, Measurement, Outcome, Point, Status, WallPrediction
 from profiler.forecast.host import predict_host_wall
+from profiler.lengths import Lengths
 
 MIB = 1 << 20
 HELD = 200 * MIB
@@ -81,3 +82,20 @@ def test_a_short_run_that_fails_says_how_it_ended() -> None:
     run = measure(lambda steps, _: HELD + steps * MIB, end=ERROR)
 
     assert predict_host_wall(run, limit_bytes=2 * HELD, max_steps=MAX_STEPS) == ERROR
+
+
+def test_only_lengths_that_are_allowed_are_run() -> None:
+    """And predicted: the last multiple that fits."""
+    lengths = Lengths(multiple_of=20, at_least=40)
+
+    def demand(steps: int, scaled_to: int | None) -> int:
+        del scaled_to
+        assert lengths.allow(steps)
+        return HELD + MIB * steps
+
+    found = predict_host_wall(
+        measure(demand), limit_bytes=HELD + 999 * MIB, max_steps=MAX_STEPS, lengths=lengths
+    )
+
+    assert isinstance(found, WallPrediction)
+    assert found.steps == 980

@@ -267,7 +267,7 @@ def test_what_shrinks_has_an_end() -> None:
 
 
 def test_growing_returns_the_marked_allocations_that_grow() -> None:
-    """By their bytes at the first recorded steps, and per step."""
+    """By their bytes at any steps."""
     net = Network(
         resident=[100],
         buffers=[Op(size=700, rate=30, until="end"), Op(size=500, rate=0, until="end")],
@@ -283,7 +283,74 @@ def test_growing_returns_the_marked_allocations_that_grow() -> None:
     unrolling = unrolled(net, 10)
     first = 10 - GAP
 
-    assert unrolling.growing("buffer") == [(700 + 30 * first, 30)]
-    assert set(unrolling.growing("forward")) == {(5000 + 7 * first, 7)}
+    (buffer,) = unrolling.growing("buffer")
+    assert [buffer(first), buffer(50)] == [700 + 30 * first, 700 + 30 * 50]
+    assert {size(50) for size in unrolling.growing("forward")} == {5000 + 7 * 50}
     assert unrolling.growing("resident") == []
     assert unrolling.growing("nowhere") == []
+
+
+def causal(steps: int) -> Trace:
+    """Return attention by hand: step t asks for t rows, all are held, then all squares of them."""
+    tape = Tape(steps=steps)
+    rows = [
+        tape.allocate(f"scores_{t}", Op(size=5000 * (t + 1), rate=0, until="end"))
+        for t in range(steps)
+    ]
+    tape.allocate("square", Op(size=64 * steps * steps, rate=0, until="end"))
+    for row in reversed(rows):
+        tape.release(row)
+    return Trace(labels=tape.labels, events=tape.events)
+
+
+@pytest.mark.parametrize("steps", [20, 33, 200])
+def test_squares_and_growing_copies_are_polynomials_through_a_third_trace(steps: int) -> None:
+    """Bytes in closed form, at lengths that were not learned from."""
+    unrolling = Unrolling(causal(8), causal(10), (8, 10), further={16: causal(16)})
+
+    assert facts(unrolling.at(steps)) == facts(causal(steps))
+    assert unrolling.count(steps) == len(causal(steps).events)
+
+
+@pytest.mark.parametrize("power", [3, 4])
+def test_what_follows_no_parabola_is_no_pattern(power: int) -> None:
+    """Four lengths refute it."""
+    traces = {n: traced(n**power * 5000) for n in (8, 10, 16, 20)}
+
+    with pytest.raises(NoPatternError, match="no polynomial"):
+        Unrolling(traces[8], traces[10], (8, 10), further={n: traces[n] for n in (16, 20)})
+
+
+def segmented(steps: int, period: int) -> Trace:
+    """Return a trace in which each step holds 5,000 bytes, each full period 8,000 more."""
+    sizes = [
+        size for t in range(1, steps + 1) for size in ((5000,) if t % period else (5000, 8000))
+    ]
+    labels = ["step" if size == 5000 else "segment" for size in sizes]
+    return Trace(labels=labels, events=list(enumerate(sizes)))
+
+
+@given(st.integers(2, 12), st.integers(0, 9))
+def test_growth_by_a_period_is_continued_by_whole_periods(period: int, more: int) -> None:
+    """Two periods apart two traces show what a period adds."""
+    first, second = 2 * period, 4 * period
+    traces = segmented(first, period), segmented(second, period)
+    unrolling = Unrolling(*traces, (first, second), unit=period)
+    steps = first + more * period
+
+    assert unrolling.at(steps) == segmented(steps, period)
+
+
+@pytest.mark.parametrize("is_unrolled", [True, False])
+def test_a_loop_is_told_from_unrolled_steps(is_unrolled: bool) -> None:  # noqa: FBT001
+    """Its copies have one label."""
+    op = Op(size=5000, rate=0, until="end")
+    net = Network(
+        resident=[],
+        buffers=[],
+        layers=[Layer(forward=[op], backward=[op])],
+        letters="abc",
+        unrolled=is_unrolled,
+    )
+
+    assert unrolled(net, 10).loops is not is_unrolled

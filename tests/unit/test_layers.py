@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("profiler", "scenarios", "reports")
 # Rooms on one floor do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("profiler.errors", "profiler.closing"),
+    ("profiler.errors", "profiler.closing", "profiler.lengths"),
     ("profiler.units", "profiler.scenario", "profiler.filelock"),
     ("profiler.facts", "scenarios"),
     ("profiler.limits", "profiler.explain", "profiler.forecast"),

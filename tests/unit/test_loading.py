@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import stub_framework
 
 from profiler.errors import ScenarioError
-from profiler.measure.loading import listings, load, returned_type
+from profiler.measure.loading import listed, load, returned_type
 from profiler.planning.files import ScenarioFile
 from profiler.scenario import Parameter
 
@@ -46,9 +47,13 @@ def _file(folder: Path, text: str = GOOD, name: str = "toy_file.py") -> Scenario
     return ScenarioFile(path=str(path), framework=FRAMEWORK.name)
 
 
+def _names(file: ScenarioFile) -> list[str]:
+    return [one.name for one in listed(file, FRAMEWORK).scenarios]
+
+
 def _message(file: ScenarioFile) -> str:
     with pytest.raises(ScenarioError) as caught:
-        load(file, FRAMEWORK)
+        listed(file, FRAMEWORK)
     return str(caught.value)
 
 
@@ -57,7 +62,7 @@ class TestImport:
 
     def test_a_file_that_uses_the_decorator_gives_its_scenario(self, tmp_path: Path) -> None:
         """With its function, and the type that it returns."""
-        toy = load(_file(tmp_path), FRAMEWORK)["toy"]
+        toy = load(_file(tmp_path), FRAMEWORK, "toy")
 
         assert (toy.family, toy.summary) == ("toy_file", "Build a toy.")
         assert toy.build(3, batch=2) == stub_framework.Practice(size=6)
@@ -65,10 +70,10 @@ class TestImport:
 
     def test_loading_begins_with_an_empty_registry(self, tmp_path: Path) -> None:
         """What another file registered is not this one's."""
-        load(_file(tmp_path), FRAMEWORK)
+        _names(_file(tmp_path))
         other = _file(tmp_path, GOOD.replace("def toy", "def other"), "other.py")
 
-        assert list(load(other, FRAMEWORK)) == ["other"]
+        assert _names(other) == ["other"]
 
     def test_installed_code_is_imported_by_its_module(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -80,17 +85,16 @@ class TestImport:
         (package / "helper.py").write_text("")
         monkeypatch.syspath_prepend(str(tmp_path))
         file = _file(package, "from . import helper\n" + GOOD)
-        found = load(
-            ScenarioFile(path=file.path, framework=FRAMEWORK.name, module="acme_loading.toy_file"),
-            FRAMEWORK,
-        )
+        module = "acme_loading.toy_file"
 
-        assert list(found) == ["toy"]
+        assert _names(ScenarioFile(path=file.path, framework=FRAMEWORK.name, module=module)) == [
+            "toy"
+        ]
 
     def test_a_listing_says_all_but_the_code(self, tmp_path: Path) -> None:
         """So that the parent need not import the file."""
         file = _file(tmp_path)
-        (found,) = listings(file, FRAMEWORK)
+        (found,) = listed(file, FRAMEWORK).scenarios
 
         assert (found.name, found.family, found.summary) == ("toy", "toy_file", "Build a toy.")
         assert found.parameters == [
@@ -112,7 +116,7 @@ class TestHelpers:
         before = list(sys.path)
         text = "from helper_package.part import SIZE\nassert SIZE == 7\n" + GOOD
 
-        assert list(load(_file(tmp_path, text), FRAMEWORK)) == ["toy"]
+        assert _names(_file(tmp_path, text)) == ["toy"]
         assert sys.path == before
 
     def test_they_can_be_imported_late(self, tmp_path: Path) -> None:
@@ -122,7 +126,7 @@ class TestHelpers:
             "    return Practice(size=steps * batch)",
             "    import helper_late\n    return Practice(size=helper_late.SIZE)",
         )
-        toy = load(_file(tmp_path, text), FRAMEWORK)["toy"]
+        toy = load(_file(tmp_path, text), FRAMEWORK, "toy")
 
         assert toy.build(3) == stub_framework.Practice(size=7)
 
@@ -135,7 +139,7 @@ class TestHelpers:
         (tmp_path / f"{name}.py").write_text("raise ImportError('of the user')\n")
         text = f"import {name}\n" + GOOD
 
-        assert list(load(_file(tmp_path, text), FRAMEWORK)) == ["toy"]
+        assert _names(_file(tmp_path, text)) == ["toy"]
 
     def test_one_named_like_another_installed_module_is_the_users(self, tmp_path: Path) -> None:
         """As for a script: it is imported before what is installed."""
@@ -147,15 +151,15 @@ class TestHelpers:
         sys.path.insert(0, str(installed))
         text = "import this_is_installed\nassert this_is_installed.PLACE == 'beside'\n" + GOOD
 
-        assert list(load(_file(beside, text), FRAMEWORK)) == ["toy"]
+        assert _names(_file(beside, text)) == ["toy"]
 
     def test_a_scenario_file_named_like_a_library_replaces_none(self, tmp_path: Path) -> None:
         """Who imports colorsys gets Python's."""
         import colorsys
 
-        found = load(_file(tmp_path, name="colorsys.py"), FRAMEWORK)
+        found = load(_file(tmp_path, name="colorsys.py"), FRAMEWORK, "toy")
 
-        assert found["toy"].family == "colorsys"
+        assert found.family == "colorsys"
         assert sys.modules["colorsys"] is colorsys
 
 
@@ -177,22 +181,34 @@ class TestErrors:
 
         assert _message(file).startswith(f"{file.path}{where}")
 
-    def test_a_scenario_that_cannot_be_used_names_its_line(self, tmp_path: Path) -> None:
-        """The decorator's own message is passed on."""
-        text = "from profiler import scenario\n\n\n@scenario\ndef toy(length):\n    pass\n"
-        file = _file(tmp_path, text)
-
-        assert _message(file) == (
-            f"{file.path}:4: ScenarioError: scenario 'toy' ({file.path}:4): "
-            "its first argument must be 'steps'"
+    def test_a_scenario_that_cannot_be_used_is_named_and_the_others_stay(
+        self, tmp_path: Path
+    ) -> None:
+        """With its line, for a wrong signature as for a wrong option."""
+        text = GOOD + (
+            "\n\n@scenario\ndef odd(length):\n    pass\n"
+            "\n\n@scenario(multiple_of=0)\ndef none(steps: int):\n    pass\n"
         )
+        file = _file(tmp_path, text)
+        found = listed(file, FRAMEWORK)
+
+        assert _names(file) == ["toy"]
+        assert found.broken == [
+            f"{file.path}:13: scenario 'odd': its first argument must be 'steps'",
+            f"{file.path}:18: scenario 'none': multiple_of must be a whole number from 1 on, not 0",
+        ]
+        with pytest.raises(ScenarioError, match="13: scenario 'odd': its first argument"):
+            load(file, FRAMEWORK, "odd")
 
     def test_a_name_that_is_taken_names_both_places(self, tmp_path: Path) -> None:
-        """Of one file."""
+        """Of one file: the first stays."""
         file = _file(tmp_path, GOOD + "\n\n" + GOOD.partition("\n\n\n")[2])
+        found = listed(file, FRAMEWORK)
 
-        assert "scenario 'toy' is defined twice" in _message(file)
-        assert f"{file.path}:7" in _message(file)
+        assert found.broken == [
+            f"{file.path}:13: scenario 'toy' is defined twice: {file.path}:7, {file.path}:13"
+        ]
+        assert _names(file) == ["toy"]
 
     def test_a_syntax_error_in_a_helper_names_the_line_that_imports_it(
         self, tmp_path: Path
@@ -227,7 +243,8 @@ class TestHash:
     def _hash(self, file: ScenarioFile) -> str:
         for name in [one for one in sys.modules if one.startswith("helper_")]:
             del sys.modules[name]
-        (found,) = listings(file, FRAMEWORK)
+        sys.meta_path[:] = [one for one in sys.meta_path if type(one).__name__ != "_Beside"]
+        (found,) = listed(file, FRAMEWORK).scenarios
         return found.source_hash
 
     def test_equal_sources_have_equal_hashes(self, tmp_path: Path) -> None:
@@ -255,3 +272,31 @@ class TestHash:
             found.append(self._hash(file))
 
         assert found[0] == found[1] != found[2]
+
+    def test_an_edit_within_a_second_is_seen(self, tmp_path: Path) -> None:
+        """Python's cache of compiled files goes by seconds and sizes; ours must not lie."""
+        helper = tmp_path / "helper_quick.py"
+        file = _file(tmp_path, "import helper_quick\n" + GOOD.replace("= 32", "= helper_quick.N"))
+        found = []
+        for number in (32, 64):
+            helper.write_text(f"N = {number}\n")
+            os.utime(helper, (1_000_000_000, 1_000_000_000))
+            sys.modules.pop("helper_quick", None)
+            (listing,) = listed(file, FRAMEWORK).scenarios
+            found.append((listing.parameters[0].default, listing.source_hash))
+
+        assert [default for default, _ in found] == [32, 64]
+        assert found[0][1] != found[1][1]
+        assert not (tmp_path / "__pycache__").exists()
+
+    def test_a_folder_of_data_beside_the_file_shadows_no_package(self, tmp_path: Path) -> None:
+        """Python takes a folder without code for a package, but only where there is no other."""
+        sys.modules.pop("this_is_installed", None)
+        installed = tmp_path / "installed"
+        installed.mkdir()
+        (installed / "this_is_installed.py").write_text("PLACE = 7\n")
+        (tmp_path / "this_is_installed").mkdir()
+        sys.path.append(str(installed))
+        text = "import this_is_installed\nassert this_is_installed.PLACE == 7\n" + GOOD
+
+        assert _names(_file(tmp_path, text)) == ["toy"]

@@ -213,6 +213,49 @@ def test_garbled_messages_are_read_without_an_error(text: str) -> None:
     assert all(len(line) <= MOST_CHARACTERS for line in found.lines)
 
 
+def _report(in_use: list[int], free: list[int], *, unclaimed: str = "0B") -> list[str]:
+    """Return an allocator's report on its chunks, of each of which half had been asked for."""
+    stamp = "I0000 00:00:17.2 99 bfc_allocator.cc:1105] "
+    lines = [
+        f"Bin ({size}): \tTotal Chunks: 1, Chunks in use: 1. {size}B allocated for chunks. "
+        f"{size}B in use in bin. {size / 2 / KIB:.2f}KiB client-requested in use in bin."
+        for size in in_use
+    ]
+    lines += [f"Next region of size {sum(in_use) + sum(free)}"]
+    lines += [f"InUse at 7f606b7ff040 of size {size} next 7" for size in in_use]
+    lines += [f"Free  at 7f60800f9040 of size {size} next 18446744073709551615" for size in free]
+    pool = f"Total size in pool: 1.00MiB memory_limit_: 1.00MiB available size: {unclaimed}"
+    lines += ["1 Chunks of size 1048576 totalling 1.00MiB", f"{pool} curr_region_: 16.00MiB"]
+    return [f"{stamp}{line}" for line in lines]
+
+
+chunks = st.lists(st.integers(1, 1 << 12).map(lambda count: count * KIB), max_size=5)
+
+
+@given(chunks, chunks)
+def test_the_allocators_account_of_its_chunks_is_added_up(
+    in_use: list[int], free: list[int]
+) -> None:
+    """What is in use, what of it was asked for, what is free, and the largest piece of that."""
+    log = [_refused("x", 9), *_report(in_use, free), _refused("later", 9)]
+    found, later = refusals(log)
+
+    assert (found.in_use, found.free) == (sum(in_use), sum(free))
+    assert found.largest_free == max(free, default=0)
+    assert found.held == sum(in_use) / 2
+    assert (later.in_use, later.held, later.free, later.largest_free) == (None,) * 4
+    told = shortage(f"{_tensor([MIB], 'float')}\n{_node('x')}", [found, later])
+    assert (told.in_use_bytes, told.held_bytes) == (found.in_use, found.held)
+    assert (told.free_bytes, told.largest_free_bytes) == (found.free, found.largest_free)
+
+
+def test_an_allocator_that_may_still_grow_has_no_largest_piece() -> None:
+    """What it has not claimed could have become a chunk of any size."""
+    (found,) = refusals([_refused("x", 9), *_report([KIB], [KIB], unclaimed="2.00MiB")])
+
+    assert (found.in_use, found.free, found.largest_free) == (None, None, None)
+
+
 @given(st.text("abc ", max_size=40), names, st.integers(0, 1 << 40))
 def test_refusals_are_found_among_other_lines(noise: str, op: str, size: int) -> None:
     """Whatever the runtime logs beside them, and whatever stamp they carry."""

@@ -6,7 +6,7 @@ import pytest
 import report_samples as samples
 
 from profiler.analysis.metrics import BY_NAME, HOST_BUILD, HOST_LIMITED, METRICS, part_nodes
-from profiler.facts import HostMemory, PhaseRole, Schedule, replace
+from profiler.facts import GraphSize, GraphStage, HostMemory, PhaseRole, Schedule, replace
 
 
 def test_every_metric_reads_a_point_that_ended_well() -> None:
@@ -78,3 +78,15 @@ def test_noise_depends_on_the_schedule(name: str, serial: bool, parallel: bool) 
 
     assert metric.is_noisy(Schedule.SERIAL) is serial
     assert metric.is_noisy(Schedule.PARALLEL) is parallel
+
+
+def test_nodes_in_functions_count_beside_the_others() -> None:
+    """A loop in a function adds its steps there; what the graph became is not added."""
+    stages = [
+        GraphStage(name="built", nodes=25, beside=["library"]),
+        GraphStage(name="library", nodes=20 * 8),
+        GraphStage(name="executed", nodes=90),
+    ]
+
+    assert GraphSize(stages=stages).nodes == 25 + 20 * 8
+    assert GraphSize(stages=[stages[0], stages[2]]).nodes is None

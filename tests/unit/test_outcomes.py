@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from profiler.errors import error_text
 from profiler.facts import Outcome, Shortage, Status, out_of_device_memory, replace
 from profiler.measure.outcomes import (
     ProcessEnd,
-    first_line,
     from_exception,
     from_exit,
     of_host,
@@ -293,7 +293,7 @@ def test_a_signal_without_a_name_has_its_number() -> None:
 )
 def test_a_reason_is_one_line_of_bounded_length(message: str, line: str) -> None:
     """Frameworks write pages; the first line says what it was."""
-    assert first_line(ValueError(message)) == line
+    assert error_text(ValueError(message)) == line
 
 
 class _MuteError(Exception):
@@ -303,4 +303,4 @@ class _MuteError(Exception):
 
 def test_an_exception_that_cannot_be_printed_still_has_a_reason() -> None:
     """A scenario's own exception may be broken too."""
-    assert first_line(_MuteError()).startswith("_MuteError")
+    assert error_text(_MuteError()).startswith("_MuteError")

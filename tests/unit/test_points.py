@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from profiler.errors import UsageError
 from profiler.facts import Schedule, replace
+from profiler.lengths import Lengths
 from profiler.planning.catalog import Listing
 from profiler.planning.files import ScenarioFile
 from profiler.planning.points import (
     Conditions,
+    allowed_steps,
     by_series,
     check_device,
     expand,
@@ -173,3 +175,26 @@ def test_a_limit_below_one_unit_is_refused(unit: int, least: str) -> None:
     """The message says the smallest one."""
     with pytest.raises(UsageError, match=f"at least {least}"):
         rounded_limit(unit - 1, unit)
+
+
+BLOCKS = replace(CATALOG["static_rnn"], lengths=Lengths(multiple_of=20, at_least=40))
+
+
+def test_a_range_is_thinned_to_what_the_author_allows() -> None:
+    """What was given one by one must be allowed."""
+    assert allowed_steps(BLOCKS, range(10, 90, 10), listed=[40]) == [40, 60, 80]
+
+
+@pytest.mark.parametrize(
+    ("steps", "listed", "message"),
+    [
+        ([40, 50], [40, 50], r"static_rnn at 50 steps: its author allows only .*40 and 60\)"),
+        ([10, 30], [], r"static_rnn at 10 steps: .* multiples of 20 from 40 on \(nearest: 40\)"),
+    ],
+)
+def test_what_the_author_rules_out_is_refused(
+    steps: list[int], listed: list[int], message: str
+) -> None:
+    """With the nearest that are allowed."""
+    with pytest.raises(UsageError, match=message):
+        allowed_steps(BLOCKS, steps, listed=listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from profiler.facts import (
     DeviceMemory,
     Measurement,
     Outcome,
+    PeakPrediction,
     Point,
     Run,
     Schedule,
@@ -25,6 +27,7 @@ from profiler.facts import (
     replace,
 )
 from profiler.frameworks import Mode, PredictionRequest
+from profiler.lengths import Lengths
 
 MIB = 1 << 20
 LIMIT = 64 * MIB
@@ -126,6 +129,53 @@ def test_the_values_are_those_at_the_wall() -> None:
     assert not found.is_upper_bound("host", 700)
 
 
+def recorded_peak(share: float) -> Callable[[PredictionRequest], WallPredictions]:
+    """Return what foretells the peak: recorded at 16 steps, where it is off by that share."""
+
+    def foretell(request: PredictionRequest) -> WallPredictions:
+        steps = request.peak_at or 0
+        size = ORDINARY * steps
+        peak = PeakPrediction(
+            steps=steps,
+            bytes=size,
+            low=size - 100,
+            high=size + 100,
+            recorded={"16": round(16 * ORDINARY * (1 + share)), "20": 1},
+        )
+        return replace(no_pattern(request), peak=peak, reasons=["no law holds"])
+
+    return foretell
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03125])
+def test_the_peak_is_that_of_recorded_allocations(share: float) -> None:
+    """Its interval is as wide as they are off where they were measured, too."""
+    found = predictor(Toy(walls=recorded_peak(share))).predict(steps=1024)
+    (peak,) = [value for value in found.values if value.metric.name == "peak"]
+
+    assert peak.is_replayed
+    assert peak.value == 1024 * ORDINARY
+    assert peak.low == 1024 * ORDINARY * (1 - share) - 100
+    assert peak.high == 1024 * ORDINARY * (1 + share) + 100
+    assert peak.lengths == (16, 20)
+
+
+def test_recorded_allocations_of_another_step_foretell_nothing() -> None:
+    """Where they need more than a twentieth more or less than what was measured."""
+    found = predictor(Toy(walls=recorded_peak(0.0625))).predict(steps=1024)
+
+    assert not any(value.is_replayed for value in found.values)
+
+
+def test_the_reason_why_a_wall_is_not_told_is_kept() -> None:
+    """No law of peaks is asked instead: the recorded ones followed none."""
+    toy = Toy(walls=recorded_peak(0.0))
+    found = predictor(toy).predict(limit_bytes=LIMIT, steps=1024)
+
+    assert found.wall is None
+    assert found.no_wall == "no law holds"
+
+
 def test_a_measured_length_needs_no_short_runs() -> None:
     """Between measured lengths their own law is taken."""
     toy = Toy()
@@ -165,12 +215,13 @@ def test_without_a_pattern_walls_are_by_the_law_of_short_runs(
 
 def test_the_error_of_the_recorded_runs_is_reported() -> None:
     """The scenario raises at lengths that the run did not measure."""
-    with pytest.raises(FailedPointError) as caught:
-        predictor(Toy(walls=lambda _: ERROR)).predict(limit_bytes=LIMIT)
+    found = predictor(Toy(walls=lambda _: ERROR)).predict(limit_bytes=LIMIT, steps=40)
+    (peak,) = found.values
 
-    assert "toy" in str(caught.value)
-    assert "error in build: ValueError: bad shape" in str(caught.value)
-    assert caught.value.exit_code == 4
+    assert found.wall is None
+    assert {wall for _, wall in found.cards} == {None}
+    assert "ended with error in build: ValueError: bad shape" in found.failed[0]
+    assert peak.value == pytest.approx(40 * ORDINARY)
 
 
 def test_a_run_without_a_measured_point_is_one_error() -> None:
@@ -184,9 +235,24 @@ def test_a_run_without_a_measured_point_is_one_error() -> None:
 
 
 def test_short_runs_that_all_fail_are_one_error() -> None:
-    """Then memory at that length is unknown, and the scenario says why."""
-    with pytest.raises(FailedPointError, match="all 5 short runs failed; at 64 steps: error in"):
-        predictor(Toy(ends=lambda _: ERROR)).predict(steps=4096)
+    """Then memory at that length is unknown, and the scenario says why; walls are replayed."""
+    found = predictor(Toy(ends=lambda _: ERROR)).predict(steps=4096)
+    (peak,) = found.values
+
+    assert (peak.value, peak.reason) == (None, "its short runs failed")
+    assert found.failed[0].startswith("all 5 short runs failed, at 64 steps: error in build")
+    assert all(wall for _, wall in found.cards)
+
+
+def test_short_runs_are_of_lengths_that_are_allowed() -> None:
+    """The author of the scenario would refuse the others."""
+    toy = Toy()
+    lengths = Lengths(multiple_of=30, at_least=60)
+    predict = dataclasses.replace(predictor(toy), lengths=lengths).predict
+    predict(steps=900)
+
+    assert len(toy.asked) == 5
+    assert all(lengths.allow(steps) for steps, _ in toy.asked)
 
 
 def test_one_short_run_that_fails_leaves_the_others() -> None:
@@ -195,5 +261,8 @@ def test_one_short_run_that_fails_leaves_the_others() -> None:
     found = predictor(toy).predict(steps=4096)
     (peak,) = [value for value in found.values if value.metric.name == "peak"]
 
+    assert found.failed == (
+        "1 of 5 short runs failed, at 64 steps: error in build: ValueError: bad shape",
+    )
     assert 64 not in peak.lengths
     assert peak.from_short_runs

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 import report_samples as samples
 
-from profiler.facts import Certificate, Confirmation, Outcome, Probe, Status, WallStatus, replace
+from profiler.facts import (
+    Certificate,
+    Confirmation,
+    Outcome,
+    Probe,
+    ScheduleCheck,
+    Shortage,
+    Status,
+    WallStatus,
+    replace,
+)
 from reports.texts.certificate import (
     certificate_lines,
     error_text,
@@ -13,6 +23,7 @@ from reports.texts.certificate import (
     peaks_text,
     predicted_text,
     probes_text,
+    room_text,
 )
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -240,3 +251,92 @@ def test_a_survivor_without_a_known_peak_has_none() -> None:
 
     assert peaks_text(replace(wall, probes=silent)) is None
     assert _line(replace(wall, probes=silent), "survives") == "650 steps"
+
+
+MIB = 1 << 20
+
+
+def _stopped(**known: int | None) -> Certificate:
+    """Return a wall under 64 MiB whose failing run left such an account of the allocator."""
+    wall = samples.wall()
+    shortage = Shortage(op="mul", **known)  # type: ignore[arg-type]
+    probes = [
+        replace(probe, outcome=replace(probe.outcome, shortage=shortage))
+        if probe.steps == wall.first_oom
+        else probe
+        for probe in wall.probes
+    ]
+    return replace(wall, probes=probes)
+
+
+def _account(
+    *, asked: int | None = 20, free: int | None = 24, largest: int | None = 18, held: int = 40
+) -> Certificate:
+    """Return the same of sizes in MiB, where all is in use or free."""
+
+    def size(mib: int | None) -> int | None:
+        return None if mib is None else mib * MIB
+
+    return _stopped(
+        requested_bytes=size(asked),
+        free_bytes=size(free),
+        largest_free_bytes=size(largest),
+        in_use_bytes=size(64 - (free or 0)),
+        held_bytes=size(held),
+    )
+
+
+def test_a_wall_far_below_its_limit_says_what_would_have_fitted() -> None:
+    """Free memory in pieces, none of them large enough."""
+    wall = _account(asked=20, free=24, largest=18)
+
+    assert _line(wall, "unused") == (
+        "asked for 20.0 MiB; at most 18.0 MiB would have fitted, 2.0 MiB less, "
+        "though 24.0 MiB were free, in pieces"
+    )
+
+
+def test_chunks_larger_than_what_they_were_asked_for_are_named() -> None:
+    """The allocator hands out a whole free chunk of less than twice the size."""
+    wall = _account(asked=20, free=1, largest=1, held=43)
+
+    assert room_text(wall) == (
+        "asked for 20.0 MiB; at most 1.0 MiB would have fitted, 19.0 MiB less; "
+        "chunks in use are 20.0 MiB larger than what they were asked for"
+    )
+
+
+@pytest.mark.parametrize(
+    "wall",
+    [
+        _account(asked=20, free=3, largest=3, held=61),
+        _account(asked=None),
+        _account(free=None),
+        _account(largest=None),
+        samples.wall(),
+        samples.wall(status=WallStatus.AT_LEAST),
+    ],
+)
+def test_a_full_allocator_needs_no_reason(wall: Certificate) -> None:
+    """Nor does one that gave no account get a made-up one."""
+    assert room_text(wall) is None
+    assert "unused" not in _names(wall)
+
+
+@pytest.mark.parametrize(("kind", "tells_wall"), [("device", True), ("host", False)])
+def test_where_the_parallel_schedule_needs_more_the_wall_says_so(
+    kind: str, *, tells_wall: bool
+) -> None:
+    """What it means for the wall is told of device memory alone, which was compared."""
+    check = ScheduleCheck(steps=64, serial_peak_bytes=1000, parallel_peak_bytes=[1410, 1470, 1440])
+    text = _line(replace(samples.wall(), kind=kind, schedules=check), "parallel")
+
+    assert "needs 41 to 47 % more device memory at 64 steps" in text
+    assert text.endswith("the wall likely comes earlier there") == tells_wall
+
+
+def test_where_both_schedules_need_about_the_same_nothing_is_said() -> None:
+    """No line to read for no news."""
+    check = ScheduleCheck(steps=64, serial_peak_bytes=1000, parallel_peak_bytes=[1001] * 3)
+
+    assert "parallel" not in _names(replace(samples.wall(), schedules=check))

@@ -50,6 +50,18 @@ COMPARISON = Comparison(
 )
 
 
+def test_what_moved_all_alike_is_one_line() -> None:
+    """The machine; a metric that did not drift is not named."""
+    rows = (replace(NOISY, drift=0.12), replace(NOISY, title="host memory", drift=0.0), PEAK)
+    lines = comparison_lines(replace(COMPARISON, rows=rows))
+    document = comparison_document(replace(COMPARISON, rows=rows), [])
+
+    assert [line.split(":")[1] for line in lines if line.startswith("drift")] == [
+        " device peak +12.0%"
+    ]
+    assert [row["drift"] for row in document["rows"]] == [0.12, 0.0, None]
+
+
 def test_what_is_worst_stands_first() -> None:
     """A point that fails now, then what is worse; what is equal comes last."""
     marks = [row.cells[5] for row in comparison_grid(COMPARISON).rows]

@@ -75,7 +75,9 @@ class TestCosts:
         builds = _builds(results, 8)
         first, *rest = _notes(builds)
 
-        assert first == "unknown, within noise or not measured: a and b"
+        assert first == (
+            "unknown (within noise, not measured, or not the same in both schedules): a and b"
+        )
         assert rest == ["steady step of a and b: its noise is not known: take --repeats 3"]
 
     @pytest.mark.parametrize(

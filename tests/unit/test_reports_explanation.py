@@ -5,18 +5,32 @@ from __future__ import annotations
 import report_samples as samples
 from report_samples import EXPLANATION, KIB, MIB
 
-from profiler.facts import Explanation, GraphStage, Holding, PhaseRole, replace
+from profiler.analysis.results import RunResults
+from profiler.facts import (
+    Explanation,
+    GraphGrowth,
+    GraphStage,
+    Holding,
+    PhaseRole,
+    Remedy,
+    SizeLimit,
+    Theory,
+    replace,
+)
 from reports.tables.explanation import (
     graph_grid,
     held_grid,
     host_grid,
     node_scope_grid,
+    remedy_grid,
     resident_grid,
     role_grid,
     scope_grid,
 )
 from reports.tables.grid import Grid
 from reports.texts.explanation import explained_steps, explanation_section, section_lines
+from reports.texts.graph_size import size_sentences
+from reports.texts.notes import note_sentences
 from reports.texts.numbers import DASH
 
 LONG = "gradients/rnn/while_grad/rnn/while_grad/body/_76/gradients/TensorListSetItem_grad/zeros"
@@ -31,6 +45,28 @@ def column(grid: Grid, heading: str) -> list[str]:
 def named(op: str, size: int = KIB) -> Holding:
     """Return a tensor of an operation."""
     return Holding(role="temporaries", op=op, op_type=None, tensors=1, bytes=size, each_bytes=size)
+
+
+def test_a_part_that_cannot_be_made_says_why_and_the_rest_stands() -> None:
+    """Here the tables of roles and scopes meet what no step has: a role that nobody knows."""
+    broken = replace(EXPLANATION, holdings=[replace(named("a"), role="no such role")])
+    point = replace(samples.measured(steps=200), trace=broken)
+    (step,) = explained_steps(samples.loaded([point]))
+    section = explanation_section(step)
+
+    assert "could not be made: ValueError: 'no such role'" in section.story[0]
+    assert dict(section.facts)["peak"]
+    assert "by role" in dict(section.tables)
+
+
+def test_what_is_not_known_of_a_step_is_told_with_its_reason() -> None:
+    """As a shorter length that failed."""
+    missing = replace(EXPLANATION, missing={"growth": "the step over 75 steps failed: E: x"})
+    point = replace(samples.measured(steps=200), trace=missing)
+    (step,) = explained_steps(samples.loaded([point]))
+    section = explanation_section(step)
+
+    assert dict(section.facts)["not known"] == "growth: the step over 75 steps failed: E: x"
 
 
 class TestTheTables:
@@ -66,6 +102,35 @@ class TestTheTables:
         holdings = [replace(one, per_step_bytes=None) for one in EXPLANATION.holdings]
 
         assert "per step" not in held_grid(replace(EXPLANATION, holdings=holdings), 10).headings
+
+    def test_what_was_tried_stands_beside_the_step_as_it_is(self) -> None:
+        """Peak, difference and time; a run that failed says how, a contradiction is noted."""
+        remedy = Remedy(
+            name="batch=16",
+            steps=200,
+            before_bytes=4 * MIB,
+            peak_bytes=3 * MIB,
+            before_s=2,
+            step_s=1,
+            changes="half the batch",
+        )
+        failed = replace(remedy, name="loop=true", peak_bytes=None, step_s=None, reason="timeout")
+        against = replace(
+            remedy, name="cut=true", parallel_before_bytes=[MIB], parallel_bytes=[MIB, 2 * MIB]
+        )
+        grid = remedy_grid(replace(EXPLANATION, remedies=[remedy, failed, against]))
+
+        assert column(grid, "tried") == ["as it is", "batch=16", "loop=true", "cut=true"]
+        assert column(grid, "peak") == ["4.0 MiB", "3.0 MiB", DASH, "3.0 MiB"]
+        assert column(grid, "difference") == ["", "-25 %", DASH, "-25 %"]
+        assert column(grid, "time per step") == ["2.00 s", "1.00 s", DASH, "1.00 s"]
+        assert column(grid, "in parallel") == ["1.0 MiB", DASH, DASH, "1.0 MiB to 2.0 MiB"]
+        assert "timeout" in column(grid, "note")[2]
+        assert "no difference is clear" in column(grid, "note")[3]
+
+    def test_without_remedies_there_is_no_table_of_them(self) -> None:
+        """Nothing was tried."""
+        assert remedy_grid(EXPLANATION).rows == ()
 
     def test_what_a_table_leaves_out_is_summed_up(self) -> None:
         """Nothing is dropped."""
@@ -184,6 +249,50 @@ class TestTheFacts:
         assert text.startswith("adds 97.0 KiB at the peak and 2 forward and 3 backward nodes")
         assert "150 and 200 steps" in text
 
+    def test_nodes_in_functions_are_no_zero(self) -> None:
+        """A Python loop in a function has a constant graph, and its steps in the library."""
+        grown = GraphGrowth(between=[150, 200], forward={}, backward={}, library={"MatMul": 20})
+        text = self.facts(replace(EXPLANATION, graph_growth=grown))["one more step"]
+
+        assert text.startswith("adds 97.0 KiB at the peak and 20 nodes in functions")
+
+    def test_the_theory_says_its_cells_and_what_it_takes_for_granted(self) -> None:
+        """How many of which kind, on how many rows."""
+        theory = Theory(cells=["lstm", "lstm"], least_bytes=MIB, all_bytes=MIB, batch=32)
+        text = self.facts(replace(EXPLANATION, theory=theory))["theory"]
+
+        assert "2 lstm cells (each run once per time step on 32 rows, in 32-bit floats" in text
+        assert "1 basic cell (run once per time step, in" in self.facts(EXPLANATION)["theory"]
+
+    def test_where_the_graph_is_too_large_is_told(self) -> None:
+        """From the lengths that were built to explain the step, and as a sentence of the run."""
+        sizes = {str(steps): 100 * samples.nodes(steps) for steps in (13, 100, 150)}
+        point = replace(samples.measured(steps=200), trace=replace(EXPLANATION, graph_bytes=sizes))
+        limited = replace(
+            samples.FRAMEWORK,
+            limits=[SizeLimit(metric="graph_bytes", most=(1 << 31) - 1, text="it ends there")],
+        )
+        run = samples.loaded([point]).run
+        machine = replace(run.environment, frameworks={limited.name: limited})
+        results = RunResults(replace(run, environment=machine))
+        (step,) = explained_steps(results)
+        most = ((1 << 31) - 1 - 100 * 40) // (100 * 17)  # samples.nodes
+        text = dict(explanation_section(step).facts)["its limits"]
+
+        assert text.startswith(f"serialized graph: 2 GiB at about {most:,} steps (")
+        (sentence,) = size_sentences(results)
+        assert f"2 GiB at about static_rnn {most:,} steps (" in sentence
+        assert "its limits" not in self.facts(EXPLANATION)
+
+    def test_what_was_noted_is_shown(self) -> None:
+        """Beside the numbers that it is about."""
+        point = replace(samples.measured(steps=200), trace=EXPLANATION, notes=["one", "two"])
+        (step,) = explained_steps(samples.loaded([point]))
+
+        assert dict(explanation_section(step).facts)["noted"] == "one; two"
+        assert note_sentences(samples.loaded([point]))[0] == "Note on static_rnn at 200 steps: one."
+        assert "noted" not in self.facts(EXPLANATION)
+
     def test_nodes_are_counted_by_stage(self) -> None:
         """In the framework's words."""
         total = samples.nodes(200)
@@ -196,6 +305,7 @@ class TestTheFacts:
         """They are not what the framework would do."""
         assert "own" in self.facts(replace(EXPLANATION, custom_gradients=True))["gradients"]
         assert "gradients" not in self.facts(EXPLANATION)
+        assert "update" in self.facts(replace(EXPLANATION, trains_itself=True))["gradients"]
 
 
 class TestTheExplainedSteps:

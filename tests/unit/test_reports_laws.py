@@ -45,7 +45,7 @@ def test_nodes_of_an_unrolled_graph_have_an_exact_law() -> None:
 
     assert row["law (T: steps)"] == "40 + 17·T"
     assert row["one more step"] == "17"
-    assert row["residual"] == "exact"
+    assert row["residual"] == f"exact at {len(samples.DOUBLED)} lengths"
     assert row["measured"] == "8 to 256"
     assert row["hold-out error"] == "0.0 %"
 
@@ -70,7 +70,7 @@ def test_too_few_lengths_say_how_many_it_takes() -> None:
     two = samples.loaded([samples.measured(steps=steps) for steps in (8, 16)])
     row = cells(law_grid(two), "static_rnn", "nodes")
 
-    assert row["law (T: steps)"] == "not enough lengths: 2 of 3, add --steps"
+    assert row["law (T: steps)"] == "2 of 3 lengths: profile it with more --steps"
     assert row["one more step"] == row["residual"] == row["hold-out error"] == DASH
 
 

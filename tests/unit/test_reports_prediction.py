@@ -73,7 +73,7 @@ def test_a_wall_by_the_law_says_so() -> None:
 
 def test_a_wall_of_which_nothing_is_known_is_no_number() -> None:
     """No law, no pattern."""
-    assert "no pattern to replay and no law" in prediction_lines(prediction(wall=None))[2]
+    assert "no pattern to replay, and no law" in prediction_lines(prediction(wall=None))[2]
 
 
 def test_a_measured_length_is_pointed_to() -> None:
@@ -102,7 +102,7 @@ def test_without_a_length_there_is_no_table() -> None:
     assert value_grid(predicted).rows == ()
     assert [row.cells for row in card_grid(predicted).rows] == [
         ("4 GiB", "800 ± 4", "replayed"),
-        ("8 GiB", DASH, "no pattern to replay and no law of the peak"),
+        ("8 GiB", DASH, "no pattern to replay, and no law of the peak that is sure enough"),
     ]
 
 

@@ -114,8 +114,8 @@ class TestCrossoverText:
     @pytest.mark.parametrize(
         ("metric", "text"),
         [
-            ("step_time", "within noise at every measured length, add --repeats"),
-            ("peak", "too close for the laws at every measured length, add --steps"),
+            ("step_time", "within noise at every measured length, profile with more --repeats"),
+            ("peak", "too close for the laws at every measured length, profile with more --steps"),
         ],
     )
     def test_nothing_known_says_what_would_help(self, metric: str, text: str) -> None:
@@ -157,7 +157,7 @@ class TestCrossoverText:
 
         assert crossover_text(one) == (
             "as measured, loop needs less at every measured length (8 to 256); "
-            "elsewhere no clear law of static (no law fits its bends: add --steps)"
+            "elsewhere no clear law of static (no law fits its bends: profile with more --steps)"
         )
 
     def test_without_laws_lengths_are_listed(self) -> None:
@@ -170,7 +170,7 @@ class TestCrossoverText:
         assert crossover_text(one) == (
             "as measured, static is faster at 8, 16 and 256 steps, loop at 64 "
             "(at 32 and 128: within noise); "
-            "elsewhere no clear law of loop (too noisy: add --repeats 6)"
+            "elsewhere no clear law of loop (too noisy: profile with --repeats 6)"
         )
 
     def test_laws_that_say_nothing_leave_what_was_measured(self) -> None:
@@ -193,8 +193,8 @@ class TestCrossoverText:
         one = dataclasses.replace(_crossover(), missing_laws=missing_laws)
 
         assert crossover_text(one) == (
-            "unknown: no clear law of static and loop (too noisy: add --repeats 3), "
-            "no clear law of other (2 of 3 lengths: add --steps)"
+            "unknown: no clear law of static and loop (too noisy: profile with --repeats 3), "
+            "no clear law of other (2 of 3 lengths: profile with more --steps)"
         )
 
     def test_no_common_length_cannot_be_compared(self) -> None:

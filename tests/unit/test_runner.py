@@ -18,6 +18,7 @@ from profiler.facts import (
     DeviceMemory,
     Outcome,
     Point,
+    ScheduleCheck,
     Status,
     WallPrediction,
     WallPredictions,
@@ -333,7 +334,7 @@ def test_a_stored_probe_that_was_cut_short_is_run_again_where_it_must_be_whole(
 
     assert stored is not None
     assert stored.outcome.cut_short
-    assert (resumed.asked, resumed.whole) == ([("a", EDGE + 1)], [True])
+    assert (resumed.asked[0], resumed.whole[0]) == (("a", EDGE + 1), True)
     assert wall.failure is not None
     assert not wall.failure.outcome.cut_short
 
@@ -348,7 +349,7 @@ def test_the_runs_that_confirm_a_wall_are_kept_too(store: Store) -> None:
     (wall,) = _resumed(runner, resumed).find_walls([CONDITION], max_steps=MAX_STEPS, confirm=2)
 
     assert launcher.asked[:4] == [("a", EDGE), ("a", EDGE + 1), ("a", EDGE), ("a", EDGE)]
-    assert resumed.asked == [("a", EDGE + 1), ("a", EDGE + 1)]
+    assert resumed.asked[:2] == [("a", EDGE + 1), ("a", EDGE + 1)]
     assert wall.confirmation == Confirmation(repeats=2, survived=2, ran_out=2)
 
 
@@ -380,14 +381,19 @@ def _interrupted(ends: Ends, after: int) -> Ends:
 
 
 @pytest.mark.parametrize("explain", Explain)
-def test_a_traced_point_is_stored_with_its_explanation(store: Store, explain: Explain) -> None:
-    """Alone, or with shorter lengths that show what one more step adds."""
+def test_a_traced_point_is_stored_with_its_explanation(
+    store: Store, explain: Explain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone, or with shorter lengths that show what one more step adds, or with remedies."""
+    stub_framework.install(monkeypatch)
     launcher = _Launcher(_fine)
     runner = _runner(store, launcher)
     runner.measure(POINTS[:1], explain=explain)
     (measured,) = store.load(runner.run.id).measurements
 
-    assert measured.trace == samples.EXPLANATION
+    assert measured.trace is not None
+    assert replace(measured.trace, schedules=None) == samples.EXPLANATION
+    assert (measured.trace.schedules is None) == (explain is Explain.ALONE)
     assert launcher.explained == [(POINTS[0].steps, explain is Explain.ALONE)]
 
 
@@ -443,3 +449,23 @@ def test_a_wall_that_is_not_explained_says_why(
     assert wall.explanation is None
     assert why in (wall.unexplained or "")
     assert launcher.explained == []
+
+
+def test_a_wall_is_stored_with_a_short_step_in_both_schedules(store: Store) -> None:
+    """Without its limit; where no steps fit there is none to run."""
+    launcher = _Launcher(_oom_beyond(EDGE))
+    (wall,) = _runner(store, launcher).find_walls([CONDITION], max_steps=MAX_STEPS)
+    other = dataclasses.replace(
+        _runner(store, launcher), run=store.start_run("none", "", samples.ENVIRONMENT)
+    )
+    (none,) = _resumed(other, _Launcher(_oom_beyond(0))).find_walls(
+        [CONDITION], max_steps=MAX_STEPS
+    )
+
+    assert wall.schedules == ScheduleCheck(
+        steps=EDGE,
+        serial_peak_bytes=EDGE * PER_STEP,
+        parallel_peak_bytes=[EDGE * PER_STEP] * 3,
+    )
+    assert launcher.asked[-4:] == [("a", EDGE)] * 4
+    assert (none.status, none.schedules) == (WallStatus.AT_MOST, None)

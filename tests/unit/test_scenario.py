@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from profiler.errors import ScenarioError, UsageError
+from profiler.lengths import Lengths
 from profiler.scenario import (
     Parameter,
     ParameterValue,
@@ -17,6 +18,7 @@ from profiler.scenario import (
     registered,
     scenario,
     settings,
+    unusable_collected,
 )
 
 BATCH = Parameter(name="batch", type="int", default=32)
@@ -60,6 +62,48 @@ def test_the_decorated_function_stays_what_it_was() -> None:
     assert registered()["toy"].build is toy
 
 
+def test_an_author_rules_out_lengths() -> None:
+    """In the decorator; without a word every length may be run."""
+
+    def blocks(steps: int) -> Training:
+        return Training(feeds={}, loss=steps)
+
+    scenario(toy)
+    scenario(multiple_of=20, at_least=40)(blocks)
+
+    assert registered()["toy"].lengths == Lengths(multiple_of=1, at_least=1)
+    assert registered()["blocks"].lengths == Lengths(multiple_of=20, at_least=40)
+    assert registered()["blocks"].build is blocks
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"multiple_of": 0}, "multiple_of must be a whole number from 1 on, not 0"),
+        ({"at_least": 2.5}, "at_least must be a whole number from 1 on, not 2.5"),
+        ({"multiple_off": 2}, "@scenario takes no 'multiple_off' (did you mean 'multiple_of'?)"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named(options: dict[str, Any], reason: str) -> None:
+    """As any other mistake in a signature."""
+    with pytest.raises(ScenarioError) as caught:
+        scenario(**options)(toy)
+
+    place = f"{__file__}:{toy.__code__.co_firstlineno}"
+    assert str(caught.value) == f"{place}: scenario 'toy': {reason}"
+
+
+def test_while_a_file_is_loaded_a_mistake_ends_nothing() -> None:
+    """The others of the file stay, and the broken one is kept with its reason."""
+    with unusable_collected() as broken:
+        scenario(_wrong_first)
+        scenario(toy)
+
+    assert list(registered()) == ["toy"]
+    assert list(broken) == ["_wrong_first"]
+    assert "must be 'steps'" in broken["_wrong_first"]
+
+
 def test_a_name_is_taken_once() -> None:
     """The message names both places."""
     scenario(toy)
@@ -67,7 +111,7 @@ def test_a_name_is_taken_once() -> None:
         scenario(toy)
 
     place = f"{__file__}:{toy.__code__.co_firstlineno}"
-    assert str(caught.value) == f"scenario 'toy' is defined twice: {place}, {place}"
+    assert str(caught.value) == f"{place}: scenario 'toy' is defined twice: {place}, {place}"
 
 
 def test_the_registry_hands_out_copies() -> None:
@@ -113,7 +157,7 @@ def _steps_by_keyword(*, steps: int = 8) -> Training:
 @pytest.mark.parametrize("function", [_no_argument, _wrong_first, _steps_by_keyword])
 def test_the_first_argument_is_steps(function: Callable[..., Training]) -> None:
     """It is passed by position, so a keyword-only one is refused too."""
-    with pytest.raises(ScenarioError, match=f"'{function.__name__}' .* must be 'steps'"):
+    with pytest.raises(ScenarioError, match=f"'{function.__name__}': .* must be 'steps'"):
         scenario(function)
 
 
@@ -137,7 +181,7 @@ def test_a_parameter_is_keyword_only_with_a_default(function: Callable[..., Trai
 
     line = function.__code__.co_firstlineno
     assert str(caught.value) == (
-        f"scenario '{function.__name__}' ({__file__}:{line}): "
+        f"{__file__}:{line}: scenario '{function.__name__}': "
         "argument 'batch' must be keyword-only and have a default"
     )
 

@@ -341,6 +341,7 @@ def test_reading_makes_no_database(tmp_path: Path, place: str) -> None:
     [
         (1, "an older", ""),
         (2, "an older", ""),
+        (3, "an older", ""),  # it counts nodes without those of functions
         (VERSION + 1, "a newer", "upgrade stepwall, or "),
     ],
 )

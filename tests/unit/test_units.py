@@ -10,6 +10,7 @@ from profiler.errors import UsageError
 from profiler.units import (
     MAX_STEPS,
     MIB,
+    listed_steps,
     parse_seconds,
     parse_size,
     parse_size_per_step,
@@ -175,3 +176,8 @@ def test_what_is_no_size_per_step_is_refused(text: str) -> None:
 def test_a_size_option_is_read_as_the_same_bytes(size: int) -> None:
     """Commands that stepwall proposes ask for the very same limit."""
     assert parse_size(size_option(size)) == size
+
+
+def test_listed_steps_are_those_outside_of_ranges() -> None:
+    """What was typed as a number is meant as that number."""
+    assert listed_steps("8, 100:1000:100 ,16,4:64:x2") == [8, 16]

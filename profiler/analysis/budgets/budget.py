@@ -107,8 +107,10 @@ class Budget:
         """Return the points that it needs.
 
         Raises:
-            UsageError: if its parameters do not fit the scenario.
+            UsageError: if its parameters do not fit the scenario, or a length is not allowed.
         """
+        for steps in self.steps:
+            plan.check_steps(listing, steps)
         return plan.expand([listing], self.steps, self.conditions, self.repeats)
 
 

@@ -11,6 +11,7 @@ from profiler.errors import UsageError
 from profiler.facts import Measurement, Point, Run, Status, replace
 from profiler.planning import points as plan
 from profiler.planning.catalog import Listing
+from profiler.planning.identity import difference
 from profiler.scenario import describe_parameters
 from profiler.units import MIB
 
@@ -89,7 +90,9 @@ def _missing_text(one: PlannedBudget, missing: Sequence[Point], run: Run) -> str
         return f"has {what} at {absent} steps {often}: set repeats, or profile with --repeats"
     series = plan.series_of(one.conditions)
     there = _lengths(m.point.steps for m in _measured(run) if plan.series_of(m.point) == series)
-    return f"has no {what} at {absent} steps; it has {there or 'none'} of it"
+    other = None if there else difference(run, one.conditions)
+    why = f": {other}" if other else ""
+    return f"has no {what} at {absent} steps; it has {there or 'none'} of it{why}"
 
 
 def _lengths(steps: Iterable[int]) -> str:

@@ -132,7 +132,7 @@ def _growth(series: MetricSeries, allowed: float) -> _Measured:
         over = added > allowed * (1 + _SAME)
         return _Measured(value=added, steps=series.last, law=law, is_over=over)
     if isinstance(series.law, TooFewLengths):
-        lengths = f"{series.law.lengths} of {series.law.needed} lengths that a law needs"
+        lengths = f"{series.law.lengths} of {series.law.needed} lengths: give it more steps"
         return _Measured(steps=series.last, reason=lengths)
     return _Measured(steps=series.last, reason="no clear law: too noisy, take more repeats")
 

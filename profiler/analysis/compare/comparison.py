@@ -44,6 +44,7 @@ class ComparedNumber:
         mark: how it changed.
         note: why that is unclear, what is not known of a wall, or how a point ended.
         limit_bytes: the limit of a wall.
+        drift: of a noisy metric, how all its other series moved, as a share: the machine.
     """
 
     label: str
@@ -56,6 +57,7 @@ class ComparedNumber:
     mark: Mark
     note: str | None = None
     limit_bytes: int | None = None
+    drift: float | None = None
 
     @property
     def change(self) -> float | None:
@@ -63,6 +65,14 @@ class ComparedNumber:
         if self.before is None or self.after is None:
             return None
         return relative_change(self.before, self.after)
+
+    @property
+    def own_change(self) -> float | None:
+        """The relative change beside that of the other series; see ``drift``."""
+        change = self.change
+        if change is None or self.drift is None:
+            return change
+        return (1 + change) / (1 + self.drift) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +84,7 @@ class Rule:
 
     def is_broken_by(self, row: ComparedNumber) -> bool:
         """Whether the row, which the rule applies to, is worse by more than it allows."""
-        return row.mark is Mark.WORSE and abs(row.change or 0) > self.share
+        return row.mark is Mark.WORSE and abs(row.own_change or 0) > self.share
 
 
 @dataclass(frozen=True, kw_only=True)

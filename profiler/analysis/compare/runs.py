@@ -1,9 +1,8 @@
 """Two runs side by side: what grew, what shrank, what fails now, and what is unclear.
 
 Counts, and device memory in the serial schedule, repeat exactly: any difference is a change. A
-noisy metric has changed only if its repeats show it (``significance``). Its totals over the lengths
-that both runs have are compared, one for each repeat. What this leaves out: a machine that was
-busier during the whole of one run.
+noisy metric has changed only if its repeats show it beside those of the other scenarios
+(``significance``). Its totals over the lengths that both runs have are shown.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from profiler.analysis.compare.comparison import (
 )
 from profiler.analysis.compare.walls import wall_key, wall_rows
 from profiler.analysis.series import MetricSeries, metric_series
-from profiler.analysis.significance import inconclusive_reason
+from profiler.analysis.significance import Repeats, Verdict, verdicts
 from profiler.errors import UsageError
 from profiler.facts import Certificate, Measurement, Point, Run, Status
 from profiler.facts.labels import Labels
@@ -150,19 +149,34 @@ def _failure(repeats: list[Measurement]) -> Measurement | None:
 
 
 def _metric_rows(then: _Side, now: _Side) -> Iterator[ComparedNumber]:
-    for key in [key for key in now.series if key in then.series]:
-        pair = then.series[key], now.series[key]
-        lengths = {n for n, _ in pair[0].points} & {n for n, _ in pair[1].points}
-        if not lengths:
-            continue
-        was, became = (_within(series, lengths) for series in pair)
-        label = now.labels(became.conditions)
-        if became.is_noisy:
-            totals = [_totals(side.conditions[key[1]], became) for side in (then, now)]
-            yield _noisy_row(label, became, *totals)
+    pairs = dict(_common(then, now))
+    noisy = {
+        " ".join(key): Repeats(
+            metric=became.metric.name,
+            pairs=tuple((was.values_at(n), became.values_at(n)) for n in became.lengths),
+        )
+        for key, (was, became) in pairs.items()
+        if became.is_noisy
+    }
+    told = verdicts(noisy)
+    for key, (was, became) in pairs.items():
+        label, name = now.labels(became.conditions), " ".join(key)
+        if name in noisy:
+            yield _noisy_row(label, became, noisy[name], told[name])
         else:
             yield _exact_row(label, was, became)
             yield from _slope_rows(label, was, became)
+
+
+def _common(
+    then: _Side, now: _Side
+) -> Iterator[tuple[tuple[str, str], tuple[MetricSeries, MetricSeries]]]:
+    """Yield the series that both runs have, over the lengths that both have."""
+    for key in [key for key in now.series if key in then.series]:
+        was, became = then.series[key], now.series[key]
+        lengths = {*was.lengths} & {*became.lengths}
+        if lengths:
+            yield key, (_within(was, lengths), _within(became, lengths))
 
 
 def _within(series: MetricSeries, lengths: set[int]) -> MetricSeries:
@@ -203,38 +217,26 @@ def _slope_rows(label: str, then: MetricSeries, now: MetricSeries) -> Iterator[C
         )
 
 
-def _noisy_row(
-    label: str, series: MetricSeries, then: list[float], now: list[float]
-) -> ComparedNumber:
+def _noisy_row(label: str, series: MetricSeries, repeats: Repeats, told: Verdict) -> ComparedNumber:
     """Return the row of the totals over the lengths of a series."""
-    known = bool(then and now)
-    missing = "no repeat has all lengths that both runs have"
-    note = inconclusive_reason(then, now) if known else missing
+    before, after = repeats.totals
     lengths = len(series.lengths)
+    mark, note = Mark.UNCLEAR, told.reason
+    if note is None:
+        mark = _mark(0, told.beyond or 0)
+        note = f"{told.beyond:+.1%} beside the other scenarios"
     return ComparedNumber(
         label=label,
         name=series.metric.name,
         title=series.metric.title,
         where=f"{lengths} lengths together" if lengths > 1 else f"{series.last:,} steps",
         unit=series.metric.unit,
-        before=median(then) if known else None,
-        after=median(now) if known else None,
-        mark=_mark(median(then), median(now)) if note is None else Mark.UNCLEAR,
+        before=before,
+        after=after,
+        mark=mark,
         note=note,
+        drift=told.drift,
     )
-
-
-def _totals(members: list[Measurement], series: MetricSeries) -> list[float]:
-    """Return the sums over the lengths of a series, one for each repeat that has them all."""
-    repeats: dict[int, dict[int, float]] = {}
-    lengths = series.lengths
-    for measurement in members:
-        value = series.metric.value(measurement)
-        if value is not None and measurement.point.steps in lengths:
-            repeats.setdefault(measurement.point.repeat, {})[measurement.point.steps] = value
-    return [
-        math.fsum(values.values()) for values in repeats.values() if len(values) == len(lengths)
-    ]
 
 
 def _mark(before: float, after: float) -> Mark:

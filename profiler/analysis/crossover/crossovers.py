@@ -27,6 +27,45 @@ class MissingLaw:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParallelOrder:
+    """Which build needs least in the parallel schedule at one length, beside the serial one.
+
+    Args:
+        steps: the length.
+        serial_least: the builds that are least there in the serial schedule.
+        values: every repeat of each build in the parallel schedule; empty if one is not known.
+        reason: why one is not known.
+    """
+
+    steps: int
+    serial_least: tuple[str, ...]
+    values: Mapping[str, tuple[float, ...]]
+    reason: str | None = None
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether every repeat shows the serial order; None if that is not known."""
+        if self.reason is not None:
+            return None
+        others = [label for label in self.values if label not in self.serial_least]
+        apart = all(self._is_below(a, b) for a in self.serial_least for b in others)
+        return apart and not any(
+            self._is_below(a, b) for a in self.serial_least for b in self.serial_least
+        )
+
+    @property
+    def least(self) -> str | None:
+        """The one build of which every repeat needs less than every repeat of all others."""
+        labels = list(self.values)
+        return next(
+            (a for a in labels if all(self._is_below(a, b) for b in labels if b != a)), None
+        )
+
+    def _is_below(self, one: str, other: str) -> bool:
+        return max(self.values[one]) < min(self.values[other])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Crossover:
     """Which build needs least of one metric, by length.
 
@@ -41,6 +80,7 @@ class Crossover:
             are.
         is_noisy: whether equal points may have different values.
         missing: builds that were to be compared, but have no such metric.
+        parallel: what the parallel schedule shows at the lengths that were run in it, too.
     """
 
     metric: Metric
@@ -52,6 +92,12 @@ class Crossover:
     not_predicted: str | None = None
     is_noisy: bool = True
     missing: tuple[str, ...] = ()
+    parallel: tuple[ParallelOrder, ...] = ()
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether the parallel schedule shows another order, or none, at a length."""
+        return any(order.agrees is False for order in self.parallel)
 
     @property
     def is_by_law(self) -> bool:

@@ -142,3 +142,7 @@ class BestFitCoalescing:
     def highest_address(self, trace: Trace) -> int:
         """Return the bytes up to the end of the highest chunk in use, without a limit."""
         return replay(trace, _UNLIMITED).top
+
+    def peak(self, trace: Trace) -> int:
+        """Return the most bytes in use at once, in chunks as they are handed out at no limit."""
+        return replay(trace, _UNLIMITED).peak

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from profiler.facts import Advice, Caveat, CaveatEffect, Explanation, Schedule
+from profiler.facts import Advice, Caveat, CaveatEffect, Explanation, Schedule, SizeLimit
 from profiler.frameworks import Runtime, StepKind
 from profiler.frameworks.tensorflow import advice, phases
 from profiler.units import MIB
@@ -39,7 +39,8 @@ class TensorFlow:
     environment: Mapping[str, str] = field(
         default_factory=lambda: {
             "TF_USE_LEGACY_KERAS": "1",
-            "TF_CPP_MIN_LOG_LEVEL": "1",
+            # The allocator's report on its chunks, after a failure, is of the lowest level.
+            "TF_CPP_MIN_LOG_LEVEL": "0",
             # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
             # the same graph then needs up to a quarter more.
             "TF_ENABLE_ONEDNN_OPTS": "0",
@@ -64,9 +65,15 @@ class TensorFlow:
         ),
     )
 
+    limits: tuple[SizeLimit, ...] = phases.LIMITS
+
     def advice(self, explanation: Explanation) -> list[Advice]:
-        """Return what was measured to remove much of what an explanation shows."""
+        """Return what removed much of what an explanation shows, where it was measured."""
         return advice.of(explanation)
+
+    def variants(self, explanation: Explanation) -> list[str]:
+        """Return the other ways to add up gradients, where many wait to be added up."""
+        return advice.variants(explanation)
 
     def runtime(self) -> Runtime:
         """Import TensorFlow, and return what runs it in this process."""

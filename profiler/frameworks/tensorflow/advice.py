@@ -1,5 +1,6 @@
-"""What would remove much of what a TensorFlow step holds; each piece was measured.
+"""What removed much of what a TensorFlow step holds, measured elsewhere; and what can be tried.
 
+A piece of advice is given only where the explanation shows what it acts upon.
 ``tests/integration/test_remedies.py`` measures it again, docs/tensorflow.md has the numbers.
 """
 
@@ -11,9 +12,19 @@ from dataclasses import dataclass
 
 from profiler.facts import Advice, Explanation, Holding, Role
 
+TREE = "aggregation_method=EXPERIMENTAL_TREE"
+ACCUMULATE_N = "aggregation_method=EXPERIMENTAL_ACCUMULATE_N"
 _MEASURED = "tests/integration/test_remedies.py"
+# Less of the peak is not worth a change.
+_MUCH = 0.25
+# Most of what a role holds.
+_MOST = 0.5
 # More partial gradients than a loop's running sum and the summand that comes to it.
 _MANY = 3
+# Ops that plain gradients never add, their own gradient ops do: backward runs forward again.
+_ACTIVATIONS = {"Tanh": "TanhGrad", "Sigmoid": "SigmoidGrad", "Relu": "ReluGrad", "Elu": "EluGrad"}
+
+_LOSS_GRADIENT = re.compile(r"gradients/(.*/)?(Mean|Square)(_\d+)?_grad/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,68 +36,117 @@ class Remedy:
     remedy: str
 
 
-def _unrolled(explained: Explanation, holdings: Sequence[Holding]) -> bool:
-    """Whether the role's largest term has at least a tensor per step."""
-    return holdings[0].tensors >= max(_MANY, explained.steps)
+def _built_per_step(explained: Explanation, largest: Holding) -> bool:
+    """Whether each time step brings tensors of the holding, by nodes of its own in the graph."""
+    grown, tensors = explained.graph_growth, largest.per_step_tensors
+    if grown is None or tensors is None or tensors <= 0:
+        return False
+    kind = largest.op_type or ""
+    return sum(part.get(kind, 0) for part in (grown.forward, grown.backward, grown.library)) > 0
+
+
+def _partials_of_an_unrolled_graph(explained: Explanation, holdings: Sequence[Holding]) -> bool:
+    """Whether most of the role are partial gradients that an unrolled graph makes step by step.
+
+    A loop has no nodes per step, and needs not become one.
+    """
+    partials = [
+        one.bytes
+        for one in holdings
+        if one.variable is not None and _built_per_step(explained, one)
+    ]
+    return sum(partials) > _MOST * explained.by_role[holdings[0].role]
+
+
+def _kept_by_unrolled_cells(explained: Explanation, holdings: Sequence[Holding]) -> bool:
+    """Whether most of the role comes step by step, from recurrent cells in an unrolled graph.
+
+    Not where backward runs parts of forward again already.
+    """
+    has_cells = explained.theory is not None and bool(explained.theory.cells)
+    per_step = [one.bytes for one in holdings if _built_per_step(explained, one)]
+    role = explained.by_role[holdings[0].role]
+    return has_cells and sum(per_step) > _MOST * role and not _runs_again(explained)
+
+
+def _runs_again(explained: Explanation) -> bool:
+    graph = explained.graph
+    again = any(graph.backward.get(kind) for kind in _ACTIVATIONS)
+    in_functions = any(
+        graph.library.get(kind, 0) > graph.library.get(gradient, 0)
+        for kind, gradient in _ACTIVATIONS.items()
+    )
+    return explained.custom_gradients or again or in_functions
 
 
 def _loss_gradient(explained: Explanation, holdings: Sequence[Holding]) -> bool:
-    """Whether the role's largest term is a gradient of a mean of squares."""
-    del explained
-    return re.match(r"gradients/(.*/)?(Mean|Square)(_\d+)?_grad/", holdings[0].op) is not None
-
-
-def _always(explained: Explanation, holdings: Sequence[Holding]) -> bool:
-    del explained, holdings
-    return True
+    """Whether gradients of a mean of squares hold much of the peak, not only their role."""
+    found = [one.bytes for one in holdings if _LOSS_GRADIENT.match(one.op)]
+    return sum(found) >= _MUCH * explained.peak_bytes
 
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         role=Role.WEIGHT_GRADIENTS,
-        applies=_unrolled,
+        applies=_partials_of_an_unrolled_graph,
         remedy=(
-            "A loop (dynamic_rnn) adds them up as it goes and holds none; so does an unrolled "
-            "graph in which each step's gradient waits for the sum so far: both peaked below 60 % "
-            "where these gradients were most of it. A smaller batch, EXPERIMENTAL_TREE and "
-            "EXPERIMENTAL_ACCUMULATE_N left them as they were."
+            "Measured elsewhere (static_rnn against dynamic_rnn, 256 units, 40 and 80 steps): a "
+            "loop adds them up as it goes and held none; so did an unrolled graph in which each "
+            "step's gradient waits for the sum so far. Both peaked below 60 %."
         ),
     ),
     Remedy(
         role=Role.FORWARD,
-        applies=_always,
+        applies=_kept_by_unrolled_cells,
         remedy=(
-            "Half the batch halves it; running segments of 10 steps again in backward kept less "
-            "than 30 % of it, and the peak fell below 65 %. swap_memory changed nothing."
-        ),
-    ),
-    Remedy(
-        role=Role.ACTIVATION_GRADIENTS,
-        applies=_always,
-        remedy=(
-            "Half the batch halves it. time_major=True took one copy of the outputs from it and "
-            "put another in its place: the peak stayed, unless the loss had a fed target."
+            "Measured elsewhere (a basic cell of 128 units, unrolled over 40 and 80 steps): with "
+            "segments of 10 steps run again in backward, less than 30 % of these tensors were "
+            "kept, and the peak fell below 65 %."
         ),
     ),
     Remedy(
         role=Role.CONSTANTS,
         applies=_loss_gradient,
         remedy=(
-            "TensorFlow computed this gradient of the loss in advance and keeps it: tf.nn.l2_loss "
-            "in place of reduce_mean(square(...)) leaves nothing to compute in advance, and the "
-            "peak fell by all of it. Constants of more than 10 MiB are not kept."
+            "TensorFlow computed this gradient of the loss in advance and keeps it. Measured "
+            "elsewhere (dynamic_rnn, 200 and 400 steps): with tf.nn.l2_loss in place of "
+            "reduce_mean(square(...)) there was none, and the peak fell by all of it. Constants "
+            "of more than 10 MiB are not kept."
         ),
     ),
 )
 
 
 def of(explained: Explanation) -> list[Advice]:
-    """Return a piece of advice for each role of which one is known, where it applies."""
+    """Return a piece of advice for each role that holds much, where one is known to apply."""
     by_role: dict[str, list[Holding]] = {}
     for holding in explained.holdings:
         by_role.setdefault(holding.role, []).append(holding)
     return [
         Advice(role=rule.role.value, text=rule.remedy, measured=_MEASURED)
         for rule in REMEDIES
-        if rule.role.value in by_role and rule.applies(explained, by_role[rule.role.value])
+        if explained.by_role.get(rule.role.value, 0) >= _MUCH * explained.peak_bytes
+        and rule.role.value in by_role
+        and rule.applies(explained, by_role[rule.role.value])
     ]
+
+
+def variants(explained: Explanation) -> list[str]:
+    """Return other ways to add up gradients, where many wait for one sum and hold much.
+
+    In a loop they are added up as it goes, whatever the method. Gradients that the scenario made
+    itself are added up as it says.
+    """
+    if explained.custom_gradients or explained.trains_itself:
+        return []
+    role = Role.WEIGHT_GRADIENTS.value
+    partials = [
+        one.bytes
+        for one in explained.holdings
+        if one.role == role
+        and one.variable is not None
+        and one.tensors >= _MANY
+        and _built_per_step(explained, one)
+    ]
+    much = sum(partials) >= _MUCH * explained.peak_bytes
+    return [TREE, ACCUMULATE_N] if much else []

@@ -27,6 +27,8 @@ _FACTS = {
     *("allocator_name", "addr", "tf_op", "requested_bytes", "allocation_bytes"),
     *("id", "region_type", "shape", "data_type"),
 }
+# What a kernel asks for beside its outputs.
+_SCRATCH = "temp"
 _FLOATS = (tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64, tf.complex128)
 
 
@@ -104,6 +106,7 @@ class Recording:
             chunk=column("chunk"),
             run=column("run"),
             is_float=np.array([event.dtype in floats for event in self._events], bool),
+            is_scratch=np.array([event.region == _SCRATCH for event in self._events], bool),
         )
 
     def _read(self, space: bytes) -> None:

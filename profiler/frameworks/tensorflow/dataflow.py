@@ -1,137 +1,180 @@
-"""What the graph says of the ops that allocate: the part of the step, variables, loops, sums."""
+"""What the graph says of the ops that allocate: the part of the step, variables, what they make."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tensorflow.python.framework import op_def_registry
+
 from profiler.explain.roles import Op, Part
-from profiler.frameworks.tensorflow import messages
+from profiler.frameworks.tensorflow import trained, values
+from profiler.frameworks.tensorflow.flow import Flow, Node, Value, plain_name
 from profiler.frameworks.tensorflow.step import TrainingStep
-from profiler.frameworks.tensorflow.theory import Cell
 
 _LOOPS = {"While", "StatelessWhile"}
 _LISTS = re.compile(r"(TensorList|EmptyTensorList|TensorArray|Stack(Push|Pop)?(V2)?$)")
-# They hand their input on, or add their inputs up.
-_PASSES = {"Identity", "IdentityN", "Reshape", "StopGradient", "PreventGradient", "Cast"}
-_SUMS = {"AddN", "AddV2", "Add", "AccumulateNV2"}
-# The kernels of the library's cells, and how many times their units these have columns.
-_KERNELS = {
-    "basic_rnn_cell/kernel": ("basic", 1),
-    "lstm_cell/kernel": ("lstm", 4),
-    "basic_lstm_cell/kernel": ("lstm", 4),
-    "gru_cell/candidate/kernel": ("gru", 1),
-}
 # What the graph optimizer puts around the name of an op that it replaced.
-_REPLACED = re.compile(r"^ConstantFolding/|-folded(-\d+)?$")
+_REPLACED = re.compile(r"^ConstantFolding/|-folded(-\d+)?$|/_\d+__cf__\d+$")
 
 
 class Dataflow:
-    """One built training step, to be asked about the ops that ran."""
+    """One training step that ran, to be asked about the ops that allocated."""
 
-    def __init__(self, graph: Any, step: TrainingStep) -> None:
-        """Read the graph once."""
+    def __init__(self, graph: Any, step: TrainingStep, flow: Flow, names: Iterable[str]) -> None:
+        """Read the graph once.
+
+        Args:
+            graph: as it was built.
+            step: what of it is run.
+            flow: the graph that ran.
+            names: of the ops that allocated.
+        """
         self._step = step
+        self._flow = flow
         self._built = {operation.name: operation for operation in graph.get_operations()}
-        functions = graph.as_graph_def().library.function
-        self._functions = {function.signature.name: function for function in functions}
-        self._inner: dict[str, set[str]] = defaultdict(set)
-        for function in functions:
-            for node in function.node_def:
-                self._inner[node.name].add(node.op)
-        self._variables = {variable.op.name for variable in step.variables}
-        self._updates: dict[str, str] = {
-            operation.name: operation.inputs[0].op.name for operation in step.update.control_inputs
+        self._bytes = {
+            name: _bytes(operation)
+            for name, operation in self._built.items()
+            if operation.type in values.HANDLES
         }
-        self._in_loops: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        self._summands = dict(self._all_summands())
+        self._parts = values.parts_of(flow, self._part)
+        self._writers: dict[str, list[str]] = {}
+        written: dict[str, Value] = {}
+        gradients: list[tuple[Value, str]] = []
+        for node in flow.nodes.values():
+            if not trained.WRITES.match(node.type) or self._parts[node.name] is Part.FORWARD:
+                continue
+            variable = values.handle_of(flow, node.inputs[0])
+            position = trained.gradient_input(op_def_registry.get(node.type))
+            if variable is None or position is None:
+                continue
+            handles = [values.handle_of(flow, value) for value in node.inputs]
+            self._writers[node.name] = [name for name in handles if name is not None]
+            written[variable] = node.inputs[position]
+            if node.name in step.update_names:
+                gradients.append((node.inputs[position], variable))
+        found = values.WeightGradients(flow, self._parts, written)
+        self._gradient_of = found.find(gradients)
+        self._kept = values.read_by_backward(flow, self._parts, set(map(plain_name, names)))
+        self._initial = dict(self._initial_values())
+        self._initial.update(self._assigned_values())
 
     def op(self, name: str) -> Op:
         """Return what is known of the op that ran under ``name``."""
-        plain = _REPLACED.sub("", name)
-        prefixes = list(_prefixes(plain))
-        built = next((self._built[prefix] for prefix in prefixes if prefix in self._built), None)
-        if built is None:
-            return Op(name=name)
-        exact = built.name == plain
-        kind = built.type if exact else messages.type_of(plain, self._inner)
+        plain = plain_name(name)
+        built = self._built_of(plain)
+        node = self._flow.nodes.get(plain)
+        if built is None and node is None:
+            return Op(name=name, variable=self._variable(plain))
+        kind = _type(plain, built, node)
+        variable = self._variable(plain)
         return Op(
             name=name,
             type=kind,
-            part=self._part(built.name),
-            variable=self._variable(plain),
+            part=self._parts[plain] if node else self._part(plain),
+            variable=variable,
+            variable_bytes=self._bytes.get(variable or ""),
+            writes=len(self._writers.get(plain, ())) or 1,
             is_input=plain in self._step.copy_names,
-            gradient_of=self._gradient_of(plain),
-            in_loop=built.type in _LOOPS or bool(_LISTS.match(kind or "")),
+            gradient_of=self._gradient_of.get(plain),
+            read_by_backward=plain in self._kept,
+            in_loop=_in_loop(built, node) or bool(_LISTS.match(kind or "")),
         )
 
+    def _built_of(self, name: str) -> Any:
+        plain = _REPLACED.sub("", name)
+        return next((self._built[one] for one in _prefixes(plain) if one in self._built), None)
+
     def _part(self, name: str) -> Part:
-        if name in self._step.update_names:
+        built = self._built_of(name)
+        if built is None:
+            return Part.UNKNOWN
+        if built.name in self._step.update_names:
             return Part.UPDATE
-        return Part.BACKWARD if name in self._step.backward_names else Part.FORWARD
+        return Part.BACKWARD if built.name in self._step.backward_names else Part.FORWARD
 
     def _variable(self, name: str) -> str | None:
         """Return the variable that the op updates or initializes."""
-        if name in self._updates:
-            return self._updates[name]
-        return next((prefix for prefix in _prefixes(name) if prefix in self._variables), None)
+        if name in self._writers:
+            return self._writers[name][0]
+        plain = _REPLACED.sub("", name)
+        if plain in self._initial:
+            return self._initial[plain]
+        return next((prefix for prefix in _prefixes(plain) if prefix in self._bytes), None)
 
-    def _gradient_of(self, name: str) -> str | None:
-        if name in self._summands:
-            return self._summands[name]
-        # An op of a loop's body runs under the loop's name, and those of its functions.
-        for loop in _prefixes(name):
-            for inner, variable in self._in_loops.get(loop, ()):
-                if name.endswith(f"/{inner}"):
-                    return variable
+    def _initial_values(self) -> Iterator[tuple[str, str]]:
+        """Yield the ops in whose buffer a variable's first value may lie, and the variable."""
+        for operation in self._built.values():
+            if not operation.type.startswith("Assign") or operation.name in self._writers:
+                continue
+            handle = operation.inputs[0].op
+            if handle.name not in self._bytes:
+                continue
+            waiting, seen = [operation.inputs[1]], set()
+            while waiting:
+                tensor = waiting.pop()
+                if tensor.op.name in seen or tensor.op.type in values.HANDLES:
+                    continue
+                seen.add(tensor.op.name)
+                yield tensor.op.name, handle.name
+                waiting += [one for one in tensor.op.inputs if _as_large(one, tensor)]
+
+    def _assigned_values(self) -> Iterator[tuple[str, str]]:
+        """Yield the ops in whose buffer a variable's next value may lie, and the variable."""
+        for name, variables in self._writers.items():
+            node = self._flow.nodes[name]
+            if node.type not in {"Assign", "AssignVariableOp"}:
+                continue
+            value, seen = node.inputs[1], set()
+            waiting = [value]
+            while waiting:
+                value = waiting.pop()
+                source = self._flow.nodes.get(value[0])
+                if source is None or source.name in seen or source.type == "ReadVariableOp":
+                    continue
+                seen.add(source.name)
+                if self._parts[source.name] is not Part.FORWARD:
+                    yield source.name, variables[0]
+                    waiting += [
+                        one
+                        for one in source.inputs
+                        if self._flow.count(one) == self._flow.count(value)
+                    ]
+
+
+def _bytes(handle: Any) -> int | None:
+    kind = handle.get_attr("dtype")
+    shape = handle.get_attr("shape")
+    if shape.unknown_rank or any(dimension.size < 0 for dimension in shape.dim):
         return None
-
-    def _all_summands(self) -> Iterator[tuple[str, str]]:
-        """Yield each op whose output is summed up into a variable's gradient, and the variable."""
-        for variable, gradient in zip(self._step.variables, self._step.gradients, strict=True):
-            tensor = getattr(gradient, "values", gradient)
-            for name in self._sources(tensor, variable.op.name):
-                yield name, variable.op.name
-
-    def _sources(self, tensor: Any, variable: str) -> Iterator[str]:
-        waiting, seen = [tensor], set()
-        while waiting:
-            tensor = waiting.pop()
-            operation = tensor.op
-            if tensor.name in seen:
-                continue
-            seen.add(tensor.name)
-            if operation.type in _LOOPS:
-                body = self._functions[operation.get_attr("body").name]
-                for inner in _loop_summands(body, tensor.value_index):
-                    self._in_loops[operation.name].append((inner, variable))
-                continue
-            yield operation.name
-            if operation.type in _SUMS:
-                waiting += operation.inputs
-            elif operation.type in _PASSES:
-                # An IdentityN hands on each of its inputs, the others their first.
-                waiting.append(operation.inputs[tensor.value_index])
+    count = 1
+    for dimension in shape.dim:
+        count *= dimension.size
+    return int(count * kind.size)
 
 
-def _loop_summands(body: Any, index: int) -> Iterator[str]:
-    """Yield the nodes of a loop's body whose outputs are added up in its output ``index``."""
-    nodes = {node.name: node for node in body.node_def}
-    waiting, seen = [body.ret[body.signature.output_arg[index].name]], set()
-    while waiting:
-        source = waiting.pop()
-        name, *output = source.split(":")  # "node:output:0", or an argument's name
-        if source in seen or name not in nodes:
-            continue
-        seen.add(source)
-        yield name
-        inputs = [given for given in nodes[name].input if not given.startswith("^")]
-        if nodes[name].op in _SUMS:
-            waiting += inputs
-        elif nodes[name].op in _PASSES:
-            waiting.append(inputs[int(output[-1]) if output else 0])
+def _as_large(one: Any, other: Any) -> bool:
+    shapes = one.shape, other.shape
+    return all(shape.is_fully_defined() for shape in shapes) and (
+        shapes[0].num_elements() == shapes[1].num_elements()
+    )
+
+
+def _type(name: str, built: Any, node: Node | None) -> str | None:
+    if built is not None and built.name == name:
+        return str(built.type)
+    return node.type if node else None
+
+
+def _in_loop(built: Any, node: Node | None) -> bool:
+    if node is not None and node.in_loop:
+        return True
+    if built is None:
+        return False
+    context = built._get_control_flow_context()  # noqa: SLF001 (there is no public way)
+    return built.type in _LOOPS or (context is not None and context.IsWhileContext())
 
 
 def _prefixes(name: str) -> Iterator[str]:
@@ -141,17 +184,7 @@ def _prefixes(name: str) -> Iterator[str]:
         name = name.rpartition("/")[0]
 
 
-def ops(names: Iterable[str], graph: Any, step: TrainingStep) -> list[Op]:
+def ops(names: list[str], graph: Any, step: TrainingStep, flow: Flow) -> list[Op]:
     """Return what the graph says of each op."""
-    dataflow = Dataflow(graph, step)
+    dataflow = Dataflow(graph, step, flow, names)
     return [dataflow.op(name) for name in names]
-
-
-def cells(variables: Iterable[Any]) -> Iterator[Cell]:
-    """Yield each of the library's recurrent cells, by the shape of its kernel."""
-    for variable in variables:
-        for name, (kind, gates) in _KERNELS.items():
-            if f"/{variable.op.name}".endswith(f"/{name}"):
-                rows, columns = variable.shape.as_list()
-                units = columns // gates
-                yield Cell(kind=kind, inputs=rows - units, units=units)

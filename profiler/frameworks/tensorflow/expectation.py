@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.grappler import cluster, item
 
+from profiler.lengths import ANY, Lengths
 from profiler.units import MIB
 
 tf1 = tf.compat.v1
@@ -24,17 +25,21 @@ _LENGTHS = (20, 40)
 _PAIR = 2
 
 
-def changes_from(step_graph: Callable[[int], tuple[Any, list[Any]]]) -> int | None:
+def changes_from(
+    step_graph: Callable[[int], tuple[Any, list[Any]]], lengths: Lengths = ANY
+) -> int | None:
     """Return the steps from which the optimizer may change the graph; None for never.
 
     Args:
         step_graph: builds the training graph of so many steps, and returns it with what is run.
+        lengths: those that may be built.
     """
-    (few, small), (many, large) = (_expected(*step_graph(steps)) for steps in _LENGTHS)
+    short, long = lengths.spread(_LENGTHS)
+    (few, small), (many, large) = (_expected(*step_graph(steps)) for steps in (short, long))
     if many <= few or large <= small:
         return None
-    per_step = (large - small) / (_LENGTHS[1] - _LENGTHS[0])
-    return max(1, int(_LENGTHS[1] + (_SHARE * CPU_DEVICE_BYTES - large) / per_step))
+    per_step = (large - small) / (long - short)
+    return max(1, int(long + (_SHARE * CPU_DEVICE_BYTES - large) / per_step))
 
 
 def _expected(graph: Any, fetches: list[Any]) -> tuple[int, int]:

@@ -28,6 +28,12 @@ _ALLOCATOR = re.compile(
     r"Allocator \((\S+)\) ran out of memory trying to allocate (?:(\d{1,4})B|\S+)"
     r"(?: \(rounded to (\d{1,19})\))?\s*requested by op (\S+)"
 )
+# The allocator's own report after a failure: each of its chunks, and the memory that it has not
+# claimed yet, of which one more chunk could have come.
+_CHUNK = re.compile(r"\b(InUse|Free ) at [0-9a-f]+ of size (\d{1,19}) next ")
+_BIN = re.compile(r"in use in bin\. ([\d.]+)([KMGT]i)?B client-requested in use in bin")
+_UNITS = {None: 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40}
+_POOL = re.compile(r"Total size in pool: \S+ memory_limit_: \S+ available size: (\S+)")
 _BYTES = re.compile(r"ut of memory (?:while )?trying to allocate (\d{1,19}) bytes")
 # A message may hold megabytes of a constant; its shape stands at its beginning.
 _HEAD = 4000
@@ -43,22 +49,38 @@ _ITEM_BYTES = {
 
 
 class Refusal(NamedTuple):
-    """One line of the allocator's own log: what it could not give, and to whom."""
+    """What the allocator itself logged: what it could not give, to whom, and what it had."""
 
     line: str
     allocator: str
     bytes: int | None
     op: str
+    in_use: int | None = None
+    held: int | None = None
+    free: int | None = None
+    largest_free: int | None = None
 
 
 def refusals(log: Iterable[str]) -> list[Refusal]:
     """Return the allocations that the allocator logged as failed, in their order."""
-    found = []
+    found: list[Refusal] = []
+    in_use, held, free = [0], [0.0], [0]
     for line in log:
-        match = _ALLOCATOR.search(line)
-        if match is not None:
+        if (match := _ALLOCATOR.search(line)) is not None:
             size = match[2] or match[3]  # exact below 1 KiB, else rounded up
             found.append(Refusal(match[0], match[1], int(size) if size else None, match[4]))
+            in_use, held, free = [0], [0.0], [0]
+        elif (size_class := _BIN.search(line)) is not None:
+            held.append(float(size_class[1]) * (1 << _UNITS[size_class[2]]))
+        elif (chunk := _CHUNK.search(line)) is not None:
+            (in_use if chunk[1] == "InUse" else free).append(int(chunk[2]))
+        elif found and (pool := _POOL.search(line)) is not None and pool[1] == "0B":
+            found[-1] = found[-1]._replace(
+                in_use=sum(in_use),
+                held=round(sum(held)),
+                free=sum(free),
+                largest_free=max(free),
+            )
     return found
 
 
@@ -86,6 +108,10 @@ def shortage(message: str, refused: Iterable[Refusal] = ()) -> Shortage:
         device=device[1] if device else None,
         allocator=(tensor[4] if tensor else None) or (refusal.allocator if refusal else None),
         requested_bytes=_requested(shape, dtype, refusal, message),
+        in_use_bytes=refusal.in_use if refusal else None,
+        held_bytes=refusal.held if refusal else None,
+        free_bytes=refusal.free if refusal else None,
+        largest_free_bytes=refusal.largest_free if refusal else None,
         lines=_lines(message, refusal, allocator_first=is_constant),
     )
 

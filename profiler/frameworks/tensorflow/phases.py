@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from profiler.facts import PhaseFacts, PhaseRole, StageFacts
+from profiler.facts import PhaseFacts, PhaseRole, SizeLimit, StageFacts
 
 BUILD = PhaseFacts(
     name="build_forward",
@@ -68,3 +68,13 @@ STAGES = (
         detail="nodes left by TensorFlow's graph optimizer, in the graphs that really run",
     ),
 )
+
+TOO_LARGE = (
+    "beyond 2 GiB TensorFlow cannot serialize a graph: saving it with a checkpoint, exporting it "
+    "or sending it to another process fails; a session in the same process may still run it"
+)
+UNREADABLE = (
+    "the graph that ran is beyond 2 GiB, so TensorFlow cannot show it: its executed nodes and the "
+    "roles of what it holds are not known"
+)
+LIMITS = (SizeLimit(metric="graph_bytes", most=(1 << 31) - 1, text=TOO_LARGE),)

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from profiler.facts import Outcome, Shortage, Status, out_of_device_memory, replace
 from profiler.frameworks.recorder import UNWRITTEN, Recorder
-from profiler.frameworks.tensorflow import messages, phases
-from profiler.frameworks.tensorflow.step import count_library
+from profiler.frameworks.tensorflow import library, messages, phases
+from profiler.frameworks.tensorflow.step import record_bytes
 
 INSPECTED = (
     "device.forward_peak_bytes",
@@ -52,7 +52,7 @@ def give_up(graph: Any, recorder: Recorder, said: str) -> None:
     The failed step itself returns only after every other node that is ready has tried and
     failed too, at 10 s each: minutes, for an unrolled graph.
     """
-    count_library(graph, recorder)
+    record_bytes(graph, recorder)
     if recorder.phase_name == phases.INSPECT.name:
         _miss_inspection(recorder)
         ended = Outcome(status=Status.OK)
@@ -110,7 +110,7 @@ def _op_type(op: str, graph: Any) -> str | None:
     with contextlib.suppress(KeyError, ValueError):
         return str(graph.get_operation_by_name(op).type)
     built: dict[str, set[str]] = defaultdict(set)
-    for function in graph.as_graph_def().library.function:
+    for function in library.functions(graph):
         for node in function.node_def:
             built[node.name].add(node.op)
     return messages.type_of(op, built)

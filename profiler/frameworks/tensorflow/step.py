@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
+from profiler.explain.roles import Part
 from profiler.facts import GraphStage
 from profiler.frameworks import PointError
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow import phases
+from profiler.frameworks.tensorflow import library, phases, trained
 from profiler.frameworks.tensorflow.allocator import Allocator
 from profiler.scenario import Training
 
@@ -26,6 +28,11 @@ LEARNING_RATE = 1e-4
 _HOST_ONLY = {tf.string, tf.resource, tf.variant}
 # Nodes that do no work of their own: they may be all that is left of a folded backward part.
 _BUFFERLESS = {"Const", "Identity", "NoOp", "ReadVariableOp", "VarHandleOp", "_Arg", "_Retval"}
+_TRAINS_ITSELF = "the graph trains itself: its own updates were measured, and no other was added"
+
+
+class UnreadableRunError(PointError):
+    """A step ran, and its graph is too large to be looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +46,14 @@ class TrainingStep:
     backward_names: frozenset[str]
     update_names: frozenset[str]
     variables: Sequence[Any]
-    gradients: Sequence[Any]
     custom_gradients: bool
+    trains_itself: bool
+
+    def part(self, name: str) -> Part:
+        """Return the part of a node that ran, by the operation under whose name it lies."""
+        if name in self.update_names:
+            return Part.UPDATE
+        return Part.BACKWARD if self._is_backward(name) else Part.FORWARD
 
     def check_backprop(self, executed: Iterable[Any]) -> None:
         """Raise PointError unless the executed graph holds backward work and every update.
@@ -81,30 +94,46 @@ def build_step(
         training = build()
     if not isinstance(training, Training):
         raise PointError(f"the scenario returned {type(training).__name__}, not Training")
+    if training.loss.shape.rank not in {0, None}:
+        raise PointError(f"the loss must be a scalar, its shape is {training.loss.shape}")
     forward = len(graph.get_operations())
     with recorder.phase(phases.GRADIENTS):
-        variables, gradients = _gradients(training)
-        optimizer = tf1.train.GradientDescentOptimizer(LEARNING_RATE)
-        update = optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        own = trained.find(training.loss, training.feeds)
+        if own is None:
+            update = _update(training, recorder)
     operations = graph.get_operations()
+    if own is not None:
+        recorder.note(_TRAINS_ITSELF)
+        backward = own.backward
+        update = tf.group(*own.updates)
+        updates = [operation for operation in own.updates if operation.type != "NoOp"]
+        updates = [operation for operation in updates if trained.WRITES.match(operation.type)]
+    else:
+        backward = frozenset(operation.name for operation in operations[forward:])
+        updates = update.control_inputs
     recorder.stage(
         GraphStage(
             name=phases.BUILT,
             nodes=len(operations),
-            parts={"forward": forward, "backward": len(operations) - forward},
+            parts={"forward": len(operations) - len(backward), "backward": len(backward)},
             by_op=dict(Counter(operation.type for operation in operations).most_common()),
+            beside=[phases.LIBRARY],
         )
     )
+    by_op = Counter(library.op_types(graph))
+    recorder.stage(
+        GraphStage(name=phases.LIBRARY, nodes=by_op.total(), by_op=dict(by_op.most_common()))
+    )
     return TrainingStep(
-        loss=training.loss,
+        loss=own.loss if own else training.loss,
         update=update,
         feeds={tensor: np.asarray(array) for tensor, array in training.feeds.items()},
         copy_names=frozenset(_copies(training.feeds) if copy_feeds else ()),
-        backward_names=frozenset(operation.name for operation in operations[forward:]),
-        update_names=frozenset(operation.name for operation in update.control_inputs),
-        variables=variables,
-        gradients=gradients,
+        backward_names=backward,
+        update_names=frozenset(operation.name for operation in updates),
+        variables=tf1.trainable_variables(),
         custom_gradients=training.gradients is not None,
+        trains_itself=own is not None,
     )
 
 
@@ -119,6 +148,21 @@ def run_step(session: Any, step: TrainingStep, allocator: Allocator) -> int | No
     if not math.isfinite(loss):
         raise PointError(f"the loss is {loss}: a step that diverges measures nothing")
     return allocator.peak()
+
+
+def run_traced(session: Any, step: TrainingStep) -> Any:
+    """Run one training step, and return the run's metadata, with the graph that ran.
+
+    Raises:
+        UnreadableRunError: if that graph is too large.
+    """
+    options = tf1.RunOptions(trace_level=tf1.RunOptions.FULL_TRACE, output_partition_graphs=True)
+    metadata = tf1.RunMetadata()
+    try:
+        session.run([step.loss, step.update], step.feeds, options=options, run_metadata=metadata)
+    except DecodeError as error:  # protocol buffers end at 2 GiB
+        raise UnreadableRunError(phases.UNREADABLE) from error
+    return metadata
 
 
 def keep_host_tensors_apart() -> None:
@@ -149,12 +193,11 @@ def _copies(fed: Iterable[Any]) -> Iterator[str]:
         yield copy.op.name
 
 
-def _gradients(training: Training) -> tuple[Sequence[Any], Sequence[Any]]:
+def _update(training: Training, recorder: Recorder) -> Any:
+    """Add the gradients and plain SGD; a variable without a gradient stays as it is."""
     variables = tf1.trainable_variables()
     if not variables:
         raise PointError("the scenario builds no trainable variable: there is nothing to train")
-    if training.loss.shape.rank not in {0, None}:
-        raise PointError(f"the loss must be a scalar, its shape is {training.loss.shape}")
     gradients = (training.gradients or tf1.gradients)(training.loss, variables)
     if len(gradients) != len(variables):
         raise PointError(f"{len(gradients)} gradients came for {len(variables)} variables")
@@ -163,15 +206,23 @@ def _gradients(training: Training) -> tuple[Sequence[Any], Sequence[Any]]:
         for variable, gradient in zip(variables, gradients, strict=True)
         if gradient is None
     ]
-    if without:
+    if len(without) == len(variables):
         raise PointError(f"the loss does not depend on variables: {', '.join(without)}")
-    return variables, gradients
+    if without:
+        recorder.note(
+            f"the loss does not depend on {', '.join(without)}: no gradient, and no update of it"
+        )
+    pairs = zip(gradients, variables, strict=True)
+    return tf1.train.GradientDescentOptimizer(LEARNING_RATE).apply_gradients(
+        [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+    )
 
 
-def count_library(graph: Any, recorder: Recorder) -> None:
-    """Record the nodes of the function library and the bytes of the serialized graph."""
-    definition = graph.as_graph_def()
-    nodes = [node.op for function in definition.library.function for node in function.node_def]
-    by_op = dict(Counter(nodes).most_common())
-    recorder.stage(GraphStage(name=phases.LIBRARY, nodes=len(nodes), by_op=by_op))
-    recorder.serialized(definition.ByteSize())
+def record_bytes(graph: Any, recorder: Recorder) -> None:
+    """Record the bytes of the serialized graph, or that it has none."""
+    size = library.serialized_bytes(graph)
+    if size is None:
+        recorder.note(f"this graph is too large: {phases.TOO_LARGE}")
+        recorder.missing("graph.graph_bytes", phases.TOO_LARGE)
+    else:
+        recorder.serialized(size)

@@ -32,24 +32,35 @@ _CELLS = {"basic": (1, 2, 1), "lstm": (2, 11, 1), "gru": (1, 8, 2)}
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A recurrent cell of the graph: ``basic``, ``lstm`` or ``gru``, and its sizes."""
+    """A recurrent cell of the graph: ``basic``, ``lstm`` or ``gru``, and its sizes.
+
+    ``batch``: the rows that its kernel was multiplied with; ``runs``: how often in a step.
+    """
 
     kind: str
     inputs: int
     units: int
+    batch: int
+    runs: int
 
 
-def of(cells: Sequence[Cell], *, batch: object, steps: int) -> Theory | None:
+def of(cells: Sequence[Cell] | None, *, steps: int) -> Theory | None:
     """Return the theory of a graph whose cells each run once per time step.
 
-    None where the graph has no known cell, or no batch is known.
+    None where the graph has no known cell, or one that did not run so.
     """
-    if not cells or not isinstance(batch, int) or isinstance(batch, bool):
+    if not cells or any(cell.runs != steps for cell in cells):
         return None
-    samples = FLOAT_BYTES * batch * steps
+    batches = {cell.batch for cell in cells}
     least = everything = 0
     for cell in cells:
+        samples = FLOAT_BYTES * cell.batch * steps
         hidden, in_units, joined = _CELLS[cell.kind]
         least += samples * hidden * cell.units
         everything += samples * (in_units * cell.units + joined * (cell.inputs + cell.units))
-    return Theory(cells=[cell.kind for cell in cells], least_bytes=least, all_bytes=everything)
+    return Theory(
+        cells=[cell.kind for cell in cells],
+        least_bytes=least,
+        all_bytes=everything,
+        batch=batches.pop() if len(batches) == 1 else None,
+    )

@@ -10,10 +10,11 @@ import tensorflow as tf
 from profiler.explain.account import Recorded
 from profiler.facts import Point
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow import dataflow, phases, theory
+from profiler.frameworks.tensorflow import cells, dataflow, flow, library, phases, theory
 from profiler.frameworks.tensorflow.allocations import Recording
+from profiler.frameworks.tensorflow.flow import Flow
 from profiler.frameworks.tensorflow.runtime import TensorFlowRuntime
-from profiler.frameworks.tensorflow.step import TrainingStep, build_step, run_step
+from profiler.frameworks.tensorflow.step import TrainingStep, build_step, run_step, run_traced
 
 tf1 = tf.compat.v1
 
@@ -32,16 +33,16 @@ class Tracer:
     def recording(self, build: Callable[[], object]) -> Recording:
         """Return what a session asks for, up to its first steady step."""
         with tf.Graph().as_default() as graph:
-            return self._record(self._built(graph, build), [])
+            return self._record(self._built(graph, build), [])[0]
 
     def recorded(self, steps: int, build: Callable[[], object]) -> Recorded:
         """Return the same with what the graph says of it."""
         readings: list[tuple[int | None, int | None]] = []
         with tf.Graph().as_default() as graph:
             step = self._built(graph, build)
-            names, events = self._record(step, readings).events()
+            recording, ran = self._record(step, readings, look_inside=True)
+            names, events = recording.events()
             operations = graph.get_operations()
-            functions = graph.as_graph_def().library.function
             backward = [item for item in operations if item.name in step.backward_names]
             forward = [
                 item
@@ -50,19 +51,17 @@ class Tracer:
             ]
             return Recorded(
                 steps=steps,
-                ops=dataflow.ops(names, graph, step),
+                ops=dataflow.ops(names, graph, step, ran),
                 events=events,
                 residents=[resident for resident, _ in readings],
                 peaks=[peak for _, peak in readings],
                 forward=[(item.name, item.type) for item in forward],
                 backward=[(item.name, item.type) for item in backward],
-                library=[node.op for function in functions for node in function.node_def],
-                theory=theory.of(
-                    list(dataflow.cells(step.variables)),
-                    batch=self._point.parameters.get("batch"),
-                    steps=steps,
-                ),
+                library=list(library.op_types(graph)),
+                theory=theory.of(cells.found(step, ran), steps=steps),
                 custom_gradients=step.custom_gradients,
+                trains_itself=step.trains_itself,
+                graph_bytes=library.serialized_bytes(graph),
             )
 
     def _built(self, graph: Any, build: Callable[[], object]) -> TrainingStep:
@@ -72,17 +71,25 @@ class Tracer:
         self,
         step: TrainingStep,
         readings: list[tuple[int | None, int | None]],
-    ) -> Recording:
+        *,
+        look_inside: bool = False,
+    ) -> tuple[Recording, Flow]:
         allocator, recorder = self._runtime.allocator, self._recorder
         recording = Recording(allocator.device)
         with (
             recorder.phase(phases.RECORD),
             tf1.Session(config=self._runtime.config) as session,
-            # Inside: what is released when the session ends is no part of a step.
-            recording.open(recorder.log_path.parent / "profile"),
         ):
-            session.run([tf1.global_variables_initializer()])
-            for _ in range(_STEPS):
-                resident = allocator.in_use()
-                readings.append((resident, run_step(session, step, allocator)))
-        return recording
+            # Inside: what is released when the session ends is no part of a step.
+            with recording.open(recorder.log_path.parent / "profile"):
+                session.run([tf1.global_variables_initializer()])
+                for _ in range(_STEPS):
+                    resident = allocator.in_use()
+                    readings.append((resident, run_step(session, step, allocator)))
+            # After it: the runtime traces one thing at a time.
+            seen = _flow(session, step) if look_inside else Flow()
+        return recording, seen
+
+
+def _flow(session: Any, step: TrainingStep) -> Flow:
+    return flow.of_run(run_traced(session, step), session.graph)

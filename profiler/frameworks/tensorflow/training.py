@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import statistics
 import time
@@ -21,15 +22,28 @@ from profiler.frameworks.allocators.bfc import BestFitCoalescing
 from profiler.frameworks.log_watch import LogWatch
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.stall_watch import StallWatch
-from profiler.frameworks.tensorflow import messages, phases, shortage
+from profiler.frameworks.tensorflow import advice, messages, phases, shortage
 from profiler.frameworks.tensorflow.expectation import changes_from
 from profiler.frameworks.tensorflow.runtime import MOST_FOLDED_BYTES, TensorFlowRuntime
-from profiler.frameworks.tensorflow.step import TrainingStep, build_step, count_library, run_step
+from profiler.frameworks.tensorflow.step import (
+    TrainingStep,
+    UnreadableRunError,
+    build_step,
+    record_bytes,
+    run_step,
+    run_traced,
+)
 from profiler.frameworks.tensorflow.tracing import Tracer
+from profiler.lengths import Lengths
+from profiler.scenario import Training
 
 tf1 = tf.compat.v1
 
 STEADY_STEPS = 5
+_METHODS = {
+    advice.TREE: tf1.AggregationMethod.EXPERIMENTAL_TREE,
+    advice.ACCUMULATE_N: tf1.AggregationMethod.EXPERIMENTAL_ACCUMULATE_N,
+}
 _FOLDED_LABEL = "__cf__"
 # What the graph optimizer makes to add up in place what an AddN would wait for.
 _IN_PLACE = "TemporaryVariable"
@@ -65,9 +79,10 @@ class GraphTraining:
             runtime.fold_at_most(MOST_FOLDED_BYTES * point.steps // mode.scaled_to)
         with tf.Graph().as_default() as graph:
             runtime.graph = graph
-            step = self._step(graph, point.steps)
+            step = self._step(graph, point.steps, mode.variant)
             fed = sum(array.nbytes for array in step.feeds.values())
             recorder.device(fed_bytes=fed, limit_bytes=point.limit_bytes)
+            recorder.fed(array.shape for array in step.feeds.values())
             with recorder.phase(phases.RUNTIME):
                 runtime.start(recorder)
             recorder.raise_baseline()
@@ -82,7 +97,7 @@ class GraphTraining:
                         watches.enter_context(StallWatch(cut_short))
                     self._run(step, inspect=mode.inspect)
             finally:
-                count_library(graph, recorder)
+                record_bytes(graph, recorder)
 
     def record(self, steps: int) -> Recorded:
         """Record one training step; see ``frameworks.Steps``."""
@@ -104,7 +119,7 @@ class GraphTraining:
             most_folded_bytes=MOST_FOLDED_BYTES,
         )
 
-    def caveats(self) -> list[Caveat]:
+    def caveats(self, lengths: Lengths) -> list[Caveat]:
         """Return from where on the optimizer may change the graph; see ``frameworks.Steps``."""
         if self._point.device != "cpu":  # on a GPU the card's own memory sets that length
             return []
@@ -114,7 +129,7 @@ class GraphTraining:
                 step = self._step(graph, steps)
                 return graph, [step.loss, step.update]
 
-        first = changes_from(step_graph)
+        first = changes_from(step_graph, lengths)
         if first is None:
             return []
         return [
@@ -127,13 +142,16 @@ class GraphTraining:
             for metric in ("backprop", "peak", "host")
         ]
 
-    def _step(self, graph: Any, steps: int) -> TrainingStep:
-        return build_step(
-            graph,
-            lambda: self._build(steps),
-            self._recorder,
-            copy_feeds=self._runtime.copies_feeds,
-        )
+    def _step(self, graph: Any, steps: int, method: str | None = None) -> TrainingStep:
+        def build() -> object:
+            training = self._build(steps)
+            if method is None or not isinstance(training, Training):
+                return training
+            # Only of what has no gradients of its own; see advice.variants.
+            gradients = functools.partial(tf1.gradients, aggregation_method=_METHODS[method])
+            return dataclasses.replace(training, gradients=gradients)
+
+        return build_step(graph, build, self._recorder, copy_feeds=self._runtime.copies_feeds)
 
     def _run(self, step: TrainingStep, *, inspect: bool) -> None:
         recorder = self._recorder
@@ -174,7 +192,12 @@ class GraphTraining:
         allocator.reset()
         session.run(step.loss, step.feeds)
         recorder.device(forward_peak_bytes=allocator.peak())
-        metadata = _trace(session, step)
+        try:
+            metadata = run_traced(session, step)
+        except UnreadableRunError as error:
+            for field in shortage.INSPECTED[1:]:
+                recorder.missing(field, str(error))
+            return
         nodes = (node for part in metadata.partition_graphs for node in part.node)
         executed = [node for node in nodes if node.name not in step.copy_names]
         step.check_backprop(executed)
@@ -185,13 +208,6 @@ class GraphTraining:
             recorder.note(_SUMMED_IN_PLACE)
         largest = _largest_allocation(metadata, allocator.device)
         recorder.device(largest_allocation_bytes=largest)
-
-
-def _trace(session: Any, step: TrainingStep) -> Any:
-    options = tf1.RunOptions(trace_level=tf1.RunOptions.FULL_TRACE, output_partition_graphs=True)
-    metadata = tf1.RunMetadata()
-    session.run([step.loss, step.update], step.feeds, options=options, run_metadata=metadata)
-    return metadata
 
 
 def _largest_allocation(metadata: Any, device: str) -> int | None:

@@ -7,6 +7,7 @@ that the first gradient is that tensor itself and no constant of that size is ma
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from profiler import Training, scenario
@@ -59,3 +60,18 @@ def recomputed_chain(steps: int, *, mirrored: bool = False, loss_first: bool = T
         return [gradient]
 
     return Training(feeds={}, loss=tf.nn.l2_loss(last), gradients=gradients)
+
+
+@scenario
+def looped_function(steps: int) -> Training:
+    """A Python loop in a tf.function: its steps are nodes of that function."""
+    x = tf1.placeholder(tf.float32, [4, 8])
+    w = tf1.get_variable("w", [8, 8])
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def run(state: tf.Tensor) -> tf.Tensor:
+        for _ in range(steps):
+            state = tf.tanh(tf.matmul(state, w))
+        return state
+
+    return Training(feeds={x: np.ones([4, 8], np.float32)}, loss=tf.reduce_mean(run(x)))

@@ -6,11 +6,13 @@ is a JSON object; see ``test_forecast.py``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
 from pathlib import Path
 
+from profiler.errors import ScenarioError
 from profiler.facts import Point
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import Unrolling
@@ -43,9 +45,8 @@ def shipped(name: str) -> Scenario:
     """Return the shipped scenario of that name."""
     for file in scenario_files([], installed()):
         assert isinstance(file, ScenarioFile)
-        found = loading.load(file, framework(file.framework))
-        if name in found:
-            return found[name]
+        with contextlib.suppress(ScenarioError):
+            return loading.load(file, framework(file.framework), name)
     raise LookupError(name)
 
 

@@ -56,6 +56,27 @@ def weights(steps: int) -> Training:
 
 
 @scenario
+def thrice(steps: int) -> Training:
+    """Three copies of what is fed, in one tensor."""
+    x = tf1.placeholder(tf.float32, [steps, WIDE])
+    w = tf1.get_variable("w", [WIDE, 1])
+    wide = tf.concat([x, x, x], axis=0, name="wide")
+    feeds = {x: np.ones((steps, WIDE), np.float32)}
+    return Training(feeds=feeds, loss=tf.reduce_mean(tf.square(wide) @ w))
+
+
+@scenario
+def pairs(steps: int) -> Training:
+    """Scores of all pairs of steps, of which three are held at once."""
+    x = tf1.placeholder(tf.float32, [steps, 8])
+    w = tf1.get_variable("w", [8, 8])
+    hidden = x @ w
+    scores = tf.nn.softmax(hidden @ tf.transpose(hidden))
+    feeds = {x: np.ones((steps, 8), np.float32)}
+    return Training(feeds=feeds, loss=tf.reduce_mean(tf.square(scores @ hidden)))
+
+
+@scenario
 def kept(steps: int) -> Training:
     """A constant that every run of another part of the graph keeps a copy of."""
     w = tf1.get_variable("w", [], tf.float64)

@@ -16,6 +16,7 @@ from profiler.facts import (
     PhaseFacts,
     PhaseRole,
     Schedule,
+    SizeLimit,
     StageFacts,
 )
 from profiler.frameworks import Runtime, StepKind
@@ -82,6 +83,7 @@ class Toy:
     limit_unit_bytes: int = 1
     allocators: Mapping[str, str] = field(default_factory=lambda: {"cpu": "shelf allocator"})
     caveats: tuple[Caveat, ...] = ()
+    limits: tuple[SizeLimit, ...] = ()
 
     def advice(self, explanation: Explanation) -> list[Advice]:
         """Return one piece of advice on weight gradients that are all kept."""
@@ -95,6 +97,11 @@ class Toy:
                 measured="tests/integration/test_second_framework.py",
             )
         ]
+
+    def variants(self, explanation: Explanation) -> list[str]:
+        """Return none: it builds a step in one way only."""
+        del explanation
+        return []
 
     def runtime(self) -> Runtime:
         """Import what runs the networks."""

@@ -117,3 +117,7 @@ class ShelfModel:
             else:
                 del held[allocation]
         return peak
+
+    def peak(self, trace: Trace) -> int:
+        """Return the most bytes of rows in use at once."""
+        return self.highest_address(trace)

@@ -18,6 +18,7 @@ from profiler.forecast.replayed import TraceSource
 from profiler.forecast.trace import Trace
 from profiler.frameworks import Description, Mode, PointError
 from profiler.frameworks.recorder import Recorder
+from profiler.lengths import Lengths
 from stepwall_toy import CONSTRUCT, FIRST, PLAN, RECORD, STEADY, Recurrence
 from stepwall_toy.shelf import Array, Shelf, ShelfIsFullError, ShelfModel
 
@@ -193,8 +194,9 @@ class RecurrenceSteps:
             record=record, allocator=ShelfModel(), folded_label="folded", most_folded_bytes=0
         )
 
-    def caveats(self) -> list[Caveat]:
+    def caveats(self, lengths: Lengths) -> list[Caveat]:
         """Return none: predictions hold at any length."""
+        del lengths
         return []
 
     def _described(self, steps: int) -> Recurrence:

@@ -1,0 +1,71 @@
+"""Whether stored points are of today's scenario, and what differs where they are not."""
+
+from __future__ import annotations
+
+from profiler.facts import Environment, Point, Run, Status, replace
+from profiler.scenario import ParameterValue
+
+
+def conditions_of(point: Point) -> Point:
+    """Return what equal points of any length share; of parallel ones, any repeat."""
+    return replace(point, steps=0, repeat=0)
+
+
+def measured_lengths(run: Run, conditions: Point) -> set[int]:
+    """Return the lengths at which the run measured just these conditions and ended well."""
+    return {
+        m.point.steps
+        for m in run.measurements
+        if m.outcome.status is Status.OK and conditions_of(m.point) == conditions
+    }
+
+
+def difference(run: Run, conditions: Point, environment: Environment | None = None) -> str | None:
+    """Return in words why the run's points are not of these conditions; None where some are.
+
+    Args:
+        run: what was stored.
+        conditions: a point of the scenario as it is now, with steps and repeat 0.
+        environment: this machine and its software; None: any will do.
+    """
+    scenario = conditions.scenario
+    stored = {conditions_of(m.point).key: m.point for m in run.measurements}
+    others = [point for point in stored.values() if point.scenario == scenario]
+    if not others:
+        return f"run {run.name!r} has no {scenario!r}"
+    words = min((_differing(conditions_of(one), conditions) for one in others), key=len)
+    changes = run.environment.differences(environment) if environment else []
+    if changes:
+        words.append(f"in another environment ({'; '.join(changes)})")
+    return f"run {run.name!r} measured {scenario} {' and '.join(words)}" if words else None
+
+
+def _differing(stored: Point, now: Point) -> list[str]:
+    """Return in words what of two points of one scenario differs."""
+    words = []
+    if stored.source != now.source:
+        words.append("from another source")
+    names = [*dict.fromkeys([*now.parameters, *stored.parameters])]
+    pairs = [(name, stored.parameters.get(name), now.parameters.get(name)) for name in names]
+    changed = [(name, was, is_now) for name, was, is_now in pairs if was != is_now]
+    if changed:
+        was_all = ", ".join(f"{name}={_text(was)}" for name, was, _ in changed)
+        now_all = ", ".join(f"{name}={_text(is_now)}" for name, _, is_now in changed)
+        words.append(f"with {was_all} (now {now_all})")
+    if stored.device != now.device:
+        words.append(f"on {stored.device} (now {now.device})")
+    if stored.schedule is not now.schedule:
+        words.append(f"in the {stored.schedule.value} schedule (now {now.schedule.value})")
+    limits = [(one.limit_bytes, one.host_limit_bytes) for one in (stored, now)]
+    if limits[0] != limits[1]:
+        words.append("under another limit")
+    if (stored.framework, stored.family) != (now.framework, now.family):
+        words.append("of another file")
+    return words
+
+
+def _text(value: ParameterValue | None) -> str:
+    """Return a value as ``--set`` takes it."""
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else str(value)

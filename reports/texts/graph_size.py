@@ -1,0 +1,37 @@
+"""Where a graph that grows reaches a limit of its framework, in words."""
+
+from __future__ import annotations
+
+from profiler.analysis.results import RunResults
+from profiler.analysis.size_wall import SizeWall
+from profiler.facts import SizeLimit
+from reports.texts.numbers import DASH, count_text, list_text, size_text, steps_text
+
+__all__ = ["size_sentences", "size_wall_text"]
+
+
+def size_wall_text(wall: SizeWall) -> str:
+    """Return up to how many steps a graph stays within a limit of its framework, and what then."""
+    limit = size_text(wall.limit.most + 1)
+    if wall.steps is None:
+        return f"steps at which the serialized graph reaches {limit}: {DASH} ({wall.reason})"
+    return f"serialized graph: {limit} at about {_steps(wall)}; {wall.limit.text}"
+
+
+def size_sentences(results: RunResults) -> list[str]:
+    """Return a sentence for each limit that graphs of the run are expected to reach."""
+    reached: dict[SizeLimit, list[str]] = {}
+    for label, walls in results.size_walls.items():
+        for wall in walls:
+            if wall.steps is not None:
+                reached.setdefault(wall.limit, []).append(f"{label} {_steps(wall)}")
+    return [
+        f"A serialized graph reaches {size_text(limit.most + 1)} at about {list_text(found)}: "
+        f"{limit.text}."
+        for limit, found in reached.items()
+    ]
+
+
+def _steps(wall: SizeWall) -> str:
+    ends = f"{count_text(wall.low)} to {count_text(wall.high)}"
+    return f"{steps_text(wall.steps or 0)} ({ends})"
