@@ -21,6 +21,8 @@ _LENGTHS = 4
 _MOST_WRONG = 0.01
 # Other numbers in a graph take more bytes, too, as they grow: an interval is no narrower than this.
 _LEAST_WRONG = 0.001
+# A wall that may be off by a larger share of its steps is not told.
+_WIDEST = 0.1
 _MAX_STEPS = 10**9
 _SAME_DIGITS = (
     "all measured lengths have equally many digits: how names grow with the digits is not seen"
@@ -35,7 +37,8 @@ class SizeWall:
         limit: what is reached.
         steps: the most steps that stay within it; None where that is not known.
         low: with ``high`` where it is expected, by how far off the law was at lengths that it
-            was not fitted to, a thousandth at least.
+            was not fitted to, a thousandth at least, and by where laws without one of the lengths
+            meet the limit.
         high: see ``low``.
         per_step: bytes that the last measured step added, by the law.
         measured_to: the longest measured length.
@@ -87,6 +90,12 @@ def _wall(points: dict[int, float], limit: SizeLimit) -> SizeWall:
     steps, low, high = (
         max(inside, _most(law, limit.most / (1 + share))) for share in (0.0, wrong, -wrong)
     )
+    # So far beyond the lengths, a law without one of them may meet the limit elsewhere: by as much
+    # may this one be off, to either side.
+    off = max(abs(_most(one, limit.most) - steps) for one in _without_each(points))
+    low, high = min(low, max(inside, steps - off)), max(high, steps + off)
+    if high - steps > _WIDEST * steps:
+        return replace(unknown, reason=f"so far beyond {last} steps it may be off by {off:,} steps")
     if not _tells_digits(points) and len(str(high)) > len(str(last)):
         return replace(unknown, reason=_SAME_DIGITS)
     return SizeWall(
@@ -134,6 +143,11 @@ def _at(law: Sequence[float], steps: int) -> float:
 
 def _off(law: Sequence[float], points: dict[int, float]) -> float:
     return max(abs(_at(law, steps) / value - 1) for steps, value in points.items())
+
+
+def _without_each(points: dict[int, float]) -> list[list[float]]:
+    """Return the laws without one length each."""
+    return [_fit({n: points[n] for n in points if n != left_out}) for left_out in points]
 
 
 def _held_out(points: dict[int, float]) -> float:

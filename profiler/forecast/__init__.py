@@ -1,7 +1,8 @@
 """Walls: predicted from short runs, searched, and certified by two runs.
 
 ``trace`` is what an allocator was asked for, ``unrolling`` continues it to more time steps,
-``allocator`` is what a framework's allocator model must do, and ``replayed`` puts them together.
+``allocator`` is what a framework's allocator model must do, ``recordings`` holds what was recorded
+and how well it foretells longer steps, and ``replayed`` predicts walls and peaks from it.
 ``host`` predicts host walls. ``search`` finds a wall with or without a prediction, and
 ``certificate`` runs the search through real children. All but the last are pure.
 

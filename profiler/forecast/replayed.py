@@ -6,14 +6,23 @@ continued, a law through the peaks of what was recorded is asked, and trusted li
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from profiler.facts import PeakPrediction, WallPrediction
-from profiler.forecast.allocator import AllocatorModel
 from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.lattice import on_lattice
+from profiler.forecast.recordings import (
+    FARTHEST,
+    UNLIMITED,
+    Basis,
+    Continued,
+    Recordings,
+    Regime,
+    Replay,
+    TraceSource,
+    with_events,
+)
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import NoPatternError, Unrolling
 from profiler.lengths import ANY, Lengths
@@ -33,22 +42,10 @@ _ENOUGH = 0.7
 # Of longer traces than this none is recorded, and none is replayed.
 _MOST_RECORDED = 20_000
 _MOST_REPLAYED = 150_000
-# Walls beyond are extrapolated from walls at these shares of so many events.
-_FAR_EVENTS = 24_000
-_FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
-_FARTHEST = 1 << 20
-_UNLIMITED = 1 << 50
-# A guess goes at most so many times as far at once, and ends where it moves by so small a share.
-_LEAP, _CLOSE, _GUESSES = 4, 128, 12
 # A guess may be wrong by this factor: a regime that ends within it is recorded, too.
 _REACH = 1.25
 # The margin of a prediction is at least this share of its steps.
 _FINEST = 0.002
-# A check is at so many times the longest recorded trace that was continued, or further.
-_FURTHER = 1.25
-# A continued trace of more events too many or too few than these, and than this share of the
-# recorded ones, is wrong.
-_FEW_OTHERS, _MOST_OTHERS = 8, 0.002
 # An error that was seen may be so many times larger where it was not looked.
 _CAUTION = 2
 # A continued trace that misses a recorded one by no more than this share foretold it.
@@ -57,42 +54,6 @@ _SAME = 0.001
 _WIDEST = 0.25
 # So many periods of growth are tried between two recorded lengths.
 _MOST_TRIED = 40
-
-
-@dataclass(frozen=True, kw_only=True)
-class TraceSource:
-    """Where traces come from, and how their allocator works.
-
-    Attributes:
-        record: ``record(steps, folded_bytes)`` runs a training step and returns its trace;
-            the framework folds no constant of more than ``folded_bytes`` (None: its default).
-        allocator: the model of the allocator that the traces were recorded from.
-        folded_label: the text in the labels of constants that the framework folded.
-        most_folded_bytes: the largest constant that it folds by default.
-    """
-
-    record: Callable[[int, int | None], Trace]
-    allocator: AllocatorModel
-    folded_label: str
-    most_folded_bytes: int
-
-
-def predict_walls(
-    source: TraceSource, *, limits_bytes: Sequence[int], max_steps: int, lengths: Lengths = ANY
-) -> list[WallPrediction | str]:
-    """Return for each limit the largest steps predicted to fit, up to ``max_steps``, or why not.
-
-    No step is recorded twice. There is no prediction if neither a continued trace nor a law
-    foretells what was recorded, if the limit is below the demand of the first recorded steps, or
-    if ``max_steps`` are fewer than these.
-
-    Args:
-        source: where traces come from.
-        limits_bytes: the limits on the device's memory.
-        max_steps: the largest prediction.
-        lengths: those that may be recorded, and predicted.
-    """
-    return Forecasts(source, lengths).walls(limits_bytes, max_steps)
 
 
 class Forecasts:
@@ -105,12 +66,21 @@ class Forecasts:
             return source.record(lengths.nth(number), folded_bytes)
 
         # In numbers of allowed lengths in place of steps: a trace grows by one of these.
-        self._recordings = _Recordings(replace(source, record=record))
+        self._recordings = Recordings(replace(source, record=record))
         self._lengths = lengths
         self._ladder = _ladder(lengths)
 
     def walls(self, limits_bytes: Sequence[int], max_steps: int) -> list[WallPrediction | str]:
-        """Return the walls under these limits; see ``predict_walls``."""
+        """Return for each limit the most steps predicted to fit, up to ``max_steps``, or why not.
+
+        There is no prediction if neither a continued trace nor a law foretells what was recorded,
+        if the limit is below the demand of the first recorded steps, or if ``max_steps`` are fewer
+        than these.
+
+        Args:
+            limits_bytes: the limits on the device's memory.
+            max_steps: the largest prediction.
+        """
         most, second = self._lengths.number(max_steps), self._ladder[1]
         if most < second:
             return [f"needs runs of up to {self._lengths.nth(second)} steps"] * len(limits_bytes)
@@ -146,193 +116,11 @@ def _ladder(lengths: Lengths) -> tuple[int, ...]:
     return (*found, *more)[: max(len(found), 5)]
 
 
-@dataclass(frozen=True)
-class _Basis:
-    """Which recorded traces are continued: two, perhaps a third for the sizes, and the unit."""
-
-    lengths: tuple[int, ...]
-    unit: int
-
-
-@dataclass(frozen=True)
-class _Continued:
-    """A basis, and by what share it missed the trace at the length that it was checked at."""
-
-    basis: _Basis
-    checked: int
-    missed: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Regime:
-    """How traces continue beyond ``after`` steps, where no larger constant is folded."""
-
-    after: int
-    folded: int | None
-    unrolling: Unrolling
-
-
-class _Recordings:
-    """The traces recorded so far, and how they are continued."""
-
-    def __init__(self, source: TraceSource) -> None:
-        self.source = source
-        self.allocator = source.allocator
-        self._traces: dict[tuple[int, int | None], Trace] = {}
-        self._tops: dict[int, int] = {}
-        self._far: dict[int, DemandCurve | None] = {}
-        self.failure: str | None = None
-        self.unrolling = functools.cache(self._unrolling)
-        self.foretold = functools.cache(self._foretold)
-
-    def trace(self, steps: int, folded: int | None = None) -> Trace:
-        key = (steps, folded)
-        if key not in self._traces:
-            self._traces[key] = self.source.record(steps, folded)
-        return self._traces[key]
-
-    def can_record(self, steps: int) -> bool:
-        """Record these steps; say whether they ran to their end, and keep why they did not."""
-        try:
-            self.trace(steps)
-        except Exception as error:  # noqa: BLE001 (whatever a scenario raises is the reason)
-            lines = str(error).splitlines() or [type(error).__name__]
-            self.failure = f"a short run failed: {lines[0]}"
-        return self.failure is None
-
-    def top(self, steps: int) -> int:
-        """Return the highest address of what was recorded."""
-        if steps not in self._tops:
-            self._tops[steps] = self.allocator.highest_address(self.trace(steps))
-        return self._tops[steps]
-
-    def peak(self, steps: int) -> int:
-        """Return the most that was in use at once in what was recorded."""
-        return self.allocator.peak(self.trace(steps))
-
-    @property
-    def steps(self) -> list[int]:
-        """All recorded steps, ascending."""
-        return sorted({steps for steps, _ in self._traces})
-
-    @property
-    def tops(self) -> list[tuple[int, int]]:
-        """The highest address of every recorded trace, by steps."""
-        return [(steps, self.top(steps)) for steps, folded in self._traces if folded is None]
-
-    def _unrolling(self, basis: _Basis, folded: int | None) -> Unrolling | None:
-        """Return how the traces of a basis continue, or None where they show no pattern."""
-        first, second, *others = basis.lengths
-        try:
-            return Unrolling(
-                self.trace(first, folded),
-                self.trace(second, folded),
-                (first, second),
-                unit=basis.unit,
-                further={steps: self.trace(steps, folded) for steps in others},
-            )
-        except NoPatternError:
-            return None
-
-    def _foretold(self, basis: _Basis, steps: int) -> _Continued | None:
-        """Return by how much a basis misses the recorded trace of these steps."""
-        unrolling = self.unrolling(basis, None)
-        if unrolling is None or steps < _FURTHER * basis.lengths[-1]:
-            return None
-        real = len(self.trace(steps).tidied().events)
-        if abs(unrolling.count(steps) - real) > max(_FEW_OTHERS, _MOST_OTHERS * real):
-            return None
-        try:
-            predicted = self.allocator.highest_address(unrolling.at(steps))
-        except NoPatternError:
-            return None
-        return _Continued(basis, steps, abs(predicted / self.top(steps) - 1))
-
-    def far(self, unrolling: Unrolling) -> DemandCurve | None:
-        """Return the law through walls that can be replayed, each under the limit it needs."""
-        key = id(unrolling)
-        if key not in self._far:
-            ends = [_with_events(unrolling, int(_FAR_EVENTS * share)) for share in _FAR_SHARES]
-            points = []
-            for steps in ends:
-                limit = self.allocator.highest_address(unrolling.at(steps))
-                wall = _Replay(self.allocator, unrolling, _UNLIMITED).largest_fitting(limit, steps)
-                points.append((wall, limit))
-            self._far[key] = DemandCurve.through(points)
-        return self._far[key]
-
-
-class _Replay:
-    """Finds walls by replay."""
-
-    def __init__(self, allocator: AllocatorModel, unrolling: Unrolling, most: int) -> None:
-        self._allocator = allocator
-        self._unrolling = unrolling
-        self._first = unrolling.first_steps
-        self._unit = unrolling.unit
-        self._most = (most - self._first) // self._unit
-
-    def largest_fitting(self, limit_bytes: int, guess: int) -> int:
-        """Return the largest steps that fit, searched from a guess; 0 if not even the first."""
-        low, high = -1, self._most + 1
-        at = (guess - self._first) // self._unit
-        stride = 1
-        while high - low > 1:
-            at = min(max(at, low + 1), high - 1)
-            if self._allocator.fits(self._unrolling.at(self._steps(at)), limit_bytes):
-                low = at
-                at = at + stride if high > self._most else (low + high) // 2
-            else:
-                high = at
-                at = at - stride if low < 0 else (low + high) // 2
-            stride *= 2
-        return self._steps(low) if low >= 0 else 0
-
-    def guess(self, limit_bytes: int) -> int:
-        """Return about where the highest address in use, without a limit, meets the limit."""
-        before, at = 0, max(1, self._first // (4 * self._unit))
-        bottom, top = self._top(before), self._top(at)
-        for _ in range(_GUESSES):
-            grows = (top - bottom) * (at - before) > 0
-            if not grows and top >= limit_bytes:
-                return self._steps(at)
-            meets = self._most  # unless it grows: a few steps may need as much as one more
-            if grows:
-                meets = at + (limit_bytes - top) * (at - before) // (top - bottom)
-            meets = min(max(meets, 0), self._most)
-            # At most four times as far at once: what bends upwards meets the limit earlier.
-            following = min(meets, _LEAP * at + 1)
-            if self._is_long(following):
-                return self._steps(meets)
-            if abs(meets - at) <= 1 + at // _CLOSE:
-                return self._steps(meets)
-            before, bottom, at = at, top, following
-            top = self._top(at)
-        return self._steps(at)
-
-    def _is_long(self, more: int) -> bool:
-        return self._unrolling.count(self._steps(more)) > _FAR_EVENTS or more > _FARTHEST
-
-    def _top(self, more: int) -> int:
-        return self._allocator.highest_address(self._unrolling.at(self._steps(more)))
-
-    def _steps(self, more: int) -> int:
-        return self._first + more * self._unit
-
-
-def _with_events(unrolling: Unrolling, events: int) -> int:
-    """Return about the steps whose trace has so many events."""
-    first, unit = unrolling.first_steps, unrolling.unit
-    each = unrolling.count(first + unit) - unrolling.count(first)
-    more = (events - unrolling.count(first)) // each if each > 0 else _FARTHEST // 8
-    return first + max(1, more) * unit
-
-
 class _Predictor:
     """Records and checks what is needed to tell something about longer steps."""
 
     def __init__(
-        self, recordings: _Recordings, ladder: Sequence[int], lengths: Lengths, max_steps: int
+        self, recordings: Recordings, ladder: Sequence[int], lengths: Lengths, max_steps: int
     ) -> None:
         self._recordings = recordings
         self._allocator = recordings.allocator
@@ -352,11 +140,11 @@ class _Predictor:
         """Whether these steps lie beyond ``end``."""
         raise NotImplementedError
 
-    def _regimes_of(self, learned: _Continued) -> list[_Regime]:
+    def _regimes_of(self, learned: Continued) -> list[Regime]:
         unrolling = self._recordings.unrolling(learned.basis, None)
         return [] if unrolling is None else self._regimes(unrolling, learned)
 
-    def _learned(self) -> _Continued | None:
+    def _learned(self) -> Continued | None:
         """Record until a continued trace foretells a trace that is long enough for this limit."""
         ladder = list(self._ladder)
         while True:
@@ -374,16 +162,16 @@ class _Predictor:
             if not self._recordings.can_record(further[0]):
                 return best
 
-    def _wanted(self, best: _Continued) -> int:
+    def _wanted(self, best: Continued) -> int:
         """Return the length at which this should be checked."""
         unrolling = self._recordings.unrolling(best.basis, None)
         assert unrolling is not None  # noqa: S101 (it was checked)
         edge = min(self._about(unrolling), self._max)
         least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
         wanted = int(max(edge * _CHECK_SHARE, least))
-        wanted = min(wanted, _with_events(unrolling, _MOST_RECORDED), 1 << 10)
+        wanted = min(wanted, with_events(unrolling, _MOST_RECORDED), 1 << 10)
         # Where constants are no longer folded, a continued trace need not hold.
-        end, _ = self._end(_Regime(after=0, folded=None, unrolling=unrolling))
+        end, _ = self._end(Regime(after=0, folded=None, unrolling=unrolling))
         wanted = min(wanted, end)
         unit = best.basis.unit
         return unrolling.first_steps + max(0, wanted - unrolling.first_steps) // unit * unit
@@ -401,9 +189,9 @@ class _Predictor:
         longest = max(self._recordings.steps)
         return len(self._recordings.trace(longest).events) * steps <= _MOST_RECORDED * longest
 
-    def _best(self) -> _Continued | None:
+    def _best(self) -> Continued | None:
         """Return what foretells the longest recorded trace best."""
-        best: _Continued | None = None
+        best: Continued | None = None
         for basis in self._bases():
             found = self._recordings.foretold(basis, max(self._recordings.steps))
             if found is not None and (best is None or found.missed < best.missed):
@@ -412,7 +200,7 @@ class _Predictor:
                 break
         return best
 
-    def _bases(self) -> Iterator[_Basis]:
+    def _bases(self) -> Iterator[Basis]:
         """Yield what may be continued to the longest recorded trace, the simplest first."""
         *known, last = [steps for steps, _ in sorted(self._recordings.tops)]
         pairs = sorted(
@@ -421,16 +209,16 @@ class _Predictor:
             for second in known[at + 1 :]
             if (second - first) % 2 == 0 and not (last - first) % ((second - first) // 2)
         )
-        plain = [_Basis((-first, second), unit) for unit, first, second in pairs]
+        plain = [Basis((-first, second), unit) for unit, first, second in pairs]
         bent = [
-            _Basis((*basis.lengths, third), basis.unit)
+            Basis((*basis.lengths, third), basis.unit)
             for basis in plain
             for third in known
             if third > basis.lengths[1] and not (third - basis.lengths[0]) % basis.unit
         ]
         yield from [*plain, *bent][:_MOST_TRIED]
 
-    def _share(self, learned: _Continued, edge: int) -> float:
+    def _share(self, learned: Continued, edge: int) -> float:
         """Return the share by which an edge may be off: what the check missed, extrapolated."""
         if learned.missed <= _SAME:
             return 0.0
@@ -438,24 +226,24 @@ class _Predictor:
         seen = learned.missed * learned.checked / (learned.checked - last)
         return _CAUTION * seen * max(1, edge - last) / edge
 
-    def _regimes(self, unrolling: Unrolling, learned: _Continued) -> list[_Regime]:
+    def _regimes(self, unrolling: Unrolling, learned: Continued) -> list[Regime]:
         """Return the regimes up to the one in which the limit is met.
 
         The framework folds a constant only while it is small: where that ends, another
         regime begins. A short step whose constant is not folded is recorded for it.
         """
-        regimes = [_Regime(after=0, folded=None, unrolling=unrolling)]
+        regimes = [Regime(after=0, folded=None, unrolling=unrolling)]
         while True:
             now = regimes[-1]
             end, size = self._end(now)
-            if end == _UNLIMITED or not self._is_beyond(now.unrolling, max(end, learned.checked)):
+            if end == UNLIMITED or not self._is_beyond(now.unrolling, max(end, learned.checked)):
                 return regimes
             unfolded = self._recordings.unrolling(learned.basis, size - 1)
             if unfolded is None:
                 raise NoPatternError("without folded constants there is no pattern")
-            regimes.append(_Regime(after=end, folded=size - 1, unrolling=unfolded))
+            regimes.append(Regime(after=end, folded=size - 1, unrolling=unfolded))
 
-    def _end(self, now: _Regime) -> tuple[int, int]:
+    def _end(self, now: Regime) -> tuple[int, int]:
         """Return the last steps of a regime, and its largest constant in the first steps."""
         most, first = self._recordings.source.most_folded_bytes, now.unrolling.first_steps
         sizes = now.unrolling.growing(self._recordings.source.folded_label)
@@ -464,10 +252,10 @@ class _Predictor:
             for size in sizes
             if now.folded is None or size(first) < now.folded
         ]
-        return min(ends, default=(_UNLIMITED, 0))
+        return min(ends, default=(UNLIMITED, 0))
 
-    def _replay(self, unrolling: Unrolling) -> _Replay:
-        return _Replay(self._allocator, unrolling, self._max)
+    def _replay(self, unrolling: Unrolling) -> Replay:
+        return Replay(self._allocator, unrolling, self._max)
 
 
 class _WallPredictor(_Predictor):
@@ -475,7 +263,7 @@ class _WallPredictor(_Predictor):
 
     def __init__(
         self,
-        recordings: _Recordings,
+        recordings: Recordings,
         ladder: Sequence[int],
         lengths: Lengths,
         limit_bytes: int,
@@ -512,7 +300,7 @@ class _WallPredictor(_Predictor):
             return False
         return self._allocator.fits(unrolling.at(end), self._limit)
 
-    def _by_replay(self, learned: _Continued | None) -> WallPrediction | None:
+    def _by_replay(self, learned: Continued | None) -> WallPrediction | None:
         if learned is None:
             return None
         try:
@@ -551,7 +339,7 @@ class _WallPredictor(_Predictor):
         """Return the largest steps that fit, and by how much they may be off for want of replay."""
         replay = self._replay(unrolling)
         guess = replay.guess(self._limit)
-        if unrolling.count(guess) <= _MOST_REPLAYED and guess <= _FARTHEST:
+        if unrolling.count(guess) <= _MOST_REPLAYED and guess <= FARTHEST:
             return replay.largest_fitting(self._limit, guess), 0.0
         curve = self._recordings.far(unrolling)
         if curve is None:

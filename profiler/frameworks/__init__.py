@@ -36,7 +36,7 @@ from profiler.lengths import Lengths
 
 if TYPE_CHECKING:  # they bring NumPy, which the command line starts without
     from profiler.explain.account import Recorded
-    from profiler.forecast.replayed import TraceSource
+    from profiler.forecast.recordings import TraceSource
 
 ENTRY_POINT_GROUP = "stepwall.frameworks"
 # What every child goes through, whatever its framework.

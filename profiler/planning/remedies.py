@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 from profiler.facts import Measurement, Point, Record, replace
 from profiler.scenario import Parameter, ParameterValue
@@ -10,7 +11,8 @@ from profiler.scenario import Parameter, ParameterValue
 __all__ = ["Trial", "batch_dimension", "half_batches", "of_framework", "other_values"]
 
 _HALF = "half as much is fed"
-_SAME_GRAPH = 0.1
+# By how much graphs, and what is fed, may miss the same size and the proportion.
+_NEARLY = 0.1
 _AUTHORS = "another setting of the scenario"
 
 
@@ -48,7 +50,7 @@ def half_batches(parameters: Iterable[Parameter], measured: Measurement) -> list
     return [
         replace(
             _with(measured.point, name, value // 2),
-            changes=_HALF if value % 2 == 0 else f"fed in proportion, {value // 2} of {value}",
+            changes=_HALF if value % 2 == 0 else f"{value // 2} instead of {value} are fed",
             halves=(value, value // 2),
         )
         for name, value in likely
@@ -59,7 +61,8 @@ def batch_dimension(trial: Trial, before: Measurement, after: Measurement) -> in
     """Return which dimension of the fed arrays follows the halved parameter, if it is the batch.
 
     The leading one, or the second one of arrays that lead with the steps; no other dimension of
-    any array follows it, and the weights and, nearly, the graph stay. None: it is no batch.
+    any array follows it, nearly all that is fed does, and the weights and, nearly, the graph stay.
+    None: it is no batch.
     """
     if trial.halves is None or not _same_network(before, after):
         return None
@@ -74,7 +77,9 @@ def batch_dimension(trial: Trial, before: Measurement, after: Measurement) -> in
             if not leads or old[at] * half != new[at] * value:
                 return None
             followed.add(at)
-    return followed.pop() if len(followed) == 1 else None
+    was, became = (sum(map(prod, one.fed_shapes)) for one in (before, after))
+    follows = became * value <= (1 + _NEARLY) * was * half
+    return followed.pop() if len(followed) == 1 and follows else None
 
 
 def other_values(parameters: Iterable[Parameter], point: Point) -> list[Trial]:
@@ -115,5 +120,5 @@ def _same_network(before: Measurement, after: Measurement) -> bool:
     return (
         before.device.weights_bytes == after.device.weights_bytes
         and len(before.fed_shapes) == len(after.fed_shapes)
-        and (not sizes or max(sizes) - min(sizes) <= _SAME_GRAPH * max(sizes))
+        and (not sizes or max(sizes) - min(sizes) <= _NEARLY * max(sizes))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from profiler.analysis.results import RunResults
 from profiler.analysis.size_wall import SizeWall
 from profiler.facts import SizeLimit
-from reports.texts.numbers import DASH, count_text, list_text, size_text, steps_text
+from reports.texts.numbers import DASH, count_text, size_text, steps_text
 
 __all__ = ["size_sentences", "size_wall_text"]
 
@@ -19,17 +19,25 @@ def size_wall_text(wall: SizeWall) -> str:
 
 
 def size_sentences(results: RunResults) -> list[str]:
-    """Return a sentence for each limit that graphs of the run are expected to reach."""
-    reached: dict[SizeLimit, list[str]] = {}
+    """Return a sentence for each limit that graphs of the run reach: which of them is the first."""
+    reached: dict[SizeLimit, list[tuple[int, str, SizeWall]]] = {}
     for label, walls in results.size_walls.items():
         for wall in walls:
             if wall.steps is not None:
-                reached.setdefault(wall.limit, []).append(f"{label} {_steps(wall)}")
+                reached.setdefault(wall.limit, []).append((wall.steps, label, wall))
     return [
-        f"A serialized graph reaches {size_text(limit.most + 1)} at about {list_text(found)}: "
-        f"{limit.text}."
-        for limit, found in reached.items()
+        _sentence(limit, sorted(found, key=lambda one: one[:2])) for limit, found in reached.items()
     ]
+
+
+def _sentence(limit: SizeLimit, found: list[tuple[int, str, SizeWall]]) -> str:
+    (_, label, first), *others = found
+    later = f" ({len(others)} more scenarios later)" if len(others) > 1 else ""
+    later = " (another scenario later)" if len(others) == 1 else later
+    return (
+        f"The serialized graph of {label} reaches {size_text(limit.most + 1)} at about "
+        f"{_steps(first)}{later}; {limit.text}."
+    )
 
 
 def _steps(wall: SizeWall) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, WallStatus
-from reports.texts.certificate import learned_text, miss_text, predicted_text, room_text
+from reports.texts.certificate import learned_text, miss_text, predicted_text
 from reports.texts.numbers import count_text, shortage_text, size_text, steps_text
 
 __all__ = [
@@ -55,7 +55,6 @@ def shortage_sentences(group: Sequence[LabelledWall]) -> list[str]:
     """Return what ran out at the walls of a group, where the framework said it."""
     clauses = [
         f"{label} at {steps_text(probe.steps)}, {shortage_text(probe.outcome.shortage)}"
-        f"{f' ({room})' if (room := room_text(wall)) else ''}"
         for label, wall in group
         if (probe := wall.failure) and probe.outcome.shortage
     ]

@@ -24,7 +24,7 @@ from profiler.facts import (
     SizeLimit,
     StageFacts,
 )
-from profiler.forecast.replayed import TraceSource
+from profiler.forecast.recordings import TraceSource
 from profiler.frameworks import Description, Mode, Runtime, StepKind
 from profiler.frameworks.recorder import Recorder
 from profiler.lengths import Lengths

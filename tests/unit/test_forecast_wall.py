@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.facts import PeakPrediction, WallPrediction
-from profiler.forecast.replayed import Forecasts, TraceSource, predict_walls
+from profiler.forecast.recordings import TraceSource
+from profiler.forecast.replayed import Forecasts
 from profiler.forecast.trace import Trace
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
 from profiler.lengths import Lengths
@@ -59,7 +60,7 @@ class Recorded:
 
     def predict_all(self, limits: list[int], max_steps: int) -> list[WallPrediction | str]:
         """Predict the wall under each limit."""
-        return predict_walls(self.source(), limits_bytes=limits, max_steps=max_steps)
+        return Forecasts(self.source()).walls(limits, max_steps)
 
     def source(self) -> TraceSource:
         """Return it as predictions take it."""
@@ -366,7 +367,7 @@ def test_lengths_that_are_not_allowed_are_neither_recorded_nor_predicted() -> No
         folded_label=FOLDED,
         most_folded_bytes=MOST_FOLDED,
     )
-    (wall,) = predict_walls(source, limits_bytes=[limit], max_steps=MAX_STEPS, lengths=lengths)
+    (wall,) = Forecasts(source, lengths).walls([limit], MAX_STEPS)
 
     assert not isinstance(wall, str)
     assert lengths.allow(int(wall.steps))

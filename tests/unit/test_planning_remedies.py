@@ -99,12 +99,20 @@ def test_after_the_time_the_batch_is_the_second_dimension() -> None:
     assert batch_dimension(half("batch", BATCH, before), before, after) == 1
 
 
+def test_what_only_a_small_part_of_the_fed_arrays_follows_is_no_batch() -> None:
+    """As how far ahead a network looks: a third of the targets, and all of the inputs."""
+    before = measured([STEPS, WIDTH, 4], [3, WIDTH], horizon=3)
+    after = measured([STEPS, WIDTH, 4], [1, WIDTH], horizon=1)
+
+    assert batch_dimension(half("horizon", 3, before), before, after) is None
+
+
 def test_an_odd_batch_is_told_by_its_size() -> None:
     """A third is no half."""
     before = measured([3, STEPS], batch=3)
     trial = half("batch", 3, before)
 
-    assert trial.changes == "fed in proportion, 1 of 3"
+    assert trial.changes == "1 instead of 3 are fed"
     assert batch_dimension(trial, before, measured([1, STEPS], batch=1)) == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import report_samples as samples
 
 from profiler.analysis.size_wall import SizeWall, digits, size_walls
@@ -98,3 +99,22 @@ def test_a_wall_is_never_below_what_was_measured() -> None:
     assert wall.steps is not None
     assert wall.low is not None
     assert wall.steps >= wall.low >= 2_147 - 1
+
+
+@pytest.mark.parametrize("counters", [(2, 3), (2, 7), (5, 9)])
+@pytest.mark.parametrize("lengths", [(8, 16, 24, 32, 48), (3, 24, 36, 48)])
+def test_names_that_count_several_per_step_stay_within_the_interval(
+    counters: tuple[int, int], lengths: tuple[int, ...]
+) -> None:
+    """Their numbers take one more digit at other steps than the law has it."""
+
+    def size(steps: int) -> int:
+        return 5_000 + 10_000 * steps + sum(60 * digits(each * steps) for each in counters)
+
+    (wall,) = walls(size, lengths)
+    fits, fails = 1, 10**9
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        fits, fails = (middle, fails) if size(middle) <= MOST else (fits, middle)
+
+    assert wall.steps is None or (wall.low or 0) <= fits <= (wall.high or 0)

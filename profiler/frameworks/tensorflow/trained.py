@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from profiler.frameworks import PointError
 from profiler.frameworks.tensorflow import library
+from profiler.frameworks.tensorflow.values import HANDLES
 
 tf1 = tf.compat.v1
 
@@ -22,8 +23,8 @@ WRITES = re.compile(
 )
 # Of what an assignment takes, what the gradient comes in.
 _GRADIENTS = ("grad", "delta", "updates", "value")
-_HANDLES = {"VarHandleOp", "VariableV2", "Variable"}
-_SOURCES = _HANDLES | {
+
+_SOURCES = HANDLES | {
     "Const",
     "ReadVariableOp",
     "Identity",
@@ -82,7 +83,7 @@ def find(loss: Any, fed: Iterable[Any]) -> Trained | None:
     needed = {
         operation
         for operation in _needed(updates, by_data_only=False) - forward - first
-        if operation.type not in _HANDLES
+        if operation.type not in HANDLES
     }
     return Trained(
         loss=plain,
@@ -101,9 +102,9 @@ def _variable(operation: Any) -> str | None:
     if not operation.inputs:
         return None
     handle = operation.inputs[0].op
-    while handle.type not in _HANDLES and handle.inputs:
+    while handle.type not in HANDLES and handle.inputs:
         handle = handle.inputs[0].op
-    return handle.name if handle.type in _HANDLES else None
+    return handle.name if handle.type in HANDLES else None
 
 
 def _needed(ends: Iterable[Any], *, by_data_only: bool) -> set[Any]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from profiler.explain.account import Recorded
 from profiler.facts import Caveat, CaveatEffect, GraphStage, Point, StepTime
-from profiler.forecast.replayed import TraceSource
+from profiler.forecast.recordings import TraceSource
 from profiler.forecast.trace import Trace
 from profiler.frameworks import Mode
 from profiler.frameworks.allocators.bfc import BestFitCoalescing

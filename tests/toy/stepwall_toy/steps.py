@@ -14,7 +14,7 @@ from profiler.explain.account import Recorded
 from profiler.explain.ledger import Events
 from profiler.explain.roles import Op, Part
 from profiler.facts import Caveat, GraphStage, Point, Shortage, StepTime
-from profiler.forecast.replayed import TraceSource
+from profiler.forecast.recordings import TraceSource
 from profiler.forecast.trace import Trace
 from profiler.frameworks import Description, Mode, PointError
 from profiler.frameworks.recorder import Recorder

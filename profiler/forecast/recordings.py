@@ -1,0 +1,228 @@
+"""Recorded training steps, what continues them, and walls found by replaying that."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from profiler.forecast.allocator import AllocatorModel
+from profiler.forecast.demand import DemandCurve
+from profiler.forecast.trace import Trace
+from profiler.forecast.unrolling import NoPatternError, Unrolling
+
+# Walls beyond are extrapolated from walls at these shares of so many events.
+_FAR_EVENTS = 24_000
+_FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
+FARTHEST = 1 << 20
+UNLIMITED = 1 << 50
+# A guess goes at most so many times as far at once, and ends where it moves by so small a share.
+_LEAP, _CLOSE, _GUESSES = 4, 128, 12
+# A check is at so many times the longest recorded trace that was continued, or further.
+_FURTHER = 1.25
+# A continued trace of more events too many or too few than these, and than this share of the
+# recorded ones, is wrong.
+_FEW_OTHERS, _MOST_OTHERS = 8, 0.002
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceSource:
+    """Where traces come from, and how their allocator works.
+
+    Attributes:
+        record: ``record(steps, folded_bytes)`` runs a training step and returns its trace;
+            the framework folds no constant of more than ``folded_bytes`` (None: its default).
+        allocator: the model of the allocator that the traces were recorded from.
+        folded_label: the text in the labels of constants that the framework folded.
+        most_folded_bytes: the largest constant that it folds by default.
+    """
+
+    record: Callable[[int, int | None], Trace]
+    allocator: AllocatorModel
+    folded_label: str
+    most_folded_bytes: int
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Which recorded traces are continued: two, perhaps a third for the sizes, and the unit."""
+
+    lengths: tuple[int, ...]
+    unit: int
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A basis, and by what share it missed the trace at the length that it was checked at."""
+
+    basis: Basis
+    checked: int
+    missed: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regime:
+    """How traces continue beyond ``after`` steps, where no larger constant is folded."""
+
+    after: int
+    folded: int | None
+    unrolling: Unrolling
+
+
+class Recordings:
+    """The traces recorded so far, and how they are continued."""
+
+    def __init__(self, source: TraceSource) -> None:
+        """Take where traces come from; nothing is recorded yet."""
+        self.source = source
+        self.allocator = source.allocator
+        self._traces: dict[tuple[int, int | None], Trace] = {}
+        self._tops: dict[int, int] = {}
+        self._far: dict[int, DemandCurve | None] = {}
+        self.failure: str | None = None
+        self.unrolling = functools.cache(self._unrolling)
+        self.foretold = functools.cache(self._foretold)
+
+    def trace(self, steps: int, folded: int | None = None) -> Trace:
+        """Return what these steps allocate; recorded when it is first asked for."""
+        key = (steps, folded)
+        if key not in self._traces:
+            self._traces[key] = self.source.record(steps, folded)
+        return self._traces[key]
+
+    def can_record(self, steps: int) -> bool:
+        """Record these steps; say whether they ran to their end, and keep why they did not."""
+        try:
+            self.trace(steps)
+        except Exception as error:  # noqa: BLE001 (whatever a scenario raises is the reason)
+            lines = str(error).splitlines() or [type(error).__name__]
+            self.failure = f"a short run failed: {lines[0]}"
+        return self.failure is None
+
+    def top(self, steps: int) -> int:
+        """Return the highest address of what was recorded."""
+        if steps not in self._tops:
+            self._tops[steps] = self.allocator.highest_address(self.trace(steps))
+        return self._tops[steps]
+
+    def peak(self, steps: int) -> int:
+        """Return the most that was in use at once in what was recorded."""
+        return self.allocator.peak(self.trace(steps))
+
+    @property
+    def steps(self) -> list[int]:
+        """All recorded steps, ascending."""
+        return sorted({steps for steps, _ in self._traces})
+
+    @property
+    def tops(self) -> list[tuple[int, int]]:
+        """The highest address of every recorded trace, by steps."""
+        return [(steps, self.top(steps)) for steps, folded in self._traces if folded is None]
+
+    def _unrolling(self, basis: Basis, folded: int | None) -> Unrolling | None:
+        """Return how the traces of a basis continue, or None where they show no pattern."""
+        first, second, *others = basis.lengths
+        try:
+            return Unrolling(
+                self.trace(first, folded),
+                self.trace(second, folded),
+                (first, second),
+                unit=basis.unit,
+                further={steps: self.trace(steps, folded) for steps in others},
+            )
+        except NoPatternError:
+            return None
+
+    def _foretold(self, basis: Basis, steps: int) -> Continued | None:
+        """Return by how much a basis misses the recorded trace of these steps."""
+        unrolling = self.unrolling(basis, None)
+        if unrolling is None or steps < _FURTHER * basis.lengths[-1]:
+            return None
+        real = len(self.trace(steps).tidied().events)
+        if abs(unrolling.count(steps) - real) > max(_FEW_OTHERS, _MOST_OTHERS * real):
+            return None
+        try:
+            predicted = self.allocator.highest_address(unrolling.at(steps))
+        except NoPatternError:
+            return None
+        return Continued(basis, steps, abs(predicted / self.top(steps) - 1))
+
+    def far(self, unrolling: Unrolling) -> DemandCurve | None:
+        """Return the law through walls that can be replayed, each under the limit it needs."""
+        key = id(unrolling)
+        if key not in self._far:
+            ends = [with_events(unrolling, int(_FAR_EVENTS * share)) for share in _FAR_SHARES]
+            points = []
+            for steps in ends:
+                limit = self.allocator.highest_address(unrolling.at(steps))
+                wall = Replay(self.allocator, unrolling, UNLIMITED).largest_fitting(limit, steps)
+                points.append((wall, limit))
+            self._far[key] = DemandCurve.through(points)
+        return self._far[key]
+
+
+class Replay:
+    """Finds walls by replay."""
+
+    def __init__(self, allocator: AllocatorModel, unrolling: Unrolling, most: int) -> None:
+        """Take the allocator's rules, the traces of any length, and the most steps."""
+        self._allocator = allocator
+        self._unrolling = unrolling
+        self._first = unrolling.first_steps
+        self._unit = unrolling.unit
+        self._most = (most - self._first) // self._unit
+
+    def largest_fitting(self, limit_bytes: int, guess: int) -> int:
+        """Return the largest steps that fit, searched from a guess; 0 if not even the first."""
+        low, high = -1, self._most + 1
+        at = (guess - self._first) // self._unit
+        stride = 1
+        while high - low > 1:
+            at = min(max(at, low + 1), high - 1)
+            if self._allocator.fits(self._unrolling.at(self._steps(at)), limit_bytes):
+                low = at
+                at = at + stride if high > self._most else (low + high) // 2
+            else:
+                high = at
+                at = at - stride if low < 0 else (low + high) // 2
+            stride *= 2
+        return self._steps(low) if low >= 0 else 0
+
+    def guess(self, limit_bytes: int) -> int:
+        """Return about where the highest address in use, without a limit, meets the limit."""
+        before, at = 0, max(1, self._first // (4 * self._unit))
+        bottom, top = self._top(before), self._top(at)
+        for _ in range(_GUESSES):
+            grows = (top - bottom) * (at - before) > 0
+            if not grows and top >= limit_bytes:
+                return self._steps(at)
+            meets = self._most  # unless it grows: a few steps may need as much as one more
+            if grows:
+                meets = at + (limit_bytes - top) * (at - before) // (top - bottom)
+            meets = min(max(meets, 0), self._most)
+            # At most four times as far at once: what bends upwards meets the limit earlier.
+            following = min(meets, _LEAP * at + 1)
+            if self._is_long(following):
+                return self._steps(meets)
+            if abs(meets - at) <= 1 + at // _CLOSE:
+                return self._steps(meets)
+            before, bottom, at = at, top, following
+            top = self._top(at)
+        return self._steps(at)
+
+    def _is_long(self, more: int) -> bool:
+        return self._unrolling.count(self._steps(more)) > _FAR_EVENTS or more > FARTHEST
+
+    def _top(self, more: int) -> int:
+        return self._allocator.highest_address(self._unrolling.at(self._steps(more)))
+
+    def _steps(self, more: int) -> int:
+        return self._first + more * self._unit
+
+
+def with_events(unrolling: Unrolling, events: int) -> int:
+    """Return about the steps whose trace has so many events."""
+    first, unit = unrolling.first_steps, unrolling.unit
+    each = unrolling.count(first + unit) - unrolling.count(first)
+    more = (events - unrolling.count(first)) // each if each > 0 else FARTHEST // 8
+    return first + max(1, more) * unit
