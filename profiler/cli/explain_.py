@@ -44,7 +44,7 @@ _LESS_IMPORTANT = ("type", "each", "what takes it", "in functions", "share", "pe
     "--remedies/--no-remedies",
     default=True,
     show_default=True,
-    help="Also try what may lower the peak: half the batch, other values of parameters.",
+    help="Also try what may lower the peak: half of what is fed, other values of parameters.",
 )
 @click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
 @schedule_option
