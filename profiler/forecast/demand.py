@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 # Lengths further apart than by this factor tell more of the growth than of its noise.
-_APART = 1.4
+APART = 1.4
 # A law through one point less must foretell the longest length this many times better than the
 # line does, to be taken in its place.
 _BETTER = 2
@@ -109,7 +109,7 @@ def _apart(demands: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the points, ascending, that are far enough apart, the longest one among them."""
     points: list[tuple[int, int]] = []
     for steps, demand in sorted(demands, reverse=True):
-        if not points or steps * _APART <= points[-1][0]:
+        if not points or steps * APART <= points[-1][0]:
             points.append((steps, demand))
     return points[::-1]
 

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from profiler.forecast.allocator import AllocatorModel
 from profiler.forecast.demand import DemandCurve
 from profiler.forecast.trace import Trace
-from profiler.forecast.unrolling import NoPatternError, Unrolling
+from profiler.forecast.unrolling import NoPatternError, Unrolling, sizes
 
-# Walls beyond are extrapolated from walls at these shares of so many events.
-_FAR_EVENTS = 24_000
+# Walls beyond are extrapolated from walls at these shares of so many events: where a step more
+# meets the limit varies by a step or two, which matters little between lengths far apart.
+_FAR_EVENTS = 96_000
 _FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 FARTHEST = 1 << 20
 UNLIMITED = 1 << 50
-# A guess goes at most so many times as far at once, and ends where it moves by so small a share.
-_LEAP, _CLOSE, _GUESSES = 4, 128, 12
+# A guess goes at most so many times as far at once, and ends where it moves by so small a share,
+# or where a trace has so many events.
+_LEAP, _CLOSE, _GUESSES, _GUESSED_EVENTS = 4, 128, 12, 24_000
 # A check is at so many times the longest recorded trace that was continued, or further.
-_FURTHER = 1.25
+FURTHER = 1.25
 # A continued trace of more events too many or too few than these, and than this share of the
 # recorded ones, is wrong.
 _FEW_OTHERS, _MOST_OTHERS = 8, 0.002
@@ -53,11 +55,15 @@ class Basis:
 
 @dataclass(frozen=True)
 class Continued:
-    """A basis, and by what share it missed the trace at the length that it was checked at."""
+    """A basis, and by what share it missed the trace at the length that it was checked at.
+
+    ``is_same``: it foretold every allocation, if perhaps in another order.
+    """
 
     basis: Basis
     checked: int
     missed: float
+    is_same: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +73,7 @@ class Regime:
     after: int
     folded: int | None
     unrolling: Unrolling
+    learned: Continued
 
 
 class Recordings:
@@ -77,7 +84,7 @@ class Recordings:
         self.source = source
         self.allocator = source.allocator
         self._traces: dict[tuple[int, int | None], Trace] = {}
-        self._tops: dict[int, int] = {}
+        self._tops: dict[tuple[int, int | None], int] = {}
         self._far: dict[int, DemandCurve | None] = {}
         self.failure: str | None = None
         self.unrolling = functools.cache(self._unrolling)
@@ -99,11 +106,12 @@ class Recordings:
             self.failure = f"a short run failed: {lines[0]}"
         return self.failure is None
 
-    def top(self, steps: int) -> int:
+    def top(self, steps: int, folded: int | None = None) -> int:
         """Return the highest address of what was recorded."""
-        if steps not in self._tops:
-            self._tops[steps] = self.allocator.highest_address(self.trace(steps))
-        return self._tops[steps]
+        key = (steps, folded)
+        if key not in self._tops:
+            self._tops[key] = self.allocator.highest_address(self.trace(steps, folded))
+        return self._tops[key]
 
     def peak(self, steps: int) -> int:
         """Return the most that was in use at once in what was recorded."""
@@ -133,19 +141,21 @@ class Recordings:
         except NoPatternError:
             return None
 
-    def _foretold(self, basis: Basis, steps: int) -> Continued | None:
+    def _foretold(self, basis: Basis, steps: int, folded: int | None = None) -> Continued | None:
         """Return by how much a basis misses the recorded trace of these steps."""
-        unrolling = self.unrolling(basis, None)
-        if unrolling is None or steps < _FURTHER * basis.lengths[-1]:
+        unrolling = self.unrolling(basis, folded)
+        if unrolling is None or steps < FURTHER * basis.lengths[-1]:
             return None
-        real = len(self.trace(steps).tidied().events)
-        if abs(unrolling.count(steps) - real) > max(_FEW_OTHERS, _MOST_OTHERS * real):
+        real = self.trace(steps, folded).tidied()
+        more = unrolling.count(steps) - len(real.events)
+        if abs(more) > max(_FEW_OTHERS, _MOST_OTHERS * len(real.events)):
             return None
         try:
-            predicted = self.allocator.highest_address(unrolling.at(steps))
+            foretold = unrolling.at(steps)
         except NoPatternError:
             return None
-        return Continued(basis, steps, abs(predicted / self.top(steps) - 1))
+        missed = abs(self.allocator.highest_address(foretold) / self.top(steps, folded) - 1)
+        return Continued(basis, steps, missed, not more and sizes(foretold) == sizes(real))
 
     def far(self, unrolling: Unrolling) -> DemandCurve | None:
         """Return the law through walls that can be replayed, each under the limit it needs."""
@@ -211,7 +221,7 @@ class Replay:
         return self._steps(at)
 
     def _is_long(self, more: int) -> bool:
-        return self._unrolling.count(self._steps(more)) > _FAR_EVENTS or more > FARTHEST
+        return self._unrolling.count(self._steps(more)) > _GUESSED_EVENTS or more > FARTHEST
 
     def _top(self, more: int) -> int:
         return self._allocator.highest_address(self._unrolling.at(self._steps(more)))

@@ -6,14 +6,16 @@ continued, a law through the peaks of what was recorded is asked, and trusted li
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from profiler.facts import PeakPrediction, WallPrediction
-from profiler.forecast.demand import DemandCurve, DemandLine
+from profiler.forecast.demand import APART, DemandCurve, DemandLine
 from profiler.forecast.lattice import on_lattice
 from profiler.forecast.recordings import (
     FARTHEST,
+    FURTHER,
     UNLIMITED,
     Basis,
     Continued,
@@ -29,19 +31,21 @@ from profiler.lengths import ANY, Lengths
 
 # What is recorded, one after the other, until a continued trace foretells the longest. The
 # differences hold many periods: what grows by segments of 3, 4, 5, 8 or 10 steps is found, too.
-# Loops settle after up to three times their 32 parallel iterations.
 _LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 240, 320)
 # A continued trace is checked at this share of the wall. A loop is checked at no fewer steps than
 # these, or where its wall is nearer, there: before it may still take up parallel iterations.
 _CHECK_SHARE = 1 / 4
 _CHECKED = 72
+# From here on a loop's iterations overlap as they do in any longer one: after up to three times
+# the 32 that run ahead.
+_SETTLED = 96
 # A length that is a larger share of the wall than this is not worth recording.
 _WORTH = 0.7
 # A check reaches this far from the wanted length.
 _ENOUGH = 0.7
-# Of longer traces than this none is recorded, and none is replayed.
-_MOST_RECORDED = 20_000
-_MOST_REPLAYED = 150_000
+# Of longer traces than this none is recorded (a loop's are no larger graphs), none is replayed.
+_MOST_RECORDED = {False: 20_000, True: 60_000}
+_MOST_REPLAYED = 200_000
 # A guess may be wrong by this factor: a regime that ends within it is recorded, too.
 _REACH = 1.25
 # The margin of a prediction is at least this share of its steps.
@@ -50,6 +54,9 @@ _FINEST = 0.002
 _CAUTION = 2
 # A continued trace that misses a recorded one by no more than this share foretold it.
 _SAME = 0.001
+# Nothing more is recorded where all allocations were foretold, and their order makes no larger
+# share uncertain than this.
+_CLOSE = 0.03
 # A prediction with a wider margin than this share of its steps is none.
 _WIDEST = 0.25
 # So many periods of growth are tried between two recorded lengths.
@@ -140,54 +147,78 @@ class _Predictor:
         """Whether these steps lie beyond ``end``."""
         raise NotImplementedError
 
-    def _regimes_of(self, learned: Continued) -> list[Regime]:
-        unrolling = self._recordings.unrolling(learned.basis, None)
-        return [] if unrolling is None else self._regimes(unrolling, learned)
-
     def _learned(self) -> Continued | None:
         """Record until a continued trace foretells a trace that is long enough for this limit."""
-        ladder = list(self._ladder)
         while True:
             best = self._best()
-            if best is not None and best.missed <= _SAME:
+            if best is not None and (best.is_same or best.missed <= _SAME):
                 wanted = self._wanted(best)
-                if best.checked >= _ENOUGH * wanted:
+                is_checked = best.checked >= _ENOUGH * wanted
+                if is_checked and self._share(best, self._edge_of(best)) <= _CLOSE:
                     return best
-                if not self._recordings.can_record(wanted):
-                    return best
-                continue
-            further = [steps for steps in ladder if steps not in self._recordings.steps]
-            if not further or not self._is_worth(further[0]):
+                if not is_checked:
+                    if not self._recordings.can_record(wanted):
+                        return best
+                    continue
+            further = self._further()
+            if further is None or not self._recordings.can_record(further):
                 return best
-            if not self._recordings.can_record(further[0]):
-                return best
+
+    def _further(self) -> int | None:
+        """Return what to record next, if anything is short enough to be worth it."""
+        known = self._recordings.steps
+        rungs = [steps for steps in self._ladder if steps not in known]
+        if self._loops():
+            rungs.sort(key=lambda steps: (not self._is_settled(steps), steps))
+        further = next(filter(self._is_worth, rungs), None)
+        if further is not None:
+            return further
+        # Between the last rung that is short enough and what is worth it, there may be much.
+        longest = max(known)
+        beyond = int(min(_WORTH * self._by_tops(), self._max))
+        return beyond if beyond >= APART * longest and self._is_cheap(beyond) else None
+
+    def _loops(self) -> bool:
+        first = self._recordings.unrolling(Basis((self._ladder[0], self._ladder[1]), 1), None)
+        return first is not None and first.loops
+
+    def _by_tops(self) -> float:
+        """Return about the steps that something is to be told of, by what recorded steps need."""
+        tops = sorted(self._recordings.tops)
+        curve = DemandCurve.through(tops) or DemandLine.through(tops[0], tops[-1])
+        return self._max if curve is None else self._about_by_curve(curve)
 
     def _wanted(self, best: Continued) -> int:
         """Return the length at which this should be checked."""
         unrolling = self._recordings.unrolling(best.basis, None)
         assert unrolling is not None  # noqa: S101 (it was checked)
-        edge = min(self._about(unrolling), self._max)
+        edge = self._edge_of(best)
         least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
         wanted = int(max(edge * _CHECK_SHARE, least))
-        wanted = min(wanted, with_events(unrolling, _MOST_RECORDED), 1 << 10)
+        most = with_events(unrolling, _MOST_RECORDED[unrolling.loops])
+        wanted = min(wanted, most, 1 << 10)
         # Where constants are no longer folded, a continued trace need not hold.
-        end, _ = self._end(Regime(after=0, folded=None, unrolling=unrolling))
+        end, _ = self._end(unrolling, None)
         wanted = min(wanted, end)
-        unit = best.basis.unit
-        return unrolling.first_steps + max(0, wanted - unrolling.first_steps) // unit * unit
+        return _continued_to(unrolling, wanted)
+
+    def _edge_of(self, best: Continued) -> int:
+        """Return about the steps that something is to be told of, by what was learned."""
+        unrolling = self._recordings.unrolling(best.basis, None)
+        assert unrolling is not None  # noqa: S101 (it was checked)
+        return min(self._about(unrolling), self._max)
 
     def _is_worth(self, steps: int) -> bool:
         """Whether the next length of the ladder is short, beside about where the wall is."""
         if steps > self._max or not self._is_cheap(steps):
             return False
-        tops = sorted(self._recordings.tops)
-        curve = DemandCurve.through(tops) or DemandLine.through(tops[0], tops[-1])
-        return curve is None or steps <= _WORTH * self._about_by_curve(curve)
+        return steps <= _WORTH * self._by_tops()
 
     def _is_cheap(self, steps: int) -> bool:
         """Whether so many steps are about as few events as may be recorded, by the longest."""
         longest = max(self._recordings.steps)
-        return len(self._recordings.trace(longest).events) * steps <= _MOST_RECORDED * longest
+        events = len(self._recordings.trace(longest).events)
+        return events * steps <= _MOST_RECORDED[self._loops()] * longest
 
     def _best(self) -> Continued | None:
         """Return what foretells the longest recorded trace best."""
@@ -196,7 +227,7 @@ class _Predictor:
             found = self._recordings.foretold(basis, max(self._recordings.steps))
             if found is not None and (best is None or found.missed < best.missed):
                 best = found
-            if best is not None and best.missed <= _SAME:
+            if best is not None and (best.is_same or best.missed <= _SAME):
                 break
         return best
 
@@ -226,31 +257,58 @@ class _Predictor:
         seen = learned.missed * learned.checked / (learned.checked - last)
         return _CAUTION * seen * max(1, edge - last) / edge
 
-    def _regimes(self, unrolling: Unrolling, learned: Continued) -> list[Regime]:
+    def _regimes(self, learned: Continued) -> list[Regime]:
         """Return the regimes up to the one in which the limit is met.
 
         The framework folds a constant only while it is small: where that ends, another
-        regime begins. A short step whose constant is not folded is recorded for it.
-        """
-        regimes = [Regime(after=0, folded=None, unrolling=unrolling)]
-        while True:
-            now = regimes[-1]
-            end, size = self._end(now)
-            if end == UNLIMITED or not self._is_beyond(now.unrolling, max(end, learned.checked)):
-                return regimes
-            unfolded = self._recordings.unrolling(learned.basis, size - 1)
-            if unfolded is None:
-                raise NoPatternError("without folded constants there is no pattern")
-            regimes.append(Regime(after=end, folded=size - 1, unrolling=unfolded))
+        regime begins. Short steps whose constant is not folded are recorded and checked for it.
 
-    def _end(self, now: Regime) -> tuple[int, int]:
+        Raises:
+            NoPatternError: if what one of them records cannot be continued.
+        """
+        regimes: list[Regime] = []
+        after, folded = 0, None
+        while True:
+            unrolling = self._recordings.unrolling(learned.basis, folded)
+            if unrolling is None:
+                raise NoPatternError("without folded constants there is no pattern")
+            regimes.append(Regime(after=after, folded=folded, unrolling=unrolling, learned=learned))
+            after, size = self._end(unrolling, folded)
+            if after == UNLIMITED or not self._is_beyond(unrolling, max(after, learned.checked)):
+                return regimes
+            folded = size - 1
+            learned = self._learned_unfolded(regimes[-1], folded)
+
+    def _learned_unfolded(self, before: Regime, folded: int) -> Continued:
+        """Check what continues traces in which no constant of more than ``folded`` is folded."""
+        basis, settled = before.learned.basis, [*filter(self._is_settled, self._ladder)]
+        if before.unrolling.loops and basis.lengths[0] not in settled and len(settled) > 1:
+            basis = Basis((settled[0], settled[1]), (settled[1] - settled[0]) // 2)
+        unrolling = self._recordings.unrolling(basis, folded)
+        if unrolling is None:
+            raise NoPatternError("without folded constants there is no pattern")
+        edge = min(self._about(unrolling), self._max)
+        least = int(FURTHER * basis.lengths[-1]) + 1
+        wanted = max(before.learned.checked, least, int(edge * _CHECK_SHARE))
+        most = with_events(unrolling, _MOST_RECORDED[unrolling.loops])
+        checked = _continued_to(unrolling, min(wanted, most))
+        found = self._recordings.foretold(basis, checked, folded)
+        if found is None:
+            raise NoPatternError("without folded constants the pattern does not continue")
+        return found
+
+    def _is_settled(self, steps: int) -> bool:
+        """Whether a loop of so many steps has taken up all its parallel iterations."""
+        return self._lengths.nth(steps) >= _SETTLED
+
+    def _end(self, unrolling: Unrolling, folded: int | None) -> tuple[int, int]:
         """Return the last steps of a regime, and its largest constant in the first steps."""
-        most, first = self._recordings.source.most_folded_bytes, now.unrolling.first_steps
-        sizes = now.unrolling.growing(self._recordings.source.folded_label)
+        most, first = self._recordings.source.most_folded_bytes, unrolling.first_steps
+        sizes = unrolling.growing(self._recordings.source.folded_label)
         ends = [
             (_last_below(size, most, first), size(first))
             for size in sizes
-            if now.folded is None or size(first) < now.folded
+            if folded is None or size(first) < folded
         ]
         return min(ends, default=(UNLIMITED, 0))
 
@@ -271,6 +329,7 @@ class _WallPredictor(_Predictor):
     ) -> None:
         super().__init__(recordings, ladder, lengths, max_steps)
         self._limit = limit_bytes
+        self._guess = functools.cache(lambda one: self._replay(one).guess(limit_bytes))
 
     def predict(self) -> WallPrediction | str:
         """Return the wall, or why it is not told."""
@@ -290,29 +349,31 @@ class _WallPredictor(_Predictor):
         return best
 
     def _about(self, unrolling: Unrolling) -> int:
-        return self._replay(unrolling).guess(self._limit)
+        guess: int = self._guess(unrolling)
+        return guess
 
     def _about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
         return curve.meets(self._limit)
 
     def _is_beyond(self, unrolling: Unrolling, end: int) -> bool:
-        if end > _REACH * self._about(unrolling):
-            return False
+        about = self._about(unrolling)
+        if not about / _REACH <= end <= about * _REACH:
+            return end < about
         return self._allocator.fits(unrolling.at(end), self._limit)
 
     def _by_replay(self, learned: Continued | None) -> WallPrediction | None:
         if learned is None:
             return None
         try:
-            *_, regime = self._regimes_of(learned)
+            *_, regime = self._regimes(learned)
             edge, margin = self._edge(regime.unrolling)
         except NoPatternError:
             return None
         edge = max(edge, regime.after)
         if not edge:
             return None
-        unit = learned.basis.unit
-        share = self._share(learned, edge)
+        unit = regime.unrolling.unit
+        share = self._share(regime.learned, edge)
         margin = max(1, margin, edge * _FINEST, edge * share) + unit - 1
         middle = min(edge + (unit - 1) // 2, self._max)
         return self._prediction(middle, margin, is_line=False)
@@ -337,10 +398,9 @@ class _WallPredictor(_Predictor):
 
     def _edge(self, unrolling: Unrolling) -> tuple[int, float]:
         """Return the largest steps that fit, and by how much they may be off for want of replay."""
-        replay = self._replay(unrolling)
-        guess = replay.guess(self._limit)
+        guess = self._about(unrolling)
         if unrolling.count(guess) <= _MOST_REPLAYED and guess <= FARTHEST:
-            return replay.largest_fitting(self._limit, guess), 0.0
+            return self._replay(unrolling).largest_fitting(self._limit, guess), 0.0
         curve = self._recordings.far(unrolling)
         if curve is None:
             raise NoPatternError("the walls of longer steps do not grow with their limits")
@@ -382,11 +442,10 @@ class _PeakPredictor(_Predictor):
         learned = self._learned()
         if learned is None:
             return None
-        unit = learned.basis.unit
         try:
-            *_, regime = self._regimes_of(learned)
-            below = regime.unrolling.first_steps
-            below += max(0, self._max - below) // unit * unit
+            *_, regime = self._regimes(learned)
+            unit = regime.unrolling.unit
+            below = _continued_to(regime.unrolling, self._max)
             if regime.unrolling.count(below + unit) > _MOST_REPLAYED:
                 return None
             # Between two that can be continued the peak lies between theirs.
@@ -394,7 +453,7 @@ class _PeakPredictor(_Predictor):
             peaks = [self._allocator.peak(regime.unrolling.at(one)) for one in sorted(ends)]
         except NoPatternError:
             return None
-        share = max(_FINEST, self._share(learned, self._max))
+        share = max(_FINEST, self._share(regime.learned, self._max))
         middle = (peaks[0] + peaks[-1]) // 2
         return self._prediction(steps, middle, min(peaks), max(peaks), share)
 
@@ -424,6 +483,12 @@ class _PeakPredictor(_Predictor):
             high=int(high * (1 + share)) + 1,
             recorded={str(self._lengths.nth(one)): self._recordings.peak(one) for one in recorded},
         )
+
+
+def _continued_to(unrolling: Unrolling, steps: int) -> int:
+    """Return the largest length up to ``steps`` that a trace can be continued to."""
+    first, unit = unrolling.first_steps, unrolling.unit
+    return first + max(0, steps - first) // unit * unit
 
 
 def _last_below(size: Callable[[int], int], most: int, first: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Allocations up to this size in all that are released at once leave no trace in an allocator.
 _FLEETING_BYTES = 4096
@@ -17,10 +17,39 @@ class Trace:
         labels: what each allocation was for, in the order of allocation.
         events: ``(allocation, bytes)``: the position in ``labels`` and the bytes asked
             for, or 0 bytes where that allocation is released.
+        last_run: how many of the allocations, the last ones, the last training step made.
+        more_runs: how many times more that step is run than was recorded.
     """
 
     labels: list[str]
     events: list[tuple[int, int]]
+    last_run: int = 0
+    more_runs: int = 0
+
+    @functools.cached_property
+    def last_run_at(self) -> int:
+        """The position of the first event of the last step."""
+        first = len(self.labels) - self.last_run
+        return next(
+            (at for at, event in enumerate(self.events) if event[1] and event[0] >= first),
+            len(self.events),
+        )
+
+    @functools.cached_property
+    def heirs(self) -> dict[int, int] | None:
+        """What the last step releases of earlier ones, each with what it leaves in its place.
+
+        None where these are not alike: another step would not do the same.
+        """
+        sizes = dict(event for event in self.events if event[1])
+        last = self.events[self.last_run_at :]
+        made = [allocation for allocation, size in last if size]
+        released = [allocation for allocation, size in last if not size]
+        left = sorted({*made} - {*released}, key=lambda one: (self.labels[one], sizes[one], one))
+        gone = sorted({*released} - {*made}, key=lambda one: (self.labels[one], sizes[one], one))
+        if [sizes[one] for one in left] != [sizes[one] for one in gone]:
+            return None
+        return dict(zip(gone, left, strict=True))
 
     def tidied(self) -> Trace:
         """Return an equal trace in a tidy form; see ``_tidied``."""
@@ -45,7 +74,21 @@ class Trace:
             else:
                 kept.append((allocation, size))
                 within.append(0)
-        return _renumbered(self.labels, _releases_in_order(kept))
+        return self._renumbered(_releases_in_order(kept))
+
+    def _renumbered(self, events: list[tuple[int, int]]) -> Trace:
+        """Return the trace of these of its events."""
+        numbers: dict[int, int] = {}
+        for allocation, size in events:
+            if size:
+                numbers[allocation] = len(numbers)
+        first = len(self.labels) - self.last_run
+        return replace(
+            self,
+            labels=[self.labels[allocation] for allocation in numbers],
+            events=[(numbers[allocation], size) for allocation, size in events],
+            last_run=sum(allocation >= first for allocation in numbers),
+        )
 
 
 def _releases_in_order(events: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -57,14 +100,3 @@ def _releases_in_order(events: list[tuple[int, int]]) -> list[tuple[int, int]]:
             ordered += events[position : position + 1]
             start = position + 1
     return ordered
-
-
-def _renumbered(labels: list[str], events: list[tuple[int, int]]) -> Trace:
-    numbers: dict[int, int] = {}
-    for allocation, size in events:
-        if size:
-            numbers[allocation] = len(numbers)
-    return Trace(
-        labels=[labels[allocation] for allocation in numbers],
-        events=[(numbers[allocation], size) for allocation, size in events],
-    )

@@ -116,7 +116,9 @@ class Unrolling:
         tidy = {steps[0]: first, steps[1]: second, **(further or {})}
         tidy = {number: trace.tidied() for number, trace in tidy.items()}
         gap = (steps[1] - steps[0]) // unit
+        self._more_runs = first.more_runs
         pair = (tidy[steps[0]], tidy[steps[1]])
+        self._last_run = _line_through({n: trace.last_run for n, trace in tidy.items()})
         counts = [Counter(trace.labels) for trace in pair]
         self._looped = {label for label, count in counts[0].items() if count < counts[1][label]}
         if not further:
@@ -145,7 +147,8 @@ class Unrolling:
                 held[event.kind].append(len(labels))
                 events.append((len(labels), value))
                 labels.append(event.label)
-        return Trace(labels=labels, events=events)
+        last_run = self._last_run(steps)
+        return Trace(labels, events, last_run, self._more_runs if last_run else 0)
 
     def count(self, steps: int) -> int:
         """Return the number of events at ``steps``."""
@@ -164,13 +167,12 @@ class Unrolling:
 
     @property
     def loops(self) -> bool:
-        """Whether what is repeated is one operation, not one of many alike."""
-        return any(
-            event.label is not None and event.label in self._looped
-            for part in self._parts
-            if part.repeated
-            for event in part.events
-        )
+        """Whether operations are repeated by turns, as a loop's are, not copied for every step."""
+        repeated = [{event.label for event in part.events} for part in self._parts if part.repeated]
+        if set().union(*repeated) <= self._looped | {None}:
+            return any(repeated)
+        # One operation with an output for every step is no loop: it repeats alone.
+        return any(len(labels & self._looped) > 1 for labels in repeated)
 
     def _bytes(self, value: _AffineNumber | _Polynomial) -> Callable[[int], int]:
         return lambda steps: value.at((steps - self.first_steps) // self.unit, 0)
@@ -212,6 +214,15 @@ class Unrolling:
             )
             for part in self._parts
         ]
+
+
+def _line_through(values: Mapping[int, int]) -> Callable[[int], int]:
+    """Return the line through values by steps, or 0 everywhere where there is none."""
+    (first, low), (second, high) = sorted(values.items())[:2]
+    slope = Fraction(high - low, second - first)
+    if any(low + slope * (steps - first) != value for steps, value in values.items()):
+        return lambda _: 0
+    return lambda steps: int(low + slope * (steps - first))
 
 
 def _size(samples: Sequence[tuple[int, int, int]]) -> _AffineNumber | _Polynomial:
@@ -256,11 +267,9 @@ class _TracePair:
         self._traces = (first, second)
         self._gap = gap
         self._bent = bent
-        sizes = [
-            {(_kind(trace.labels[allocation]), size) for allocation, size in trace.events if size}
-            for trace in self._traces
-        ]
-        kinds = [_kinds(trace, set() if bent else sizes[0] & sizes[1]) for trace in self._traces]
+        first_sizes, second_sizes = map(sizes, self._traces)
+        fixed = set() if bent else first_sizes.keys() & second_sizes.keys()
+        kinds = [_kinds(trace, fixed) for trace in self._traces]
         self._a, self._b = (_tokens(*pair) for pair in zip(self._traces, kinds, strict=True))
         self._kinds = kinds[0]
         self._ranks = _ranks(first, self._kinds)
@@ -370,6 +379,11 @@ class _TracePair:
 def _kind(label: str) -> str:
     """Return the label without the numbers that tell unrolled copies apart."""
     return re.sub(r"\d+", "", label)
+
+
+def sizes(trace: Trace) -> Counter[tuple[str, int]]:
+    """Return how often each kind of allocation, of each size, is made."""
+    return Counter((_kind(trace.labels[at]), size) for at, size in trace.events if size)
 
 
 def _kinds(trace: Trace, fixed: set[tuple[str, int]]) -> list[Hashable]:

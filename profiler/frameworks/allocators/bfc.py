@@ -7,6 +7,8 @@ replay gives the same addresses as the allocator itself; a test compares them.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
+from itertools import islice
 
 from profiler.forecast.trace import Trace
 
@@ -72,6 +74,10 @@ class Region:
             address = before
         self._put(address)
 
+    def layout(self) -> dict[int, int]:
+        """Return the bytes of each chunk in use, by address: all else is free, and joined."""
+        return {at: size for at, size in self._size.items() if at not in self._free}
+
     def _best(self, size: int) -> int:
         for chunks in self._bins[_bin(size) :]:
             position = bisect_left(chunks, (size, -1))
@@ -113,18 +119,35 @@ def _bin(size: int) -> int:
 
 
 def replay(trace: Trace, limit_bytes: int) -> Region:
-    """Return a region of ``limit_bytes`` after the trace.
+    """Return a region of ``limit_bytes`` after the trace, and after more runs of its last step.
+
+    Each step finds the free chunks as the one before left them, and may leave others behind.
 
     Raises:
         DoesNotFitError: at the first allocation that has no room.
     """
     region = Region(limit_bytes)
     addresses: dict[int, int] = {}
-    for allocation, size in trace.events:
-        if size:
-            addresses[allocation] = region.allocate(size)
-        else:
-            region.release(addresses.pop(allocation))
+
+    def run(events: Iterable[tuple[int, int]]) -> None:
+        for allocation, size in events:
+            if size:
+                addresses[allocation] = region.allocate(size)
+            else:
+                region.release(addresses.pop(allocation))
+
+    if not trace.more_runs:
+        run(trace.events)
+        return region
+    run(islice(trace.events, trace.last_run_at))
+    for number in range(1 + trace.more_runs):
+        before = region.layout()
+        run(islice(trace.events, trace.last_run_at, None))
+        if region.layout() == before or trace.heirs is None:
+            break
+        if number < trace.more_runs:
+            for gone, left in trace.heirs.items():
+                addresses[gone] = addresses.pop(left)
     return region
 
 

@@ -71,8 +71,12 @@ class Recording:
         shutil.rmtree(folder, ignore_errors=True)
         self._events.sort(key=lambda event: event.at)
 
-    def trace(self) -> Trace:
-        """Return what was recorded; releases of what was there before are left out."""
+    def trace(self, *, more_runs: int = 0) -> Trace:
+        """Return what was recorded; releases of what was there before are left out.
+
+        Args:
+            more_runs: how many times more than recorded the last step is run.
+        """
         labels: list[str] = []
         events: list[tuple[int, int]] = []
         held: dict[int, int] = {}
@@ -83,7 +87,10 @@ class Recording:
                 labels.append(f"{event.op} {event.region} {'x' * event.shape.count(',')}")
             elif event.address in held:
                 events.append((held.pop(event.address), 0))
-        return Trace(labels=labels, events=events)
+        runs = [event.run for event in self._events if event.is_allocation]
+        began = {run: at for at, run in reversed([*enumerate(runs)]) if run > 0}
+        last_run = len(runs) - max(began.values(), default=len(runs))
+        return Trace(labels, events, last_run, more_runs)
 
     def addresses(self) -> list[int]:
         """Return the address of each allocation, in the order of the trace's labels."""

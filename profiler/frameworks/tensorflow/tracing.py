@@ -18,7 +18,7 @@ from profiler.frameworks.tensorflow.step import TrainingStep, build_step, run_st
 
 tf1 = tf.compat.v1
 
-_STEPS = 2  # the first one and a steady one: the others repeat that
+RECORDED_STEPS = 2  # the first one and a steady one: the others repeat that
 
 
 class Tracer:
@@ -83,7 +83,7 @@ class Tracer:
             # Inside: what is released when the session ends is no part of a step.
             with recording.open(recorder.log_path.parent / "profile"):
                 session.run([tf1.global_variables_initializer()])
-                for _ in range(_STEPS):
+                for _ in range(RECORDED_STEPS):
                     resident = allocator.in_use()
                     readings.append((resident, run_step(session, step, allocator)))
             # After it: the runtime traces one thing at a time.

@@ -33,7 +33,7 @@ from profiler.frameworks.tensorflow.step import (
     run_step,
     run_traced,
 )
-from profiler.frameworks.tensorflow.tracing import Tracer
+from profiler.frameworks.tensorflow.tracing import RECORDED_STEPS, Tracer
 from profiler.lengths import Lengths
 from profiler.scenario import Training
 
@@ -110,7 +110,8 @@ class GraphTraining:
 
         def record(steps: int, folded_bytes: int | None) -> Trace:
             self._runtime.fold_at_most(folded_bytes or MOST_FOLDED_BYTES)
-            return self._tracer.recording(lambda: self._build(steps)).trace()
+            recording = self._tracer.recording(lambda: self._build(steps))
+            return recording.trace(more_runs=1 + STEADY_STEPS - RECORDED_STEPS)
 
         return TraceSource(
             record=record,
