@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from profiler.forecast.allocator import AllocatorModel
 from profiler.forecast.demand import DemandCurve
@@ -184,19 +184,26 @@ class Replay:
 
     def largest_fitting(self, limit_bytes: int, guess: int) -> int:
         """Return the largest steps that fit, searched from a guess; 0 if not even the first."""
-        low, high = -1, self._most + 1
         at = (guess - self._first) // self._unit
+        # What does not fit when each step is run once fits no better when it is run again.
+        once = self._largest(limit_bytes, at, self._most, once=True)
+        low = self._largest(limit_bytes, once, once, once=False)
+        return self._steps(low) if low >= 0 else 0
+
+    def _largest(self, limit_bytes: int, at: int, most: int, *, once: bool) -> int:
+        """Return the largest number up to ``most`` that fits, or -1."""
+        low, high = -1, most + 1
         stride = 1
         while high - low > 1:
             at = min(max(at, low + 1), high - 1)
-            if self._allocator.fits(self._unrolling.at(self._steps(at)), limit_bytes):
+            if self._allocator.fits(self._trace(at, once=once), limit_bytes):
                 low = at
-                at = at + stride if high > self._most else (low + high) // 2
+                at = at + stride if high > most else (low + high) // 2
             else:
                 high = at
                 at = at - stride if low < 0 else (low + high) // 2
             stride *= 2
-        return self._steps(low) if low >= 0 else 0
+        return low
 
     def guess(self, limit_bytes: int) -> int:
         """Return about where the highest address in use, without a limit, meets the limit."""
@@ -224,7 +231,11 @@ class Replay:
         return self._unrolling.count(self._steps(more)) > _GUESSED_EVENTS or more > FARTHEST
 
     def _top(self, more: int) -> int:
-        return self._allocator.highest_address(self._unrolling.at(self._steps(more)))
+        return self._allocator.highest_address(self._trace(more, once=True))
+
+    def _trace(self, more: int, *, once: bool) -> Trace:
+        trace = self._unrolling.at(self._steps(more))
+        return replace(trace, more_runs=0) if once else trace
 
     def _steps(self, more: int) -> int:
         return self._first + more * self._unit
