@@ -22,6 +22,9 @@ UNLIMITED = 1 << 50
 _LEAP, _CLOSE, _GUESSES, _GUESSED_EVENTS = 4, 128, 12, 24_000
 # A check is at so many times the longest recorded trace that was continued, or further.
 FURTHER = 1.25
+# What misses the highest address by more than this share is wrong, whatever it needs; a need is
+# found to so small a share.
+_WORTH_NEED, _NEED_SHARE = 0.03, 1 / 1024
 # A continued trace of more events too many or too few than these, and than this share of the
 # recorded ones, is wrong.
 _FEW_OTHERS, _MOST_OTHERS = 8, 0.002
@@ -87,6 +90,7 @@ class Recordings:
         self._tops: dict[tuple[int, int | None], int] = {}
         self._far: dict[int, DemandCurve | None] = {}
         self.failure: str | None = None
+        self.need = functools.cache(lambda *key: self._need(self.trace(*key)))
         self.unrolling = functools.cache(self._unrolling)
         self.foretold = functools.cache(self._foretold)
 
@@ -155,7 +159,26 @@ class Recordings:
         except NoPatternError:
             return None
         missed = abs(self.allocator.highest_address(foretold) / self.top(steps, folded) - 1)
+        if missed <= _WORTH_NEED:
+            missed = max(missed, abs(self._need(foretold) / self.need(steps, folded) - 1))
         return Continued(basis, steps, missed, not more and sizes(foretold) == sizes(real))
+
+    def _need(self, trace: Trace) -> int:
+        """Return about the smallest limit that a trace fits under, when each step is run once.
+
+        Under a limit, chunks are handed out whole that without one are split: where most is
+        in use, what was foretold may need more than what was recorded, though its highest
+        address is the same.
+        """
+        once = replace(trace, more_runs=0)
+        low, high = self.allocator.peak(once), self.allocator.highest_address(once)
+        exact = int(high * _NEED_SHARE)
+        while not self.allocator.fits(once, high):
+            low, high = high, high + 16 * exact
+        while high - low > exact:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.allocator.fits(once, middle) else (middle, high)
+        return high
 
     def far(self, unrolling: Unrolling) -> DemandCurve | None:
         """Return the law through walls that can be replayed, each under the limit it needs."""

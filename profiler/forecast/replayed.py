@@ -154,12 +154,13 @@ class _Predictor:
             if best is not None and (best.is_same or best.missed <= _SAME):
                 wanted = self._wanted(best)
                 is_checked = best.checked >= _ENOUGH * wanted
-                if is_checked and self._share(best, self._edge_of(best)) <= _CLOSE:
-                    return best
                 if not is_checked:
                     if not self._recordings.can_record(wanted):
                         return best
                     continue
+                is_close = self._share(best, self._edge_of(best)) <= _CLOSE
+                if is_close and not self._should_settle(best.basis):
+                    return best
             further = self._further()
             if further is None or not self._recordings.can_record(further):
                 return best
@@ -177,6 +178,13 @@ class _Predictor:
         longest = max(known)
         beyond = int(min(_WORTH * self._by_tops(), self._max))
         return beyond if beyond >= APART * longest and self._is_cheap(beyond) else None
+
+    def _should_settle(self, basis: Basis) -> bool:
+        """Whether short runs of a loop were continued though longer ones are worth it."""
+        if not self._loops() or self._is_settled(basis.lengths[0]):
+            return False
+        _, second, *_ = [*filter(self._is_settled, self._ladder), UNLIMITED, UNLIMITED]
+        return FURTHER * second <= max(*self._recordings.steps, _WORTH * self._by_tops())
 
     def _loops(self) -> bool:
         first = self._recordings.unrolling(Basis((self._ladder[0], self._ladder[1]), 1), None)

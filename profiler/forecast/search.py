@@ -31,8 +31,9 @@ _APART = 0.7
 _MARGIN = 0.1
 # The first stride away from a prediction that was wrong, as a share of its margin.
 _STRIDE_SHARE = 0.25
-# This many predictions are followed, and the next number tried, before strides grow.
-_PATIENCE = 3
+# This many predictions are followed, and the next number tried, before strides grow: more where
+# each run moves the prediction.
+_PATIENCE, _MORE_PATIENCE = 2, 3
 # From this share of the edge on, only noise hides where it is, ...
 _NEAR = 0.9
 # ... which is taken to be this share of the limit.
@@ -201,7 +202,9 @@ class _Search:
             self._falls += 1
             return max(high - _stride(self._falls, expected.stride), (low + high) // 2)
         self._rises += 1
-        up = max(expected.n, low + _stride(self._rises - _PATIENCE, expected.stride))
+        moves = self._given is None or self._given.bytes_per_step is not None
+        tries = self._rises - (_MORE_PATIENCE if moves else _PATIENCE)
+        up = max(expected.n, low + _stride(tries, expected.stride))
         return up if high is None else min(up, max(expected.n, (low + high) // 2))
 
     def _expected(self) -> _Expected | None:

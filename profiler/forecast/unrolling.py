@@ -119,8 +119,7 @@ class Unrolling:
         self._more_runs = first.more_runs
         pair = (tidy[steps[0]], tidy[steps[1]])
         self._last_run = _line_through({n: trace.last_run for n, trace in tidy.items()})
-        counts = [Counter(trace.labels) for trace in pair]
-        self._looped = {label for label, count in counts[0].items() if count < counts[1][label]}
+        self._looped = _looped(*pair)
         if not further:
             self._parts = _TracePair(*pair, gap, bent=False).parts()
             return
@@ -216,13 +215,27 @@ class Unrolling:
         ]
 
 
+def _looped(first: Trace, second: Trace) -> set[str]:
+    """Return the labels in the first trace of what one operation makes more often in the other."""
+    # Graphs of other lengths may number their operations in another way.
+    most: Counter[str] = Counter()
+    for label, count in Counter(second.labels).items():
+        most[_kind(label)] = max(most[_kind(label)], count)
+    return {label for label, count in Counter(first.labels).items() if count < most[_kind(label)]}
+
+
 def _line_through(values: Mapping[int, int]) -> Callable[[int], int]:
     """Return the line through values by steps, or 0 everywhere where there is none."""
     (first, low), (second, high) = sorted(values.items())[:2]
     slope = Fraction(high - low, second - first)
     if any(low + slope * (steps - first) != value for steps, value in values.items()):
         return lambda _: 0
-    return lambda steps: int(low + slope * (steps - first))
+    return lambda steps: _whole(low + slope * (steps - first))
+
+
+def _whole(number: Fraction) -> int:
+    """Return it, or 0 where it is no whole number above 0."""
+    return int(number) if number > 0 and number.denominator == 1 else 0
 
 
 def _size(samples: Sequence[tuple[int, int, int]]) -> _AffineNumber | _Polynomial:

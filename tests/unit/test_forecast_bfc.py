@@ -219,3 +219,66 @@ def test_what_has_no_room_is_refused() -> None:
 
     with pytest.raises(DoesNotFitError):
         replay(trace, CHUNK)
+
+
+def twice(first: list[tuple[int, int]], last: list[tuple[int, int]], more_runs: int) -> Trace:
+    """Return the trace of two steps, of which the last one is run more often."""
+    events = [*first, *last]
+    made = [size for _, size in last if size]
+    labels = [""] * sum(size > 0 for _, size in events)
+    return Trace(labels, events, last_run=len(made), more_runs=more_runs)
+
+
+def test_more_runs_of_the_last_step_find_what_the_one_before_left() -> None:
+    """Each step puts a new buffer in the old one's place: more runs need no more memory."""
+    big, small = 8 * CHUNK, 2 * CHUNK
+    # A step keeps a new buffer, releases the old one, and needs a big one for a while.
+    first = [(0, small), (1, big), (1, 0)]
+    last = [(2, small), (3, big), (3, 0), (0, 0)]
+
+    once, often = (replay(twice(first, last, more), 1 << 30) for more in (0, 4))
+
+    written = [*last]
+    for number in range(4, 12, 2):
+        written += [(number, small), (number + 1, big), (number + 1, 0), (number - 2, 0)]
+    whole = replay(Trace([""] * 12, [*first, *written]), 1 << 30)
+    assert (often.peak, often.top, often.in_use) == (whole.peak, whole.top, whole.in_use)
+    assert once.in_use == often.in_use == small
+
+
+@few_examples
+@given(st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=1, max_size=12), st.data())
+def test_more_runs_are_what_is_written_out(
+    step: list[tuple[int, bool]], data: st.DataObject
+) -> None:
+    """A step that keeps some buffers in place of older ones, run six times."""
+    runs = 6
+    kept = [at for at, (_, is_kept) in enumerate(step) if is_kept]
+    order = data.draw(st.permutations(range(len(step))))
+
+    def run(number: int) -> list[tuple[int, int]]:
+        base = number * len(step)
+        made = [(base + at, size * CHUNK) for at, (size, _) in enumerate(step)]
+        gone = [
+            base + at if at not in kept else base + at - len(step)
+            for at in order
+            if at not in kept or number
+        ]
+        return [*made, *((one, 0) for one in gone)]
+
+    labels = [str(at) for at in range(len(step))]
+    short = Trace(labels * 2, run(0) + run(1), last_run=len(step), more_runs=runs - 2)
+    whole = Trace(labels * runs, [event for number in range(runs) for event in run(number)])
+
+    assert replay(short, 1 << 40).layout() == replay(whole, 1 << 40).layout()
+    model = BestFitCoalescing()
+    assert model.peak(short) == model.peak(whole)
+    assert model.highest_address(short) == model.highest_address(whole)
+
+
+def test_a_step_that_leaves_more_than_it_takes_is_not_repeated() -> None:
+    """Another run would not do the same, for all that is known."""
+    trace = twice([(0, CHUNK)], [(1, 2 * CHUNK), (0, 0)], more_runs=4)
+
+    assert trace.heirs is None
+    assert replay(trace, 1 << 30).in_use == 2 * CHUNK

@@ -354,3 +354,38 @@ def test_a_loop_is_told_from_unrolled_steps(is_unrolled: bool) -> None:  # noqa:
     )
 
     assert unrolled(net, 10).loops is not is_unrolled
+
+
+def test_one_operation_with_an_output_for_every_step_is_no_loop() -> None:
+    """It repeats alone; what comes after it is copied for every step."""
+
+    def trace(steps: int) -> Trace:
+        labels = ["unstack output"] * steps + [f"cell_{t} output" for t in range(steps)]
+        return Trace(labels=labels, events=[(at, 5000) for at in range(len(labels))])
+
+    assert not Unrolling(trace(8), trace(10), (8, 10)).loops
+
+
+@given(st.integers(0, 5), st.integers(1, 5), st.integers(10, 40))
+def test_the_last_run_is_continued(fixed: int, per_step: int, steps: int) -> None:
+    """It makes so many allocations for every time step, and others once."""
+
+    def trace(number: int) -> Trace:
+        last_run = fixed + per_step * number
+        labels = ["weights", *["run"] * last_run]
+        events = [(at, 5000) for at in range(len(labels))]
+        return Trace(labels, events, last_run, more_runs=4)
+
+    assert Unrolling(trace(8), trace(10), (8, 10)).at(steps) == trace(steps)
+
+
+def test_a_last_run_on_no_line_is_not_continued() -> None:
+    """It is not known which allocations it makes."""
+    label, size = ["step"], 5000
+    short, long = (
+        Trace(label * n, [(at, size) for at in range(n)], last_run, more_runs=4)
+        for n, last_run in ((8, 5), (10, 6))
+    )
+
+    assert Unrolling(short, long, (8, 10)).at(11).last_run == 0
+    assert Unrolling(short, long, (8, 10)).at(11).more_runs == 0

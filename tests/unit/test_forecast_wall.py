@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -269,6 +270,55 @@ def test_what_saturates_is_learned_beyond_its_threshold_or_not_told(
     predicted = Recorded(trace=trace).predict(per_step * edge + more * in_flight)
 
     assert predicted is None or predicted.low <= edge <= predicted.high
+
+
+@pytest.mark.parametrize("edge", [600, 900, 3000])
+def test_a_loop_that_saturates_where_nothing_is_folded_any_more_is_learned_beyond_it(
+    edge: int,
+) -> None:
+    """Short runs without the folded constant would hold ten times as much per step."""
+    per_step, more, in_flight, constant = 4 * CHUNK, 36 * CHUNK, 32, 2 * CHUNK
+    assert edge > MOST_FOLDED // constant
+
+    def trace(steps: int, most: int) -> Trace:
+        folded = constant * steps <= most
+        labels = [FOLDED if folded else "computed", *["body", "cond"] * steps]
+        sizes = [constant * steps, *[per_step, CHUNK] * steps]
+        if not folded:
+            labels += ["flying"] * min(steps, in_flight)
+            sizes += [more] * min(steps, in_flight)
+        held = range(len(labels))
+        events = [*zip(held, sizes, strict=True), *((number, 0) for number in held)]
+        return Trace(labels=labels, events=events)
+
+    per_edge = per_step + CHUNK + constant
+    predicted = Recorded(trace=trace).predict(per_edge * edge + more * in_flight)
+
+    assert predicted is not None
+    assert predicted.low <= edge <= predicted.high
+    assert predicted.high - predicted.low <= 0.03 * edge
+
+
+@given(st.randoms(use_true_random=False), st.integers(150, 900))
+@few_examples
+def test_an_order_that_varies_is_within_the_margin(random: Random, edge: int) -> None:
+    """Each length releases a few tensors earlier or later: all allocations are foretold."""
+    per_step, late = 20 * CHUNK, 60 * CHUNK
+    at_once = random.choices([True, False], k=MAX_STEPS // 64)
+
+    def trace(steps: int, _: int) -> Trace:
+        body = step(steps, per_step)
+        first = [(steps, late), (steps, 0)] if at_once[steps % len(at_once)] else [(steps, late)]
+        rest = [] if at_once[steps % len(at_once)] else [(steps, 0)]
+        held = body.events[:steps]
+        return Trace([*body.labels, "late"], [*first, *held, *body.events[steps:], *rest])
+
+    limit = per_step * edge + late
+    (predicted,) = Recorded(trace=trace).predict_all([limit], MAX_STEPS)
+
+    if not isinstance(predicted, str):
+        assert predicted.low <= edge + late // per_step
+        assert predicted.high >= edge
 
 
 @pytest.mark.parametrize("period", [2, 3, 4, 5, 8, 10])
