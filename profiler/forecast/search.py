@@ -38,9 +38,11 @@ _PATIENCE, _MORE_PATIENCE = 2, 3
 _NEAR = 0.9
 # ... which is taken to be this share of the limit.
 _NOISE = 0.001
-# A pass beyond the predicted edge whose demand is at most this share of the limit refutes the
-# prediction.
-_REFUTED = 0.6
+# Away from a prediction that was wrong, the first stride is at least this share of it, and each
+# one four times as long as the one before.
+_FIRST_STRIDE = 1 / 64
+# Where less than this share of the limit is in use, most of the rest can be used, too.
+_USABLE = 0.8
 # Demands make a line if they differ by this many times the noise.
 _CLEAR = 10
 
@@ -142,7 +144,7 @@ class _Search:
         self._max_n = max_n
         self._first = first
         self._given = given
-        self._rises = self._falls = self._leap = 0
+        self._rises = self._falls = self._strides = 0
 
     def note(self, n: int, trial: Trial) -> None:
         bracket = self.bracket
@@ -151,19 +153,10 @@ class _Search:
             bracket.passed.add(n)
             if trial.demand_bytes is not None:
                 bracket.demands[n] = trial.demand_bytes
-            if self._leap and n >= self._leap:
-                self._given = None  # it was wrong: from here on by the measured demands
         else:
             bracket.failed[n] = trial.cut_short
         if bracket.prediction is None:
             bracket.prediction = self._own_prediction()
-
-    def _refuted(self) -> bool:
-        """Whether a pass beyond the prediction was far from the limit, for the first time."""
-        low, given = self.bracket.last_ok, self._given
-        if given is None or self._leap or low <= int(given.steps):
-            return False
-        return self.bracket.demands.get(low, self._limit) <= _REFUTED * self._limit
 
     def next(self) -> int | None:
         low, high = self.bracket.last_ok, self.bracket.first_bad
@@ -176,16 +169,50 @@ class _Search:
 
     def _aim(self) -> int:
         low, high = self.bracket.last_ok, self.bracket.first_bad
-        if high is None and self._refuted():
-            # In proportion to its demand: an underestimate where part of that does not grow.
-            self._leap = min(_GROWTH * low, low * self._limit // max(1, self.bracket.demands[low]))
-            return self._leap
+        if self._given is not None and self._is_refuted(self._given):
+            return self._away_from(self._given)
         expected = self._expected()
         if expected is None:
             return max(self._first, 2 * low) if high is None else (low + high) // 2
         if self._given is None and high is None:
             return self._careful(expected)
         return self._close_in(expected)
+
+    def _is_refuted(self, given: WallPrediction) -> bool:
+        """Whether the edge is outside the prediction's interval, and nothing else moves that."""
+        low, high = self.bracket.last_ok, self.bracket.first_bad
+        far = _USABLE * self._limit
+        is_above = low > given.high or (low > given.steps and self._demand(low) < far)
+        is_below = high is not None and high <= given.low
+        return (is_above or is_below) and given.bytes_per_step is None
+
+    def _away_from(self, given: WallPrediction) -> int:
+        """Return the next number outside an interval that does not hold the edge."""
+        low, high = self.bracket.last_ok, self.bracket.first_bad
+        least = max(given.high - given.steps, given.steps * _FIRST_STRIDE)
+        stride = max(1, int(least)) << 2 * self._strides
+        if not low:
+            self._strides += 1
+            return max((high or 0) - stride, (high or 0) // 2)
+        edge = self._edge_by_passes(low)
+        if high is not None:
+            return edge if low < edge < high else (low + high) // 2
+        if self._demand(low) < _USABLE * self._limit:
+            return edge
+        self._strides += 1
+        return min(edge, low + stride)
+
+    def _demand(self, n: int) -> int:
+        """Return the demand of a number that passed; where it is unknown, the limit."""
+        return self.bracket.demands.get(n, self._limit)
+
+    def _edge_by_passes(self, low: int) -> int:
+        """Return where the line through the last pass, and the first or none, meets the limit."""
+        demands = self.bracket.demands
+        first = min(demands, default=low)
+        line = DemandLine.through((first, demands.get(first, 0)), (low, demands.get(low, 0)))
+        line = line or DemandLine.through((0, 0), (low, demands.get(low, 0)))
+        return min(_GROWTH * low, int(line.meets(self._limit))) if line else _GROWTH * low
 
     def _careful(self, expected: _Expected) -> int:
         """Return the next number on the way to an edge that nothing has failed beyond yet."""

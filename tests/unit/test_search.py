@@ -403,6 +403,31 @@ class TestByPrediction:
         # The prediction's number, doublings up to the edge, a line, and what its rounding takes.
         assert len(oracle.asked) <= 2 + math.log2(times) + 6
 
+    @given(
+        st.floats(0.3, 3),
+        st.integers(100, 5_000),
+        st.floats(0, 0.5),
+        st.floats(1, 2),
+        st.floats(0.85, 1),
+    )
+    def test_a_wrong_one_costs_at_most_four_times_the_proof(
+        self, factor: float, edge: int, resident: float, exponent: float, usable: float
+    ) -> None:
+        """However narrow, where only a share of the limit can be used, and the demand may bend.
+
+        A run takes time in proportion to its number; one that fails waits for memory ten times
+        as long as a run at the edge takes, unless it is cut short.
+        """
+        fits = _power(edge, resident, exponent)
+        oracle = Oracle(
+            passes=fits.passes, demand=lambda n: int(usable * (fits.demand(n) or 0)), cuts=True
+        )
+        bracket = _search(oracle, prediction=_prediction(int(factor * edge)))
+
+        assert _proved(bracket, oracle)
+        runs = sum(min(1, n / edge) for n in oracle.asked)
+        assert runs + 10 <= 4 * (2 + 10)
+
     @few_examples
     @given(edges, st.integers(0, 10 * MAX_N), bounds)
     def test_any_is_corrected(self, last_ok: int, steps: int, max_n: int) -> None:
