@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -12,6 +13,8 @@ APART = 1.4
 # line does, to be taken in its place.
 _BETTER = 2
 _FARTHEST = 1 << 40
+# A parabola is followed to so many times the longest length.
+_FAR, _LINE = 8, 2
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ class DemandCurve:
         # Also the length before it, if there is one to foretell: one hit may be luck.
         missed = [_missed(points[:end], count) for end in (len(points), len(points) - 1)]
         return cls(tuple(points[-count:]), before, max(missed))
+
+    @property
+    def farthest(self) -> float:
+        """The steps up to which it says anything: far away, a bend grows out of any noise."""
+        return _FAR * self.points[-1][0] if len(self.points) > _LINE else math.inf
 
     def at(self, steps: float) -> float:
         """Return the demand."""

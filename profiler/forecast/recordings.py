@@ -13,7 +13,7 @@ from profiler.forecast.unrolling import NoPatternError, Unrolling, sizes
 
 # Walls beyond are extrapolated from walls at these shares of so many events: where a step more
 # meets the limit varies by a step or two, which matters little between lengths far apart.
-_FAR_EVENTS = 96_000
+_FAR_EVENTS = 48_000
 _FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 FARTHEST = 1 << 20
 UNLIMITED = 1 << 50

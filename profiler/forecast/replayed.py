@@ -43,8 +43,10 @@ _SETTLED = 96
 _WORTH = 0.7
 # A check reaches this far from the wanted length.
 _ENOUGH = 0.7
-# Of longer traces than this none is recorded (a loop's are no larger graphs), none is replayed.
-_MOST_RECORDED = {False: 20_000, True: 60_000}
+# Of longer traces than this none is recorded, none is replayed. Of a loop, whose graph grows no
+# larger, longer ones are recorded to be continued.
+_MOST_RECORDED = 20_000
+_MOST_OF_LOOPS = 60_000
 _MOST_REPLAYED = 200_000
 # A guess may be wrong by this factor: a regime that ends within it is recorded, too.
 _REACH = 1.25
@@ -203,7 +205,8 @@ class _Predictor:
         edge = self._edge_of(best)
         least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
         wanted = int(max(edge * _CHECK_SHARE, least))
-        most = with_events(unrolling, _MOST_RECORDED[unrolling.loops])
+        further = int(FURTHER * best.basis.lengths[-1]) + 1
+        most = max(with_events(unrolling, _MOST_RECORDED), further)
         wanted = min(wanted, most, 1 << 10)
         # Where constants are no longer folded, a continued trace need not hold.
         end, _ = self._end(unrolling, None)
@@ -226,7 +229,7 @@ class _Predictor:
         """Whether so many steps are about as few events as may be recorded, by the longest."""
         longest = max(self._recordings.steps)
         events = len(self._recordings.trace(longest).events)
-        return events * steps <= _MOST_RECORDED[self._loops()] * longest
+        return events * steps <= (_MOST_OF_LOOPS if self._loops() else _MOST_RECORDED) * longest
 
     def _best(self) -> Continued | None:
         """Return what foretells the longest recorded trace best."""
@@ -298,7 +301,7 @@ class _Predictor:
         edge = min(self._about(unrolling), self._max)
         least = int(FURTHER * basis.lengths[-1]) + 1
         wanted = max(before.learned.checked, least, int(edge * _CHECK_SHARE))
-        most = with_events(unrolling, _MOST_RECORDED[unrolling.loops])
+        most = max(with_events(unrolling, _MOST_RECORDED), least)
         checked = _continued_to(unrolling, min(wanted, most))
         found = self._recordings.foretold(basis, checked, folded)
         if found is None:
@@ -349,8 +352,8 @@ class _WallPredictor(_Predictor):
         if not known:
             return self._recordings.failure or "too few short runs fit to tell how memory grows"
         # A law must promise half the margin to be taken in place of a continued trace.
-        best = min(known, key=lambda one: (one.high - one.steps) * (2 if one.is_line else 1))
-        share = (best.high - best.steps) / best.steps if best.steps else 1
+        best = min(known, key=lambda one: _share_of(one) * (2 if one.is_line else 1))
+        share = _share_of(best)
         if best.high - best.steps > 1 and share > _WIDEST:
             wide = f"what short runs need follows no law: it may be off by {share:.0%}"
             return self._recordings.failure or wide
@@ -391,6 +394,8 @@ class _WallPredictor(_Predictor):
         if curve is None:
             return None
         edge = min(curve.meets(self._limit), self._max)
+        if edge > curve.farthest:
+            return None
         return self._prediction(
             edge, max(1, edge * _FINEST, _CAUTION * curve.margin(edge)), is_line=True
         )
@@ -471,7 +476,7 @@ class _PeakPredictor(_Predictor):
             return None
         peaks = [(one, recordings.peak(one)) for one, _ in recordings.tops]
         curve = DemandCurve.through(peaks)
-        if curve is None or self._max < 1:
+        if curve is None or not 1 <= self._max <= curve.farthest:
             return None
         value = curve.at(self._max)
         if value <= 0:
@@ -491,6 +496,11 @@ class _PeakPredictor(_Predictor):
             high=int(high * (1 + share)) + 1,
             recorded={str(self._lengths.nth(one)): self._recordings.peak(one) for one in recorded},
         )
+
+
+def _share_of(wall: WallPrediction) -> float:
+    """Return the margin as a share of the steps."""
+    return (wall.high - wall.steps) / wall.steps if wall.steps else 1.0
 
 
 def _continued_to(unrolling: Unrolling, steps: int) -> int:
