@@ -7,6 +7,7 @@ continued, a law through the peaks of what was recorded is asked, and trusted li
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -47,6 +48,8 @@ _ENOUGH = 0.7
 # larger, longer ones are recorded to be continued.
 _MOST_RECORDED = 20_000
 _MOST_OF_LOOPS = 60_000
+# Nor are longer lengths than these, nor such as may need more than these bytes.
+_FARTHEST_RECORDED, _MOST_BYTES = 1024, 1 << 30
 _MOST_REPLAYED = 200_000
 # A guess may be wrong by this factor: a regime that ends within it is recorded, too.
 _REACH = 1.25
@@ -205,13 +208,19 @@ class _Predictor:
         edge = self._edge_of(best)
         least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
         wanted = int(max(edge * _CHECK_SHARE, least))
-        further = int(FURTHER * best.basis.lengths[-1]) + 1
-        most = max(with_events(unrolling, _MOST_RECORDED), further)
-        wanted = min(wanted, most, 1 << 10)
         # Where constants are no longer folded, a continued trace need not hold.
         end, _ = self._end(unrolling, None)
-        wanted = min(wanted, end)
-        return _continued_to(unrolling, wanted)
+        return self._check_at(best.basis, unrolling, min(wanted, end))
+
+    def _check_at(self, basis: Basis, unrolling: Unrolling, wanted: int) -> int:
+        """Return the length up to ``wanted`` that is short enough to be recorded."""
+        least = int(FURTHER * basis.lengths[-1]) + 1
+        longest, top = max(self._recordings.tops)
+        # Memory may grow by squares.
+        by_memory = int(longest * math.sqrt(_MOST_BYTES / top))
+        by_events = max(least, with_events(unrolling, _MOST_RECORDED))
+        most = min(by_events, by_memory, self._lengths.number(_FARTHEST_RECORDED))
+        return _continued_to(unrolling, min(wanted, most))
 
     def _edge_of(self, best: Continued) -> int:
         """Return about the steps that something is to be told of, by what was learned."""
@@ -229,6 +238,8 @@ class _Predictor:
         """Whether so many steps are about as few events as may be recorded, by the longest."""
         longest = max(self._recordings.steps)
         events = len(self._recordings.trace(longest).events)
+        if self._recordings.top(longest) * steps > _MOST_BYTES * longest:
+            return False
         return events * steps <= (_MOST_OF_LOOPS if self._loops() else _MOST_RECORDED) * longest
 
     def _best(self) -> Continued | None:
@@ -301,8 +312,7 @@ class _Predictor:
         edge = min(self._about(unrolling), self._max)
         least = int(FURTHER * basis.lengths[-1]) + 1
         wanted = max(before.learned.checked, least, int(edge * _CHECK_SHARE))
-        most = max(with_events(unrolling, _MOST_RECORDED), least)
-        checked = _continued_to(unrolling, min(wanted, most))
+        checked = self._check_at(basis, unrolling, wanted)
         found = self._recordings.foretold(basis, checked, folded)
         if found is None:
             raise NoPatternError("without folded constants the pattern does not continue")
