@@ -19,6 +19,7 @@ from profiler.facts import replace as changed
 from profiler.frameworks import Mode
 from profiler.measure.schedules import parallel_points
 from profiler.planning import points as planning
+from profiler.planning.catalog import Listing
 from profiler.scenario import describe_parameters
 from profiler.units import MAX_STEPS
 
@@ -73,8 +74,10 @@ def command(
     check_run_name(given["name"])
     with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
         listings = planning.select(names, usable_scenarios(common, opening.client))
+        for listing in listings if given["steps"] else ():
+            planning.check_steps(listing, given["steps"])
         source = measured(common, opening, listings, given)
-        answer = _answer(source, given["steps"])
+        answer = _answer(source, listings, given["steps"])
         if given["check"]:
             answer = _checked(answer, opening)
     _print(common, answer)
@@ -145,7 +148,7 @@ def _checked(answer: _Answer, opening: Opening) -> _Answer:
     )
 
 
-def _answer(source: StoredPoints, steps: int | None) -> _Answer:
+def _answer(source: StoredPoints, listings: Sequence[Listing], steps: int | None) -> _Answer:
     from profiler.analysis.crossover.costs import build_costs, common_length
     from profiler.analysis.crossover.crossovers import crossovers
     from profiler.analysis.series import metric_series
@@ -154,7 +157,7 @@ def _answer(source: StoredPoints, steps: int | None) -> _Answer:
     found = [series for series in metric_series(source.run) if series.conditions in wanted]
     found.sort(key=lambda series: wanted.index(series.conditions))
     _check_measured(source, found)
-    steps = steps or common_length(found) or _longest(found)
+    steps = steps or common_length(found) or _longest(found, listings)
     return _Answer(
         source=source,
         crossovers=crossovers(found),
@@ -170,13 +173,17 @@ def _check_measured(source: StoredPoints, found: Sequence[MetricSeries]) -> None
             raise StepwallError(f"run {source.run.name!r} has no point of {name} that was measured")
 
 
-def _longest(found: Sequence[MetricSeries]) -> int:
-    """Return the length up to which all were measured."""
-    return min(series.last for series in found)
+def _longest(found: Sequence[MetricSeries], listings: Sequence[Listing]) -> int:
+    """Return the longest length that all authors allow, of those up to which all were measured."""
+    _, last = _ends(found)
+    allowed = (
+        steps for steps in range(last, 0, -1) if all(one.lengths.allow(steps) for one in listings)
+    )
+    return next(allowed, last)
 
 
 def _ends(found: Sequence[MetricSeries]) -> tuple[int, int]:
-    return max(series.points[0][0] for series in found), _longest(found)
+    return max(series.points[0][0] for series in found), min(series.last for series in found)
 
 
 def _print(common: Common, answer: _Answer) -> None:

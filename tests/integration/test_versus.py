@@ -19,6 +19,7 @@ LOOP = 135 + 88
 # static_rnn has 46 + 17 T nodes: equal at 177/17 = 10.4 steps.
 CROSSING = (LOOP - 46) / 17
 PNG = b"\x89PNG"
+AXES = Path(__file__).parents[1] / "corpus" / "axes.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,3 +112,12 @@ def test_what_cannot_be_done_is_refused_at_once(
     assert done.returncode == 2
     assert message in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_length_that_an_author_rules_out_is_refused(stepwall: Stepwall, tmp_path: Path) -> None:
+    """A law would give it a number all the same."""
+    builds = ("blocks_of_twenty", "pyramid", "--scenarios", AXES)
+    done = stepwall("versus", *builds, "--steps", "30", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "blocks_of_twenty at 30 steps: its author allows only multiples of 20" in done.stderr

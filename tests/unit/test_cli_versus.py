@@ -12,12 +12,16 @@ from profiler.analysis.crossover.costs import BuildCost, Cost
 from profiler.analysis.crossover.crossovers import Crossover
 from profiler.analysis.crossover.zones import Zone
 from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.series import metric_series
 from profiler.cli.common import Common
 from profiler.cli.stored import StoredPoints
-from profiler.cli.versus_ import _Answer, _checked, _draw
+from profiler.cli.versus_ import _Answer, _checked, _draw, _longest
 from profiler.errors import StepwallError
 from profiler.facts import DeviceMemory, Measurement, Point, Schedule
 from profiler.frameworks import Mode
+from profiler.lengths import Lengths
+from profiler.planning.catalog import Listing
+from profiler.planning.files import ScenarioFile
 
 
 def test_without_a_build_to_draw_there_is_an_error_and_no_file(tmp_path: Path) -> None:
@@ -107,3 +111,31 @@ def test_in_the_parallel_schedule_itself_nothing_is_checked() -> None:
     assert measured == []
     assert [one.is_contradicted for one in answer.crossovers] == [False]
     assert [one.is_optimal for one in answer.builds] == [True, True]
+
+
+def test_costs_are_compared_at_a_length_that_all_authors_allow() -> None:
+    """Not at the last measured length, which only one of them allows."""
+    points = [
+        Point(framework="sampleflow", scenario=name, family="", parameters={}, steps=steps)
+        for name, steps in (("a", 100), ("a", 140), ("b", 96), ("b", 128))
+    ]
+    device = DeviceMemory(peak_bytes=1)
+    run = samples.run(
+        [Measurement(point=one, outcome=samples.OK, seconds=1, device=device) for one in points]
+    )
+    file = ScenarioFile(path="a.py", framework="sampleflow", module="a")
+    listings = [
+        Listing(
+            name=name,
+            family="",
+            summary="",
+            parameters=[],
+            source="a.py:1",
+            source_hash="",
+            file=file,
+            lengths=Lengths(multiple_of=multiple),
+        )
+        for name, multiple in (("a", 20), ("b", 8))
+    ]
+
+    assert _longest(metric_series(run), listings) == 120
