@@ -30,6 +30,7 @@ class Case:
 
     ``updates``: how often a training step changes a trainable variable, where the graph
     trains itself. ``multiple_of`` and ``at_least``: the lengths that its author allows.
+    ``refuses``: what its code says at other lengths, where its author does not declare them.
     ``largest``: the role that must hold most at the longest length, where dimensions say so.
     """
 
@@ -40,6 +41,7 @@ class Case:
     updates: int | None = None
     multiple_of: int = 1
     at_least: int = 1
+    refuses: str | None = None
     largest: str | None = None
 
     @property
@@ -261,12 +263,16 @@ def price(case: Case, wall: Done) -> Row:
 
 
 def only_allowed(case: Case, done: Mapping[str, Done]) -> Row:
-    """Tell which commands failed on a scenario that rules out some lengths, or ran such ones."""
+    """Tell which commands failed on a scenario that rules out some lengths, or ran such ones.
+
+    Where its author does not declare them, its own error is what a command must say.
+    """
     codes = {name: one.exit for name, one in done.items()}
-    bad = {name: one.why for name, one in done.items() if one.exit != 0}
+    bad = {name: one.why for name, one in done.items() if one.exit != 0 and not _refused(case, one)}
     wall = done.get("wall")
     probes = (wall.document or {}).get("probes", []) if wall else []
-    ruled_out = sorted({p["steps"] for p in probes if not case.allows(p["steps"])})
+    ran = {p["steps"] for p in probes if p["outcome"] != "error"}
+    ruled_out = sorted(steps for steps in ran if not case.allows(steps))
     return Row(
         name=case.name,
         holds=not bad and not ruled_out,
@@ -274,6 +280,12 @@ def only_allowed(case: Case, done: Mapping[str, Done]) -> Row:
         why="; ".join(f"{name}: {why}" for name, why in bad.items())
         or (f"ran {ruled_out[0]} steps" if ruled_out else ""),
     )
+
+
+def _refused(case: Case, done: Done) -> bool:
+    """Say whether a command ended with what the scenario's own code says of a length."""
+    said = f"{done.stderr} {(done.document or {}).get('reason')}"
+    return done.exit == REFUSED[1] and case.refuses is not None and case.refuses in said
 
 
 def comparison(name: str, compared: Done) -> Row:

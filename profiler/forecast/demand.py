@@ -12,6 +12,8 @@ APART = 1.4
 # A law through one point less must foretell the longest length this many times better than the
 # line does, to be taken in its place.
 _BETTER = 2
+# What missed the longest length by more than this share of its demand follows no law.
+_MOST_MISSED = 0.03
 _FARTHEST = 1 << 40
 # A parabola is followed to so many times the longest length.
 _FAR, _LINE = 8, 2
@@ -63,7 +65,8 @@ class DemandCurve:
     def through(cls, demands: Iterable[tuple[int, int]]) -> DemandCurve | None:
         """Return the law of three lengths or more that foretold the longest one best.
 
-        None where there are too few lengths far enough apart, or where it does not grow.
+        None where there are too few lengths far enough apart, where it missed the longest one by
+        too much, or where it does not grow.
         """
         points = _apart(demands)
         found = [cls._of(points, count) for count in (2, 3) if len(points) > count]
@@ -71,7 +74,9 @@ class DemandCurve:
         for bent in found[1:]:
             if best is None or bent.missed_bytes * _BETTER < best.missed_bytes:
                 best = bent
-        return best if best is not None and best.bytes_per_step(points[-1][0]) > 0 else None
+        if best is None or best.missed_bytes > _MOST_MISSED * points[-1][1]:
+            return None
+        return best if best.bytes_per_step(points[-1][0]) > 0 else None
 
     @classmethod
     def _of(cls, points: Sequence[tuple[int, int]], count: int) -> DemandCurve:

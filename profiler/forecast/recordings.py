@@ -22,6 +22,9 @@ UNLIMITED = 1 << 50
 _LEAP, _CLOSE, _GUESSES, _GUESSED_EVENTS = 4, 128, 12, 24_000
 # A check is at so many times the longest recorded trace that was continued, or further.
 FURTHER = 1.25
+# One in which more than this share of the allocated bytes is wrong is as well, however near its
+# highest address may be: of many bases, one may hit by chance.
+_MOST_WRONG = 0.01
 # What misses the highest address by more than this share is wrong, whatever it needs; a need is
 # found to so small a share.
 _WORTH_NEED, _NEED_SHARE = 0.03, 1 / 1024
@@ -158,10 +161,16 @@ class Recordings:
             foretold = unrolling.at(steps)
         except NoPatternError:
             return None
+        wanted, found = sizes(real), sizes(foretold)
+        wrong = sum(
+            size * count for (_, size), count in ((wanted - found) + (found - wanted)).items()
+        )
+        if wrong > _MOST_WRONG * sum(size * count for (_, size), count in wanted.items()):
+            return None
         missed = abs(self.allocator.highest_address(foretold) / self.top(steps, folded) - 1)
         if missed <= _WORTH_NEED:
             missed = max(missed, abs(self._need(foretold) / self.need(steps, folded) - 1))
-        return Continued(basis, steps, missed, not more and sizes(foretold) == sizes(real))
+        return Continued(basis, steps, missed, not more and not wrong)
 
     def _need(self, trace: Trace) -> int:
         """Return about the smallest limit that a trace fits under, when each step is run once.

@@ -170,6 +170,10 @@ class _Predictor:
             if further is None or not self._recordings.can_record(further):
                 return best
 
+    def _no_law(self) -> str:
+        longest = self._lengths.nth(max(self._recordings.steps))
+        return f"runs of up to {longest:,} steps do not tell how memory grows"
+
     def _further(self) -> int | None:
         """Return what to record next, if anything is short enough to be worth it."""
         known = self._recordings.steps
@@ -198,7 +202,8 @@ class _Predictor:
     def _by_tops(self) -> float:
         """Return about the steps that something is to be told of, by what recorded steps need."""
         tops = sorted(self._recordings.tops)
-        curve = DemandCurve.through(tops) or DemandLine.through(tops[0], tops[-1])
+        near = [one for one in tops if one[0] * APART <= tops[-1][0]] or tops[:1]
+        curve = DemandCurve.through(tops) or DemandLine.through(near[-1], tops[-1])
         return self._max if curve is None else self._about_by_curve(curve)
 
     def _wanted(self, best: Continued) -> int:
@@ -360,7 +365,7 @@ class _WallPredictor(_Predictor):
         found = [self._by_replay(self._learned()), self._by_law()]
         known = [one for one in found if one is not None]
         if not known:
-            return self._recordings.failure or "too few short runs fit to tell how memory grows"
+            return self._recordings.failure or self._no_law()
         # A law must promise half the margin to be taken in place of a continued trace.
         best = min(known, key=lambda one: _share_of(one) * (2 if one.is_line else 1))
         share = _share_of(best)
@@ -439,7 +444,7 @@ class _PeakPredictor(_Predictor):
         found = [self._by_replay(steps), self._by_law(steps)]
         known = [one for one in found if one is not None]
         if not known:
-            return self._recordings.failure or "too few short runs to tell how memory grows"
+            return self._recordings.failure or self._no_law()
         best = min(known, key=lambda one: one.high - one.low)
         share = (best.high - best.bytes) / best.bytes
         if share > _WIDEST:

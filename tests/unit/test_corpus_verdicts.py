@@ -218,6 +218,14 @@ class TestPriceAndLengths:
         assert only_allowed(CASE, {"wall": fits}).holds is True
         assert only_allowed(CASE, {"wall": fits, "explain": REFUSED}).holds is False
 
+    def test_an_undeclared_rule_is_told_in_the_words_of_the_code(self) -> None:
+        """Not in others, and not by a crash."""
+        case = replace(CASE, refuses="needs a multiple of 4")
+
+        assert only_allowed(case, {"explain": REFUSED}).holds is True
+        assert only_allowed(case, {"explain": replace(REFUSED, exit=1)}).holds is False
+        assert only_allowed(replace(case, refuses="3"), {"explain": REFUSED}).holds is False
+
 
 class TestComparison:
     """Two equal runs."""
