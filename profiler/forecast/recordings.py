@@ -94,6 +94,7 @@ class Recordings:
         self._far: dict[int, DemandCurve | None] = {}
         self.failure: str | None = None
         self.need = functools.cache(lambda *key: self._need(self.trace(*key)))
+        self.replay = functools.cache(functools.partial(Replay, self.allocator))
         self.unrolling = functools.cache(self._unrolling)
         self.foretold = functools.cache(self._foretold)
 
@@ -161,6 +162,8 @@ class Recordings:
             foretold = unrolling.at(steps)
         except NoPatternError:
             return None
+        if foretold.events == real.events:
+            return Continued(basis, steps, 0.0, is_same=True)
         wanted, found = sizes(real), sizes(foretold)
         wrong = sum(
             size * count for (_, size), count in ((wanted - found) + (found - wanted)).items()
@@ -197,7 +200,7 @@ class Recordings:
             points = []
             for steps in ends:
                 limit = self.allocator.highest_address(unrolling.at(steps))
-                wall = Replay(self.allocator, unrolling, UNLIMITED).largest_fitting(limit, steps)
+                wall = self.replay(unrolling, UNLIMITED).largest_fitting(limit, steps)
                 points.append((wall, limit))
             self._far[key] = DemandCurve.through(points)
         return self._far[key]
@@ -213,6 +216,7 @@ class Replay:
         self._first = unrolling.first_steps
         self._unit = unrolling.unit
         self._most = (most - self._first) // self._unit
+        self._top = functools.cache(self._highest_address)
 
     def largest_fitting(self, limit_bytes: int, guess: int) -> int:
         """Return the largest steps that fit, searched from a guess; 0 if not even the first."""
@@ -262,7 +266,7 @@ class Replay:
     def _is_long(self, more: int) -> bool:
         return self._unrolling.count(self._steps(more)) > _GUESSED_EVENTS or more > FARTHEST
 
-    def _top(self, more: int) -> int:
+    def _highest_address(self, more: int) -> int:
         return self._allocator.highest_address(self._trace(more, once=True))
 
     def _trace(self, more: int, *, once: bool) -> Trace:

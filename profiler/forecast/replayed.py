@@ -339,7 +339,7 @@ class _Predictor:
         return min(ends, default=(UNLIMITED, 0))
 
     def _replay(self, unrolling: Unrolling) -> Replay:
-        return Replay(self._allocator, unrolling, self._max)
+        return self._recordings.replay(unrolling, self._max)
 
 
 class _WallPredictor(_Predictor):
