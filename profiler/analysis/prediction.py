@@ -87,7 +87,7 @@ def predicted_value(
         reason = _not_extrapolated(series, from_short_runs=from_short_runs)
     if law is not None and reason is None:
         found = _at(series, law, steps)
-        reason = _inconclusive(*found)
+        reason = _turns(law, steps) or _inconclusive(*found)
     value, low, high = found if found and reason is None else (None, None, None)
     return PredictedValue(
         metric=series.metric,
@@ -135,6 +135,17 @@ def _at(series: MetricSeries, law: Law, steps: int) -> tuple[float, float, float
     low, high = min(*lows, value * (1 - _FINEST)), max(*highs, value * (1 + _FINEST))
     whole = series.metric.is_whole
     return value, math.floor(low) if whole else low, math.ceil(high) if whole else high
+
+
+def _turns(law: Law, steps: int) -> str | None:
+    """Return that a curve ends up going the other way than over its lengths, if it does.
+
+    Growth that levels off looks so to a law that has no such term.
+    """
+    over, beyond = law.at(law.last) - law.at(law.first), law.at(steps) - law.at(law.last)
+    return (
+        "its law turns round beyond its lengths" if steps > law.last and over * beyond < 0 else None
+    )
 
 
 def _inconclusive(value: float, low: float, high: float) -> str | None:

@@ -221,6 +221,15 @@ class TestAValue:
         assert predicted.value is None
         assert "SampleFlow's optimizer" in (predicted.reason or "")
 
+    def test_a_curve_that_turns_round_is_not_extrapolated(self) -> None:
+        """It rises up to the longest length and falls beyond: growth that levels off looks so."""
+        times = series("step_time", tuple(512.0 * n - n * n for n in LENGTHS))
+        beyond, within = (predicted_value(times, steps) for steps in (400, 200))
+
+        assert beyond.value is None
+        assert "turns round" in (beyond.reason or "")
+        assert within.value == pytest.approx(512 * 200 - 200 * 200)
+
     def test_a_law_that_falls_below_zero_is_not_extrapolated(self) -> None:
         """No memory is negative."""
         predicted = predicted_value(series("step_time", tuple(1000.0 - n for n in LENGTHS)), FAR)
