@@ -29,7 +29,6 @@ import numpy.typing as npt
 from profiler.analysis.laws import (
     CONFIDENCE,
     CONSTANT,
-    FURTHER_KINDS,
     LAW_KINDS,
     LINEAR,
     RIVAL_KINDS,
@@ -44,8 +43,8 @@ from profiler.analysis.laws import (
 
 # How likely points without an outlier are to have one reported.
 _OUTLIER_LEVEL = 0.01
-# How likely the right kind of law is to be left out of an interval.
-_REJECTED = 0.001
+# The most parameters of a law that an interval averages over.
+_MOST = max(len(kind.terms) for kind in RIVAL_KINDS.values())
 # Residuals below this share of the values are rounding.
 _ROUNDING = 1e-10
 
@@ -322,30 +321,28 @@ def _noisy_law(data: _Data) -> Law:
 
 
 def _rivals(data: _Data) -> tuple[Law, ...]:
-    """Return every law that the points do not reject, under both assumptions on noise.
+    """Return every law under both assumptions on noise, weighted by how well it fits.
 
-    Where they reject every line, those are tried as well that bend in one more way.
+    A weight is the likelihood at the law's own noise, for as many points as are left beyond the
+    parameters of the largest law. Repeats of a length tell less about the law than further lengths
+    do, so the geometric mean of points and lengths counts.
     """
     even, *_ = weightings = _weightings(data)
-    fits = _fits(data, weightings, RIVAL_KINDS)
-    worst = min(fit.deviance for fit in fits) + _penalty(
-        len(data.values), len(LINEAR.terms) + 1, _REJECTED
-    )
-    if all(fit.deviance > worst for fit in fits if len(fit.coefficients) <= len(LINEAR.terms)):
-        fits += _fits(data, weightings, FURTHER_KINDS)
-    return tuple(
-        _law(data, fit, relative=fit.weights is not even) for fit in fits if fit.deviance <= worst
-    )
-
-
-def _fits(data: _Data, weightings: Sequence[Array], kinds: Mapping[str, LawKind]) -> list[_Fit]:
-    tried = list(_tried(data, kinds))
-    return [
-        _least_squares(data, kind, jump, weights)
-        for weights in weightings
-        for kind, jump in tried
-        if len(kind.terms) < len(data.lengths)
+    kinds = list(_tried(data, RIVAL_KINDS))
+    changes = sum(kind.side > 0 for kind, _ in kinds)
+    fits = [_least_squares(data, *one, weights) for weights in weightings for one in kinds]
+    count = len(data.values)
+    left = math.sqrt((count - _MOST) * (len(data.lengths) - _MOST))
+    logs = [
+        math.log(fit.kind.likely / (changes if fit.kind.side else 1))
+        - left / 2 * (fit.deviance / count - math.log(fit.free - bool(fit.jump)))
+        for fit in fits
     ]
+    shares = np.exp(np.array(logs) - max(logs))
+    return tuple(
+        replace(_law(data, fit, relative=fit.weights is not even), weight=share)
+        for fit, share in zip(fits, (shares / shares.sum()).tolist(), strict=True)
+    )
 
 
 def _weightings(data: _Data) -> list[Array]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ Number = Fraction | float
 Array = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
+_NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 # A law whose error is larger than this says nothing about one step.
 _UNCLEAR = 0.2
 # Whole numbers below it are floats without rounding.
@@ -49,6 +51,8 @@ class LawKind:
         significance_level: of the F test that its last term must pass to be shown as the law.
         side: how many lengths must lie on each side of J; 0 where there is no J.
         between: whether J may also lie between two lengths, on either side of one alone.
+        likely: how likely it is before anything was measured, against the others. All kinds with a
+            J, at all places, are one kind here.
     """
 
     name: str
@@ -57,6 +61,7 @@ class LawKind:
     significance_level: float
     side: int = 0
     between: bool = False
+    likely: float = 1.0
 
     @property
     def formula(self) -> str:
@@ -85,21 +90,18 @@ _STEPS = Term(text="T", at=lambda steps, _: steps)
 _STEPS_LOG = Term(text="T·log2(T)", at=lambda steps, _: steps * np.log2(steps))
 _SQUARE = Term(text="T²", at=lambda steps, _: steps * steps)
 _ROOT = Term(text="√T", at=lambda steps, _: np.sqrt(steps))
-_LOG = Term(text="log2(T)", at=lambda steps, _: np.log2(steps))
-_INVERSE = Term(text="1/T", at=lambda steps, _: 1 / steps)
 _BEND = Term(text="max(0, T - J)", at=lambda steps, jump: np.maximum(0.0, steps - jump))
-_CUBE = Term(text="T³", at=lambda steps, _: steps**3)
 _JUMP = Term(text="[T ≥ J]", at=lambda steps, jump: (steps >= jump).astype(np.float64))
 
 CONSTANT = LawKind(name="constant", terms=(_ONE,), lengths=3, significance_level=1)
 LINEAR = LawKind(name="linear", terms=(_ONE, _STEPS), lengths=3, significance_level=0.05)
 
 
-def _bent(name: str, *terms: Term, lengths: int = 0, **place: Any) -> LawKind:
-    """Return a line with further terms; it needs one length more than it has coefficients."""
+def _bent(name: str, *terms: Term, lengths: int = 0, **more: Any) -> LawKind:
+    """Return a line with further terms; it needs one length more than coefficients and J."""
     terms = (*LINEAR.terms, *terms)
-    lengths = lengths or len(terms) + 1
-    return LawKind(name=name, terms=terms, lengths=lengths, significance_level=0.001, **place)
+    lengths = lengths or len(terms) + ("side" in more) + 1
+    return LawKind(name=name, terms=terms, lengths=lengths, significance_level=0.001, **more)
 
 
 def _by_name(*kinds: LawKind) -> dict[str, LawKind]:
@@ -111,26 +113,19 @@ LAW_KINDS = _by_name(
     CONSTANT,
     LINEAR,
     _bent("T log T", _STEPS_LOG),
-    _bent("quadratic", _SQUARE),
+    # As likely as all others together that are no line: pairs of steps, as in attention.
+    _bent("quadratic", _SQUARE, likely=3.0),
     _bent("jump", _JUMP, lengths=6, side=3),
 )
-# What else growth may be: a few lengths cannot prove it, so it is never shown as the law, but
-# an interval allows for it.
-RIVAL_KINDS = LAW_KINDS | _by_name(
+# What intervals average over. A jump may be near either end, and growth may bend; a few lengths
+# cannot prove that, so it is never shown as the law.
+RIVAL_KINDS = _by_name(
+    *(kind for kind in LAW_KINDS.values() if not kind.side),
     _bent("square root", _ROOT),
-    _bent("logarithm", _LOG),
-    _bent("inverse", _INVERSE),
     _bent("step", _JUMP, side=1),
     _bent("bend", _BEND, side=1, between=True),
 )
-# The next more complex ones, for what is no line.
-FURTHER_KINDS = _by_name(
-    _bent("cubic", _SQUARE, _CUBE),
-    _bent("quadratic and T log T", _SQUARE, _STEPS_LOG),
-    _bent("quadratic and square root", _SQUARE, _ROOT),
-    _bent("quadratic and inverse", _SQUARE, _INVERSE),
-)
-_ALL_KINDS = RIVAL_KINDS | FURTHER_KINDS
+_ALL_KINDS = LAW_KINDS | RIVAL_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +172,8 @@ class Law:
         relative: whether the noise is in proportion to the metric.
         noise: its standard deviation: a share of the metric if relative, else in its unit.
         covariance: of the coefficients.
-        rivals: what else the points may follow: every law that they do not reject.
+        rivals: the laws that the interval averages over, this one's kind among them.
+        weight: of a rival: how well it explains the points; those of all rivals add up to 1.
     """
 
     kind: str
@@ -195,6 +191,7 @@ class Law:
     noise: float
     covariance: tuple[tuple[float, ...], ...]
     rivals: tuple[Law, ...] = ()
+    weight: float = 1.0
 
     @property
     def formula(self) -> str:
@@ -260,17 +257,21 @@ class Law:
     def bounds(self, steps: Sequence[int] | Array) -> tuple[Array, Array]:
         """Return the ends of the 95 % prediction interval of a single measurement.
 
-        It spans the intervals of this law and of its rivals: each by Student's t, from the noise
-        and the covariance of the coefficients. Both ends of an exact law are the value. Beyond
-        the lengths, a law with a jump allows for further ones.
+        It lies around the value. Its width adds up, by the weights of the rivals, the squares of
+        how sure each of them is and of how far it is from the value (Burnham & Anderson, Model
+        Selection and Multimodel Inference, 2002, ch. 4). Both ends of an exact law are the value;
+        beyond the lengths, one with a jump allows for further ones.
         """
+        values = self.values(steps)
         if self.exact:
-            ends = [(self.values(steps), self.values(steps))]
-        else:
-            ends = [_bounds(law, steps) for law in (self, *self.rivals)]
-        lows, highs = (np.stack(several) for several in zip(*ends, strict=True))
-        more = self._further_jumps(np.asarray(steps, np.float64))
-        return lows.min(axis=0) + np.minimum(more, 0), highs.max(axis=0) + np.maximum(more, 0)
+            more = self._further_jumps(np.asarray(steps, np.float64))
+            return values + np.minimum(more, 0), values + np.maximum(more, 0)
+        spread = sum(
+            law.weight * (_spread(law, steps) + (_NORMAL * (law.values(steps) - values)) ** 2)
+            for law in self.rivals or (self,)
+        )
+        half = np.sqrt(spread)
+        return values - half, values + half
 
     def _further_jumps(self, steps: Array) -> Array:
         """Return what jumps may add that come as soon as the lengths allow after the known one."""
@@ -286,15 +287,13 @@ class Law:
         return float(low[0]), float(high[0])
 
 
-def _bounds(law: Law, steps: Sequence[int] | Array) -> tuple[Array, Array]:
-    """Return the ends of the interval of one law, as if it were right."""
-    values = law.values(steps)
+def _spread(law: Law, steps: Sequence[int] | Array) -> Array:
+    """Return half the width of the interval of one law, as if it were right, squared."""
     terms = _terms(law, steps)
-    noise = law.noise * (np.abs(values) if law.relative else 1)
-    spread = ((terms @ np.array(law.covariance)) * terms).sum(axis=1) + noise**2
-    free = law.count - len(law.coefficients)
-    half = student(1 - CONFIDENCE, free) * np.sqrt(np.maximum(spread, 0.0))
-    return values - half, values + half
+    noise = law.noise * (np.abs(law.values(steps)) if law.relative else 1)
+    variance: Array = ((terms @ np.array(law.covariance)) * terms).sum(axis=1) + noise**2
+    limit = student(1 - CONFIDENCE, law.count - len(law.coefficients))
+    return limit**2 * np.maximum(variance, 0.0)
 
 
 def _terms(law: Law, steps: Sequence[int] | Array) -> Array:

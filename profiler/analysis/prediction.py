@@ -17,8 +17,6 @@ from profiler.lengths import ANY, Lengths
 
 # The default length of a prediction is this many times the longest measured one.
 REACH = 8
-# A law with a larger hold-out error is not extrapolated.
-MOST_WRONG = 0.15
 # A value whose interval is wider than this share of it is not given.
 _WIDEST = 0.3
 # The lengths of short runs, as shares of the longest of them. That one is an eighth of the
@@ -27,8 +25,8 @@ _SHARES = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
 _ENOUGH, _MOST = 128, 256
 # What helps, wherever the reason is shown: only some commands have --steps for it.
 _MORE = "profile it with more --steps"
-# A law of the shorter lengths takes three, and two or more to hold out.
-_ENOUGH_TO_HOLD_OUT = 5
+# A jump or a bend takes as many lengths to show.
+_ENOUGH_TO_EXTRAPOLATE = 5
 # How many steps are looked at in one go where a law meets a limit.
 _TRIED = 64
 # The margin of a prediction is at least this share of its value.
@@ -42,8 +40,8 @@ class PredictedValue:
     Args:
         metric: what is predicted.
         value: in the metric's unit; None where it cannot be predicted: see ``reason``.
-        low: with ``high`` the interval of 95 % of single measurements, over every law that the
-            points do not reject, no narrower than the hold-out error.
+        low: with ``high`` the interval of 95 % of single measurements, averaged over the laws
+            that the points may follow.
         high: see ``low``; both are the value where an exact law proves it.
         law: what was extrapolated; None for too few lengths.
         lengths: the distinct lengths that the law was fitted to.
@@ -75,7 +73,7 @@ def predicted_value(
 ) -> PredictedValue:
     """Return the metric's value at these steps by the law of the series.
 
-    Between measured lengths the law need only be clear; beyond them it must also hold out.
+    Between measured lengths the law need only be clear; beyond them it takes more of them.
 
     Args:
         series: the metric over its measured lengths.
@@ -86,12 +84,10 @@ def predicted_value(
     found: tuple[float, float, float] | None = None
     reason = _unclear(series)
     if reason is None and not series.covers(steps):
-        reason = _not_extrapolated(series, from_short_runs=from_short_runs) or _too_far(
-            series, steps
-        )
+        reason = _not_extrapolated(series, from_short_runs=from_short_runs)
     if law is not None and reason is None:
         found = _at(series, law, steps)
-        reason = _inconclusive(*found)
+        reason = _turns(law, steps) or _inconclusive(*found)
     value, low, high = found if found and reason is None else (None, None, None)
     return PredictedValue(
         metric=series.metric,
@@ -119,10 +115,8 @@ def _not_extrapolated(series: MetricSeries, *, from_short_runs: bool) -> str | N
     never = series.caveat(CaveatEffect.NO_EXTRAPOLATION)
     if never is not None:
         return never.text
-    if series.holdout_error is None and not exact:
-        return f"{len(series.lengths)} of {_ENOUGH_TO_HOLD_OUT} lengths: {_MORE}"
-    if series.holdout_error is not None and series.holdout_error > MOST_WRONG:
-        return f"its hold-out error is {series.holdout_error:.0%}, over {MOST_WRONG:.0%}"
+    if len(series.lengths) < _ENOUGH_TO_EXTRAPOLATE and not exact:
+        return f"{len(series.lengths)} of {_ENOUGH_TO_EXTRAPOLATE} lengths: {_MORE}"
     bends = series.caveat(CaveatEffect.SHORT_RUNS_DIFFER)
     if bends is not None and not from_short_runs:
         return f"{bends.text}; stepwall predict takes that into account"
@@ -138,31 +132,20 @@ def _at(series: MetricSeries, law: Law, steps: int) -> tuple[float, float, float
     blocks = law.exact or not (series.is_noisy or series.covers(steps))
     near = [int(ends[0]) for ends in law.around([steps])] if blocks else [steps]
     lows, highs = zip(*(law.interval_at(n) for n in near), strict=True)
-    share = max(_FINEST, expected_error(series, steps))
-    low, high = min(*lows, value * (1 - share)), max(*highs, value * (1 + share))
+    low, high = min(*lows, value * (1 - _FINEST)), max(*highs, value * (1 + _FINEST))
     whole = series.metric.is_whole
     return value, math.floor(low) if whole else low, math.ceil(high) if whole else high
 
 
-def expected_error(series: MetricSeries, steps: int) -> float:
-    """Return the relative error to expect at these steps: the hold-out error, extrapolated.
+def _turns(law: Law, steps: int) -> str | None:
+    """Return that a curve ends up going the other way than over its lengths, if it does.
 
-    A slope that is off by a share e is off by e times the part of the steps that lies beyond its
-    lengths: an error that showed at twice the lengths is larger at eight times.
+    Growth that levels off looks so to a law that has no such term.
     """
-    lengths = sorted({n for n, _ in series.points})
-    last, middle = lengths[-1], lengths[(len(lengths) + 1) // 2 - 1]
-    if series.holdout_error is None or series.covers(steps):
-        return 0.0
-    return series.holdout_error * max(1.0, (1 - last / steps) / (1 - middle / last))
-
-
-def _too_far(series: MetricSeries, steps: int) -> str | None:
-    """Return why a law with a small hold-out error is not extrapolated so far, or None."""
-    share = expected_error(series, steps)
-    if share <= MOST_WRONG:
-        return None
-    return f"so far beyond its lengths its law may be off by {share:.0%}: profile longer ones"
+    over, beyond = law.at(law.last) - law.at(law.first), law.at(steps) - law.at(law.last)
+    return (
+        "its law turns round beyond its lengths" if steps > law.last and over * beyond < 0 else None
+    )
 
 
 def _inconclusive(value: float, low: float, high: float) -> str | None:

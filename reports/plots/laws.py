@@ -29,8 +29,8 @@ _CAPTION = (
 _RESIDUALS = " Right: residuals, each in percent of the law's value."
 _CONTINUED = (
     " In the shaded part nothing was run: a dashed line continues the law, with the interval in "
-    "which 95 % of single measurements would lie if it is right. It ends where that is too wide to "
-    "be of use; a law with a large hold-out error is not continued at all."
+    "which 95 % of single measurements would lie if growth goes on so. It ends where that is too "
+    "wide to be of use; a law of fewer than five lengths is not continued at all."
 )
 _WALLS_TOO = " A diamond is a wall that was found, on its limit."
 _DRAWN = 200

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 import report_samples as samples
+from scipy.stats import binom
 
 from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.prediction import PredictedValue, predicted_value
@@ -22,6 +22,7 @@ from profiler.facts import replace
 Curve = Callable[[int], float]
 Draw = np.random.Generator
 TRIALS = 48
+FEWEST = 5
 CONDITIONS = replace(samples.measured().point, steps=0)
 
 
@@ -120,7 +121,7 @@ def trial(kind: str, number: int) -> tuple[PredictedValue, float]:
     draw = np.random.default_rng([list(KINDS).index(kind), number])
     lengths, repeats = lengths_of(draw), int(draw.integers(1, 6))
     curve = KINDS[kind](draw, lengths[-1])
-    noise = (None, 0.001, 0.01, 0.1)[number % 4]
+    noise = (None, 0.001, 0.01, 0.05)[number % 4]
     metric = "peak" if noise is None else "step_time"
     measured = bytes_of(draw, curve) if noise is None else times_of(draw, curve, noise)
     far = lengths[-1] * int(draw.choice([2, 4, 8])) + int(draw.integers(3))
@@ -129,22 +130,28 @@ def trial(kind: str, number: int) -> tuple[PredictedValue, float]:
     return predicted_value(series, far, from_short_runs=True), measured(far)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_interval_holds_what_is_measured_later(kind: str) -> None:
-    """At least 95 % of those that are given, of each kind."""
-    found = [trial(kind, number) for number in range(TRIALS)]
-    held = [
-        (one.low or 0) * (1 - 1e-9) <= value <= (one.high or 0) * (1 + 1e-9)
-        for one, value in found
-        if one.value is not None
-    ]
+def test_intervals_hold_what_is_measured_later() -> None:
+    """At least 95 % of those that are given; of no kind fewer than 95 % intervals may hold."""
+    held: dict[str, list[bool]] = {kind: [] for kind in KINDS}
+    for kind, holds in held.items():
+        for one, value in (trial(kind, number) for number in range(TRIALS)):
+            if one.value is not None:
+                low, high = (one.low or 0) * (1 - 1e-9), (one.high or 0) * (1 + 1e-9)
+                holds.append(low <= value <= high)
+    every = [one for holds in held.values() for one in holds]
 
-    assert held
-    assert sum(held) >= 0.95 * len(held)
+    assert all(held.values())
+    assert sum(every) >= 0.95 * len(every)
+    for kind, holds in held.items():
+        assert binom.cdf(sum(holds), len(holds), 0.95) > 0.01, kind
 
 
 def test_lines_are_predicted_where_little_is_noise() -> None:
-    """Dashes alone would hold, too: of memory and of times with a thousandth, half are told."""
-    found = [trial("linear", number)[0] for number in range(TRIALS) if number % 4 < 2]
+    """Dashes alone would hold, too: of memory and of times with a thousandth, nearly all are told.
 
-    assert sum(one.value is not None for one in found) >= len(found) / 2
+    Each that is not has four lengths or an interval of more than 30 %.
+    """
+    found = [trial("linear", number)[0] for number in range(TRIALS) if number % 4 < 2]
+    enough = [one for one in found if len(one.lengths) >= FEWEST]
+
+    assert sum(one.value is not None for one in enough) >= 0.9 * len(enough)

@@ -1,13 +1,16 @@
-"""The interval of a law spans every law that the points do not reject."""
+"""The interval of a law is averaged over all laws that the points may follow."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.analysis.fitting import fit
-from profiler.analysis.laws import Law
+from profiler.analysis.laws import RIVAL_KINDS, Law, student
 
 LENGTHS = (64, 96, 128, 192, 256)
 
@@ -29,8 +32,8 @@ def test_the_interval_of_a_constant_allows_for_a_slope(*, scale: float) -> None:
 
 
 @pytest.mark.parametrize("bend", [0.0, 0.1])
-def test_a_line_that_the_points_reject_is_no_rival(bend: float) -> None:
-    """A tenth of bend is far beyond a thousandth of noise; then cubics are allowed for as well."""
+def test_a_line_that_the_points_reject_has_no_weight(bend: float) -> None:
+    """A tenth of bend is far beyond a thousandth of noise."""
     signs = (1, -1, -1, 1, 1, -1, -1, 1)
     points = [
         (n, (n + bend * n * n / 64) * (1 + sign / 1000))
@@ -38,10 +41,45 @@ def test_a_line_that_the_points_reject_is_no_rival(bend: float) -> None:
     ]
     found = fit(points)
     assert isinstance(found, Law)
-    kinds = {rival.kind for rival in found.rivals}
+    lines = [rival.weight for rival in found.rivals if rival.kind == "linear"]
 
-    assert ("linear" in kinds) is (not bend)
-    assert ("cubic" in kinds) is bool(bend)
+    assert sum(rival.weight for rival in found.rivals) == pytest.approx(1)
+    assert (sum(lines) > 0.1) is (not bend)
+    assert (sum(lines) < 1e-6) is bool(bend)
+
+
+def test_changes_at_many_lengths_have_the_weight_of_one_law() -> None:
+    """Of twelve lengths on a line each could be a jump or a bend: none is seen."""
+    noise = (1, -1, 0, 1, -1, 0, 0, 1, -1, 0, 1, -1)
+    points = [(10 * n, 10 * n + z / 100) for n, z in zip(range(1, 13), noise, strict=True)]
+    found = fit(points)
+    assert isinstance(found, Law)
+    weights = dict.fromkeys(("linear", "step", "bend"), 0.0)
+    for rival in found.rivals:
+        weights[rival.kind] = weights.get(rival.kind, 0) + rival.weight
+
+    assert found.kind == "linear"
+    assert weights["step"] + weights["bend"] < weights["linear"]
+
+
+@pytest.mark.parametrize("noise", [1e-4, 1e-3, 1e-2])
+def test_an_interval_adds_up_laws_by_their_weights(noise: float) -> None:
+    """The closed form, from the coefficients and their covariances alone."""
+    signs = (1, -1, -1, 1, 1, -1)
+    points = [(n, n * (1 + s * noise)) for n, s in zip((8, 16, 24, 32, 40, 48), signs, strict=True)]
+    found = fit(points)
+    assert isinstance(found, Law)
+    squares, far = 0.0, 384
+    for law in found.rivals:
+        terms = RIVAL_KINDS[law.kind].columns(np.array([far]), law.jump[1] if law.jump else 0)[0]
+        own = float(terms @ np.array(law.covariance) @ terms)
+        own += (law.noise * (law.at(far) if law.relative else 1)) ** 2
+        sure = student(0.05, len(points) - len(terms)) ** 2 * own
+        squares += law.weight * (sure + (1.959964 * (law.at(far) - found.at(far))) ** 2)
+    low, high = found.interval_at(far)
+
+    assert high - found.at(far) == pytest.approx(math.sqrt(squares), rel=1e-5)
+    assert found.at(far) - low == pytest.approx(math.sqrt(squares), rel=1e-5)
 
 
 def test_what_is_no_point_is_refused() -> None:

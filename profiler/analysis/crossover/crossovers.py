@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from profiler.analysis.crossover.costs import ENOUGH_REPEATS, cost_at
-from profiler.analysis.crossover.zones import Zone, least, reach, zones
-from profiler.analysis.laws import Law, TooFewLengths
+from profiler.analysis.crossover.zones import Zone, least, zones
+from profiler.analysis.laws import TooFewLengths
 from profiler.analysis.metrics import METRICS, Metric
-from profiler.analysis.prediction import expected_error, predicted_value
+from profiler.analysis.prediction import predicted_value
 from profiler.analysis.series import MetricSeries
 
 _FEWEST_BUILDS = 2
@@ -137,7 +137,7 @@ def crossover(members: Sequence[MetricSeries]) -> Crossover:
     laws = {series.label: law for series in members if (law := series.clear_law)}
     shared = sorted(set.intersection(*(set(series.lengths) for series in members)))
     lengths = tuple(_as_measured(members, steps) for steps in shared)
-    found = [] if missing_laws or not shared else _zones(members, laws)
+    found = [] if missing_laws or not shared else zones(laws)
     if any(_contradicts(zone, length) for zone in found for length in lengths):
         found, missing_laws = [], [_contradicted(series) for series in members]
     not_predicted = _not_predicted(members, found[-1].last) if found else None
@@ -152,13 +152,6 @@ def crossover(members: Sequence[MetricSeries]) -> Crossover:
         missing_laws=tuple(missing_laws),
         not_predicted=not_predicted,
         is_noisy=any(series.is_noisy for series in members),
-    )
-
-
-def _zones(members: Sequence[MetricSeries], laws: Mapping[str, Law]) -> list[Zone]:
-    until = reach(min(law.last for law in laws.values()))
-    return zones(
-        laws, until=until, slack={series.label: expected_error(series, until) for series in members}
     )
 
 

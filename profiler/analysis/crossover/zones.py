@@ -41,17 +41,13 @@ class Zone:
     predicted: bool = False
 
 
-def zones(
-    laws: Mapping[str, Law], *, until: int | None = None, slack: Mapping[str, float] | None = None
-) -> list[Zone]:
+def zones(laws: Mapping[str, Law], *, until: int | None = None) -> list[Zone]:
     """Return which build is least at every number of steps from 1 on; neighbours differ.
 
     Args:
         laws: of one metric, by the names of the builds; two at least.
         until: the last steps [default: ``reach`` of the largest length that was measured for
             all].
-        slack: by names, the share by which an interval is widened outside the measured lengths:
-            how far off a law may be where it is continued [default: 0].
 
     Raises:
         ValueError: for less than two laws.
@@ -64,11 +60,6 @@ def zones(
     steps = np.arange(1, until + 1, dtype=np.float64)
     bounds = [law.bounds(steps) for law in laws.values()]
     lows, highs = (np.stack(ends) for ends in zip(*bounds, strict=True))
-    outside = (steps < first) | (steps > last)
-    for row, name in enumerate(laws):
-        share = (slack or {}).get(name, 0.0)
-        lows[row, outside] -= share * np.abs(lows[row, outside])
-        highs[row, outside] += share * np.abs(highs[row, outside])
     # Nothing that is measured is negative: there the law is wrong.
     wrong = lows + highs < 0
     lows[wrong], highs[wrong] = -np.inf, np.inf
