@@ -211,24 +211,20 @@ def wall_by_law(
     )
 
 
-def replayed_value(
-    law: PredictedValue, peak: PeakPrediction, less_bytes: tuple[int, int]
-) -> PredictedValue:
+def replayed_value(law: PredictedValue, found: PeakPrediction) -> PredictedValue:
     """Return a metric of device memory by recorded allocations instead of by its law.
 
     Args:
         law: what its law says of it.
-        peak: what is foretold of the device's peak.
-        less_bytes: by how much the metric is less than that peak: at most, and at least.
+        found: what is foretold of it.
     """
-    most, least = less_bytes
     return replace(
         law,
-        value=max(0, peak.bytes - (most + least) // 2),
-        low=max(0, peak.low - most),
-        high=peak.high - least,
+        value=found.bytes,
+        low=found.low,
+        high=found.high,
         law=None,
-        lengths=tuple(sorted(map(int, peak.recorded))),
+        lengths=tuple(sorted(map(int, found.recorded))),
         holdout_error=None,
         from_short_runs=True,
         reason=None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dataclasses import replace as replace_value
 from typing import Protocol
 
+from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.prediction import (
     PredictedValue,
     ScenarioPrediction,
@@ -210,12 +211,12 @@ class ScenarioPredictor:
         found: WallPredictions,
     ) -> list[PredictedValue]:
         values = predicted_values(measured, short, steps)
-        checked = found.peak and self._checked(found.peak)
-        if checked and not all(series.covers(steps) for series in measured):
-            peak, below = checked
+        if not all(series.covers(steps) for series in measured):
+            told = {"peak": found.peak, "backprop": found.backprop}
+            checked = {name: self._checked(name, one) for name, one in told.items() if one}
             values = [
-                replayed_value(value, peak, below[value.metric.name])
-                if value.metric.name in below
+                replayed_value(value, by_replay)
+                if (by_replay := checked.get(value.metric.name)) is not None
                 else value
                 for value in values
             ]
@@ -229,39 +230,21 @@ class ScenarioPredictor:
             for value in values
         ]
 
-    def _checked(
-        self, peak: PeakPrediction
-    ) -> tuple[PeakPrediction, dict[str, tuple[int, int]]] | None:
-        """Return a foretold peak with its interval as wide as what measured points allow.
+    def _checked(self, name: str, found: PeakPrediction) -> PeakPrediction | None:
+        """Return what is foretold of a metric, its interval as wide as measured points allow.
 
-        A recorded step is an early one: later ones may find the allocator's chunks cut otherwise.
-        With it, by how many bytes metrics are below the peak: at most, and at least. None where
-        the recorded steps are not those that were measured.
+        None where the recorded steps are not those that were measured.
         """
-        device = {
-            m.point.steps: m.device
-            for m in self.run.measurements
-            if self._is_mine(m.point) and m.outcome.status is Status.OK and m.device is not None
-        }
         share = 0.0
-        for steps in sorted(device):
-            measured, recorded = device[steps].peak_bytes, peak.recorded.get(str(steps))
-            if measured and recorded is not None:
+        for m in sorted(self.run.measurements, key=lambda m: m.point.steps):
+            measured = BY_NAME[name].value(m)
+            recorded = found.recorded.get(str(m.point.steps))
+            if self._is_mine(m.point) and measured and recorded is not None:
                 share = abs(recorded - measured) / measured
         if share > _SAME_PEAK:
             return None
-        margin = int(share * peak.bytes)
-        wide = replace(peak, low=max(0, peak.low - margin), high=peak.high + margin)
-        below = [
-            one.peak_bytes - one.backprop_bytes
-            for one in device.values()
-            if one.peak_bytes is not None and one.backprop_bytes is not None
-        ]
-        if not below:
-            return wide, {"peak": (0, 0)}
-        # What is resident may go on growing as it did over the measured lengths.
-        spread = (max(below) - min(below)) * peak.steps // max(device)
-        return wide, {"peak": (0, 0), "backprop": (max(below) + spread, min(below))}
+        margin = int(share * found.bytes)
+        return replace(found, low=max(0, found.low - margin), high=found.high + margin)
 
     def _check_any(self, measurements: Sequence[Measurement]) -> None:
         """Raise the first failure if there is no measurement that ended well."""

@@ -65,7 +65,7 @@ class WallPrediction(Record, frozen=True, kw_only=True):
 
 
 class PeakPrediction(Record, frozen=True, kw_only=True):
-    """The device's peak foretold for a number of steps, at no limit, with its 95 % interval.
+    """What a number of steps needs at no limit, foretold with its 95 % interval: the peak, or less.
 
     ``recorded`` is what short runs really needed: steps -> bytes.
     """
@@ -81,13 +81,15 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     """Predicted walls, one for each limit; None where nothing can be predicted.
 
     ``reasons`` says for each limit why there is none. ``peak`` is that of a length that was asked
-    for; without one, ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
+    for, ``backprop`` what its steady step takes beyond what is resident; without a peak,
+    ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
     bound only, and why.
     """
 
     walls: list[WallPrediction | None]
     reasons: list[str | None] = []
     peak: PeakPrediction | None = None
+    backprop: PeakPrediction | None = None
     no_peak: str | None = None
     caveats: list[Caveat] = []
 

@@ -18,3 +18,9 @@ class AllocatorModel(Protocol):
 
     def peak(self, trace: Trace) -> int:
         """Return the most bytes in use at once, in chunks as they are handed out at no limit."""
+
+    def backprop(self, trace: Trace) -> int | None:
+        """Return what the steady step with the highest peak takes beyond what is in use before.
+
+        None where the trace does not say which allocations the last step made.
+        """

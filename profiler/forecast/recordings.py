@@ -121,10 +121,6 @@ class Recordings:
             self._tops[key] = self.allocator.highest_address(self.trace(steps, folded))
         return self._tops[key]
 
-    def peak(self, steps: int) -> int:
-        """Return the most that was in use at once in what was recorded."""
-        return self.allocator.peak(self.trace(steps))
-
     @property
     def steps(self) -> list[int]:
         """All recorded steps, ascending."""

@@ -44,9 +44,10 @@ _SETTLED = 96
 _WORTH = 0.7
 # A check reaches this far from the wanted length.
 _ENOUGH = 0.7
-# Of longer traces than this none is recorded, none is replayed. Of a loop, whose graph grows no
-# larger, longer ones are recorded to be continued.
+# Of longer traces than this none is recorded for a check, none to be continued, none is replayed.
+# Of a loop, whose graph grows no larger, longer ones are recorded to be continued.
 _MOST_RECORDED = 20_000
+_MOST_ON_LADDER = 8_000
 _MOST_OF_LOOPS = 60_000
 # Nor are longer lengths than these, nor such as may need more than these bytes.
 _FARTHEST_RECORDED, _MOST_BYTES = 1024, 1 << 30
@@ -109,8 +110,15 @@ class Forecasts:
 
     def peak(self, steps: int) -> PeakPrediction | str:
         """Return the device's peak at these steps, at no limit, or why it is not told."""
+        return self._needed(steps, self._recordings.allocator.peak)
+
+    def backprop(self, steps: int) -> PeakPrediction | str:
+        """Return what a steady step takes beyond what is resident, or why it is not told."""
+        return self._needed(steps, self._recordings.allocator.backprop)
+
+    def _needed(self, steps: int, need: Callable[[Trace], int | None]) -> PeakPrediction | str:
         number = self._lengths.number(steps)
-        predictor = _PeakPredictor(self._recordings, self._ladder, self._lengths, number)
+        predictor = _PeakPredictor(self._recordings, self._ladder, self._lengths, number, need)
         return predictor.predict(steps)
 
 
@@ -245,7 +253,7 @@ class _Predictor:
         events = len(self._recordings.trace(longest).events)
         if self._recordings.top(longest) * steps > _MOST_BYTES * longest:
             return False
-        return events * steps <= (_MOST_OF_LOOPS if self._loops() else _MOST_RECORDED) * longest
+        return events * steps <= (_MOST_OF_LOOPS if self._loops() else _MOST_ON_LADDER) * longest
 
     def _best(self) -> Continued | None:
         """Return what foretells the longest recorded trace best."""
@@ -437,18 +445,30 @@ class _WallPredictor(_Predictor):
 
 
 class _PeakPredictor(_Predictor):
-    """Predicts the peak at a number of steps."""
+    """Predicts the peak at a number of steps, or another need of a step's trace."""
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        ladder: Sequence[int],
+        lengths: Lengths,
+        max_steps: int,
+        need: Callable[[Trace], int | None],
+    ) -> None:
+        super().__init__(recordings, ladder, lengths, max_steps)
+        self._need = need
 
     def predict(self, steps: int) -> PeakPrediction | str:
         """Return the peak at the steps that this is about, or why it is not told."""
-        found = [self._by_replay(steps), self._by_law(steps)]
-        known = [one for one in found if one is not None]
-        if not known:
+        by_replay, by_law = self._by_replay(steps), self._by_law(steps)
+        best = by_replay or by_law
+        # A law must promise half the margin to be taken in place of a continued trace.
+        if by_replay and by_law and 2 * _width(by_law) < _width(by_replay):
+            best = by_law
+        if best is None:
             return self._recordings.failure or self._no_law()
-        best = min(known, key=lambda one: one.high - one.low)
-        share = (best.high - best.bytes) / best.bytes
-        if share > _WIDEST:
-            wide = f"what short runs need follows no law: it may be off by {share:.0%}"
+        if _width(best) > _WIDEST:
+            wide = f"what short runs need follows no law: it may be off by {_width(best):.0%}"
             return self._recordings.failure or wide
         return best
 
@@ -478,8 +498,11 @@ class _PeakPredictor(_Predictor):
                 return None
             # Between two that can be continued the peak lies between theirs.
             ends = {below} if below == self._max else {below, below + unit}
-            peaks = [self._allocator.peak(regime.unrolling.at(one)) for one in sorted(ends)]
+            found = [self._need(regime.unrolling.at(one)) for one in sorted(ends)]
         except NoPatternError:
+            return None
+        peaks = [one for one in found if one is not None]
+        if len(peaks) < len(found):
             return None
         share = max(_FINEST, self._share(regime.learned, self._max))
         middle = (peaks[0] + peaks[-1]) // 2
@@ -489,8 +512,7 @@ class _PeakPredictor(_Predictor):
         recordings = self._recordings
         if recordings.failure is not None:
             return None
-        peaks = [(one, recordings.peak(one)) for one, _ in recordings.tops]
-        curve = DemandCurve.through(peaks)
+        curve = DemandCurve.through(self._recorded().items())
         if curve is None or not 1 <= self._max <= curve.farthest:
             return None
         value = curve.at(self._max)
@@ -503,14 +525,25 @@ class _PeakPredictor(_Predictor):
     def _prediction(
         self, steps: int, value: int, low: float, high: float, share: float
     ) -> PeakPrediction:
-        recorded = self._recordings.steps
+        recorded = self._recorded()
         return PeakPrediction(
             steps=steps,
             bytes=value,
             low=max(0, int(low * (1 - share))),
             high=int(high * (1 + share)) + 1,
-            recorded={str(self._lengths.nth(one)): self._recordings.peak(one) for one in recorded},
+            recorded={str(self._lengths.nth(one)): need for one, need in recorded.items()},
         )
+
+    def _recorded(self) -> dict[int, int]:
+        """Return what was recorded, by its number."""
+        known = [one for one, _ in self._recordings.tops]
+        needs = {one: self._need(self._recordings.trace(one)) for one in sorted(known)}
+        return {one: need for one, need in needs.items() if need is not None}
+
+
+def _width(peak: PeakPrediction) -> float:
+    """Return the upper margin as a share of the value."""
+    return (peak.high - peak.bytes) / max(1, peak.bytes)
 
 
 def _share_of(wall: WallPrediction) -> float:

@@ -195,12 +195,14 @@ def _predict(job: Job, recorder: Recorder) -> None:
         raise UsageError("a job to predict walls names no limits")
     found: list[WallPrediction | str] = [_VARIES] * len(request.limits_bytes)
     peak: PeakPrediction | str = _VARIES
+    backprop: PeakPrediction | str = _VARIES
     if framework(job.framework).repeatable[_point(job).schedule]:
         forecasts = Forecasts(steps.traces(), lengths)
         found = forecasts.walls(request.limits_bytes, request.max_steps)
         at = request.peak_at or _first_wall(found)
         if request.peak:
             peak = forecasts.peak(at) if at else "the wall is not told"
+            backprop = forecasts.backprop(at) if at else peak
     walls = [None if isinstance(wall, str) else wall for wall in found]
     reasons = [wall if isinstance(wall, str) else None for wall in found]
     caveats = steps.caveats(lengths) if request.changes else []
@@ -209,6 +211,7 @@ def _predict(job: Job, recorder: Recorder) -> None:
             walls=walls,
             reasons=reasons,
             peak=None if isinstance(peak, str) else peak,
+            backprop=None if isinstance(backprop, str) else backprop,
             no_peak=peak if isinstance(peak, str) else None,
             caveats=caveats,
         )

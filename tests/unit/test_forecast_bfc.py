@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
@@ -274,6 +274,20 @@ def test_more_runs_are_what_is_written_out(
     model = BestFitCoalescing()
     assert model.peak(short) == model.peak(whole)
     assert model.highest_address(short) == model.highest_address(whole)
+    # The last run begins with what was kept; while it runs, all is held that it makes.
+    last = replace(whole, last_run=len(step))
+    assert model.backprop(last) == model.backprop(replace(last, more_runs=0))
+
+
+def test_backprop_is_what_the_steady_step_takes_beyond_what_is_resident() -> None:
+    """A first step may need more; weights and what is kept are resident."""
+    weights, first, steady = 6 * CHUNK, 40 * CHUNK, 30 * CHUNK
+    trace = twice([(0, weights), (1, first), (1, 0)], [(2, steady), (2, 0)], more_runs=4)
+    model = BestFitCoalescing()
+
+    assert model.backprop(trace) == steady
+    assert model.peak(trace) == weights + first
+    assert model.backprop(replace(trace, last_run=0)) is None
 
 
 def test_a_step_that_leaves_more_than_it_takes_is_not_repeated() -> None:

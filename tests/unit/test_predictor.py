@@ -142,7 +142,8 @@ def recorded_peak(share: float) -> Callable[[PredictionRequest], WallPredictions
             high=size + 100,
             recorded={"16": round(16 * ORDINARY * (1 + share)), "20": 1},
         )
-        return replace(no_pattern(request), peak=peak, reasons=["no law holds"])
+        backprop = replace(peak, bytes=size - 10, recorded={})
+        return replace(no_pattern(request), peak=peak, backprop=backprop, reasons=["no law holds"])
 
     return foretell
 

@@ -30,6 +30,7 @@ class Region:
         in_use: bytes of the chunks handed out now.
         peak: the most that was ever in use.
         top: the end of the highest chunk that was ever handed out.
+        backprop: what the steady step with the highest peak took beyond what was in use before it.
     """
 
     def __init__(self, size: int) -> None:
@@ -43,6 +44,7 @@ class Region:
         self.in_use = 0
         self.peak = 0
         self.top = 0
+        self.backprop: int | None = None
 
     def allocate(self, size: int) -> int:
         """Return the address of a chunk of at least ``size`` bytes; see ``run``."""
@@ -138,14 +140,18 @@ def replay(trace: Trace, limit_bytes: int) -> Region:
     """
     region = Region(limit_bytes)
     addresses: dict[int, int] = {}
-
-    if not trace.more_runs:
+    if not trace.last_run:
         region.run(trace.events, addresses)
         return region
     region.run(islice(trace.events, trace.last_run_at), addresses)
+    highest = 0
     for number in range(1 + trace.more_runs):
-        before = region.layout()
+        before, resident, most = region.layout(), region.in_use, region.peak
+        region.peak = resident
         region.run(islice(trace.events, trace.last_run_at, None), addresses)
+        if region.peak > highest:
+            highest, region.backprop = region.peak, region.peak - resident
+        region.peak = max(most, region.peak)
         if region.layout() == before or trace.heirs is None:
             break
         if number < trace.more_runs:
@@ -172,3 +178,7 @@ class BestFitCoalescing:
     def peak(self, trace: Trace) -> int:
         """Return the most bytes in use at once, in chunks as they are handed out at no limit."""
         return replay(trace, _UNLIMITED).peak
+
+    def backprop(self, trace: Trace) -> int | None:
+        """Return what the steady step with the highest peak takes beyond what is in use before."""
+        return replay(trace, _UNLIMITED).backprop

@@ -96,7 +96,8 @@ class Shelf:
                 labels.append(event.op)
             else:
                 events.append((held.pop(event.address), 0))
-        return Trace(labels=labels, events=events)
+        last_run = sum(one.is_allocation and one.run == self.run for one in self.events)
+        return Trace(labels=labels, events=events, last_run=last_run)
 
 
 class ShelfModel:
@@ -108,16 +109,25 @@ class ShelfModel:
 
     def highest_address(self, trace: Trace) -> int:
         """Return the most bytes of rows in use at once: nothing lies between them."""
-        held: dict[int, int] = {}
-        peak = 0
-        for allocation, size in trace.events:
-            if size:
-                held[allocation] = rounded(size)
-                peak = max(peak, sum(held.values()))
-            else:
-                del held[allocation]
-        return peak
+        return max(self._in_use(trace), default=0)
 
     def peak(self, trace: Trace) -> int:
         """Return the most bytes of rows in use at once."""
         return self.highest_address(trace)
+
+    def backprop(self, trace: Trace) -> int | None:
+        """Return what the last step takes beyond what is in use before it."""
+        if not trace.last_run:
+            return None
+        in_use = self._in_use(trace)
+        resident = in_use[trace.last_run_at - 1] if trace.last_run_at else 0
+        return max(in_use[trace.last_run_at :]) - resident
+
+    def _in_use(self, trace: Trace) -> list[int]:
+        """Return the bytes of rows in use after each event."""
+        held: dict[int, int] = {}
+        found = []
+        for allocation, size in trace.events:
+            held[allocation] = rounded(size)
+            found.append(sum(held.values()))
+        return found
