@@ -40,6 +40,8 @@ _CHECKED = 72
 # From here on a loop's iterations overlap as they do in any longer one: after up to three times
 # the 32 that run ahead.
 _SETTLED = 96
+# The operations of two recorded lengths are as many but for this share where the graph is the same.
+_SAME_GRAPH = 0.02
 # A length that is a larger share of the wall than this is not worth recording.
 _WORTH = 0.7
 # A check reaches this far from the wanted length.
@@ -198,14 +200,18 @@ class _Predictor:
 
     def _should_settle(self, basis: Basis) -> bool:
         """Whether short runs of a loop were continued though longer ones are worth it."""
-        if not self._loops() or self._is_settled(basis.lengths[0]):
+        unrolling = self._recordings.unrolling(basis, None)
+        if unrolling is None or not unrolling.loops or self._is_settled(basis.lengths[0]):
             return False
         _, second, *_ = [*filter(self._is_settled, self._ladder), UNLIMITED, UNLIMITED]
         return FURTHER * second <= max(*self._recordings.steps, _WORTH * self._by_tops())
 
     def _loops(self) -> bool:
-        first = self._recordings.unrolling(Basis((self._ladder[0], self._ladder[1]), 1), None)
-        return first is not None and first.loops
+        """Whether the graph does not grow with the steps: what does is made by loops."""
+        shorter, longer = (
+            len(set(self._recordings.trace(steps).labels)) for steps in self._ladder[:2]
+        )
+        return longer <= (1 + _SAME_GRAPH) * shorter
 
     def _by_tops(self) -> float:
         """Return about the steps that something is to be told of, by what recorded steps need."""
