@@ -353,7 +353,7 @@ def main(
     bench = Bench(results=results.resolve(), jobs=jobs)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     found = _rows(bench, chosen, wanted)
-    text = "\n".join(_document(found))
+    text = "\n".join(_document(found, f"{len(chosen)} of {len(known)} scenarios"))
     if into is None:
         click.echo(text)
         return
@@ -407,9 +407,9 @@ def _progress(count: str, names: str, new: Mapping[str, Done]) -> None:
     click.echo(f"{count}: {names[:60]}: {codes}", err=True)
 
 
-def _document(found: Mapping[Table, Sequence[Row]]) -> Iterable[str]:
+def _document(found: Mapping[Table, Sequence[Row]], what: str) -> Iterable[str]:
     facts = machine.environment({})
-    yield f"{facts.cpu_count} cores, {facts.platform}, {time.strftime('%Y-%m-%d')}."
+    yield f"{what}, {facts.cpu_count} cores, {facts.platform}, {time.strftime('%Y-%m-%d')}."
     yield ""
     yield from short_lines(found)
     for table, rows in found.items():

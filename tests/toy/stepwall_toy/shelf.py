@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,8 +127,8 @@ class ShelfModel:
     def _in_use(self, trace: Trace) -> list[int]:
         """Return the bytes of rows in use after each event."""
         held: dict[int, int] = {}
-        found = []
+        changes = []
         for allocation, size in trace.events:
+            changes.append(rounded(size) - held.get(allocation, 0))
             held[allocation] = rounded(size)
-            found.append(sum(held.values()))
-        return found
+        return [*accumulate(changes)]
