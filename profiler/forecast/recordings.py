@@ -192,9 +192,8 @@ class Recordings:
         """Return the law through walls that can be replayed, each under the limit it needs."""
         key = id(unrolling)
         if key not in self._far:
-            ends = [with_events(unrolling, int(_FAR_EVENTS * share)) for share in _FAR_SHARES]
             points = []
-            for steps in ends:
+            for steps in far_steps(unrolling):
                 limit = self.allocator.highest_address(unrolling.at(steps))
                 wall = self.replay(unrolling, UNLIMITED).largest_fitting(limit, steps)
                 points.append((wall, limit))
@@ -271,6 +270,11 @@ class Replay:
 
     def _steps(self, more: int) -> int:
         return self._first + more * self._unit
+
+
+def far_steps(unrolling: Unrolling) -> list[int]:
+    """Return the steps that what lies beyond replay is extrapolated from."""
+    return [with_events(unrolling, int(_FAR_EVENTS * share)) for share in _FAR_SHARES]
 
 
 def with_events(unrolling: Unrolling, events: int) -> int:

@@ -24,6 +24,7 @@ from profiler.forecast.recordings import (
     Regime,
     Replay,
     TraceSource,
+    far_steps,
     with_events,
 )
 from profiler.forecast.trace import Trace
@@ -352,6 +353,12 @@ class _Predictor:
         ]
         return min(ends, default=(UNLIMITED, 0))
 
+    def _is_folded_at(self, steps: int) -> bool:
+        """Whether the constants of what was recorded are folded there: a law needs that."""
+        best = self._best()
+        unrolling = None if best is None else self._recordings.unrolling(best.basis, None)
+        return unrolling is None or steps <= self._end(unrolling, None)[0]
+
     def _replay(self, unrolling: Unrolling) -> Replay:
         return self._recordings.replay(unrolling, self._max)
 
@@ -423,7 +430,7 @@ class _WallPredictor(_Predictor):
         if curve is None:
             return None
         edge = min(curve.meets(self._limit), self._max)
-        if edge > curve.farthest:
+        if edge > curve.farthest or not self._is_folded_at(int(edge)):
             return None
         return self._prediction(
             edge, max(1, edge * _FINEST, _CAUTION * curve.margin(edge)), is_line=True
@@ -501,7 +508,7 @@ class _PeakPredictor(_Predictor):
             unit = regime.unrolling.unit
             below = _continued_to(regime.unrolling, self._max)
             if regime.unrolling.count(below + unit) > _MOST_REPLAYED:
-                return None
+                return self._by_nearer(steps, regime)
             # Between two that can be continued the peak lies between theirs.
             ends = {below} if below == self._max else {below, below + unit}
             found = [self._need(regime.unrolling.at(one)) for one in sorted(ends)]
@@ -514,18 +521,27 @@ class _PeakPredictor(_Predictor):
         middle = (peaks[0] + peaks[-1]) // 2
         return self._prediction(steps, middle, min(peaks), max(peaks), share)
 
+    def _by_nearer(self, steps: int, regime: Regime) -> PeakPrediction | None:
+        """Return what the law of nearer steps says, which can be replayed."""
+        needs = {one: self._need(regime.unrolling.at(one)) for one in far_steps(regime.unrolling)}
+        curve = DemandCurve.through((one, need) for one, need in needs.items() if need is not None)
+        return self._by_curve(steps, curve, self._share(regime.learned, self._max))
+
     def _by_law(self, steps: int) -> PeakPrediction | None:
-        recordings = self._recordings
-        if recordings.failure is not None:
+        if self._recordings.failure is not None or not self._is_folded_at(self._max):
             return None
-        curve = DemandCurve.through(self._recorded().items())
+        return self._by_curve(steps, DemandCurve.through(self._recorded().items()), 0.0)
+
+    def _by_curve(
+        self, steps: int, curve: DemandCurve | None, share: float
+    ) -> PeakPrediction | None:
         if curve is None or not 1 <= self._max <= curve.farthest:
             return None
         value = curve.at(self._max)
         if value <= 0:
             return None
         error = _CAUTION * curve.margin(self._max) * curve.bytes_per_step(self._max)
-        share = max(_FINEST, abs(error) / value)
+        share = max(_FINEST, share, abs(error) / value)
         return self._prediction(steps, int(value), value, value, share)
 
     def _prediction(

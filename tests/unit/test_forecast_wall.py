@@ -252,6 +252,18 @@ def test_a_peak_beyond_a_failing_run_is_not_told() -> None:
     assert Recorded(trace=trace).peak(100) == "a short run failed: 8 is no length"
 
 
+@pytest.mark.parametrize("steps", [1500, 150_000])
+def test_a_peak_beyond_the_last_folded_constant_is_that_of_unfolded_steps(steps: int) -> None:
+    """Near, and so far away that nothing is replayed: no law of the folded ones is taken."""
+    per_step, constant = 10 * CHUNK, CHUNK
+    assert steps > MOST_FOLDED // constant
+
+    found = folding(per_step, constant, unfolded=3 * constant).peak(steps)
+
+    assert not isinstance(found, str)
+    assert found.bytes == pytest.approx(steps * (per_step + 3 * constant), rel=0.002)
+
+
 @pytest.mark.parametrize("in_flight", [24, 32, 64])
 @pytest.mark.parametrize("edge", [200, 600, 2000])
 def test_what_saturates_is_learned_beyond_its_threshold_or_not_told(
