@@ -127,9 +127,25 @@ class Recordings:
         return sorted({steps for steps, _ in self._traces})
 
     @property
+    def lengths(self) -> list[int]:
+        """Those of them at which constants were folded by default, ascending."""
+        return sorted(steps for steps, folded in self._traces if folded is None)
+
+    @property
     def tops(self) -> list[tuple[int, int]]:
         """The highest address of every recorded trace, by steps."""
-        return [(steps, self.top(steps)) for steps, folded in self._traces if folded is None]
+        return [(steps, self.top(steps)) for steps in self.lengths]
+
+    def continued(self, basis: Basis, folded: int | None = None) -> Unrolling:
+        """Return how the traces of a basis continue.
+
+        Raises:
+            NoPatternError: if they show no pattern.
+        """
+        unrolling = self.unrolling(basis, folded)
+        if unrolling is None:
+            raise NoPatternError("there is no pattern")
+        return unrolling
 
     def _unrolling(self, basis: Basis, folded: int | None) -> Unrolling | None:
         """Return how the traces of a basis continue, or None where they show no pattern."""

@@ -187,9 +187,9 @@ class _Predictor:
 
     def _further(self) -> int | None:
         """Return what to record next, if anything is short enough to be worth it."""
-        known = self._recordings.steps
+        known = self._recordings.lengths
         rungs = [steps for steps in self._ladder if steps not in known]
-        if self._loops():
+        if self._is_same_graph():
             rungs.sort(key=lambda steps: (not self._is_settled(steps), steps))
         further = next(filter(self._is_worth, rungs), None)
         if further is not None:
@@ -201,13 +201,13 @@ class _Predictor:
 
     def _should_settle(self, basis: Basis) -> bool:
         """Whether short runs of a loop were continued though longer ones are worth it."""
-        unrolling = self._recordings.unrolling(basis, None)
-        if unrolling is None or not unrolling.loops or self._is_settled(basis.lengths[0]):
+        loops = self._recordings.continued(basis).loops
+        if not loops or self._is_settled(basis.lengths[0]):
             return False
         _, second, *_ = [*filter(self._is_settled, self._ladder), UNLIMITED, UNLIMITED]
-        return FURTHER * second <= max(*self._recordings.steps, _WORTH * self._by_tops())
+        return FURTHER * second <= max(*self._recordings.lengths, _WORTH * self._by_tops())
 
-    def _loops(self) -> bool:
+    def _is_same_graph(self) -> bool:
         """Whether the graph does not grow with the steps: what does is made by loops."""
         shorter, longer = (
             len(set(self._recordings.trace(steps).labels)) for steps in self._ladder[:2]
@@ -223,8 +223,7 @@ class _Predictor:
 
     def _wanted(self, best: Continued) -> int:
         """Return the length at which this should be checked."""
-        unrolling = self._recordings.unrolling(best.basis, None)
-        assert unrolling is not None  # noqa: S101 (it was checked)
+        unrolling = self._recordings.continued(best.basis)
         edge = self._edge_of(best)
         least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
         wanted = int(max(edge * _CHECK_SHARE, least))
@@ -244,8 +243,7 @@ class _Predictor:
 
     def _edge_of(self, best: Continued) -> int:
         """Return about the steps that something is to be told of, by what was learned."""
-        unrolling = self._recordings.unrolling(best.basis, None)
-        assert unrolling is not None  # noqa: S101 (it was checked)
+        unrolling = self._recordings.continued(best.basis)
         return min(self._about(unrolling), self._max)
 
     def _is_worth(self, steps: int) -> bool:
@@ -256,17 +254,20 @@ class _Predictor:
 
     def _is_cheap(self, steps: int) -> bool:
         """Whether so many steps are about as few events as may be recorded, by the longest."""
-        longest = max(self._recordings.steps)
+        longest = max(self._recordings.lengths)
         events = len(self._recordings.trace(longest).events)
         if self._recordings.top(longest) * steps > _MOST_BYTES * longest:
             return False
-        return events * steps <= (_MOST_OF_LOOPS if self._loops() else _MOST_ON_LADDER) * longest
+        return (
+            events * steps
+            <= (_MOST_OF_LOOPS if self._is_same_graph() else _MOST_ON_LADDER) * longest
+        )
 
     def _best(self) -> Continued | None:
         """Return what foretells the longest recorded trace best."""
         best: Continued | None = None
         for basis in self._bases():
-            found = self._recordings.foretold(basis, max(self._recordings.steps))
+            found = self._recordings.foretold(basis, max(self._recordings.lengths))
             if found is not None and (best is None or found.missed < best.missed):
                 best = found
             if best is not None and (best.is_same or best.missed <= _SAME):
@@ -275,7 +276,7 @@ class _Predictor:
 
     def _bases(self) -> Iterator[Basis]:
         """Yield what may be continued to the longest recorded trace, the simplest first."""
-        *known, last = [steps for steps, _ in sorted(self._recordings.tops)]
+        *known, last = self._recordings.lengths
         pairs = sorted(
             ((second - first) // 2, -first, second)
             for at, first in enumerate(known)
@@ -311,9 +312,7 @@ class _Predictor:
         regimes: list[Regime] = []
         after, folded = 0, None
         while True:
-            unrolling = self._recordings.unrolling(learned.basis, folded)
-            if unrolling is None:
-                raise NoPatternError("without folded constants there is no pattern")
+            unrolling = self._recordings.continued(learned.basis, folded)
             regimes.append(Regime(after=after, folded=folded, unrolling=unrolling, learned=learned))
             after, size = self._end(unrolling, folded)
             if after == UNLIMITED or not self._is_beyond(unrolling, max(after, learned.checked)):
@@ -326,9 +325,7 @@ class _Predictor:
         basis, settled = before.learned.basis, [*filter(self._is_settled, self._ladder)]
         if before.unrolling.loops and basis.lengths[0] not in settled and len(settled) > 1:
             basis = Basis((settled[0], settled[1]), (settled[1] - settled[0]) // 2)
-        unrolling = self._recordings.unrolling(basis, folded)
-        if unrolling is None:
-            raise NoPatternError("without folded constants there is no pattern")
+        unrolling = self._recordings.continued(basis, folded)
         edge = min(self._about(unrolling), self._max)
         least = int(FURTHER * basis.lengths[-1]) + 1
         wanted = max(before.learned.checked, least, int(edge * _CHECK_SHARE))
@@ -356,8 +353,7 @@ class _Predictor:
     def _is_folded_at(self, steps: int) -> bool:
         """Whether the constants of what was recorded are folded there: a law needs that."""
         best = self._best()
-        unrolling = None if best is None else self._recordings.unrolling(best.basis, None)
-        return unrolling is None or steps <= self._end(unrolling, None)[0]
+        return best is None or steps <= self._end(self._recordings.continued(best.basis), None)[0]
 
     def _replay(self, unrolling: Unrolling) -> Replay:
         return self._recordings.replay(unrolling, self._max)
@@ -558,8 +554,7 @@ class _PeakPredictor(_Predictor):
 
     def _recorded(self) -> dict[int, int]:
         """Return what was recorded, by its number."""
-        known = [one for one, _ in self._recordings.tops]
-        needs = {one: self._need(self._recordings.trace(one)) for one in sorted(known)}
+        needs = {one: self._need(self._recordings.trace(one)) for one in self._recordings.lengths}
         return {one: need for one, need in needs.items() if need is not None}
 
 

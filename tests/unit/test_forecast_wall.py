@@ -413,6 +413,19 @@ def test_one_set_of_recorded_steps_serves_every_limit() -> None:
     assert shared.predict_all(limits, 1) == ["needs runs of up to 10 steps"] * 3
 
 
+def test_checks_of_unfolded_steps_are_no_checks_of_folded_ones() -> None:
+    """They may lie where nothing is folded any more; the next limit is predicted all the same."""
+    per_step, constant = 20 * CHUNK, 10 * CHUNK
+    edges = (2_000, 8_000)  # folded up to 100 steps
+    limits = [(per_step + constant) * edge for edge in edges]
+    found = folding(per_step, constant, unfolded=constant).predict_all(limits, MAX_STEPS)
+
+    assert [one if isinstance(one, str) else one.is_line for one in found] == [False, False]
+    for one, edge in zip(found, edges, strict=True):
+        assert not isinstance(one, str)
+        assert one.low <= edge <= one.high
+
+
 def test_lengths_that_are_not_allowed_are_neither_recorded_nor_predicted() -> None:
     """A step of so many chunks meets the limit at the last multiple that fits."""
     lengths = Lengths(multiple_of=20, at_least=40)
