@@ -414,11 +414,15 @@ def test_one_set_of_recorded_steps_serves_every_limit() -> None:
 
 
 def test_checks_of_unfolded_steps_are_no_checks_of_folded_ones() -> None:
-    """They may lie where nothing is folded any more; the next limit is predicted all the same."""
+    """They lie where nothing is folded any more: what is folded is not recorded there."""
     per_step, constant = 20 * CHUNK, 10 * CHUNK
-    edges = (2_000, 8_000)  # folded up to 100 steps
+    edges = (2_000, 8_000)
     limits = [(per_step + constant) * edge for edge in edges]
-    found = folding(per_step, constant, unfolded=constant).predict_all(limits, MAX_STEPS)
+    source = folding(per_step, constant, unfolded=constant)
+    found = source.predict_all(limits, MAX_STEPS)
+
+    longest = max(steps for steps, folded in source.asked if folded is None)
+    assert longest <= MOST_FOLDED // constant
 
     assert [one if isinstance(one, str) else one.is_line for one in found] == [False, False]
     for one, edge in zip(found, edges, strict=True):
