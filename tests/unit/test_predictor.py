@@ -18,6 +18,8 @@ from profiler.facts import (
     Measurement,
     Outcome,
     PeakPrediction,
+    Phase,
+    PhaseRole,
     Point,
     Run,
     Schedule,
@@ -44,10 +46,12 @@ Walls = Callable[[PredictionRequest], WallPredictions | Outcome]
 
 
 def measurement(point: Point, per_step: int, outcome: Outcome = samples.OK) -> Measurement:
-    """Return a measurement whose peak is so many bytes per step."""
+    """Return a measurement whose peak is so many bytes per step; the host's is a bit more."""
     peak = None if outcome.reason else point.steps * per_step
     device = DeviceMemory(peak_bytes=peak)
-    return Measurement(point=point, outcome=outcome, seconds=0.1, device=device)
+    host = None if peak is None else peak + 30 * MIB
+    steady = Phase(name="steady", role=PhaseRole.STEADY, began_s=0, host_peak_bytes=host)
+    return Measurement(point=point, outcome=outcome, seconds=0.1, device=device, phases=[steady])
 
 
 def no_pattern(request: PredictionRequest) -> WallPredictions:
@@ -168,6 +172,25 @@ def test_recorded_allocations_of_another_step_foretell_nothing() -> None:
     assert not any(value.is_replayed for value in found.values)
 
 
+@pytest.mark.parametrize("more", [0, 300 * MIB])
+def test_host_memory_is_told_only_as_far_as_the_law_of_the_tensors_in_it_is_right(
+    more: int,
+) -> None:
+    """A replayed peak may grow beyond the lengths by what no law of theirs shows."""
+    steps = 1024
+
+    def foretell(request: PredictionRequest) -> WallPredictions:
+        size = SCALED * steps + more
+        peak = PeakPrediction(steps=steps, bytes=size, low=size, high=size, recorded={})
+        return replace(no_pattern(request), peak=peak, reasons=["no law holds"])
+
+    values = predictor(Toy(walls=foretell)).predict(steps=steps).values
+    (host,) = [value for value in values if value.metric.name == "host"]
+
+    assert (host.value is None) is (more > 0)
+    assert bool(host.reason and "grow otherwise" in host.reason) is (more > 0)
+
+
 def test_the_reason_why_a_wall_is_not_told_is_kept() -> None:
     """No law of peaks is asked instead: the recorded ones followed none."""
     toy = Toy(walls=recorded_peak(0.0))
@@ -217,7 +240,7 @@ def test_without_a_pattern_walls_are_by_the_law_of_short_runs(
 def test_the_error_of_the_recorded_runs_is_reported() -> None:
     """The scenario raises at lengths that the run did not measure."""
     found = predictor(Toy(walls=lambda _: ERROR)).predict(limit_bytes=LIMIT, steps=40)
-    (peak,) = found.values
+    (peak,) = [value for value in found.values if value.metric.name == "peak"]
 
     assert found.wall is None
     assert {wall for _, wall in found.cards} == {None}
@@ -238,7 +261,7 @@ def test_a_run_without_a_measured_point_is_one_error() -> None:
 def test_short_runs_that_all_fail_are_one_error() -> None:
     """Then memory at that length is unknown, and the scenario says why; walls are replayed."""
     found = predictor(Toy(ends=lambda _: ERROR)).predict(steps=4096)
-    (peak,) = found.values
+    (peak,) = [value for value in found.values if value.metric.name == "peak"]
 
     assert (peak.value, peak.reason) == (None, "its short runs failed")
     assert found.failed[0].startswith("all 5 short runs failed, at 64 steps: error in build")
