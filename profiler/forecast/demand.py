@@ -41,6 +41,10 @@ class DemandLine:
             return None
         return cls(far_steps, far_bytes, (far_bytes - near_bytes) / (far_steps - near_steps))
 
+    def at(self, steps: float) -> float:
+        """Return the demand."""
+        return self.demand_bytes + (steps - self.steps) * self.bytes_per_step
+
     def meets(self, limit_bytes: int) -> float:
         """Return the steps at which the demand is ``limit_bytes``."""
         return self.steps + (limit_bytes - self.demand_bytes) / self.bytes_per_step

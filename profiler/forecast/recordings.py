@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from profiler.forecast.allocator import AllocatorModel
-from profiler.forecast.demand import DemandCurve
+from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.trace import Trace
-from profiler.forecast.unrolling import NoPatternError, Unrolling, sizes
+from profiler.forecast.unrolling import NoPatternError, Unrolling, kind, sizes
 
 # Walls beyond are extrapolated from walls at these shares of so many events: where a step more
 # meets the limit varies by a step or two, which matters little between lengths far apart.
@@ -19,7 +19,7 @@ FARTHEST = 1 << 20
 UNLIMITED = 1 << 50
 # A guess goes at most so many times as far at once, and ends where it moves by so small a share,
 # or where a trace has so many events.
-_LEAP, _CLOSE, _GUESSES, _GUESSED_EVENTS = 4, 128, 12, 24_000
+_LEAP, _CLOSE, _GUESSES, _GUESSED_EVENTS = 4, 128, 12, 96_000
 # A check is at so many times the longest recorded trace that was continued, or further.
 FURTHER = 1.25
 # One in which more than this share of the allocated bytes is wrong is as well, however near its
@@ -43,12 +43,15 @@ class TraceSource:
         allocator: the model of the allocator that the traces were recorded from.
         folded_label: the text in the labels of constants that the framework folded.
         most_folded_bytes: the largest constant that it folds by default.
+        most_computed_bytes: the largest constant that its graph optimizer computes ahead of time,
+            if nothing that it is computed from is as large; 0: there is no such limit.
     """
 
     record: Callable[[int, int | None], Trace]
     allocator: AllocatorModel
     folded_label: str
     most_folded_bytes: int
+    most_computed_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,19 @@ class Recordings:
     def tops(self) -> list[tuple[int, int]]:
         """The highest address of every recorded trace, by steps."""
         return [(steps, self.top(steps)) for steps in self.lengths]
+
+    def computed(self) -> list[DemandLine]:
+        """Return how the growing constants that are computed ahead of time grow."""
+        (first, shorter), (second, longer) = [
+            (steps, {kind(label): size for label, size in self.trace(steps).kept.items()})
+            for steps in self.lengths[:2]
+        ]
+        found = [
+            DemandLine.through((first, size), (second, longer.get(label, 0)))
+            for label, size in shorter.items()
+        ]
+        most = self.source.most_computed_bytes
+        return [line for line in found if line is not None and line.demand_bytes <= most]
 
     def continued(self, basis: Basis, folded: int | None = None) -> Unrolling:
         """Return how the traces of a basis continue.

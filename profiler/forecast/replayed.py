@@ -33,18 +33,24 @@ from profiler.lengths import ANY, Lengths
 
 # What is recorded, one after the other, until a continued trace foretells the longest. The
 # differences hold many periods: what grows by segments of 3, 4, 5, 8 or 10 steps is found, too.
-_LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 240, 320)
-# A continued trace is checked at this share of the wall. A loop is checked at no fewer steps than
-# these, or where its wall is nearer, there: before it may still take up parallel iterations.
-_CHECK_SHARE = 1 / 4
+_LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 162, 240, 320)
+# A continued trace is checked at this share of the wall: nearer to it where every step adds
+# operations, which the graph optimizer may order otherwise in a larger graph. A loop is checked at
+# no fewer steps than these, or where its wall is nearer, there: before it may still take up
+# parallel iterations.
+_CHECK_SHARE, _SMALLER_SHARE = 1 / 2, 1 / 4
 _CHECKED = 72
 # From here on a loop's iterations overlap as they do in any longer one: after up to three times
 # the 32 that run ahead.
 _SETTLED = 96
+# After so many lengths of that kind, shorter ones of a loop tell nothing more.
+_SETTLED_ENOUGH = 3
 # The operations of two recorded lengths are as many but for this share where the graph is the same.
 _SAME_GRAPH = 0.02
+# The second length of a basis that begins at any length is so much longer.
+_PAIRED = 2
 # A length that is a larger share of the wall than this is not worth recording.
-_WORTH = 0.7
+_WORTH = 0.75
 # A check reaches this far from the wanted length.
 _ENOUGH = 0.7
 # Of longer traces than this none is recorded for a check, none to be continued, none is replayed.
@@ -165,19 +171,22 @@ class _Predictor:
 
     def _learned(self) -> Continued | None:
         """Record until a continued trace foretells a trace that is long enough for this limit."""
+        told = 0
         while True:
             best = self._best()
-            if best is not None and (best.is_same or best.missed <= _SAME):
+            holds = best is not None and (best.is_same or best.missed <= _SAME)
+            if best is not None and holds:
+                told = self._edge_of(best)
                 wanted = self._wanted(best)
                 is_checked = best.checked >= _ENOUGH * wanted
                 if not is_checked:
                     if not self._recordings.can_record(wanted):
                         return best
                     continue
-                is_close = self._share(best, self._edge_of(best)) <= _CLOSE
+                is_close = self._share(best, told) <= _CLOSE
                 if is_close and not self._should_settle(best.basis):
                     return best
-            further = self._further()
+            further = self._further(0 if holds else told)
             if further is None or not self._recordings.can_record(further):
                 return best
 
@@ -185,19 +194,70 @@ class _Predictor:
         longest = self._lengths.nth(max(self._recordings.steps))
         return f"runs of up to {longest:,} steps do not tell how memory grows"
 
-    def _further(self) -> int | None:
-        """Return what to record next, if anything is short enough to be worth it."""
+    def _further(self, told: int) -> int | None:
+        """Return what to record next, if anything is short enough to be worth it.
+
+        Args:
+            told: the edge by a basis that held up to some length, not to the longest; 0: none.
+        """
         known = self._recordings.lengths
-        rungs = [steps for steps in self._ladder if steps not in known]
-        if self._is_same_graph():
-            rungs.sort(key=lambda steps: (not self._is_settled(steps), steps))
+        longest = max(known)
+        if told:  # what changed on the way to the longest may go on from there
+            begins = longest - _PAIRED if longest - _PAIRED in known else longest
+            onward, least = self._along(begins, told), longest
+        else:
+            begins = self._last_change()
+            onward, least = self._along(begins, told), begins
+        if onward is not None:
+            return onward
+        rungs = [steps for steps in self._rungs() if steps > least]
         further = next(filter(self._is_worth, rungs), None)
         if further is not None:
             return further
         # Between the last rung that is short enough and what is worth it, there may be much.
-        longest = max(known)
         beyond = int(min(_WORTH * self._by_tops(), self._max))
         return beyond if beyond >= APART * longest and self._is_cheap(beyond) else None
+
+    def _rungs(self) -> list[int]:
+        """Return what of the ladder was not recorded yet, in the order to do so."""
+        known = self._recordings.lengths
+        rungs = [steps for steps in self._ladder if steps not in known]
+        if not self._is_same_graph():
+            return rungs
+        has_settled = sum(map(self._is_settled, known)) >= _SETTLED_ENOUGH
+        rungs.sort(key=lambda steps: (not self._is_settled(steps), steps))
+        return [steps for steps in rungs if self._is_settled(steps) or not has_settled]
+
+    def _along(self, begins: int, told: int) -> int | None:
+        """Return what a basis from there, and its first check, still lack; None: not worth it."""
+        lengths = (begins, *_basis_from(begins))
+        missing = [steps for steps in lengths if steps not in self._recordings.lengths]
+        if not begins or not missing or not self._is_worth_from(begins, told):
+            return None
+        return missing[0]
+
+    def _last_change(self) -> int:
+        """Return the last length worth it from which on steps compute a constant, or 0.
+
+        Short runs computed that ahead of time: beyond, the graph is another one.
+        """
+        shorter, longer = map(self._recordings.trace, self._ladder[:2])
+        if len(shorter.events) == len(longer.events):
+            return 0  # there is no pattern of steps that this would change
+        most = self._recordings.source.most_computed_bytes
+        changes = [int(line.meets(most)) + 1 for line in self._recordings.computed()]
+        settled = filter(self._is_settled, self._ladder) if self._is_same_graph() else iter(())
+        least = next(filter(self._is_worth, settled), 0)
+        return max(
+            (begins for begins in changes if begins > least and self._is_worth_from(begins)),
+            default=0,
+        )
+
+    def _is_worth_from(self, begins: int, told: int = 0) -> bool:
+        """Whether a basis from there, and its check, are short beside about where the wall is."""
+        _, check = _basis_from(begins)
+        worth = 1 if begins in self._recordings.lengths else _WORTH
+        return check <= worth * max(told, self._by_tops()) and self._is_cheap(check, _MOST_RECORDED)
 
     def _should_settle(self, basis: Basis) -> bool:
         """Whether short runs of a loop were continued though longer ones are worth it."""
@@ -209,24 +269,28 @@ class _Predictor:
 
     def _is_same_graph(self) -> bool:
         """Whether the graph does not grow with the steps: what does is made by loops."""
-        shorter, longer = (
-            len(set(self._recordings.trace(steps).labels)) for steps in self._ladder[:2]
-        )
-        return longer <= (1 + _SAME_GRAPH) * shorter
+        shorter, longer = map(self._recordings.trace, self._ladder[:2])
+        grows = len(set(longer.labels)) > (1 + _SAME_GRAPH) * len(set(shorter.labels))
+        # Where nothing grew, a step more adds to the graph every few steps.
+        return not grows and shorter.events != longer.events
 
     def _by_tops(self) -> float:
         """Return about the steps that something is to be told of, by what recorded steps need."""
         tops = sorted(self._recordings.tops)
         near = [one for one in tops if one[0] * APART <= tops[-1][0]] or tops[:1]
         curve = DemandCurve.through(tops) or DemandLine.through(near[-1], tops[-1])
-        return self._max if curve is None else self._about_by_curve(curve)
+        if curve is None:
+            return self._max
+        # What two lengths near each other differ by, others need not.
+        share = DemandLine.through((0, 0), tops[-1]) if tops[-1][0] < APART * tops[0][0] else None
+        return max(self._about_by_curve(one) for one in (curve, share) if one is not None)
 
     def _wanted(self, best: Continued) -> int:
         """Return the length at which this should be checked."""
         unrolling = self._recordings.continued(best.basis)
         edge = self._edge_of(best)
         least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
-        wanted = int(max(edge * _CHECK_SHARE, least))
+        wanted = max(_checked_share(unrolling, edge), least)
         # Where constants are no longer folded, a continued trace need not hold.
         end, _ = self._end(unrolling, None)
         return self._check_at(best.basis, unrolling, min(wanted, end))
@@ -252,16 +316,14 @@ class _Predictor:
             return False
         return steps <= _WORTH * self._by_tops()
 
-    def _is_cheap(self, steps: int) -> bool:
+    def _is_cheap(self, steps: int, most_events: int | None = None) -> bool:
         """Whether so many steps are about as few events as may be recorded, by the longest."""
         longest = max(self._recordings.lengths)
         events = len(self._recordings.trace(longest).events)
         if self._recordings.top(longest) * steps > _MOST_BYTES * longest:
             return False
-        return (
-            events * steps
-            <= (_MOST_OF_LOOPS if self._is_same_graph() else _MOST_ON_LADDER) * longest
-        )
+        most = most_events or (_MOST_OF_LOOPS if self._is_same_graph() else _MOST_ON_LADDER)
+        return events * steps <= most * longest
 
     def _best(self) -> Continued | None:
         """Return what foretells the longest recorded trace best."""
@@ -300,6 +362,15 @@ class _Predictor:
         seen = learned.missed * learned.checked / (learned.checked - last)
         return _CAUTION * seen * max(1, edge - last) / edge
 
+    def _unchecked(self, learned: Continued, edge: int) -> float:
+        """Return the bytes of constants that a step computes at the edge, and none did before."""
+        most = self._recordings.source.most_computed_bytes
+        return sum(
+            line.at(edge)
+            for line in self._recordings.computed()
+            if learned.checked < line.meets(most) < edge
+        )
+
     def _regimes(self, learned: Continued) -> list[Regime]:
         """Return the regimes up to the one in which the limit is met.
 
@@ -323,12 +394,12 @@ class _Predictor:
     def _learned_unfolded(self, before: Regime, folded: int) -> Continued:
         """Check what continues traces in which no constant of more than ``folded`` is folded."""
         basis, settled = before.learned.basis, [*filter(self._is_settled, self._ladder)]
-        if before.unrolling.loops and basis.lengths[0] not in settled and len(settled) > 1:
+        if before.unrolling.loops and not self._is_settled(basis.lengths[0]) and len(settled) > 1:
             basis = Basis((settled[0], settled[1]), (settled[1] - settled[0]) // 2)
         unrolling = self._recordings.continued(basis, folded)
         edge = min(self._about(unrolling), self._max)
         least = int(FURTHER * basis.lengths[-1]) + 1
-        wanted = max(before.learned.checked, least, int(edge * _CHECK_SHARE))
+        wanted = max(before.learned.checked, least, _checked_share(unrolling, edge))
         checked = self._check_at(basis, unrolling, wanted)
         found = self._recordings.foretold(basis, checked, folded)
         if found is None:
@@ -416,7 +487,8 @@ class _WallPredictor(_Predictor):
         if not edge:
             return None
         unit = regime.unrolling.unit
-        share = self._share(regime.learned, edge)
+        unchecked = self._unchecked(regime.learned, edge)
+        share = self._share(regime.learned, edge) + unchecked / self._limit
         margin = max(1, margin, edge * _FINEST, edge * share) + unit - 1
         middle = min(edge + (unit - 1) // 2, self._max)
         return self._prediction(middle, margin, is_line=False)
@@ -513,8 +585,10 @@ class _PeakPredictor(_Predictor):
         peaks = [one for one in found if one is not None]
         if len(peaks) < len(found):
             return None
-        share = max(_FINEST, self._share(regime.learned, self._max))
         middle = (peaks[0] + peaks[-1]) // 2
+        unchecked = self._unchecked(regime.learned, self._max)
+        share = self._share(regime.learned, self._max) + unchecked / max(1, middle)
+        share = max(_FINEST, share)
         return self._prediction(steps, middle, min(peaks), max(peaks), share)
 
     def _by_nearer(self, steps: int, regime: Regime) -> PeakPrediction | None:
@@ -566,6 +640,19 @@ def _width(peak: PeakPrediction) -> float:
 def _share_of(wall: WallPrediction) -> float:
     """Return the margin as a share of the steps."""
     return (wall.high - wall.steps) / wall.steps if wall.steps else 1.0
+
+
+def _basis_from(begins: int) -> tuple[int, int]:
+    """Return the second length of a basis, and where it can be checked first."""
+    second = begins + _PAIRED
+    return second, int(FURTHER * second) + 1
+
+
+def _checked_share(unrolling: Unrolling, edge: int) -> int:
+    """Return the length at which what is told of an edge should be checked."""
+    first = unrolling.first_steps
+    is_larger = unrolling.count(first + unrolling.unit) > unrolling.count(first)
+    return int(edge * (_CHECK_SHARE if is_larger and not unrolling.loops else _SMALLER_SHARE))
 
 
 def _continued_to(unrolling: Unrolling, steps: int) -> int:

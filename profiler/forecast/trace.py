@@ -51,6 +51,16 @@ class Trace:
             return None
         return dict(zip(gone, left, strict=True))
 
+    @functools.cached_property
+    def kept(self) -> dict[str, int]:
+        """The bytes, by label, of what no step releases and the last one did not make."""
+        held = dict(event for event in self.events if event[1])
+        for allocation, size in self.events:
+            if not size:
+                held.pop(allocation, None)
+        first = len(self.labels) - self.last_run
+        return {self.labels[one]: size for one, size in held.items() if one < first}
+
     def tidied(self) -> Trace:
         """Return an equal trace in a tidy form; see ``_tidied``."""
         return self._tidied

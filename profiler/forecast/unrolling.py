@@ -196,7 +196,7 @@ class Unrolling:
                 if event.label is None:
                     continue
                 allocation, size = next(sizes, (0, 0))
-                if not size or _kind(trace.labels[allocation]) != _kind(event.label):
+                if not size or kind(trace.labels[allocation]) != kind(event.label):
                     raise NoPatternError(f"what {steps} steps allocate is not what was continued")
                 samples[id(event)].append((more, copy, size))
             if next(sizes, None):
@@ -220,8 +220,8 @@ def _looped(first: Trace, second: Trace) -> set[str]:
     # Graphs of other lengths may number their operations in another way.
     most: Counter[str] = Counter()
     for label, count in Counter(second.labels).items():
-        most[_kind(label)] = max(most[_kind(label)], count)
-    return {label for label, count in Counter(first.labels).items() if count < most[_kind(label)]}
+        most[kind(label)] = max(most[kind(label)], count)
+    return {label for label, count in Counter(first.labels).items() if count < most[kind(label)]}
 
 
 def _line_through(values: Mapping[int, int]) -> Callable[[int], int]:
@@ -389,19 +389,19 @@ class _TracePair:
 
 
 @functools.cache
-def _kind(label: str) -> str:
+def kind(label: str) -> str:
     """Return the label without the numbers that tell unrolled copies apart."""
     return re.sub(r"\d+", "", label)
 
 
 def sizes(trace: Trace) -> Counter[tuple[str, int]]:
     """Return how often each kind of allocation, of each size, is made."""
-    return Counter((_kind(trace.labels[at]), size) for at, size in trace.events if size)
+    return Counter((kind(trace.labels[at]), size) for at, size in trace.events if size)
 
 
 def _kinds(trace: Trace, fixed: set[tuple[str, int]]) -> list[Hashable]:
     """Return the kind of each allocation: its label, and its bytes where they are fixed."""
-    pairs = ((_kind(trace.labels[allocation]), size) for allocation, size in trace.events if size)
+    pairs = ((kind(trace.labels[allocation]), size) for allocation, size in trace.events if size)
     return [pair if pair in fixed else pair[0] for pair in pairs]
 
 

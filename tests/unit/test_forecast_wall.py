@@ -20,7 +20,7 @@ from profiler.lengths import Lengths
 CHUNK = 256
 MIB = 1 << 20
 FIRST = (8, 10)  # steps that are always recorded
-SHARE = 4  # of what is predicted: there a continued trace is checked
+SHARE = 2  # of what is predicted: there a continued trace is checked
 CHECKED = 16  # steps at which the first ones are checked
 NEAREST = 24  # the first wall that is predicted, where the check takes no more than two thirds
 LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 240, 320)
@@ -43,6 +43,7 @@ class Recorded:
     """A source that remembers what was recorded: steps, and the bytes that may be folded."""
 
     trace: Callable[[int, int], Trace]
+    most_computed: int = 0
     asked: list[tuple[int, int | None]] = field(default_factory=list)
 
     def record(self, steps: int, folded_bytes: int | None) -> Trace:
@@ -70,6 +71,7 @@ class Recorded:
             allocator=BestFitCoalescing(),
             folded_label=FOLDED,
             most_folded_bytes=MOST_FOLDED,
+            most_computed_bytes=self.most_computed,
         )
 
 
@@ -113,7 +115,7 @@ def test_a_wall_is_predicted_where_it_is(
 @few_examples
 @given(chunks, st.integers(NEAREST, 2000))
 def test_only_small_steps_are_recorded(per_step: int, edge: int) -> None:
-    """The first ones, and else no more than a quarter of the prediction; each of them once."""
+    """The first ones, and else no more than half of the prediction; each of them once."""
     source = plain(per_step)
     predicted = source.predict(CHUNK + per_step * edge)
     recorded = [steps for steps, _ in source.asked]
@@ -167,6 +169,66 @@ def test_a_wall_may_be_where_the_folding_ends() -> None:
     assert limit < (per_step + 4 * constant) * (last_folded + 1)
     assert predicted is not None
     assert predicted.steps == last_folded
+
+
+def changing(per_step: int, constant: int, last: int, times: int) -> Callable[[int, int], Trace]:
+    """Return a trace whose constant, up to ``last`` steps, is kept; else many times as much."""
+
+    def trace(steps: int, _: int) -> Trace:
+        states = [(f"step_{t}", per_step) for t in range(steps)]
+        constants = [(f"constant_{n}", constant * steps) for n in range(times)]
+        held = [constants[0], *states] if steps <= last else [*states, *constants]
+        labels, sizes = zip(*held, strict=True)
+        made = len(states) if steps <= last else len(held)
+        return Trace([*labels], [*enumerate(sizes)], last_run=made)
+
+    return trace
+
+
+@pytest.mark.parametrize("last", [12, 30, 64, 130])
+@pytest.mark.parametrize("edge", [100, 160, 400, 1000])
+def test_a_constant_that_is_computed_ahead_only_while_it_is_small(last: int, edge: int) -> None:
+    """Its end is known from short runs: what lies beyond is recorded, or in the interval."""
+    per_step, constant, times = 8 * CHUNK, 2 * CHUNK, 3
+    source = Recorded(
+        trace=changing(per_step, constant, last, times), most_computed=constant * last
+    )
+    taken = times if edge > last else 1
+    predicted = source.predict((per_step + constant * taken) * edge)
+
+    assert predicted is None or predicted.low <= edge <= predicted.high
+    second = last + 3
+    if edge > last and 1.25 * second + 1 <= 0.7 * edge:
+        assert predicted is not None
+        assert predicted.steps == edge
+        assert last < min(steps for steps in predicted.learned_from if steps not in FIRST)
+
+
+@pytest.mark.parametrize("last", [20, 40, 70])
+@pytest.mark.parametrize("edge", [200, 400])
+def test_a_graph_that_changes_on_the_way_is_continued_from_there(last: int, edge: int) -> None:
+    """Nothing says where: the check at half of the wall finds it, and a basis from there holds."""
+    per_step, constant, times = 8 * CHUNK, 2 * CHUNK, 3
+    source = Recorded(trace=changing(per_step, constant, last, times))
+    predicted = source.predict((per_step + constant * times) * edge)
+
+    assert predicted is not None
+    assert predicted.steps == edge
+    assert len(predicted.learned_from) <= 6
+
+
+def test_nothing_that_grows_between_the_first_two_lengths_makes_no_loop() -> None:
+    """A graph with one more operation for every twelve steps: the next lengths are short ones."""
+
+    def trace(steps: int, _: int) -> Trace:
+        return step(steps // 12 * 12 or 12, 4 * CHUNK)
+
+    source = Recorded(trace=trace)
+    predicted = source.predict(4 * CHUNK * 12 * 50)
+
+    recorded = [steps for steps, _ in source.asked]
+    assert recorded[2] == LADDER[2]
+    assert predicted is None or predicted.low <= 611 <= predicted.high
 
 
 @pytest.mark.parametrize("max_steps", [NEAREST, 79, 500])
@@ -451,4 +513,4 @@ def test_lengths_that_are_not_allowed_are_neither_recorded_nor_predicted() -> No
     assert not isinstance(wall, str)
     assert lengths.allow(int(wall.steps))
     assert wall.low <= 1000 <= wall.high
-    assert max(wall.learned_from) <= lengths.from_(1000 / 4)
+    assert max(wall.learned_from) <= lengths.from_(1000 / SHARE)

@@ -45,6 +45,8 @@ _METHODS = {
     advice.ACCUMULATE_N: tf1.AggregationMethod.EXPERIMENTAL_ACCUMULATE_N,
 }
 _FOLDED_LABEL = "__cf__"
+# kMaxConstantSize of the graph optimizer's constant folding, which no option changes.
+_MOST_COMPUTED_BYTES = 100 << 10
 # What the graph optimizer makes to add up in place what an AddN would wait for.
 _IN_PLACE = "TemporaryVariable"
 _SUMMED_IN_PLACE = (
@@ -118,6 +120,7 @@ class GraphTraining:
             allocator=BestFitCoalescing(),
             folded_label=_FOLDED_LABEL,
             most_folded_bytes=MOST_FOLDED_BYTES,
+            most_computed_bytes=_MOST_COMPUTED_BYTES,
         )
 
     def caveats(self, lengths: Lengths) -> list[Caveat]:
