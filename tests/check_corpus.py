@@ -158,6 +158,7 @@ _NEEDS = {
     "lengths": ("short", "explain", "predict", "wall"),
     "comparisons": ("compare",),
 }
+_ALONE = frozenset({"wall"})
 
 
 def cases(path: Path = CORPUS / "lengths.toml") -> list[Case]:
@@ -365,20 +366,9 @@ def main(
 def _rows(bench: Bench, chosen: Sequence[Case], checks: Sequence[str]) -> dict[Table, list[Row]]:
     needed = frozenset(name for check in checks for name in _NEEDS[check])
     done: dict[str, dict[str, Done]] = {case.name: {} for case in chosen}
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(bench.jobs, mp_context=spawn) as pool:
-        tasks: dict[Any, tuple[Case, ...]] = {}
-        if "together" in needed:
-            for group in _by_lengths(chosen):
-                tasks[pool.submit(bench.together, group)] = tuple(group)
-        tasks |= {pool.submit(bench.case, case, needed): (case,) for case in chosen}
-        for number, task in enumerate(as_completed(tasks), start=1):
-            result = task.result()
-            new = {"together": result} if isinstance(result, Done) else result
-            names = [case.name for case in tasks[task]]
-            for name in names:
-                done[name] |= new
-            _progress(f"{number} of {len(tasks)}", ", ".join(names), new)
+    _run(bench, bench.jobs, chosen, needed - _ALONE, done)
+    # What a search costs is told for a machine that does nothing else.
+    _run(bench, 1, chosen, needed & _ALONE, done)
     found: dict[Table, list[Row]] = {}
     for check in checks:
         if check == "comparisons":
@@ -386,6 +376,30 @@ def _rows(bench: Bench, chosen: Sequence[Case], checks: Sequence[str]) -> dict[T
             continue
         found[TABLES[check]] = rows_of(check, chosen, done)
     return found
+
+
+def _run(
+    bench: Bench,
+    jobs: int,
+    chosen: Sequence[Case],
+    needed: frozenset[str],
+    done: dict[str, dict[str, Done]],
+) -> None:
+    """Run what is needed of each scenario, so many at once, and add it to what is done."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        tasks: dict[Any, tuple[Case, ...]] = {}
+        if "together" in needed:
+            for group in _by_lengths(chosen):
+                tasks[pool.submit(bench.together, group)] = tuple(group)
+        if needed:
+            tasks |= {pool.submit(bench.case, case, needed): (case,) for case in chosen}
+        for number, task in enumerate(as_completed(tasks), start=1):
+            result = task.result()
+            new = {"together": result} if isinstance(result, Done) else result
+            names = [case.name for case in tasks[task]]
+            for name in names:
+                done[name] |= new
+            _progress(f"{number} of {len(tasks)}", ", ".join(names), new)
 
 
 def _by_lengths(chosen: Sequence[Case]) -> list[list[Case]]:

@@ -139,6 +139,11 @@ class Recordings:
         """The highest address of every recorded trace, by steps."""
         return [(steps, self.top(steps)) for steps in self.lengths]
 
+    @property
+    def needs(self) -> list[tuple[int, int]]:
+        """About the smallest limit of every recorded trace, by steps."""
+        return [(steps, self.need(steps)) for steps in self.lengths]
+
     def computed(self) -> list[DemandLine]:
         """Return how the growing constants that are computed ahead of time grow."""
         (first, shorter), (second, longer) = [
@@ -213,8 +218,9 @@ class Recordings:
         once = replace(trace, more_runs=0)
         low, high = self.allocator.peak(once), self.allocator.highest_address(once)
         exact = int(high * _NEED_SHARE)
+        more = 16 * exact
         while not self.allocator.fits(once, high):
-            low, high = high, high + 16 * exact
+            low, high, more = high, high + more, 2 * more
         while high - low > exact:
             middle = (low + high) // 2
             low, high = (low, middle) if self.allocator.fits(once, middle) else (middle, high)

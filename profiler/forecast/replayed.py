@@ -57,7 +57,7 @@ _ENOUGH = 0.7
 # Of a loop, whose graph grows no larger, longer ones are recorded to be continued.
 _MOST_RECORDED = 20_000
 _MOST_ON_LADDER = 8_000
-_MOST_OF_LOOPS = 60_000
+_MOST_OF_LOOPS = 90_000
 # Nor are longer lengths than these, nor such as may need more than these bytes.
 _FARTHEST_RECORDED, _MOST_BYTES = 1024, 1 << 30
 _MOST_REPLAYED = 200_000
@@ -257,7 +257,8 @@ class _Predictor:
         """Whether a basis from there, and its check, are short beside about where the wall is."""
         _, check = _basis_from(begins)
         worth = 1 if begins in self._recordings.lengths else _WORTH
-        return check <= worth * max(told, self._by_tops()) and self._is_cheap(check, _MOST_RECORDED)
+        most = _MOST_OF_LOOPS if self._is_same_graph() else _MOST_RECORDED
+        return check <= worth * max(told, self._by_tops()) and self._is_cheap(check, most)
 
     def _should_settle(self, basis: Basis) -> bool:
         """Whether short runs of a loop were continued though longer ones are worth it."""
@@ -494,7 +495,8 @@ class _WallPredictor(_Predictor):
         return self._prediction(middle, margin, is_line=False)
 
     def _by_law(self) -> WallPrediction | None:
-        curve = DemandCurve.through(self._recordings.tops)
+        # Under a limit, a chunk that is not split may hold twice what was asked for.
+        curve = DemandCurve.through(self._recordings.needs)
         if curve is None:
             return None
         edge = min(curve.meets(self._limit), self._max)
