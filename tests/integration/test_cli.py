@@ -81,7 +81,8 @@ def walled(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Fini
 def explained(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Explained:
     """Return the explanation of a short unrolled step."""
     folder = tmp_path_factory.mktemp("explained")
-    options = ["--steps", "12", "--set", "units=256", "--set", "batch=4", "--name", "why"]
+    settings = ["--set", "units=256", "--set", "batch=4"]
+    options = ["--steps", "12", *settings, "--no-remedies", "--name", "why"]
     done = stepwall("explain", "static_rnn", *options, "--json", "why.json", cwd=folder)
     document = json.loads((folder / "why.json").read_text())
     return Explained(done=done, folder=folder, document=document)
