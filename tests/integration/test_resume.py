@@ -27,6 +27,7 @@ OK, TOOL_FAILED, BAD_INPUT = 0, 1, 2
 SEED = 20261123
 KILLS = 6
 STEPS = range(1, 31)
+UNCOUNTED = {"COVERAGE_PROCESS_CONFIG": ""}  # see conftest.py
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def running(arguments: list[str], *, cwd: Path, **env: str) -> Iterator[subproce
     with subprocess.Popen(
         [COMMAND, *arguments],
         cwd=cwd,
-        env=os.environ | env,
+        env=os.environ | UNCOUNTED | env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
