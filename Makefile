@@ -9,7 +9,8 @@ STEPS ?= 8:256:x2
 SCENARIOS ?=
 LIMIT ?= 16MiB
 RESULTS ?= results
-# How many tests run at once: those of one file one after another.
+# How many tests run at once: those of one file one after another, and the files as in testpaths.
+# So the many short files of tests/unit come last, and no worker waits long for the other.
 WORKERS ?= 2
 ARGS ?=
 
@@ -52,7 +53,7 @@ corpus: $(STAMP) ## Run every check over the corpus of scenarios; write docs/tru
 
 test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

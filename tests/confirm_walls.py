@@ -67,6 +67,7 @@ def _walls(results: Path) -> Iterator[Certificate]:
 
 def _confirm(client: Client, walls: Iterable[Certificate]) -> bool:
     """Run both ends of all walls, print a line for each, and say whether all of them hold."""
+    client.catalog()  # else each thread would list the scenarios for itself
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         runs = [
             (wall, [pool.submit(_end, client, point) for point in _ends(wall)]) for wall in walls

@@ -77,7 +77,8 @@ def _check(
     from profiler.cli.budget_run import measure_budgets
 
     with opened(common, timeout_s=timeout, name=name) as opening:
-        plans = planned(wanted, usable_scenarios(common, opening.client))
+        names = [one.scenario for one in wanted]
+        plans = planned(wanted, usable_scenarios(common, opening.client, names))
         points = [point for one in plans for point in one.points]
         runner = opening.runner(opening.run(points, name=name))
         opening.report.stage(f"{len(plans)} budgets", len(points))
@@ -95,7 +96,8 @@ def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run,
         open_client(common) as client,
     ):
         report.stage("loading scenarios")
-        plans = planned(wanted, usable_scenarios(common, client))
+        names = [one.scenario for one in wanted]
+        plans = planned(wanted, usable_scenarios(common, client, names))
     return run, judge_stored(plans, run)
 
 

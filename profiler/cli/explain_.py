@@ -60,7 +60,9 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
         schedule=Schedule(given["schedule"]),
     )
     with opened(common, timeout_s=timeout, name=given["name"]) as opening:
-        (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        (listing,) = planning.select(
+            [scenario], usable_scenarios(common, opening.client, [scenario])
+        )
         planning.check_steps(listing, steps)
         point = planning.point(listing, conditions, steps=steps)
         note_rounding(conditions.limit_bytes, point)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,14 +119,21 @@ def open_client(common: Common, *, timeout_s: float = POINT_TIMEOUT_S) -> Iterat
         yield Client(launchers=launchers, sources=sources, timeout_s=timeout_s)
 
 
-def usable_scenarios(common: Common, client: Client) -> Mapping[str, Listing]:
+def usable_scenarios(
+    common: Common, client: Client, wanted: Iterable[str] = ()
+) -> Mapping[str, Listing]:
     """Return the scenarios by name; broken ones, and broken files in folders, go to stderr.
+
+    Args:
+        common: has the user's files.
+        client: lists what they hold.
+        wanted: the scenarios that are asked for, all if empty; see ``Client.catalog``.
 
     Raises:
         UsageError: for files that were given by name and hold no scenario that can be used: a
             line for each mistake.
     """
-    catalog = client.catalog()
+    catalog = client.catalog(wanted)
     given = {str(Path(source).resolve()) for source in common.scenarios if Path(source).is_file()}
     given -= {listing.file.path for listing in catalog.scenarios.values()}
     named = [line for line in catalog.broken if any(line.startswith(f"{file}:") for file in given)]

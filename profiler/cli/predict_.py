@@ -34,7 +34,9 @@ def command(common: Common, *, scenario: str, **given: Any) -> int:
     check_run_name(given["name"])
     limit = limit_of(given["limit"])
     with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
-        (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        (listing,) = planning.select(
+            [scenario], usable_scenarios(common, opening.client, [scenario])
+        )
         if given["steps"] is not None:
             planning.check_steps(listing, given["steps"])
         source = measured(common, opening, [listing], given)

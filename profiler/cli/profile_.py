@@ -113,7 +113,9 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
 def _profile(common: Common, options: _Options, opening: Opening) -> Run:
     report, store = opening.report, opening.store
     resumed = store.resume(options.name) if options.resume else None
-    listings = planning.select(options.names, usable_scenarios(common, opening.client))
+    listings = planning.select(
+        options.names, usable_scenarios(common, opening.client, options.names)
+    )
     points = _points(listings, options)
     note_rounding(options.conditions.limit_bytes, points[0])
     run = opening.run(points, name=options.name, resumed=resumed)

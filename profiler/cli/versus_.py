@@ -73,7 +73,7 @@ def command(
     _check_output(output, force=force)
     check_run_name(given["name"])
     with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
-        listings = planning.select(names, usable_scenarios(common, opening.client))
+        listings = planning.select(names, usable_scenarios(common, opening.client, names))
         for listing in listings if given["steps"] else ():
             planning.check_steps(listing, given["steps"])
         source = measured(common, opening, listings, given)

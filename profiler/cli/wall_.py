@@ -68,7 +68,9 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
     with opened(common, timeout_s=timeout, name=name) as opening:
         store = opening.store
         resumed = store.resume(given["name"]) if given["resume"] else None
-        (listing,) = planning.select([scenario], usable_scenarios(common, opening.client))
+        (listing,) = planning.select(
+            [scenario], usable_scenarios(common, opening.client, [scenario])
+        )
         if listing.lengths.first > given["max_steps"]:
             planning.check_steps(listing, given["max_steps"])
         point = planning.point(listing, conditions, steps=1)

@@ -34,6 +34,8 @@ from profiler.planning.files import ScenarioFile, scenario_files
 from profiler.planning.sources import source_hash
 
 T = TypeVar("T")
+# Of one file: its scenarios, and a line for each that cannot be used.
+_Listed = list[list[Listing] | str]
 
 POINT_TIMEOUT_S = 600.0
 _QUERY_TIMEOUT_S = 300.0
@@ -56,10 +58,15 @@ class Client:
     timeout_s: float = POINT_TIMEOUT_S
     _catalog: Catalog | None = field(default=None, init=False)
 
-    def catalog(self) -> Catalog:
+    def catalog(self, wanted: Iterable[str] = ()) -> Catalog:
         """Return the scenarios by name, and a line for each file or scenario that cannot be used.
 
-        Each file is imported in a child of its own, once per client.
+        Each file is imported in a child of its own, once per client. Where the user's files hold
+        all that is wanted, no installed file is imported, and no framework started that only
+        these need.
+
+        Args:
+            wanted: the scenarios that are asked for, all if empty.
 
         Raises:
             StepwallError: if a framework's children cannot be started.
@@ -67,9 +74,11 @@ class Client:
         if self._catalog is None:
             # A file that is given twice, as alone and in its folder, is one file.
             found = list(dict.fromkeys(scenario_files(self.sources, installed())))
-            with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
-                listed = [one for of_file in pool.map(self._listings, found) for one in of_file]
-            self._catalog = merged([*listed, *self._empty_folders(listed)])
+            own = [one for one in found if isinstance(one, str) or not one.is_installed]
+            listed = self._listed(own if wanted else found)
+            if not self._merged(listed.values()).scenarios.keys() >= set(wanted):
+                listed |= self._listed([one for one in found if one not in listed])
+            self._catalog = self._merged(listed[one] for one in found if one in listed)
         return self._catalog
 
     def describe(self, frameworks: Iterable[str]) -> dict[str, FrameworkFacts]:
@@ -179,7 +188,15 @@ class Client:
         reason = f"{listing.file.path}: the source of {point.scenario} changed: start a new run"
         return Outcome(status=Status.ERROR, reason=reason)
 
-    def _listings(self, file: ScenarioFile | str) -> list[list[Listing] | str]:
+    def _listed(self, files: list[ScenarioFile | str]) -> dict[ScenarioFile | str, _Listed]:
+        with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
+            return dict(zip(files, pool.map(self._listings, files), strict=True))
+
+    def _merged(self, found: Iterable[_Listed]) -> Catalog:
+        listed = [one for of_file in found for one in of_file]
+        return merged([*listed, *self._empty_folders(listed)])
+
+    def _listings(self, file: ScenarioFile | str) -> _Listed:
         """Return the scenarios of a file, and a line for each that cannot be used, or for all."""
         if isinstance(file, str):
             return [file]

@@ -30,6 +30,8 @@ TOY = Path(__file__).parents[1] / "toy"
 COMMAND_TIMEOUT_S = 180
 POINT_TIMEOUT_S = 120
 CLIENTS = {"launchers", "timeout_s"}
+# With it a process and all that it starts count no coverage.
+UNCOUNTED = {"COVERAGE_PROCESS_CONFIG": ""}
 
 
 @pytest.fixture(scope="session")
@@ -94,15 +96,21 @@ def measure(client_of: Callable[..., Client]) -> Callable[..., Measurement]:
     return measure
 
 
-@pytest.fixture(scope="session")
-def stepwall() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return ``stepwall(*arguments, cwd=folder)``: the installed command, run to its end."""
+@pytest.fixture(scope="module")
+def stepwall(request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return ``stepwall(*arguments, cwd=folder)``: the installed command, run to its end.
+
+    Its coverage counts in modules with ``COUNTED = True``. Counting makes TensorFlow's start half
+    as long again, and others run nothing that these do not.
+    """
+    counted = getattr(request.module, "COUNTED", False)
+    environment = os.environ | ({} if counted else UNCOUNTED)
 
     def stepwall(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [COMMAND, *map(str, arguments)],
             cwd=cwd,
-            env=os.environ | env,
+            env=environment | env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -125,7 +133,7 @@ def toy_path() -> str:
     return os.pathsep.join([str(TOY), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def toy(
     stepwall: Callable[..., subprocess.CompletedProcess[str]], toy_path: str, toy_source: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:

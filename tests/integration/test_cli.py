@@ -34,6 +34,8 @@ NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 MANY = ["profile", "dynamic_rnn", "--steps", "4:9:1", *SMALL, "--name", "many"]
 LONG = ["profile", "static_rnn", "--steps", "4,5000", *SMALL, "--name", "long"]
 WAIT_S = 60
+MOST_PROBES = 4
+COUNTED = True  # of its commands, the coverage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +52,20 @@ class Finished:
         return document
 
 
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """An explanation that was printed, and its document."""
+
+    done: Done
+    folder: Path
+    document: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
 def profiled(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """Return a small profile of two scenarios, printed as JSON."""
+    """Return a small profile of two scenarios with traces, printed as JSON."""
     folder = tmp_path_factory.mktemp("profiled")
-    options = ["--steps", "4,8", *SMALL, "--name", "first", "--json", "-"]
+    options = ["--steps", "4,8", *SMALL, "--trace", "--name", "first", "--json", "-"]
     done = stepwall("profile", "static_rnn", "dynamic_rnn", *options, cwd=folder)
     return Finished(done=done, folder=folder)
 
@@ -63,16 +74,19 @@ def profiled(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Fi
 def walled(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Return a wall under a small limit, printed as JSON."""
     folder = tmp_path_factory.mktemp("walled")
-    done = stepwall("wall", "dynamic_rnn", "--limit", "4MiB", "--json", "-", cwd=folder)
+    done = stepwall("wall", "dynamic_rnn", "--limit", "16MiB", "--json", "-", cwd=folder)
     return Finished(done=done, folder=folder)
 
 
 @pytest.fixture(scope="module")
-def explained(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """Return the explanation of a short unrolled step, printed as JSON."""
+def explained(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Explained:
+    """Return the explanation of a short unrolled step."""
     folder = tmp_path_factory.mktemp("explained")
-    options = ["--steps", "24", "--name", "why", "--json", "-"]
-    return Finished(done=stepwall("explain", "static_rnn", *options, cwd=folder), folder=folder)
+    settings = ["--set", "units=256", "--set", "batch=4"]
+    options = ["--steps", "12", *settings, "--no-remedies", "--name", "why"]
+    done = stepwall("explain", "static_rnn", *options, "--json", "why.json", cwd=folder)
+    document = json.loads((folder / "why.json").read_text())
+    return Explained(done=done, folder=folder, document=document)
 
 
 @contextmanager
@@ -226,10 +240,10 @@ class TestProfile:
         assert len(lines) == len(profiled.document["measurements"])
         assert "," in header
 
-    def test_quiet_prints_nothing(self, stepwall: Stepwall, tmp_path: Path) -> None:
+    def test_quiet_prints_nothing(self, toy: Stepwall, tmp_path: Path) -> None:
         """With ``-q`` the results are in the files only, the one of ``--json`` too."""
-        arguments = ["--steps", "4", *SMALL, "-q", "--json", "out.json", "--timeline"]
-        done = stepwall("profile", "dynamic_rnn", *arguments, cwd=tmp_path)
+        arguments = ["--steps", "4", "-q", "--json", "out.json", "--timeline"]
+        done = toy("profile", "toy_loop", *arguments, cwd=tmp_path)
 
         assert (done.returncode, done.stdout, done.stderr) == (OK, "", "")
         (point,) = json.loads((tmp_path / "out.json").read_text())["measurements"]
@@ -264,11 +278,14 @@ class TestWall:
         assert document["schema"] == 1
         assert document["scenario"] == "dynamic_rnn"
         assert document["parameters"] == {"batch": 32, "inputs": 64, "units": 128, "cell": "basic"}
-        assert (document["kind"], document["limit_bytes"]) == ("device", 4 * MIB)
+        assert (document["kind"], document["limit_bytes"]) == ("device", 16 * MIB)
         assert document["seconds"] >= sum(probe["seconds"] for probe in document["probes"])
 
     def test_both_ends_were_run(self, walled: Finished) -> None:
-        """The wall is exact: one probe survived within the limit, the next one did not."""
+        """The wall is exact: one probe survived within the limit, the next one did not.
+
+        The failing one waited out TensorFlow's own 10 s, and says what ran out.
+        """
         document = walled.document
 
         assert document["status"] == "exact"
@@ -277,25 +294,31 @@ class TestWall:
         survived, failed = probes[document["last_ok"]], probes[document["first_oom"]]
         assert (survived["outcome"], failed["outcome"]) == ("ok", "oom_device")
         assert survived["peak_bytes"] <= document["limit_bytes"]
+        assert failed["seconds"] >= 10
+        assert failed["shortage"] is not None
+        assert len(document["probes"]) <= MOST_PROBES
 
     def test_prediction_came_from_small_points(self, walled: Finished) -> None:
-        """The prediction is near the wall, and was made before any probe near it."""
+        """Within two hundredths, and made before any probe near the wall."""
         document = walled.document
 
         assert document["predicted_by"] == "replay"
-        assert document["predicted"] == pytest.approx(document["last_ok"], rel=0.05)
+        assert document["predicted"] == pytest.approx(document["last_ok"], rel=0.02)
         assert document["predicted_low"] < document["predicted"] < document["predicted_high"]
-        assert max(document["predicted_from"]) <= document["last_ok"]
+        assert max(document["predicted_from"]) <= 0.7 * document["last_ok"]
 
     def test_parallel_schedule_and_repeats_are_said(
-        self, stepwall: Stepwall, tmp_path: Path
+        self, stepwall: Stepwall, resources: Path, tmp_path: Path
     ) -> None:
         """Both ends held in every repeat, and what lies between is no proof of either."""
         arguments = ["--limit", "4MiB", "--schedule", "parallel", "--confirm", "1", "--json", "-"]
-        done = stepwall("wall", "dynamic_rnn", *arguments, cwd=tmp_path)
+        # A chain has one order only: few of its runs fail, and each that does waits for 10 s.
+        source = ["--scenarios", resources / "before.py"]
+        done = stepwall("wall", "chain", *source, *arguments, cwd=tmp_path)
         document = json.loads(done.stdout)
 
         assert done.returncode == OK
+        assert document["schedule"] == "parallel"
         assert document["status"] in {"exact", "band"}
         assert document["confirmation"] == {"repeats": 1, "survived": 1, "ran_out": 1}
         assert document["last_ok"] < document["first_oom"]
@@ -387,7 +410,7 @@ class TestReading:
 class TestExplain:
     """``stepwall explain``, and ``stepwall profile --trace``."""
 
-    def test_document_is_a_measurement_with_its_trace(self, explained: Finished) -> None:
+    def test_document_is_a_measurement_with_its_trace(self, explained: Explained) -> None:
         """Peak, roles, op types and scopes, each of which adds up."""
         document = explained.document
         trace = document["trace"]
@@ -397,16 +420,16 @@ class TestExplain:
         assert (document["schema"], document["scenario"], document["steps"]) == (
             1,
             "static_rnn",
-            24,
+            12,
         )
         assert document["device"]["peak_bytes"] == trace["allocator_peak_bytes"]
         assert trace["peak_bytes"] == trace["allocator_peak_bytes"]
         assert sum(trace["by_role"].values()) == trace["peak_bytes"]
         assert sum(item["bytes"] for item in trace["by_op"]) == asked
         assert sum(item["bytes"] for item in trace["by_scope"]) == asked
-        assert trace["growth"]["between"] == [18, 24]
+        assert trace["growth"]["between"] == [9, 12]
 
-    def test_leaves_a_report_with_its_plot(self, explained: Finished) -> None:
+    def test_leaves_a_report_with_its_plot(self, explained: Explained) -> None:
         """The page holds the story and the picture."""
         folder = explained.folder / "results" / "why"
         page = (folder / "report.html").read_text()
@@ -416,41 +439,34 @@ class TestExplain:
         assert "equal to the byte" in page
         assert "one_step_static_rnn" in page
 
-    def test_prints_words_and_tables(self, stepwall: Stepwall, tmp_path: Path) -> None:
+    def test_prints_words_and_tables(self, explained: Explained) -> None:
         """The story first, the next command last."""
-        options = ["--steps", "12", "--set", "units=256", "--set", "batch=4"]
-        done = stepwall("explain", "static_rnn", *options, cwd=tmp_path)
         size = (64 + 256) * 256 * 4
+        printed = explained.done.stdout
 
-        assert done.returncode == OK
-        assert done.stdout.startswith("static_rnn at 12 steps   batch 4")
-        assert f"12 steps \N{MULTIPLICATION SIGN} {size:,} B" in done.stdout.splitlines()[1]
-        assert "by role" in done.stdout
-        assert done.stdout.splitlines()[-1].startswith("next: open ")
+        assert printed.startswith("static_rnn at 12 steps   batch 4")
+        assert f"12 steps \N{MULTIPLICATION SIGN} {size:,} B" in printed.splitlines()[1]
+        assert "by role" in printed
+        assert printed.splitlines()[-1].startswith("next: open ")
 
-    def test_what_ran_out_is_not_explained(self, stepwall: Stepwall, tmp_path: Path) -> None:
+    def test_what_ran_out_is_not_explained(self, toy: Stepwall, tmp_path: Path) -> None:
         """It has no peak; how it ended is said, and the point is kept."""
-        options = ["--steps", "400", "--limit", "4MiB", "--json", "-"]
-        done = stepwall("explain", "dynamic_rnn", *options, cwd=tmp_path)
+        options = ["--steps", "400", "--set", "units=32", "--limit", "64KiB", "--json", "-"]
+        done = toy("explain", "toy_unrolled", *options, cwd=tmp_path)
         document = json.loads(done.stdout)
 
         assert done.returncode == POINT_FAILED
         assert document["trace"] is None
         assert document["outcome"]["status"] == "oom_device"
-        assert "dynamic_rnn at 400 steps: oom_device" in done.stderr
+        assert "toy_unrolled at 400 steps: oom_device" in done.stderr
 
-    def test_a_profile_explains_every_point_on_request(
-        self, stepwall: Stepwall, tmp_path: Path
-    ) -> None:
+    def test_a_profile_explains_every_point_on_request(self, profiled: Finished) -> None:
         """And draws what holds the peak over the steps."""
-        options = ["--steps", "4,8", "--trace", "--name", "traced", "--json", "-"]
-        done = stepwall("profile", "dynamic_rnn", *options, cwd=tmp_path)
-        points = json.loads(done.stdout)["measurements"]
+        points = profiled.document["measurements"]
 
-        assert done.returncode == OK
-        assert [point["trace"]["steps"] for point in points] == [4, 8]
+        assert [point["trace"]["steps"] for point in points] == [4, 8] * 2
         assert all(p["trace"]["peak_bytes"] == p["device"]["peak_bytes"] for p in points)
-        assert (tmp_path / "results" / "traced" / "peak_dynamic_rnn.png").exists()
+        assert (profiled.folder / "results" / "first" / "peak_dynamic_rnn.png").exists()
 
     def test_a_wall_explains_its_last_steps(self, walled: Finished) -> None:
         """To the byte of the run that survived, under the limit."""
@@ -469,10 +485,7 @@ class TestBadInput:
         ("arguments", "words"),
         [
             (["profile", "statik_rnn"], "did you mean 'static_rnn'?"),
-            (["profile", "static_rnn", "--set", "unit=8"], "did you mean 'units'?"),
-            (["profile", "static_rnn", "--set", "units=many"], "'many' is no int"),
             (["profile", "static_rnn", "--device", "gpu"], "TensorFlow sees only cpu"),
-            (["explain", "statik_rnn", "--steps", "4"], "did you mean 'static_rnn'?"),
         ],
     )
     def test_of_scenarios(
@@ -485,11 +498,9 @@ class TestBadInput:
         assert words in error_line(done)
         assert rows(tmp_path) == []
 
-    @pytest.mark.parametrize(
-        "steps", ["", "0", "-3", "9999999999", "abc", "8:4:x2", "8:64:x1", "4,,8", "1:2:0"]
-    )
+    @pytest.mark.parametrize("steps", ["", "8:4:x2"])
     def test_of_steps(self, stepwall: Stepwall, tmp_path: Path, steps: str) -> None:
-        """Steps that are empty, no number, out of range or run downwards."""
+        """Steps that are empty or run downwards; all that can be wrong is in tests/unit."""
         done = stepwall("profile", "static_rnn", "--steps", steps, cwd=tmp_path)
 
         assert (done.returncode, done.stdout) == (BAD_INPUT, "")
@@ -501,7 +512,6 @@ class TestBadInput:
         [
             (["profile", "--limit", "64"], "size '64': write a number with a unit, as 64MiB"),
             (["profile", "--limit", "0MiB"], "size '0MiB': must be"),
-            (["profile", "--limit", "5KiB"], "at least 1MiB"),
             (["profile", "--wall-limit", "many"], "size 'many'"),
             (["wall", "static_rnn", "--device", "gpu"], "give --limit SIZE for a GPU, as 16GiB"),
             (["wall", "static_rnn", "--kind", "disk"], "'disk' is not one of"),
@@ -543,23 +553,6 @@ class TestBadInput:
 
         assert (done.returncode, done.stdout) == (BAD_INPUT, "")
         assert words in error_line(done)
-
-    @pytest.mark.parametrize(
-        ("text", "place"),
-        [
-            ("x = 1\ny = = 2\n", "broken.py:2: SyntaxError: invalid syntax"),
-            ("x = 1\n", "broken.py: no scenario in it (decorate a function with @scenario)"),
-        ],
-    )
-    def test_of_scenario_files(
-        self, stepwall: Stepwall, tmp_path: Path, text: str, place: str
-    ) -> None:
-        """A file with a syntax error, or without a scenario, names itself and the line."""
-        (tmp_path / "broken.py").write_text(text)
-        done = stepwall("profile", "--scenarios", "broken.py", cwd=tmp_path)
-
-        assert (done.returncode, done.stdout) == (BAD_INPUT, "")
-        assert place in error_line(done)
 
     def test_of_several_scenario_files(self, stepwall: Stepwall, tmp_path: Path) -> None:
         """Each broken file that was given is named, with its reason, a line for each."""

@@ -1,4 +1,7 @@
-"""Predictions of real training steps: replayed to the byte, continued, and right about walls."""
+"""Predictions of real training steps: replayed to the byte, and continued.
+
+Walls that are predicted and found: test_real_walls.py (unrolled) and test_cli.py (a loop).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_points import point_of
 
-from profiler.facts import Status, WallPrediction, replace
 from profiler.frameworks import framework
-from profiler.measure.client import Client
-from profiler.units import MIB
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("static_rnn", {}),
@@ -29,7 +28,6 @@ LENGTHS: dict[str, tuple[int, int, int]] = {
     "static_rnn": (22, 24, 96),
     "dynamic_rnn": (78, 80, 320),
 }
-MAX_STEPS = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -82,16 +80,3 @@ class TestATrainingStep:
         real, predicted = replayed(scenario, parameters)["tops"]
 
         assert predicted == pytest.approx(real, rel=0.005)
-
-
-@pytest.mark.parametrize(("scenario", "mib"), [("static_rnn", 16), ("dynamic_rnn", 16)])
-def test_a_wall_is_predicted_within_two_percent(client: Client, scenario: str, mib: int) -> None:
-    """So much below it fits, and so much above it does not."""
-    conditions = point_of(client, scenario, limit_bytes=mib * MIB)
-    prediction = client.predict_wall(conditions, max_steps=MAX_STEPS)
-
-    assert isinstance(prediction, WallPrediction)
-    assert max(prediction.learned_from) <= 0.7 * prediction.steps
-    below, above = (round(prediction.steps * share) for share in (0.98, 1.02))
-    ends = [client.measure(replace(conditions, steps=steps)) for steps in (below, above)]
-    assert [end.outcome.status for end in ends] == [Status.OK, Status.OOM_DEVICE]

@@ -250,7 +250,7 @@ class TestRepeats:
 
     @pytest.mark.parametrize(
         ("scenario", "cell"),
-        [("static_rnn", "basic"), ("dynamic_rnn", "lstm"), ("seq_to_vec_static", "gru")],
+        [("static_rnn", "gru"), ("dynamic_rnn", "lstm")],
     )
     def test_through_any_launcher(
         self, measure: Measure, other_launchers: Launchers, scenario: str, cell: str

@@ -1,9 +1,11 @@
-"""What is predicted of a real scenario is what happens when it is really run."""
+"""What is predicted of a real scenario is what happens when it is really run.
+
+A scenario that raises at a length that is recorded: test_reuse.py.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,6 @@ from typing import Any
 import pytest
 from real_points import point_of
 
-from profiler.cli.common import FAILED_POINT
 from profiler.facts import Measurement, WallPredictions
 from profiler.frameworks import PredictionRequest
 from profiler.measure.client import Client
@@ -92,61 +93,6 @@ def test_every_card_has_its_steps(predicted: dict[str, Any]) -> None:
 
     assert len(steps) == 8
     assert steps[most] / steps[least] == pytest.approx(most / least, rel=0.01)
-
-
-def test_within_the_measured_lengths_the_run_itself_is_asked(
-    stepwall: Callable[..., subprocess.CompletedProcess[str]],
-    predicted: dict[str, Any],
-    folder: Path,
-) -> None:
-    """No short run is made: memory, too, is by the law of the run's points."""
-    done = stepwall(
-        *("predict", "chain", "--scenarios", folder / "before.py", "--run", predicted["run"]),
-        *("--steps", 100, "--json", "-"),
-        cwd=folder,
-    )
-    values = {value["metric"]: value for value in json.loads(done.stdout)["values"]}
-
-    assert not any(value["from_short_runs"] for value in values.values())
-    assert values["backprop"]["value"] == pytest.approx(
-        100 * 2 * BATCH * UNITS * FLOAT_BYTES, rel=0.02
-    )
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (
-            "if steps == 10: raise ValueError('not ten')",
-            "error in build_forward: at 10 steps: ValueError: not ten (raising.py:",
-        ),
-        ("raise ValueError('never')", "all 5 points failed; at 8 steps: error in build_forward"),
-    ],
-    ids=["at ten", "always"],
-)
-def test_a_scenario_s_own_error_is_what_the_user_sees(
-    stepwall: Callable[..., subprocess.CompletedProcess[str]],
-    resources: Path,
-    tmp_path: Path,
-    body: str,
-    said: str,
-) -> None:
-    """Whether it raises in the quick run or only at a length that the prediction records."""
-    source = (resources / "before.py").read_text()
-    head = re.search(r'def chain\(.*?""".*?"""\n', source, re.DOTALL)
-    assert head is not None
-    raising = f"{source[: head.end()]}    {body}\n{source[head.end() :]}"
-    (tmp_path / "raising.py").write_text(raising)
-    done = stepwall(
-        *("predict", "chain", "--scenarios", tmp_path / "raising.py", "--limit", "64MiB"),
-        cwd=tmp_path,
-    )
-
-    assert done.returncode == FAILED_POINT
-    assert said in done.stderr.splitlines()[-1]
-    assert "bug" not in done.stderr
-    # What a failing length does not touch still stands.
-    assert (done.stdout == "") == ("never" in body)
 
 
 WIDE = {"batch": 32, "inputs": 64, "units": 1024, "cell": "basic"}

@@ -24,8 +24,10 @@ BATCH, INPUTS, UNITS = 32, 64, 128
 WIDE = 256
 SAME = 0.01
 
-two_lengths = pytest.mark.parametrize("steps", [40, 80])
-two_long_lengths = pytest.mark.parametrize("steps", [200, 400])
+two_lengths = pytest.mark.parametrize("steps", [20, 40])
+two_long_lengths = pytest.mark.parametrize("steps", [100, 200])
+# What is constant hides the effect at shorter ones.
+from_forty = pytest.mark.parametrize("steps", [40, 80])
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ class TestWeightGradients:
 
     @pytest.mark.parametrize(
         ("method", "steps"),
-        [("EXPERIMENTAL_TREE", 40), ("EXPERIMENTAL_TREE", 80), ("EXPERIMENTAL_ACCUMULATE_N", 40)],
+        [("EXPERIMENTAL_TREE", 20), ("EXPERIMENTAL_TREE", 40), ("EXPERIMENTAL_ACCUMULATE_N", 20)],
     )
     def test_are_held_whatever_the_aggregation_method(
         self, explain: Explain, method: str, steps: int
@@ -115,7 +117,7 @@ class TestKeptTensors:
             assert 2 * role(remedied, kind) == pytest.approx(role(plain, kind), rel=1e-4)
         assert remedied.peak_bytes < 0.55 * plain.peak_bytes
 
-    @two_lengths
+    @from_forty
     def test_are_a_segment_where_segments_are_run_again(self, explain: Explain, steps: int) -> None:
         """Of what is kept, the inputs and the state before each segment remain."""
         remedied = explain("segmented", steps, how="recomputed")
@@ -139,7 +141,7 @@ class TestKeptTensors:
         plain = explain("segmented", steps, how="kept")
         assert remedied.peak_bytes == pytest.approx(plain.peak_bytes, rel=SAME)
 
-    @two_lengths
+    @from_forty
     def test_are_more_with_recompute_grad_than_need_be(self, explain: Explain, steps: int) -> None:
         """The graph optimizer folds away what its second run waits for: the copies come early."""
         sizes = {"batch": 256, "units": 64}
@@ -168,7 +170,7 @@ class TestKeptTensors:
 class TestLoopOptions:
     """dynamic_rnn's own options."""
 
-    @two_long_lengths
+    @pytest.mark.parametrize("steps", [200, 400])
     def test_time_major_moves_no_peak_of_a_loss_on_the_outputs(
         self, explain: Explain, steps: int
     ) -> None:
@@ -182,7 +184,7 @@ class TestLoopOptions:
         assert less == more == copy
         assert remedied.peak_bytes == pytest.approx(plain.peak_bytes, rel=SAME)
 
-    @pytest.mark.parametrize("steps", [100, 200])
+    @two_long_lengths
     def test_time_major_helps_beside_a_fed_target(self, explain: Explain, steps: int) -> None:
         """There the peak comes while the outputs are transposed for the loss."""
         remedied = explain("looped", steps, loss="target", time_major=True)
@@ -192,7 +194,7 @@ class TestLoopOptions:
         copy = steps * BATCH * UNITS * FLOAT
         assert remedied.peak_bytes <= plain.peak_bytes - copy
 
-    @two_lengths
+    @from_forty
     def test_time_major_moves_no_peak_of_wide_inputs(self, explain: Explain, steps: int) -> None:
         """In place of their transposed copy there is the loop's list of them."""
         remedied = explain("looped", steps, inputs=1024, units=32, time_major=True)
@@ -201,7 +203,7 @@ class TestLoopOptions:
         assert remedied.peak_bytes == pytest.approx(plain.peak_bytes, rel=SAME)
         assert role(remedied, Role.TEMPORARY) == steps * BATCH * 1024 * FLOAT
 
-    @pytest.mark.parametrize(("cell", "steps"), [("basic", 200), ("basic", 400), ("lstm", 40)])
+    @pytest.mark.parametrize(("cell", "steps"), [("basic", 100), ("basic", 200), ("lstm", 40)])
     def test_swap_memory_changes_nothing(self, explain: Explain, cell: str, steps: int) -> None:
         """TensorFlow 2's loop takes the option and does nothing with it."""
         remedied = explain("looped", steps, cell=cell, swap_memory=True)

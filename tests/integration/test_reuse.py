@@ -234,5 +234,6 @@ class TestLengths:
         assert done.returncode == FAILED_POINT
         assert "at 8 steps: AssertionError: steps % BLOCK == 0 (blocks.py:12)" in done.stderr
         assert "PointError" not in done.stderr
+        assert "bug" not in done.stderr
         (nodes,) = [line for line in done.stdout.splitlines() if line.strip().startswith("nodes")]
         assert nodes.split()[:2] == ["nodes", "87"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ Explain = Callable[..., Explanation]
 
 @pytest.fixture(scope="session")
 def explain(client_of: Callable[..., Client], resources: Path) -> Explain:
-    """Return ``explain(scenario, steps=..., ...)``."""
+    """Return ``explain(scenario, steps=..., ...)``: in a real child, once for all tests."""
     client = client_of(resources / "roles.py")
 
+    @functools.cache
     def explain(scenario: str, *, steps: int, **parameters: Any) -> Explanation:
         explained = client.explain(
             point_of(client, scenario, steps=steps, **parameters), alone=True

@@ -61,13 +61,11 @@ def test_versus_tells_no_winner_that_the_parallel_schedule_does_not_show(
     assert done.returncode == 0, done.stderr
     question = ("versus", "whole", "truncated", "--run", "pair", *sources)
     told = stepwall(*question, "--json", "told.json", cwd=tmp_path)
-    unchecked = stepwall(*question, "--no-check", cwd=tmp_path)
     peak = _metric(json.loads((tmp_path / "told.json").read_text()), "peak")
 
     assert peak["lengths"][-1]["least"] == ["whole"]
     assert peak["is_contradicted"]
     assert "device peak: not the same in both schedules" in told.stdout
-    assert "not checked in the parallel schedule (--no-check): " in unchecked.stdout
 
 
 def _metric(document: dict[str, Any], name: str) -> dict[str, Any]:

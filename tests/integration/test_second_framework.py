@@ -30,6 +30,7 @@ SIZES = ["--set", f"units={UNITS}"]
 LIMIT = 1 << 20
 SWEPT = [8, 16, 32, 64, 128]
 OK, BROKEN_BUDGET, POINT_FAILED = 0, 3, 4
+COUNTED = True  # of its commands, the coverage
 PHASES = ["start", "construct", "plan", "first_step", "repeat"]
 
 
@@ -118,17 +119,6 @@ def names_no_other(text: str) -> bool:
     return re.search(r"tensorflow|keras|grappler|\bbfc\b", text, re.IGNORECASE) is None
 
 
-def test_its_scenarios_are_listed(toy: Command, tmp_path: Path) -> None:
-    """With their parameters, beside the shipped ones."""
-    done = toy("list", "--json", "-", cwd=tmp_path)
-    listed = {item["name"]: item for item in json.loads(done.stdout)["scenarios"]}
-
-    assert (done.returncode, done.stderr) == (OK, "")
-    assert listed["toy_loop"]["file"]["framework"] == "toy"
-    assert [item["name"] for item in listed["toy_loop"]["parameters"]] == ["batch", "units"]
-    assert listed["static_rnn"]["file"]["framework"] != "toy"
-
-
 class TestProfile:
     """Every number of a profile is the closed form's."""
 
@@ -194,6 +184,8 @@ class TestProfile:
         assert [phase["name"] for phase in facts["toy"]["phases"]] == [*PHASES, "record"]
         assert [stage["name"] for stage in facts["toy"]["stages"]] == ["listed", "planned"]
         assert {point["framework"] for point in profiled.points.values()} == {"toy"}
+        parameters = {"batch": BATCH, "units": UNITS}
+        assert all(point["parameters"] == parameters for point in profiled.points.values())
         assert names_no_other((profiled.folder / "both.json").read_text())
 
 
@@ -211,15 +203,6 @@ class TestReport:
         assert names_no_other(profiled.done.stdout)
         texts = (profiled.folder / "results" / "both").glob("*.[cj]s*")
         assert all(names_no_other(path.read_text()) for path in texts)
-
-    def test_is_written_again_without_the_framework(
-        self, stepwall: Command, profiled: Profiled, tmp_path: Path
-    ) -> None:
-        """Where the toy is not installed, what the run keeps of it is enough."""
-        done = stepwall("report", "both", "-o", tmp_path / "again", cwd=profiled.folder)
-
-        assert done.returncode == OK, done.stderr
-        assert "construction" in (tmp_path / "again" / "report.html").read_text()
 
 
 class TestWall:
@@ -356,25 +339,46 @@ def test_budgets_are_kept_to_the_byte(toy: Command, tmp_path: Path) -> None:
     assert broken.startswith("stepwall: toy_loop: peak is ")
 
 
-def test_two_frameworks_share_a_run(toy: Command, tmp_path: Path) -> None:
-    """Each of its points by its own framework, under each framework's own name."""
+@pytest.fixture(scope="module")
+def both(toy: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run with points of the toy and of the first framework."""
+    folder = tmp_path_factory.mktemp("two")
     names = ["dynamic_rnn", "toy_loop"]
     options = ["--steps", "4,8", "--name", "two", "--json", "two.json"]
-    done = toy("profile", *names, *options, cwd=tmp_path)
-    document = json.loads((tmp_path / "two.json").read_text())
-    points = [
-        (point["scenario"], point["framework"], point["outcome"]["status"])
-        for point in document["measurements"]
-    ]
-
+    done = toy("profile", *names, *options, cwd=folder)
     assert done.returncode == OK, done.stderr
-    assert points == [
-        *[("dynamic_rnn", "tensorflow", "ok")] * 2,
-        *[("toy_loop", "toy", "ok")] * 2,
-    ]
-    assert document["environment"]["frameworks"].keys() == {"tensorflow", "toy"}
-    page = (tmp_path / "results" / "two" / "report.html").read_text()
-    assert {"Toy", "TensorFlow"} <= set(re.findall(r"\b(?:Toy|TensorFlow)\b", page))
+    return folder
+
+
+class TestTwoFrameworks:
+    """In one run."""
+
+    def test_share_a_run(self, both: Path) -> None:
+        """Each of its points by its own framework, under each framework's own name."""
+        document = json.loads((both / "two.json").read_text())
+        points = [
+            (point["scenario"], point["framework"], point["outcome"]["status"])
+            for point in document["measurements"]
+        ]
+
+        assert points == [
+            *[("dynamic_rnn", "tensorflow", "ok")] * 2,
+            *[("toy_loop", "toy", "ok")] * 2,
+        ]
+        assert document["environment"]["frameworks"].keys() == {"tensorflow", "toy"}
+        page = (both / "results" / "two" / "report.html").read_text()
+        assert {"Toy", "TensorFlow"} <= set(re.findall(r"\b(?:Toy|TensorFlow)\b", page))
+
+    def test_are_reported_again_without_one(
+        self, stepwall: Command, both: Path, tmp_path: Path
+    ) -> None:
+        """Where the toy is not installed, what the run keeps of it is enough for the same page."""
+        done = stepwall("report", "two", "-o", tmp_path / "again", cwd=both)
+        page = (tmp_path / "again" / "report.html").read_text()
+
+        assert done.returncode == OK, done.stderr
+        assert page == (both / "results" / "two" / "report.html").read_text()
+        assert "planned" in page  # a stage of the toy's graph
 
 
 PROBE = '''

@@ -69,15 +69,17 @@ def shadowed(tmp_path: Path) -> Path:
 
 
 def test_in_the_working_folder_they_are_not_seen(stepwall: Stepwall, shadowed: Path) -> None:
-    """Listing and measuring work as anywhere else."""
-    listed = stepwall("list", "--json", "-", cwd=shadowed)
-    done = stepwall("profile", "static_rnn", "--steps", "2,4", "--json", "-", cwd=shadowed)
+    """Listing and measuring work as anywhere else, also of a scenario file that lies there."""
+    write(shadowed, "mine", early="WIDTH = 10")
+    options = ["--scenarios", "mine.py", "--steps", "2,4", "--json", "-"]
+    done = stepwall("profile", "static_rnn", "mine", *options, cwd=shadowed)
     points = json.loads(done.stdout)["measurements"]
 
-    assert (listed.returncode, listed.stderr) == (0, "")
-    assert "static_rnn" in {item["name"] for item in json.loads(listed.stdout)["scenarios"]}
     assert (done.returncode, done.stderr) == (0, "")
-    assert [point["outcome"]["status"] for point in points] == ["ok", "ok"]
+    assert [(point["scenario"], point["outcome"]["status"]) for point in points] == [
+        *[("static_rnn", "ok")] * 2,
+        *[("mine", "ok")] * 2,
+    ]
 
 
 def test_beside_a_scenario_file_they_are_not_seen(
@@ -87,15 +89,6 @@ def test_beside_a_scenario_file_they_are_not_seen(
     source = write(shadowed, "mine", early="WIDTH = 1024")
 
     assert width(measure("mine", steps=4, source=source)) == 1024
-
-
-def test_beside_a_scenario_file_in_the_working_folder(stepwall: Stepwall, shadowed: Path) -> None:
-    """Both at once, by the command."""
-    write(shadowed, "mine", early="WIDTH = 10")
-    options = ["--scenarios", "mine.py", "--steps", "4", "--json", "-"]
-    done = stepwall("profile", "mine", *options, cwd=shadowed)
-
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

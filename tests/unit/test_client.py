@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -394,6 +395,31 @@ class TestCatalog:
         assert found.scenarios["static_rnn"].parameters[0].default == 32
         assert found.broken == []
         assert [job.task for job, _ in launchers.jobs] == [Task.LIST]
+
+    @pytest.mark.parametrize(
+        ("wanted", "scenarios"),
+        [
+            (["static_rnn"], ["static_rnn"]),
+            (["static_rnn", "installed"], ["installed", "static_rnn"]),
+            (["mistyped"], ["installed", "static_rnn"]),
+            ([], ["installed", "static_rnn"]),
+        ],
+    )
+    def test_what_is_installed_is_listed_where_the_users_files_do_not_hold_all(
+        self, mine: str, monkeypatch: pytest.MonkeyPatch, wanted: list[str], scenarios: list[str]
+    ) -> None:
+        """Else a framework would be started that nobody asked for; no file is listed twice."""
+        entry = EntryPoint(name="more", value="report_samples", group=files.ENTRY_POINT_GROUP)
+        monkeypatch.setattr(files, "entry_points", lambda **_: (entry,))
+
+        def answers(job: Job) -> JobResult:
+            assert job.file is not None
+            return _ended(_answer(FileListing(scenarios=[_listing(job.file, "installed")])))
+
+        client, launchers = _client(mine, answers)
+
+        assert list(client.catalog(wanted).scenarios) == scenarios
+        assert len(launchers.jobs) == len(scenarios)
 
     def test_a_file_that_is_broken_is_named_once(self, mine: str, tmp_path: Path) -> None:
         """Its own message names file and line already; the other file stays usable."""
