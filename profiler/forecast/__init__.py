@@ -1,8 +1,9 @@
 """Walls: predicted from short runs, searched, and certified by two runs.
 
 ``trace`` is what an allocator was asked for, ``unrolling`` continues it to more time steps,
-``allocator`` is what a framework's allocator model must do, ``recordings`` holds what was recorded
-and how well it foretells longer steps, and ``replayed`` predicts walls and peaks from it.
+``allocator`` is what a framework's allocator model must do, ``recordings`` holds what was recorded,
+``ladder`` says what is recorded next, ``learning`` checks what continues it against longer runs,
+and ``replayed`` predicts walls and peaks from that.
 ``host`` predicts host walls. ``search`` finds a wall with or without a prediction, and
 ``certificate`` runs the search through real children. All but the last are pure.
 
@@ -13,13 +14,13 @@ are of an unrolled and a looped build of one recurrent network, on two cores:
 predictor              used for                       why it stays
 =====================  =============================  ===========================================
 replay                 device walls whose trace has   0.0 % off in squares (attention), loops and
-(``replayed``)         up to 150,000 events, serial   segments; a longer recorded trace, not used to
+(``replayed``)         up to 200,000 events, serial   segments; a longer recorded trace, not used to
                        schedule                       continue from, must be foretold first
 curve through          device walls beyond            replay takes 9 s per million events, at every
-replayed walls         150,000 events                 try; its margin is what it missed before the
+replayed walls         200,000 events                 try; its margin is what it missed before the
 (``replayed``)                                        last wall, extrapolated
-curve through the      traces that cannot be          0.2 % to 3 % off where build and memory jump
-peaks of short runs    continued                      about; not told if it may be 25 % off
+curve through what     traces that cannot be          0.2 % to 3 % off where build and memory jump
+short runs need        continued                      about; not told if it may be 25 % off
 (``replayed``)
 line through two       host walls, which have no      4.3 % and 1.1 % off under 512 MiB, the
 short runs (``host``)  trace                          search's own 57 % and 42 %; with it the search

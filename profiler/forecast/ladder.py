@@ -1,0 +1,212 @@
+"""Which short runs are recorded next, until what continues them foretells a longer one."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from profiler.forecast.demand import APART, DemandCurve, DemandLine
+from profiler.forecast.recordings import FURTHER, UNLIMITED, Basis, Recordings, with_events
+from profiler.forecast.unrolling import Unrolling
+from profiler.lengths import Lengths
+
+# What is recorded, one after the other, until a continued trace foretells the longest. The
+# differences hold many periods: what grows by segments of 3, 4, 5, 8 or 10 steps is found, too.
+_LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 162, 240, 320)
+# From here on a loop's iterations overlap as they do in any longer one: after up to three times
+# the 32 that run ahead.
+_SETTLED = 96
+# After so many lengths of that kind, shorter ones of a loop tell nothing more.
+_SETTLED_ENOUGH = 3
+# The operations of two recorded lengths are as many but for this share where the graph is the same.
+_SAME_GRAPH = 0.02
+# The second length of a basis that begins at any length is so much longer.
+_PAIRED = 2
+# A length that is a larger share of the wall than this is not worth recording.
+_WORTH = 0.75
+# Of longer traces than this none is recorded for a check, none to be continued, none is replayed.
+# Of a loop, whose graph grows no larger, longer ones are recorded to be continued.
+_MOST_RECORDED = 20_000
+_MOST_ON_LADDER = 8_000
+_MOST_OF_LOOPS = 90_000
+# Nor are longer lengths than these, nor such as may need more than these bytes.
+_FARTHEST_RECORDED, _MOST_BYTES = 1024, 1 << 30
+
+
+class Target(Protocol):
+    """What something is to be told of."""
+
+    @property
+    def max_steps(self) -> int:
+        """The longest length that anything is told of."""
+
+    def about(self, unrolling: Unrolling) -> int:
+        """Return about the steps that something is told of, by what continues the traces."""
+
+    def about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
+        """Return the same by what recorded steps need."""
+
+    def is_beyond(self, unrolling: Unrolling, end: int) -> bool:
+        """Whether these steps lie beyond ``end``."""
+
+
+class Ladder:
+    """The lengths that are worth recording to tell something about a longer one.
+
+    Attributes:
+        rungs: all that may be recorded to be continued, ascending; the first two always are.
+    """
+
+    def __init__(self, recordings: Recordings, lengths: Lengths, target: Target) -> None:
+        """Take what was recorded, the lengths that may be, and what something is told of."""
+        self._recordings = recordings
+        self._lengths = lengths
+        self._target = target
+        self.rungs = rungs(lengths)
+
+    def further(self, told: int) -> int | None:
+        """Return what to record next, if anything is short enough to be worth it.
+
+        Args:
+            told: the edge by a basis that held up to some length, not to the longest; 0: none.
+        """
+        known = self._recordings.lengths
+        longest = max(known)
+        if told:  # what changed on the way to the longest may go on from there
+            begins = longest - _PAIRED if longest - _PAIRED in known else longest
+            onward, least = self._along(begins, told), longest
+        else:
+            begins = self._last_change()
+            onward, least = self._along(begins, told), begins
+        if onward is not None:
+            return onward
+        missing = [steps for steps in self._missing() if steps > least]
+        further = next(filter(self._is_worth, missing), None)
+        if further is not None:
+            return further
+        # Between the last rung that is short enough and what is worth it, there may be much.
+        beyond = int(min(_WORTH * self.by_tops(), self._target.max_steps))
+        return beyond if beyond >= APART * longest and self._is_cheap(beyond) else None
+
+    def _missing(self) -> list[int]:
+        """Return what of the ladder was not recorded yet, in the order to do so."""
+        known = self._recordings.lengths
+        missing = [steps for steps in self.rungs if steps not in known]
+        if not self._is_same_graph():
+            return missing
+        has_settled = sum(map(self.is_settled, known)) >= _SETTLED_ENOUGH
+        missing.sort(key=lambda steps: (not self.is_settled(steps), steps))
+        return [steps for steps in missing if self.is_settled(steps) or not has_settled]
+
+    def _along(self, begins: int, told: int) -> int | None:
+        """Return what a basis from there, and its first check, still lack; None: not worth it."""
+        lengths = (begins, *_basis_from(begins))
+        missing = [steps for steps in lengths if steps not in self._recordings.lengths]
+        if not begins or not missing or not self._is_worth_from(begins, told):
+            return None
+        return missing[0]
+
+    def _last_change(self) -> int:
+        """Return the last length worth it from which on steps compute a constant, or 0.
+
+        Short runs computed that ahead of time: beyond, the graph is another one.
+        """
+        shorter, longer = map(self._recordings.trace, self.rungs[:2])
+        if len(shorter.events) == len(longer.events):
+            return 0  # there is no pattern of steps that this would change
+        most = self._recordings.source.most_computed_bytes
+        changes = [int(line.meets(most)) + 1 for line in self._recordings.computed()]
+        settled = filter(self.is_settled, self.rungs) if self._is_same_graph() else iter(())
+        least = next(filter(self._is_worth, settled), 0)
+        return max(
+            (begins for begins in changes if begins > least and self._is_worth_from(begins)),
+            default=0,
+        )
+
+    def _is_worth_from(self, begins: int, told: int = 0) -> bool:
+        """Whether a basis from there, and its check, are short beside about where the wall is."""
+        _, check = _basis_from(begins)
+        worth = 1 if begins in self._recordings.lengths else _WORTH
+        most = _MOST_OF_LOOPS if self._is_same_graph() else _MOST_RECORDED
+        return check <= worth * max(told, self.by_tops()) and self._is_cheap(check, most)
+
+    def should_settle(self, basis: Basis) -> bool:
+        """Whether short runs of a loop were continued though longer ones are worth it."""
+        loops = self._recordings.continued(basis).loops
+        if not loops or self.is_settled(basis.lengths[0]):
+            return False
+        _, second, *_ = [*filter(self.is_settled, self.rungs), UNLIMITED, UNLIMITED]
+        return FURTHER * second <= max(*self._recordings.lengths, _WORTH * self.by_tops())
+
+    def _is_same_graph(self) -> bool:
+        """Whether the graph does not grow with the steps: what does is made by loops."""
+        shorter, longer = map(self._recordings.trace, self.rungs[:2])
+        grows = len(set(longer.labels)) > (1 + _SAME_GRAPH) * len(set(shorter.labels))
+        # Where nothing grew, a step more adds to the graph every few steps.
+        return not grows and shorter.events != longer.events
+
+    def by_tops(self) -> float:
+        """Return about the steps that something is to be told of, by what recorded steps need."""
+        tops = sorted(self._recordings.tops)
+        near = [one for one in tops if one[0] * APART <= tops[-1][0]] or tops[:1]
+        curve = DemandCurve.through(tops) or DemandLine.through(near[-1], tops[-1])
+        if curve is None:
+            return self._target.max_steps
+        # What two lengths near each other differ by, others need not.
+        share = DemandLine.through((0, 0), tops[-1]) if tops[-1][0] < APART * tops[0][0] else None
+        return max(self._target.about_by_curve(one) for one in (curve, share) if one is not None)
+
+    def _is_worth(self, steps: int) -> bool:
+        """Whether the next length of the ladder is short, beside about where the wall is."""
+        if steps > self._target.max_steps or not self._is_cheap(steps):
+            return False
+        return steps <= _WORTH * self.by_tops()
+
+    def _is_cheap(self, steps: int, most_events: int | None = None) -> bool:
+        """Whether so many steps are about as few events as may be recorded, by the longest."""
+        longest = max(self._recordings.lengths)
+        events = len(self._recordings.trace(longest).events)
+        if self._recordings.top(longest) * steps > _MOST_BYTES * longest:
+            return False
+        most = most_events or (_MOST_OF_LOOPS if self._is_same_graph() else _MOST_ON_LADDER)
+        return events * steps <= most * longest
+
+    def check_at(self, basis: Basis, unrolling: Unrolling, wanted: int) -> int:
+        """Return the length up to ``wanted`` that is short enough to be recorded."""
+        least = int(FURTHER * basis.lengths[-1]) + 1
+        longest, top = max(self._recordings.tops)
+        # Memory may grow by squares.
+        by_memory = int(longest * math.sqrt(_MOST_BYTES / top))
+        by_events = max(least, with_events(unrolling, _MOST_RECORDED))
+        most = min(by_events, by_memory, self._lengths.number(_FARTHEST_RECORDED))
+        return continued_to(unrolling, min(wanted, most))
+
+    def is_settled(self, steps: int) -> bool:
+        """Whether a loop of so many steps has taken up all its parallel iterations."""
+        return self._lengths.nth(steps) >= _SETTLED
+
+
+def rungs(lengths: Lengths) -> tuple[int, ...]:
+    """Return the numbers of the lengths to record: as short, but with the same differences."""
+    if lengths.multiple_of == 1:
+        return tuple(max(0, lengths.first - _LADDER[0]) + steps for steps in _LADDER)
+    first = max(1, lengths.number(_LADDER[0]))
+    wanted = [first, first + 2, *(lengths.number(steps) for steps in _LADDER[2:])]
+    found: list[int] = []
+    for number in wanted:
+        if not found or number >= found[-1] + 2:
+            found.append(number)
+    more = (found[-1] + 2, found[-1] + 6, found[-1] + 14)
+    return (*found, *more)[: max(len(found), 5)]
+
+
+def continued_to(unrolling: Unrolling, steps: int) -> int:
+    """Return the largest length up to ``steps`` that a trace can be continued to."""
+    first, unit = unrolling.first_steps, unrolling.unit
+    return first + max(0, steps - first) // unit * unit
+
+
+def _basis_from(begins: int) -> tuple[int, int]:
+    """Return the second length of a basis, and where it can be checked first."""
+    second = begins + _PAIRED
+    return second, int(FURTHER * second) + 1

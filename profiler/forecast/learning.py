@@ -1,0 +1,206 @@
+"""What continues the recorded traces, and how far it foretold longer ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from profiler.forecast.ladder import Ladder, Target
+from profiler.forecast.recordings import (
+    FURTHER,
+    UNLIMITED,
+    Basis,
+    Continued,
+    Recordings,
+    Regime,
+)
+from profiler.forecast.unrolling import NoPatternError, Unrolling
+from profiler.lengths import Lengths
+
+# A continued trace is checked at this share of the wall: nearer to it where every step adds
+# operations, which the graph optimizer may order otherwise in a larger graph. A loop is checked at
+# no fewer steps than these, or where its wall is nearer, there: before it may still take up
+# parallel iterations.
+_CHECK_SHARE, _SMALLER_SHARE = 1 / 2, 1 / 4
+_CHECKED = 72
+# A check reaches this far from the wanted length.
+_ENOUGH = 0.7
+# An error that was seen may be so many times larger where it was not looked.
+CAUTION = 2
+# A continued trace that misses a recorded one by no more than this share foretold it.
+_SAME = 0.001
+# Nothing more is recorded where all allocations were foretold, and their order makes no larger
+# share uncertain than this.
+_CLOSE = 0.03
+# So many periods of growth are tried between two recorded lengths.
+_MOST_TRIED = 40
+
+
+class Learner:
+    """Records and checks what is needed to tell something about longer steps."""
+
+    def __init__(self, recordings: Recordings, lengths: Lengths, target: Target) -> None:
+        """Take what was recorded, the lengths that may be, and what something is told of."""
+        self._recordings = recordings
+        self._lengths = lengths
+        self._target = target
+        self._ladder = Ladder(recordings, lengths, target)
+
+    def learned(self) -> Continued | None:
+        """Record until a continued trace foretells a trace that is long enough for this limit."""
+        told = 0
+        while True:
+            best = self._best()
+            holds = best is not None and (best.is_same or best.missed <= _SAME)
+            if best is not None and holds:
+                told = self._edge_of(best)
+                wanted = self._wanted(best)
+                is_checked = best.checked >= _ENOUGH * wanted
+                if not is_checked:
+                    if not self._recordings.can_record(wanted):
+                        return best
+                    continue
+                is_close = self.share(best, told) <= _CLOSE
+                if is_close and not self._ladder.should_settle(best.basis):
+                    return best
+            further = self._ladder.further(0 if holds else told)
+            if further is None or not self._recordings.can_record(further):
+                return best
+
+    def _wanted(self, best: Continued) -> int:
+        """Return the length at which this should be checked."""
+        unrolling = self._recordings.continued(best.basis)
+        edge = self._edge_of(best)
+        least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
+        wanted = max(_checked_share(unrolling, edge), least)
+        # Where constants are no longer folded, a continued trace need not hold.
+        end, _ = self._end(unrolling, None)
+        return self._ladder.check_at(best.basis, unrolling, min(wanted, end))
+
+    def _edge_of(self, best: Continued) -> int:
+        """Return about the steps that something is to be told of, by what was learned."""
+        unrolling = self._recordings.continued(best.basis)
+        return min(self._target.about(unrolling), self._target.max_steps)
+
+    def _best(self) -> Continued | None:
+        """Return what foretells the longest recorded trace best."""
+        best: Continued | None = None
+        for basis in self._bases():
+            found = self._recordings.foretold(basis, max(self._recordings.lengths))
+            if found is not None and (best is None or found.missed < best.missed):
+                best = found
+            if best is not None and (best.is_same or best.missed <= _SAME):
+                break
+        return best
+
+    def _bases(self) -> Iterator[Basis]:
+        """Yield what may be continued to the longest recorded trace, the simplest first."""
+        *known, last = self._recordings.lengths
+        pairs = sorted(
+            ((second - first) // 2, -first, second)
+            for at, first in enumerate(known)
+            for second in known[at + 1 :]
+            if (second - first) % 2 == 0 and not (last - first) % ((second - first) // 2)
+        )
+        plain = [Basis((-first, second), unit) for unit, first, second in pairs]
+        bent = [
+            Basis((*basis.lengths, third), basis.unit)
+            for basis in plain
+            for third in known
+            if third > basis.lengths[1] and not (third - basis.lengths[0]) % basis.unit
+        ]
+        yield from [*plain, *bent][:_MOST_TRIED]
+
+    def share(self, learned: Continued, edge: int) -> float:
+        """Return the share by which an edge may be off: what the check missed, extrapolated."""
+        if learned.missed <= _SAME:
+            return 0.0
+        last = learned.basis.lengths[-1]
+        seen = learned.missed * learned.checked / (learned.checked - last)
+        return CAUTION * seen * max(1, edge - last) / edge
+
+    def unchecked(self, learned: Continued, edge: int) -> float:
+        """Return the bytes of constants that a step computes at the edge, and none did before."""
+        most = self._recordings.source.most_computed_bytes
+        return sum(
+            line.at(edge)
+            for line in self._recordings.computed()
+            if learned.checked < line.meets(most) < edge
+        )
+
+    def regimes(self, learned: Continued) -> list[Regime]:
+        """Return the regimes up to the one in which the limit is met.
+
+        The framework folds a constant only while it is small: where that ends, another
+        regime begins. Short steps whose constant is not folded are recorded and checked for it.
+
+        Raises:
+            NoPatternError: if what one of them records cannot be continued.
+        """
+        regimes: list[Regime] = []
+        after, folded = 0, None
+        while True:
+            unrolling = self._recordings.continued(learned.basis, folded)
+            regimes.append(Regime(after=after, folded=folded, unrolling=unrolling, learned=learned))
+            after, size = self._end(unrolling, folded)
+            if after == UNLIMITED or not self._target.is_beyond(
+                unrolling, max(after, learned.checked)
+            ):
+                return regimes
+            folded = size - 1
+            learned = self._learned_unfolded(regimes[-1], folded)
+
+    def _learned_unfolded(self, before: Regime, folded: int) -> Continued:
+        """Check what continues traces in which no constant of more than ``folded`` is folded."""
+        basis, settled = (
+            before.learned.basis,
+            [*filter(self._ladder.is_settled, self._ladder.rungs)],
+        )
+        if (
+            before.unrolling.loops
+            and not self._ladder.is_settled(basis.lengths[0])
+            and len(settled) > 1
+        ):
+            basis = Basis((settled[0], settled[1]), (settled[1] - settled[0]) // 2)
+        unrolling = self._recordings.continued(basis, folded)
+        edge = min(self._target.about(unrolling), self._target.max_steps)
+        least = int(FURTHER * basis.lengths[-1]) + 1
+        wanted = max(before.learned.checked, least, _checked_share(unrolling, edge))
+        checked = self._ladder.check_at(basis, unrolling, wanted)
+        found = self._recordings.foretold(basis, checked, folded)
+        if found is None:
+            raise NoPatternError("without folded constants the pattern does not continue")
+        return found
+
+    def _end(self, unrolling: Unrolling, folded: int | None) -> tuple[int, int]:
+        """Return the last steps of a regime, and its largest constant in the first steps."""
+        most, first = self._recordings.source.most_folded_bytes, unrolling.first_steps
+        sizes = unrolling.growing(self._recordings.source.folded_label)
+        ends = [
+            (_last_below(size, most, first), size(first))
+            for size in sizes
+            if folded is None or size(first) < folded
+        ]
+        return min(ends, default=(UNLIMITED, 0))
+
+    def is_folded_at(self, steps: int) -> bool:
+        """Whether the constants of what was recorded are folded there: a law needs that."""
+        best = self._best()
+        return best is None or steps <= self._end(self._recordings.continued(best.basis), None)[0]
+
+
+def _checked_share(unrolling: Unrolling, edge: int) -> int:
+    """Return the length at which what is told of an edge should be checked."""
+    first = unrolling.first_steps
+    is_larger = unrolling.count(first + unrolling.unit) > unrolling.count(first)
+    return int(edge * (_CHECK_SHARE if is_larger and not unrolling.loops else _SMALLER_SHARE))
+
+
+def _last_below(size: Callable[[int], int], most: int, first: int) -> int:
+    """Return the last steps at which a growing size is at most so many bytes."""
+    low, high = first, 2 * first
+    while size(high) <= most:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) <= most else (low, middle)
+    return low
