@@ -30,6 +30,10 @@ DEVICE, HOST = "device", "host"
 BAND_REPEATS = 3
 # Other steps would end like these, too: the search ends.
 _HOPELESS = {Status.ERROR, Status.TIMEOUT}
+# What may be wrong where a scenario's own error ends a search in which other lengths ran.
+_REFUSED = (
+    "; lengths that it does not take are ruled out by @scenario(multiple_of=..., at_least=...)"
+)
 _OUT_OF_MEMORY = {DEVICE: Status.OOM_DEVICE, HOST: Status.OOM_HOST}
 
 
@@ -273,7 +277,9 @@ def _next(bracket: Bracket, prober: _Prober) -> int:
 def _status(bracket: Bracket, prober: _Prober) -> tuple[WallStatus, str | None]:
     last = prober.probes[-1]
     if _is_hopeless(last.outcome):
-        return WallStatus.UNPROVEN, f"at {last.steps} steps: {last.outcome.sentence}"
+        reason = f"at {last.steps} steps: {last.outcome.sentence}"
+        is_refused = last.outcome.status is Status.ERROR and bracket.passed
+        return WallStatus.UNPROVEN, reason + (_REFUSED if is_refused else "")
     if bracket.first_bad is None:
         return WallStatus.AT_LEAST, None
     failed = next(p for p in reversed(prober.probes) if p.steps == bracket.first_bad)

@@ -291,6 +291,18 @@ class TestUnproven:
         assert [probe.steps for probe in wall.probes] == [8]
         assert (wall.last_ok, wall.first_oom, wall.predicted) == (None, None, None)
 
+    def test_an_error_at_some_lengths_only_says_how_to_rule_them_out(self) -> None:
+        """Where no length runs, or a run took too long, that would not mend it."""
+        wall = certify(CONDITIONS, _beyond(20, ERROR))
+
+        assert wall.status is WallStatus.UNPROVEN
+        assert wall.reason is not None
+        assert wall.reason.endswith(
+            "; lengths that it does not take are ruled out by "
+            "@scenario(multiple_of=..., at_least=...)"
+        )
+        assert "ruled out" not in (certify(CONDITIONS, _beyond(20, TIMEOUT)).reason or "")
+
     def test_what_was_known_before_is_kept(self) -> None:
         """The points that survived, and the prediction made from them, stay true."""
         wall = certify(CONDITIONS, _beyond(20, TIMEOUT))
