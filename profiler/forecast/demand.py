@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 
 # Lengths further apart than by this factor tell more of the growth than of its noise.
-APART = 1.4
+APART = 1.3
 # A law through one point less must foretell the longest length this many times better than the
 # line does, to be taken in its place.
 _BETTER = 2

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import Counter
+from fractions import Fraction
 from typing import Protocol
 
 from profiler.forecast.demand import APART, DemandCurve, DemandLine
@@ -13,9 +16,11 @@ from profiler.lengths import Lengths
 # What is recorded, one after the other, until a continued trace foretells the longest. The
 # differences hold many periods: what grows by segments of 3, 4, 5, 8 or 10 steps is found, too.
 _LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 162, 240, 320)
-# From here on a loop's iterations overlap as they do in any longer one: after up to three times
+# From so many iterations on a loop's overlap as they do in any longer one: after up to three times
 # the 32 that run ahead.
 _SETTLED = 96
+# A little more of them than these, to be continued.
+_FIRST_SETTLED = 104
 # After so many lengths of that kind, shorter ones of a loop tell nothing more.
 _SETTLED_ENOUGH = 3
 # The operations of two recorded lengths are as many but for this share where the graph is the same.
@@ -62,6 +67,7 @@ class Ladder:
         self._recordings = recordings
         self._lengths = lengths
         self._target = target
+        self._each = functools.cache(self._iterations_each)
         self.rungs = rungs(lengths)
 
     def further(self, told: int) -> int | None:
@@ -86,7 +92,7 @@ class Ladder:
             return further
         # Between the last rung that is short enough and what is worth it, there may be much.
         beyond = int(min(_WORTH * self.by_tops(), self._target.max_steps))
-        return beyond if beyond >= APART * longest and self._is_cheap(beyond) else None
+        return beyond if beyond > FURTHER * longest and self._is_cheap(beyond) else None
 
     def _missing(self) -> list[int]:
         """Return what of the ladder was not recorded yet, in the order to do so."""
@@ -94,9 +100,10 @@ class Ladder:
         missing = [steps for steps in self.rungs if steps not in known]
         if not self._is_same_graph():
             return missing
-        has_settled = sum(map(self.is_settled, known)) >= _SETTLED_ENOUGH
-        missing.sort(key=lambda steps: (not self.is_settled(steps), steps))
-        return [steps for steps in missing if self.is_settled(steps) or not has_settled]
+        settled = [steps for steps in self.settled if steps not in known]
+        if sum(map(self.is_settled, known)) >= _SETTLED_ENOUGH:
+            return settled
+        return [*settled, *(steps for steps in missing if steps not in settled)]
 
     def _along(self, begins: int, told: int) -> int | None:
         """Return what a basis from there, and its first check, still lack; None: not worth it."""
@@ -116,7 +123,7 @@ class Ladder:
             return 0  # there is no pattern of steps that this would change
         most = self._recordings.source.most_computed_bytes
         changes = [int(line.meets(most)) + 1 for line in self._recordings.computed()]
-        settled = filter(self.is_settled, self.rungs) if self._is_same_graph() else iter(())
+        settled = self.settled if self._is_same_graph() else []
         least = next(filter(self._is_worth, settled), 0)
         return max(
             (begins for begins in changes if begins > least and self._is_worth_from(begins)),
@@ -135,7 +142,7 @@ class Ladder:
         loops = self._recordings.continued(basis).loops
         if not loops or self.is_settled(basis.lengths[0]):
             return False
-        _, second, *_ = [*filter(self.is_settled, self.rungs), UNLIMITED, UNLIMITED]
+        _, second, *_ = [*self.settled, UNLIMITED]
         return FURTHER * second <= max(*self._recordings.lengths, _WORTH * self.by_tops())
 
     def _is_same_graph(self) -> bool:
@@ -181,9 +188,43 @@ class Ladder:
         most = min(by_events, by_memory, self._lengths.number(_FARTHEST_RECORDED))
         return continued_to(unrolling, min(wanted, most))
 
+    @property
+    def settled(self) -> list[int]:
+        """The lengths to record at which a loop is settled, ascending: at least two."""
+        first = self.with_iterations(_FIRST_SETTLED)
+        return sorted(filter(self.is_settled, {*self.rungs, first, first + _PAIRED}))
+
+    @property
+    def lawful(self) -> list[int]:
+        """The recorded lengths that one law may go through: of a loop, those that are settled."""
+        known = self._recordings.lengths
+        shorter, longer = map(self._recordings.trace, self.rungs[:2])
+        is_loop = self._is_same_graph() and len(shorter.events) != len(longer.events)
+        return [steps for steps in known if not is_loop or self.is_settled(steps)]
+
     def is_settled(self, steps: int) -> bool:
         """Whether a loop of so many steps has taken up all its parallel iterations."""
-        return self._lengths.nth(steps) >= _SETTLED
+        return steps >= self.with_iterations(_SETTLED)
+
+    def with_iterations(self, iterations: int) -> int:
+        """Return about the length from which on a loop has so many iterations."""
+        return math.ceil(iterations / self._each(max(self._recordings.lengths)))
+
+    def _iterations_each(self, longest: int) -> Fraction:
+        """How many times more most of a loop's operations run from one length to the next.
+
+        An iteration may take several steps. Where nothing runs more often: one for each step.
+        """
+        first = self.rungs[0]
+        shorter, longer = (
+            Counter(trace.labels[-trace.last_run :])
+            for trace in map(self._recordings.trace, (first, longest))
+        )
+        more = Counter(longer[label] - count for label, count in shorter.items())
+        grows = [(count, -times) for times, count in more.items() if times > 0]
+        if not grows:
+            return Fraction(self._lengths.multiple_of)
+        return Fraction(-max(grows)[1], longest - first)
 
 
 def rungs(lengths: Lengths) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from profiler.forecast.demand import DemandCurve
 from profiler.forecast.ladder import Ladder, Target
 from profiler.forecast.recordings import (
     FURTHER,
@@ -70,7 +71,7 @@ class Learner:
         """Return the length at which this should be checked."""
         unrolling = self._recordings.continued(best.basis)
         edge = self._edge_of(best)
-        least = min(self._lengths.number(_CHECKED), edge) if unrolling.loops else 0
+        least = min(self._ladder.with_iterations(_CHECKED), edge) if unrolling.loops else 0
         wanted = max(_checked_share(unrolling, edge), least)
         # Where constants are no longer folded, a continued trace need not hold.
         end, _ = self._end(unrolling, None)
@@ -151,16 +152,10 @@ class Learner:
 
     def _learned_unfolded(self, before: Regime, folded: int) -> Continued:
         """Check what continues traces in which no constant of more than ``folded`` is folded."""
-        basis, settled = (
-            before.learned.basis,
-            [*filter(self._ladder.is_settled, self._ladder.rungs)],
-        )
-        if (
-            before.unrolling.loops
-            and not self._ladder.is_settled(basis.lengths[0])
-            and len(settled) > 1
-        ):
-            basis = Basis((settled[0], settled[1]), (settled[1] - settled[0]) // 2)
+        basis = before.learned.basis
+        if before.unrolling.loops and not self._ladder.is_settled(basis.lengths[0]):
+            first, second, *_ = self._ladder.settled
+            basis = Basis((first, second), (second - first) // 2)
         unrolling = self._recordings.continued(basis, folded)
         edge = min(self._target.about(unrolling), self._target.max_steps)
         least = int(FURTHER * basis.lengths[-1]) + 1
@@ -181,6 +176,11 @@ class Learner:
             if folded is None or size(first) < folded
         ]
         return min(ends, default=(UNLIMITED, 0))
+
+    def law(self, need: Callable[[int], int | None]) -> DemandCurve | None:
+        """Return the law through the bytes that recorded lengths need, if they follow one."""
+        needs = ((steps, need(steps)) for steps in self._ladder.lawful)
+        return DemandCurve.through((steps, found) for steps, found in needs if found is not None)
 
     def is_folded_at(self, steps: int) -> bool:
         """Whether the constants of what was recorded are folded there: a law needs that."""

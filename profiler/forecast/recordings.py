@@ -139,11 +139,6 @@ class Recordings:
         """The highest address of every recorded trace, by steps."""
         return [(steps, self.top(steps)) for steps in self.lengths]
 
-    @property
-    def needs(self) -> list[tuple[int, int]]:
-        """About the smallest limit of every recorded trace, by steps."""
-        return [(steps, self.need(steps)) for steps in self.lengths]
-
     def computed(self) -> list[DemandLine]:
         """Return how the growing constants that are computed ahead of time grow."""
         (first, shorter), (second, longer) = [

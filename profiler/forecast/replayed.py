@@ -152,7 +152,7 @@ class _WallPredictor:
 
     def _by_law(self) -> WallPrediction | None:
         # Under a limit, a chunk that is not split may hold twice what was asked for.
-        curve = DemandCurve.through(self._recordings.needs)
+        curve = self._learner.law(self._recordings.need)
         if curve is None:
             return None
         edge = min(curve.meets(self._limit), self.max_steps)
@@ -263,7 +263,8 @@ class _PeakPredictor:
     def _by_law(self, steps: int) -> PeakPrediction | None:
         if self._recordings.failure is not None or not self._learner.is_folded_at(self.max_steps):
             return None
-        return self._by_curve(steps, DemandCurve.through(self._recorded().items()), 0.0)
+        law = self._learner.law(lambda one: self._need(self._recordings.trace(one)))
+        return self._by_curve(steps, law, 0.0)
 
     def _by_curve(
         self, steps: int, curve: DemandCurve | None, share: float

@@ -15,7 +15,7 @@ from profiler.forecast.recordings import TraceSource
 from profiler.forecast.replayed import Forecasts
 from profiler.forecast.trace import Trace
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
-from profiler.lengths import Lengths
+from profiler.lengths import ANY, Lengths
 
 CHUNK = 256
 MIB = 1 << 20
@@ -344,6 +344,32 @@ def test_what_saturates_is_learned_beyond_its_threshold_or_not_told(
     predicted = Recorded(trace=trace).predict(per_step * edge + more * in_flight)
 
     assert predicted is None or predicted.low <= edge <= predicted.high
+
+
+@pytest.mark.parametrize("lengths", [Lengths(multiple_of=6), ANY])
+@pytest.mark.parametrize("at_once", [2, 3])
+@pytest.mark.parametrize("steps", [180, 240, 600])
+def test_a_loop_that_takes_several_steps_at_once_saturates_later(
+    steps: int, at_once: int, lengths: Lengths
+) -> None:
+    """It has fewer iterations than steps: short runs would tell ten times as much per step."""
+    per_iteration, more, in_flight = 4 * CHUNK, 36 * CHUNK, 64
+
+    def trace(steps: int, _: int) -> Trace:
+        times = steps // at_once
+        labels = [*["body", "cond"] * times, *["flying"] * min(times, in_flight)]
+        sizes = [*[per_iteration, CHUNK] * times, *[more] * min(times, in_flight)]
+        held = range(len(labels))
+        events = [*zip(held, sizes, strict=True), *((number, 0) for number in held)]
+        return Trace(labels=labels, events=events)
+
+    found = Forecasts(Recorded(trace=trace).source(), lengths).peak(steps)
+    times = steps // at_once
+    needed = (per_iteration + CHUNK) * times + more * min(times, in_flight)
+
+    assert isinstance(found, str) or found.low <= needed <= found.high
+    if lengths.multiple_of % at_once == 0 and times >= 200:
+        assert not isinstance(found, str)
 
 
 @pytest.mark.parametrize("edge", [600, 900, 3000])
