@@ -40,6 +40,9 @@ _ORDER = (
     Role.ROUNDING,
 )
 
+# Text stays readable where a line crosses it.
+_BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+
 
 def explaining_plots(results: RunResults) -> dict[str, list[Plot]]:
     """Return the plots of each explained training step, by its name."""
@@ -82,6 +85,7 @@ def over_one_step(label: str, explained: Explanation) -> Figure:
             xytext=(0, 8),
             textcoords="offset points",
             ha="right" if over.peak > over.event[-1] / 2 else "left",
+            bbox=_BEHIND,
         )
         axes.set_xlabel(f"allocations and releases in a {explained.step} step, in order")
         _finish(axes, total, over.event)
@@ -132,7 +136,7 @@ def _note(axes: Axes, text: str, x: float, last: float) -> None:
         textcoords="offset points",
         ha="left" if x < last / 2 else "right",
         va="top",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        bbox=_BEHIND,
     )
 
 
