@@ -29,9 +29,10 @@ _SAME_GRAPH = 0.02
 _PAIRED = 2
 # A length that is a larger share of the wall than this is not worth recording.
 _WORTH = 0.75
-# Of longer traces than this none is recorded for a check, none to be continued, none is replayed.
-# Of a loop, whose graph grows no larger, longer ones are recorded to be continued.
-_MOST_RECORDED = 20_000
+# Of longer traces than this none is recorded for a check, none to be continued, nor to check what
+# is told of a length that is too far for that. Of a loop, whose graph grows no larger, longer ones
+# are recorded to be continued.
+_MOST_RECORDED, _MOST_IF_FAR = 20_000, 5_000
 _MOST_ON_LADDER = 8_000
 _MOST_OF_LOOPS = 90_000
 # Nor are longer lengths than these, nor such as may need more than these bytes.
@@ -184,7 +185,10 @@ class Ladder:
         longest, top = max(self._recordings.tops)
         # Memory may grow by squares.
         by_memory = int(longest * math.sqrt(_MOST_BYTES / top))
-        by_events = max(least, with_events(unrolling, _MOST_RECORDED))
+        by_events = with_events(unrolling, _MOST_RECORDED)
+        if by_events < wanted:  # it is far from the wall in any case
+            by_events = with_events(unrolling, _MOST_IF_FAR)
+        by_events = max(least, by_events)
         most = min(by_events, by_memory, self._lengths.number(_FARTHEST_RECORDED))
         return continued_to(unrolling, min(wanted, most))
 
