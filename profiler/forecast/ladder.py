@@ -22,7 +22,7 @@ _SETTLED = 96
 # A little more of them than these, to be continued.
 _FIRST_SETTLED = 104
 # After so many lengths of that kind, shorter ones of a loop tell nothing more.
-_SETTLED_ENOUGH = 3
+_SETTLED_ENOUGH = 2
 # The operations of two recorded lengths are as many but for this share where the graph is the same.
 _SAME_GRAPH = 0.02
 # The second length of a basis that begins at any length is so much longer.

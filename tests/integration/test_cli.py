@@ -298,14 +298,14 @@ class TestWall:
         assert failed["shortage"] is not None
         assert len(document["probes"]) <= MOST_PROBES
 
-    def test_prediction_came_from_small_points(self, walled: Finished) -> None:
+    def test_prediction_came_from_smaller_points(self, walled: Finished) -> None:
         """Within two hundredths, and made before any probe near the wall."""
         document = walled.document
 
         assert document["predicted_by"] == "replay"
         assert document["predicted"] == pytest.approx(document["last_ok"], rel=0.02)
         assert document["predicted_low"] < document["predicted"] < document["predicted_high"]
-        assert max(document["predicted_from"]) <= 0.7 * document["last_ok"]
+        assert max(document["predicted_from"]) <= 0.8 * document["last_ok"]
 
     def test_parallel_schedule_and_repeats_are_said(
         self, stepwall: Stepwall, resources: Path, tmp_path: Path
