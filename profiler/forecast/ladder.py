@@ -71,13 +71,19 @@ class Ladder:
         self._each = functools.cache(self._iterations_each)
         self.rungs = rungs(lengths)
 
+    @property
+    def known(self) -> list[int]:
+        """The recorded lengths, ascending, that are no longer than what something is told of."""
+        most = max(self._target.max_steps, self.rungs[1])
+        return [steps for steps in self._recordings.lengths if steps <= most]
+
     def further(self, told: int) -> int | None:
         """Return what to record next, if anything is short enough to be worth it.
 
         Args:
             told: the edge by a basis that held up to some length, not to the longest; 0: none.
         """
-        known = self._recordings.lengths
+        known = self.known
         longest = max(known)
         if told:  # what changed on the way to the longest may go on from there
             begins = longest - _PAIRED if longest - _PAIRED in known else longest
@@ -97,7 +103,7 @@ class Ladder:
 
     def _missing(self) -> list[int]:
         """Return what of the ladder was not recorded yet, in the order to do so."""
-        known = self._recordings.lengths
+        known = self.known
         missing = [steps for steps in self.rungs if steps not in known]
         if not self._is_same_graph():
             return missing
@@ -136,7 +142,8 @@ class Ladder:
         _, check = _basis_from(begins)
         worth = 1 if begins in self._recordings.lengths else _WORTH
         most = _MOST_OF_LOOPS if self._is_same_graph() else _MOST_RECORDED
-        return check <= worth * max(told, self.by_tops()) and self._is_cheap(check, most)
+        is_near = check <= min(worth * max(told, self.by_tops()), self._target.max_steps)
+        return is_near and self._is_cheap(check, most)
 
     def should_settle(self, basis: Basis) -> bool:
         """Whether short runs of a loop were continued though longer ones are worth it."""
@@ -144,7 +151,7 @@ class Ladder:
         if not loops or self.is_settled(basis.lengths[0]):
             return False
         _, second, *_ = [*self.settled, UNLIMITED]
-        return FURTHER * second <= max(*self._recordings.lengths, _WORTH * self.by_tops())
+        return FURTHER * second <= max(*self.known, _WORTH * self.by_tops())
 
     def _is_same_graph(self) -> bool:
         """Whether the graph does not grow with the steps: what does is made by loops."""
@@ -155,7 +162,7 @@ class Ladder:
 
     def by_tops(self) -> float:
         """Return about the steps that something is to be told of, by what recorded steps need."""
-        tops = sorted(self._recordings.tops)
+        tops = [(steps, self._recordings.top(steps)) for steps in self.known]
         near = [one for one in tops if one[0] * APART <= tops[-1][0]] or tops[:1]
         curve = DemandCurve.through(tops) or DemandLine.through(near[-1], tops[-1])
         if curve is None:
@@ -172,7 +179,7 @@ class Ladder:
 
     def _is_cheap(self, steps: int, most_events: int | None = None) -> bool:
         """Whether so many steps are about as few events as may be recorded, by the longest."""
-        longest = max(self._recordings.lengths)
+        longest = max(self.known)
         events = len(self._recordings.trace(longest).events)
         if self._recordings.top(longest) * steps > _MOST_BYTES * longest:
             return False
@@ -182,7 +189,8 @@ class Ladder:
     def check_at(self, basis: Basis, unrolling: Unrolling, wanted: int) -> int:
         """Return the length up to ``wanted`` that is short enough to be recorded."""
         least = int(FURTHER * basis.lengths[-1]) + 1
-        longest, top = max(self._recordings.tops)
+        longest = max(self.known)
+        top = self._recordings.top(longest)
         # Memory may grow by squares.
         by_memory = int(longest * math.sqrt(_MOST_BYTES / top))
         by_events = with_events(unrolling, _MOST_RECORDED)
@@ -201,7 +209,7 @@ class Ladder:
     @property
     def lawful(self) -> list[int]:
         """The recorded lengths that one law may go through: of a loop, those that are settled."""
-        known = self._recordings.lengths
+        known = self.known
         shorter, longer = map(self._recordings.trace, self.rungs[:2])
         is_loop = self._is_same_graph() and len(shorter.events) != len(longer.events)
         return [steps for steps in known if not is_loop or self.is_settled(steps)]
@@ -212,7 +220,7 @@ class Ladder:
 
     def with_iterations(self, iterations: int) -> int:
         """Return about the length from which on a loop has so many iterations."""
-        return math.ceil(iterations / self._each(max(self._recordings.lengths)))
+        return math.ceil(iterations / self._each(max(self.known)))
 
     def _iterations_each(self, longest: int) -> Fraction:
         """How many times more most of a loop's operations run from one length to the next.

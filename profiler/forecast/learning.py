@@ -86,7 +86,7 @@ class Learner:
         """Return what foretells the longest recorded trace best."""
         best: Continued | None = None
         for basis in self._bases():
-            found = self._recordings.foretold(basis, max(self._recordings.lengths))
+            found = self._recordings.foretold(basis, max(self._ladder.known))
             if found is not None and (best is None or found.missed < best.missed):
                 best = found
             if best is not None and (best.is_same or best.missed <= _SAME):
@@ -95,7 +95,7 @@ class Learner:
 
     def _bases(self) -> Iterator[Basis]:
         """Yield what may be continued to the longest recorded trace, the simplest first."""
-        *known, last = self._recordings.lengths
+        *known, last = self._ladder.known
         pairs = sorted(
             ((second - first) // 2, -first, second)
             for at, first in enumerate(known)

@@ -134,11 +134,6 @@ class Recordings:
         """Those of them at which constants were folded by default, ascending."""
         return sorted(steps for steps, folded in self._traces if folded is None)
 
-    @property
-    def tops(self) -> list[tuple[int, int]]:
-        """The highest address of every recorded trace, by steps."""
-        return [(steps, self.top(steps)) for steps in self.lengths]
-
     def computed(self) -> list[DemandLine]:
         """Return how the growing constants that are computed ahead of time grow."""
         (first, shorter), (second, longer) = [

@@ -305,6 +305,20 @@ def test_a_peak_without_short_runs_is_not_told_or_right(steps: int) -> None:
     assert isinstance(found, str) or found.low <= CHUNK * (steps + 1) <= found.high
 
 
+@pytest.mark.parametrize("steps", [30, 64, 200])
+def test_a_peak_is_the_same_after_walls_that_are_farther_away(steps: int) -> None:
+    """Their recorded steps lie beyond, in another regime: nothing is told from them."""
+    per_step, constant, last, times = 8 * CHUNK, 2 * CHUNK, 250, 3
+    trace = changing(per_step, constant, last, times)
+    forecasts = Forecasts(Recorded(trace=trace, most_computed=constant * last).source())
+    walls = forecasts.walls([(per_step + constant * times) * 2000], MAX_STEPS)
+    found = forecasts.peak(steps)
+
+    assert [wall if isinstance(wall, str) else wall.steps for wall in walls] == [2000]
+    assert not isinstance(found, str)
+    assert found.bytes == (per_step + constant) * steps
+
+
 def test_a_peak_beyond_a_failing_run_is_not_told() -> None:
     """The scenario's own error is the reason."""
 
