@@ -129,6 +129,8 @@ class Client:
             point: the conditions; its steps and its own limits do not matter.
             request: the limits, and the largest steps.
         """
+        # Under a limit, a recorded length near the wall would run out, after a long retry.
+        point = replace(point, limit_bytes=None, host_limit_bytes=None)
         job = replace(self._job(Task.PREDICT, point), request=request)
         found = self._answer(WallPredictions, job)
         return self._changed(point) or found

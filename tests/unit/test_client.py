@@ -289,7 +289,11 @@ class TestJobs:
 
         assert client.predict_walls(POINT, request) == found
         assert client.predict_wall(replace(POINT, limit_bytes=1 << 30), max_steps=1000) == wall
-        assert launchers.jobs[-1][0].request == request
+        job = launchers.jobs[-1][0]
+        assert job.request == request
+        # Recorded lengths near the wall would run out, after a long retry.
+        assert job.point is not None
+        assert (job.point.limit_bytes, job.point.host_limit_bytes) == (None, None)
 
     @pytest.mark.parametrize("limit", ["limit_bytes", "host_limit_bytes"])
     def test_a_prediction_whose_child_failed_says_how_it_ended(self, mine: str, limit: str) -> None:
