@@ -28,7 +28,7 @@ _SAME_GRAPH = 0.02
 # The second length of a basis that begins at any length is so much longer.
 _PAIRED = 2
 # A length that is a larger share of the wall than this is not worth recording.
-_WORTH = 0.75
+_WORTH = 0.7
 # Of longer traces than this none is recorded for a check, none to be continued, nor to check what
 # is told of a length that is too far for that. Of a loop, whose graph grows no larger, longer ones
 # are recorded to be continued.
@@ -120,20 +120,23 @@ class Ladder:
             return None
         return missing[0]
 
-    def _last_change(self) -> int:
-        """Return the last length worth it from which on steps compute a constant, or 0.
+    def _changes(self) -> list[int]:
+        """Return the lengths from which on steps compute a constant.
 
         Short runs computed that ahead of time: beyond, the graph is another one.
         """
+        most = self._recordings.source.most_computed_bytes
+        return [int(line.meets(most)) + 1 for line in self._recordings.computed()]
+
+    def _last_change(self) -> int:
+        """Return the last of these lengths that is worth recording from, or 0."""
         shorter, longer = map(self._recordings.trace, self.rungs[:2])
         if len(shorter.events) == len(longer.events):
             return 0  # there is no pattern of steps that this would change
-        most = self._recordings.source.most_computed_bytes
-        changes = [int(line.meets(most)) + 1 for line in self._recordings.computed()]
         settled = self.settled if self._is_same_graph() else []
         least = next(filter(self._is_worth, settled), 0)
         return max(
-            (begins for begins in changes if begins > least and self._is_worth_from(begins)),
+            (one for one in self._changes() if one > least and self._is_worth_from(one)),
             default=0,
         )
 
@@ -208,11 +211,16 @@ class Ladder:
 
     @property
     def lawful(self) -> list[int]:
-        """The recorded lengths that one law may go through: of a loop, those that are settled."""
-        known = self.known
+        """The recorded lengths that one law may go through: of one graph, a loop's settled ones."""
         shorter, longer = map(self._recordings.trace, self.rungs[:2])
         is_loop = self._is_same_graph() and len(shorter.events) != len(longer.events)
-        return [steps for steps in known if not is_loop or self.is_settled(steps)]
+        longest = max(self.known)
+        begins = max((one for one in self._changes() if one <= longest), default=0)
+        return [
+            steps
+            for steps in self.known
+            if steps >= begins and (not is_loop or self.is_settled(steps) or steps == longest)
+        ]
 
     def is_settled(self, steps: int) -> bool:
         """Whether a loop of so many steps has taken up all its parallel iterations."""

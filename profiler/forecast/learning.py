@@ -119,13 +119,16 @@ class Learner:
         seen = learned.missed * learned.checked / (learned.checked - last)
         return CAUTION * seen * max(1, edge - last) / edge
 
-    def unchecked(self, learned: Continued, edge: int) -> float:
-        """Return the bytes of constants that a step computes at the edge, and none did before."""
+    def unchecked(self, checked: int, edge: float) -> float:
+        """Return how far constants that a step computes at the edge, none when checked, may matter.
+
+        In bytes: what they are computed from is as large as they are.
+        """
         most = self._recordings.source.most_computed_bytes
-        return sum(
+        return CAUTION * sum(
             line.at(edge)
             for line in self._recordings.computed()
-            if learned.checked < line.meets(most) < edge
+            if checked < line.meets(most) < edge
         )
 
     def regimes(self, learned: Continued) -> list[Regime]:
@@ -181,6 +184,10 @@ class Learner:
         """Return the law through the bytes that recorded lengths need, if they follow one."""
         needs = ((steps, need(steps)) for steps in self._ladder.lawful)
         return DemandCurve.through((steps, found) for steps, found in needs if found is not None)
+
+    def unlawful(self, edge: float) -> float:
+        """Return the same of what no length that a law goes through computes."""
+        return self.unchecked(max(self._ladder.lawful), edge)
 
     def is_folded_at(self, steps: int) -> bool:
         """Whether the constants of what was recorded are folded there: a law needs that."""

@@ -144,7 +144,7 @@ class _WallPredictor:
         if not edge:
             return None
         unit = regime.unrolling.unit
-        unchecked = self._learner.unchecked(regime.learned, edge)
+        unchecked = self._learner.unchecked(regime.learned.checked, edge)
         share = self._learner.share(regime.learned, edge) + unchecked / self._limit
         margin = max(1, margin, edge * _FINEST, edge * share) + unit - 1
         middle = min(edge + (unit - 1) // 2, self.max_steps)
@@ -158,8 +158,9 @@ class _WallPredictor:
         edge = min(curve.meets(self._limit), self.max_steps)
         if edge > curve.farthest or not self._learner.is_folded_at(int(edge)):
             return None
+        share = max(_FINEST, self._learner.unlawful(edge) / self._limit)
         return self._prediction(
-            edge, max(1, edge * _FINEST, CAUTION * curve.margin(edge)), is_line=True
+            edge, max(1, edge * share, CAUTION * curve.margin(edge)), is_line=True
         )
 
     def _prediction(self, edge: float, margin: float, *, is_line: bool) -> WallPrediction:
@@ -249,7 +250,7 @@ class _PeakPredictor:
         if len(peaks) < len(found):
             return None
         middle = (peaks[0] + peaks[-1]) // 2
-        unchecked = self._learner.unchecked(regime.learned, self.max_steps)
+        unchecked = self._learner.unchecked(regime.learned.checked, self.max_steps)
         share = self._learner.share(regime.learned, self.max_steps) + unchecked / max(1, middle)
         share = max(_FINEST, share)
         return self._prediction(steps, middle, min(peaks), max(peaks), share)
@@ -264,7 +265,10 @@ class _PeakPredictor:
         if self._recordings.failure is not None or not self._learner.is_folded_at(self.max_steps):
             return None
         law = self._learner.law(lambda one: self._need(self._recordings.trace(one)))
-        return self._by_curve(steps, law, 0.0)
+        if law is None:
+            return None
+        share = self._learner.unlawful(self.max_steps) / max(1.0, law.at(self.max_steps))
+        return self._by_curve(steps, law, share)
 
     def _by_curve(
         self, steps: int, curve: DemandCurve | None, share: float

@@ -305,7 +305,7 @@ class TestWall:
         assert document["predicted_by"] == "replay"
         assert document["predicted"] == pytest.approx(document["last_ok"], rel=0.02)
         assert document["predicted_low"] < document["predicted"] < document["predicted_high"]
-        assert max(document["predicted_from"]) <= 0.8 * document["last_ok"]
+        assert max(document["predicted_from"]) <= 0.7 * document["last_ok"]
 
     def test_parallel_schedule_and_repeats_are_said(
         self, stepwall: Stepwall, resources: Path, tmp_path: Path

@@ -94,7 +94,7 @@ class TestARealWall:
         assert wall.last_ok is not None
         assert wall.predicted == pytest.approx(wall.last_ok, rel=0.02)
         assert wall.predicted_by == "replay"
-        assert max(wall.predicted_from) <= 0.8 * wall.last_ok
+        assert max(wall.predicted_from) <= 0.7 * wall.last_ok
 
 
 def test_a_killed_search_goes_on_with_what_had_finished(killed: Killed) -> None:
