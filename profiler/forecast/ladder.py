@@ -211,7 +211,10 @@ class Ladder:
 
     @property
     def lawful(self) -> list[int]:
-        """The recorded lengths that one law may go through: of one graph, a loop's settled ones."""
+        """The recorded lengths that a law may go through: the graph is that of the longest.
+
+        Of a loop, they are settled, but for the longest.
+        """
         shorter, longer = map(self._recordings.trace, self.rungs[:2])
         is_loop = self._is_same_graph() and len(shorter.events) != len(longer.events)
         longest = max(self.known)

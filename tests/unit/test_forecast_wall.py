@@ -11,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.facts import PeakPrediction, WallPrediction
-from profiler.forecast.recordings import TraceSource
+from profiler.forecast.demand import DemandCurve, DemandLine
+from profiler.forecast.ladder import Ladder
+from profiler.forecast.learning import Learner
+from profiler.forecast.recordings import Recordings, TraceSource
 from profiler.forecast.replayed import Forecasts
 from profiler.forecast.trace import Trace
+from profiler.forecast.unrolling import Unrolling
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
 from profiler.lengths import ANY, Lengths
 
@@ -202,6 +206,42 @@ def test_a_constant_that_is_computed_ahead_only_while_it_is_small(last: int, edg
         assert predicted is not None
         assert predicted.steps == edge
         assert last < min(steps for steps in predicted.learned_from if steps not in FIRST)
+
+
+def test_a_law_goes_through_lengths_of_one_graph() -> None:
+    """Not across the length from which on steps compute a constant."""
+    constant, last = 2 * CHUNK, 12
+    source = Recorded(
+        trace=changing(8 * CHUNK, constant, last, 3), most_computed=constant * last
+    ).source()
+    recordings = Recordings(source)
+    for steps in (8, 10, last, last + 1, 20, 200):
+        recordings.trace(steps)
+    law = Learner(recordings, ANY, _Far()).law(lambda steps: steps * CHUNK)
+
+    assert law is None  # two lengths make none
+    assert Ladder(recordings, ANY, _Far()).lawful == [last + 1, 20]
+
+
+class _Far:
+    """Tells something of 100 steps."""
+
+    max_steps = 100
+
+    def about(self, unrolling: Unrolling) -> int:
+        """Return them."""
+        del unrolling
+        return self.max_steps
+
+    def about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
+        """Return them."""
+        del curve
+        return self.max_steps
+
+    def is_beyond(self, unrolling: Unrolling, end: int) -> bool:
+        """Whether they lie beyond ``end``."""
+        del unrolling
+        return self.max_steps > end
 
 
 @pytest.mark.parametrize("last", [20, 40, 70])
