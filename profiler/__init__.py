@@ -1,11 +1,13 @@
 """stepwall: measure how a training graph grows with its time steps, and where memory ends.
 
-A scenario module needs only ``Training`` and ``scenario``; ``load_run`` gives stored
-results as pandas frames.
+A scenario module needs only ``scenario`` and the type that it returns: ``Training``, or one of
+an installed framework's (``stepwall new --help`` names them). ``load_run`` gives stored results
+as pandas frames.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from profiler.scenario import Training, scenario
@@ -23,4 +25,12 @@ def __getattr__(name: str) -> Any:
         from profiler.store.frames import load_run
 
         return load_run
+    # The types of the frameworks' other step kinds: what names one brings its framework, not us.
+    from profiler.frameworks import installed
+
+    for framework in installed().values():
+        for kind in framework.kinds:
+            module, _, known = kind.returns.rpartition(".")
+            if known == name and module != __name__:
+                return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

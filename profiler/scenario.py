@@ -29,11 +29,22 @@ class Training:
         loss: scalar tensor to minimise.
         gradients: ``(loss, variables) -> gradients``, one per variable in their
             order; None for the framework's own plain backprop.
+        optimizer: what updates the variables, by ``apply_gradients(pairs)``; None for plain
+            gradient descent.
+        update: the author's own train operation, with its gradients, clipping and schedules; it
+            takes the place of ``gradients`` and ``optimizer``.
+        initialize: operations to run once, in this order, after the variables have their first
+            values: tables, local variables, iterators.
+        fetches: tensors that each training step returns beside the loss, as its last state.
     """
 
     feeds: Mapping[Any, Any]
     loss: Any
     gradients: Gradients | None = None
+    optimizer: Any = None
+    update: Any = None
+    initialize: Sequence[Any] = ()
+    fetches: Sequence[Any] = ()
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

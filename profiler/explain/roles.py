@@ -31,6 +31,7 @@ class Op:
         part: of the training step.
         variable: the variable that it gives a value to.
         variable_bytes: the size of that one's value, where it is known.
+        is_optimizer_state: that variable is the optimizer's: an average of gradients, a counter.
         writes: how many variables it gives a value to, as an optimizer with slots does.
         is_input: it brings a fed array to the device.
         gradient_of: the variable whose gradient its output is a summand or a function of.
@@ -43,6 +44,7 @@ class Op:
     part: Part = Part.UNKNOWN
     variable: str | None = None
     variable_bytes: int | None = None
+    is_optimizer_state: bool = False
     writes: int = 1
     is_input: bool = False
     gradient_of: str | None = None
@@ -74,10 +76,10 @@ class Roles:
 def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     """Return the role of every allocation, as seen in ``run``.
 
-    An allocation from before the run is a weight or a constant. Of the run's own, what the
-    forward part allocates is kept for backward if that reads it, or if it is released after that
-    has begun, and temporary otherwise; anything else that is released before another op allocates
-    is temporary.
+    An allocation from before the run is a weight, the optimizer's or a constant. Of the run's own,
+    what the forward part allocates is kept for backward if that reads it, or if it is released
+    after that has begun, and temporary otherwise; anything else that is released before another op
+    allocates is temporary.
     """
     start, end = ledger.span(run)
     part = np.array([op.part for op in ops], np.int8)[ledger.op]
@@ -89,18 +91,21 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     in_loop = _flag(ledger, [op.in_loop for op in ops])
     is_read = _flag(ledger, [op.read_by_backward for op in ops])
     of_variable = _flag(ledger, [op.variable is not None for op in ops])
+    is_state = _flag(ledger, [op.is_optimizer_state for op in ops])
     current = _current_weights(ledger, ops, start)
     fleeting = ledger.fleeting()
     forward, update = part == Part.FORWARD, part == Part.UPDATE
+    # The buffer of a value that is assigned becomes the variable's.
+    new = of_variable & (update | (~forward & (ledger.ended >= end)))
     choices = [
+        (~own & current & is_state, Role.OPTIMIZER),
         (~own & current, Role.WEIGHTS),
         (~own, Role.CONSTANTS),
         (is_input, Role.INPUTS),
         (in_loop & ~ledger.is_float, Role.BOOKKEEPING),
         (ledger.is_scratch & fleeting, Role.SCRATCH),
-        (update & of_variable, Role.WEIGHTS),
-        # The buffer of a value that is assigned becomes the variable's.
-        (of_variable & ~forward & (ledger.ended >= end), Role.WEIGHTS),
+        (new & is_state, Role.OPTIMIZER),
+        (new, Role.WEIGHTS),
         # A sum may release its last summand without having allocated anything.
         (is_sum, Role.WEIGHT_GRADIENTS),
         (forward & is_read, Role.FORWARD),

@@ -12,6 +12,7 @@ class Role(enum.Enum):
     """What bytes are held for."""
 
     WEIGHTS = "weights"
+    OPTIMIZER = "optimizer state"
     CONSTANTS = "constants"
     INPUTS = "fed inputs"
     FORWARD = "forward tensors kept for backward"

@@ -27,6 +27,7 @@ _DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2
 QUIET = "#555555"
 ROLE_COLOURS = {
     Role.WEIGHTS: "#555555",
+    Role.OPTIMIZER: "#7B5EA7",
     Role.CONSTANTS: "#a5a5a5",
     Role.INPUTS: "#F0E442",
     Role.FORWARD: "#0072B2",

@@ -28,6 +28,7 @@ _LENGTHS = "What is held at the peak of a training step, by what it is held for.
 # From the bottom up: what is there all the time, then what comes and goes.
 _ORDER = (
     Role.WEIGHTS,
+    Role.OPTIMIZER,
     Role.CONSTANTS,
     Role.INPUTS,
     Role.FORWARD,

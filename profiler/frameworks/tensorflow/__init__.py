@@ -20,6 +20,27 @@ _FIRST_STEP = (
 )
 
 
+_KINDS = "profiler.frameworks.tensorflow.kinds"
+
+
+def _graph(returns: str) -> StepKind:
+    return StepKind(
+        returns=returns,
+        implementation="profiler.frameworks.tensorflow.training:GraphSteps",
+        phases=list(phases.GRAPH_PHASES),
+        stages=list(phases.STAGES),
+    )
+
+
+def _function(returns: str) -> StepKind:
+    return StepKind(
+        returns=returns,
+        implementation="profiler.frameworks.tensorflow.functions:FunctionSteps",
+        phases=list(phases.FUNCTION_PHASES),
+        stages=list(phases.STAGES),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class TensorFlow:
     """What is known of TensorFlow without importing it; see ``frameworks.Framework``."""
@@ -27,14 +48,17 @@ class TensorFlow:
     name: str = "tensorflow"
     title: str = "TensorFlow"
     kinds: tuple[StepKind, ...] = (
-        StepKind(
-            returns="profiler.Training",
-            implementation="profiler.frameworks.tensorflow.training:GraphTraining",
-            phases=list(phases.PHASES),
-            stages=list(phases.STAGES),
-        ),
+        _graph("profiler.Training"),
+        _graph(f"{_KINDS}.Inference"),
+        _function(f"{_KINDS}.TrainStep"),
+        _function(f"{_KINDS}.InferenceStep"),
+        _function(f"{_KINDS}.KerasTraining"),
     )
-    preload: tuple[str, ...] = ("profiler.frameworks.tensorflow.training", "tf_keras")
+    preload: tuple[str, ...] = (
+        "profiler.frameworks.tensorflow.training",
+        "profiler.frameworks.tensorflow.functions",
+        "tf_keras",
+    )
     packages: tuple[str, ...] = ("tensorflow", "keras", "tf_keras", "numpy")
     environment: Mapping[str, str] = field(
         default_factory=lambda: {

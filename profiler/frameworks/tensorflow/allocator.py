@@ -10,6 +10,7 @@ _UNKNOWN = (
     "under a host limit a CPU point runs on TensorFlow's default allocator, whose statistics "
     "leave out small allocations"
 )
+_SMALL_BYTES = 1 << 16
 _FIELDS = (
     "weights_bytes",
     "resident_bytes",
@@ -27,6 +28,7 @@ class Allocator:
         """Read the allocator of ``device``."""
         self.device = device
         self._is_complete = is_complete
+        self._left_out = 0
 
     def start(self, recorder: Recorder) -> None:
         """Start the runtime if it has not been, and say what will not be known."""
@@ -42,6 +44,16 @@ class Allocator:
         if self._is_complete:
             tf.config.experimental.reset_memory_stats(self.device)
 
+    def leave_out(self, recorder: Recorder) -> None:
+        """Count from now on what is in use beyond what is in use now, and say what that is."""
+        self._left_out = 0
+        self._left_out = self.in_use() or 0
+        if self._left_out > _SMALL_BYTES:
+            recorder.note(
+                f"beside the step the scenario holds {self._left_out:,} bytes of device memory in "
+                "tensors of its own: they are not counted"
+            )
+
     def in_use(self) -> int | None:
         """Return the bytes handed out now."""
         return self._read("current")
@@ -53,4 +65,5 @@ class Allocator:
     def _read(self, name: str) -> int | None:
         if not self._is_complete:
             return None
-        return int(tf.config.experimental.get_memory_info(self.device)[name])
+        read = int(tf.config.experimental.get_memory_info(self.device)[name])
+        return max(0, read - self._left_out)

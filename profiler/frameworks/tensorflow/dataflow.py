@@ -53,21 +53,29 @@ class Dataflow:
             handles = [values.handle_of(flow, value) for value in node.inputs]
             self._writers[node.name] = [name for name in handles if name is not None]
             written[variable] = node.inputs[position]
-            if node.name in step.update_names:
+            if self._parts[node.name] is Part.UPDATE:
                 gradients.append((node.inputs[position], variable))
         found = values.WeightGradients(flow, self._parts, written)
         self._gradient_of = found.find(gradients)
         self._kept = values.read_by_backward(flow, self._parts, set(map(plain_name, names)))
+        self._optimizer_state = self._optimizers_own()
         self._initial = dict(self._initial_values())
         self._initial.update(self._assigned_values())
 
     def op(self, name: str) -> Op:
         """Return what is known of the op that ran under ``name``."""
         plain = plain_name(name)
+        if plain == self._step.compiled_name:
+            return Op(name=name, type="XLA")
         built = self._built_of(plain)
         node = self._flow.nodes.get(plain)
         if built is None and node is None:
-            return Op(name=name, variable=self._variable(plain))
+            variable = self._variable(plain)
+            return Op(
+                name=name,
+                variable=variable,
+                is_optimizer_state=variable in self._optimizer_state,
+            )
         kind = _type(plain, built, node)
         variable = self._variable(plain)
         return Op(
@@ -76,6 +84,7 @@ class Dataflow:
             part=self._parts[plain] if node else self._part(plain),
             variable=variable,
             variable_bytes=self._bytes.get(variable or ""),
+            is_optimizer_state=variable in self._optimizer_state,
             writes=len(self._writers.get(plain, ())) or 1,
             is_input=plain in self._step.copy_names,
             gradient_of=self._gradient_of.get(plain),
@@ -103,6 +112,18 @@ class Dataflow:
         if plain in self._initial:
             return self._initial[plain]
         return next((prefix for prefix in _prefixes(plain) if prefix in self._bytes), None)
+
+    def _optimizers_own(self) -> set[str | None]:
+        """Return the variables that only backward and the update touch, and do not train."""
+        if self._step.update is None:
+            return set()
+        touched: dict[bool, set[str | None]] = {True: set(), False: set()}
+        for node in self._flow.nodes.values():
+            if not values.is_variable(node):
+                is_forward = self._parts[node.name] is Part.FORWARD
+                touched[is_forward].update(values.handle_of(self._flow, one) for one in node.inputs)
+        trainable = {getattr(one, "handle", one).op.name for one in self._step.variables}
+        return touched[False] - touched[True] - trainable - {None}
 
     def _initial_values(self) -> Iterator[tuple[str, str]]:
         """Yield the ops in whose buffer a variable's first value may lie, and the variable."""

@@ -28,6 +28,12 @@ INITIALIZE = PhaseFacts(
     title="session and variables",
     detail="the session's copy of the graph, the weights",
 )
+COMPILE = PhaseFacts(
+    name="compile",
+    role=PhaseRole.FIRST_STEP,
+    title="compiling",
+    detail="XLA's work, and a first run of what it made",
+)
 FIRST_STEP = PhaseFacts(
     name="first_step",
     role=PhaseRole.FIRST_STEP,
@@ -52,7 +58,9 @@ RECORD = PhaseFacts(
     title="recording",
     detail="a first and a steady step, with every allocation",
 )
-PHASES = (BUILD, GRADIENTS, RUNTIME, INITIALIZE, FIRST_STEP, STEADY, INSPECT, RECORD)
+_RUNS = (FIRST_STEP, STEADY, INSPECT, RECORD)
+GRAPH_PHASES = (BUILD, GRADIENTS, RUNTIME, INITIALIZE, *_RUNS)
+FUNCTION_PHASES = (RUNTIME, BUILD, GRADIENTS, INITIALIZE, COMPILE, *_RUNS)
 
 BUILT, LIBRARY, EXECUTED = "built", "library", "executed"
 STAGES = (
@@ -76,5 +84,9 @@ TOO_LARGE = (
 UNREADABLE = (
     "the graph that ran is beyond 2 GiB, so TensorFlow cannot show it: its executed nodes and the "
     "roles of what it holds are not known"
+)
+COMPILED = (
+    "XLA compiles the step as one operation and plans its memory as one block: its parts cannot be "
+    "told apart"
 )
 LIMITS = (SizeLimit(metric="graph_bytes", most=(1 << 31) - 1, text=TOO_LARGE),)

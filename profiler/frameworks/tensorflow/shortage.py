@@ -21,7 +21,10 @@ INSPECTED = (
     "device.largest_allocation_bytes",
     "graph.executed_nodes",
 )
-_RUNNING = {phases.INITIALIZE.name, phases.FIRST_STEP.name, phases.STEADY.name}
+_RUNNING = {
+    *(phases.INITIALIZE.name, phases.COMPILE.name),
+    *(phases.FIRST_STEP.name, phases.STEADY.name),
+}
 
 
 def device_oom(error: BaseException, log: Path, graph: Any) -> Shortage | None:

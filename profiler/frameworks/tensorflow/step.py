@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from profiler.frameworks import PointError
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.tensorflow import library, phases, trained
 from profiler.frameworks.tensorflow.allocator import Allocator
+from profiler.frameworks.tensorflow.kinds import Inference
 from profiler.scenario import Training
 
 tf1 = tf.compat.v1
@@ -37,21 +38,55 @@ class UnreadableRunError(PointError):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStep:
-    """One training step in a graph: what to run, what to feed, and what backprop added."""
+    """One step in a graph: what to run, what to feed, and what backprop added.
+
+    Attributes:
+        loss: the scalar to minimise; None where the step only runs forward.
+        update: what trains; None as well.
+        fetched: what the step returns beside them.
+        operations: name and type of each one of the author's graph, with what backprop added.
+        feeds: tensor -> array.
+        copy_names: operations that bring fed arrays to the device.
+        backward_names: operations of backprop and the update.
+        update_names: those that assign to variables.
+        update_scopes: the ones of these that do so in functions of their own, as branches.
+        compiled_name: the one operation that XLA makes the whole step of.
+        variables: those that are trained.
+        values: the first values of variables, each fed to the operation that takes it.
+        initialize: what else runs once.
+        custom_gradients: the author's own ones.
+        trains_itself: no update was added.
+    """
 
     loss: Any
     update: Any
+    fetched: Sequence[Any] = ()
+    operations: Sequence[tuple[str, str]]
     feeds: dict[Any, Any]
-    copy_names: frozenset[str]
-    backward_names: frozenset[str]
-    update_names: frozenset[str]
+    copy_names: frozenset[str] = frozenset()
+    backward_names: frozenset[str] = frozenset()
+    update_names: frozenset[str] = frozenset()
+    update_scopes: frozenset[str] = frozenset()
+    compiled_name: str | None = None
     variables: Sequence[Any]
-    custom_gradients: bool
-    trains_itself: bool
+    values: Sequence[tuple[Any, Any, Any]] = ()
+    initialize: Sequence[Any] = ()
+    custom_gradients: bool = False
+    trains_itself: bool = False
+
+    @property
+    def fetches(self) -> list[Any]:
+        """What one run of the step fetches, the loss first."""
+        return [one for one in (self.loss, self.update) if one is not None] + [*self.fetched]
+
+    @property
+    def forward_fetches(self) -> list[Any]:
+        """What its forward part alone fetches."""
+        return [*self.fetched] if self.loss is None else [self.loss]
 
     def part(self, name: str) -> Part:
         """Return the part of a node that ran, by the operation under whose name it lies."""
-        if name in self.update_names:
+        if self._is_update(name):
             return Part.UPDATE
         return Part.BACKWARD if self._is_backward(name) else Part.FORWARD
 
@@ -60,20 +95,30 @@ class TrainingStep:
 
         TensorFlow prunes what no update needs: such a step would run nothing and seem free.
         """
+        if self.update is None or self.compiled_name is not None:
+            return
         names = {node.name for node in executed}
-        lost = self.update_names - names
+        lost = self.update_names - self.update_scopes - names
         if lost:
             raise PointError(f"the executed step lacks updates of variables: {sorted(lost)}")
-        working = (node.name for node in executed if node.op not in _BUFFERLESS)
-        if not any(self._is_backward(name) for name in working):
+        working = [node.name for node in executed if node.op not in _BUFFERLESS]
+        if not any(self._is_backward(name) or self._is_update(name) for name in working):
             raise PointError("the executed step holds no backward node: no backprop was measured")
 
+    def _is_update(self, name: str) -> bool:
+        return name in self.update_names or (
+            bool(self.update_scopes) and not self.update_scopes.isdisjoint(scopes(name))
+        )
+
     def _is_backward(self, name: str) -> bool:
-        if name in self.update_names:
-            return False
-        parts = name.split("/")
         # A lowered loop's nodes lie under the name of the loop that was built.
-        return any("/".join(parts[:end]) in self.backward_names for end in range(1, len(parts) + 1))
+        return not self._is_update(name) and not self.backward_names.isdisjoint(scopes(name))
+
+
+def scopes(name: str) -> Iterator[str]:
+    """Yield the name and the scopes that it lies in."""
+    parts = name.split("/")
+    yield from ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
 def build_step(
@@ -88,35 +133,31 @@ def build_step(
         copy_feeds: also copy fed tensors to the device; these nodes are not counted.
 
     Raises:
-        PointError: if what the scenario returned is no training step.
+        PointError: if what the scenario returned is no step in a graph.
     """
     with recorder.phase(phases.BUILD):
-        training = build()
-    if not isinstance(training, Training):
-        raise PointError(f"the scenario returned {type(training).__name__}, not Training")
-    if training.loss.shape.rank not in {0, None}:
-        raise PointError(f"the loss must be a scalar, its shape is {training.loss.shape}")
-    forward = len(graph.get_operations())
-    with recorder.phase(phases.GRADIENTS):
-        own = trained.find(training.loss, training.feeds)
-        if own is None:
-            update = _update(training, recorder)
-    operations = graph.get_operations()
-    if own is not None:
-        recorder.note(_TRAINS_ITSELF)
-        backward = own.backward
-        update = tf.group(*own.updates)
-        updates = [operation for operation in own.updates if operation.type != "NoOp"]
-        updates = [operation for operation in updates if trained.WRITES.match(operation.type)]
+        built = build()
+    if isinstance(built, Inference):
+        step = _inference(graph, built)
+    elif isinstance(built, Training):
+        step = _training(graph, built, recorder)
     else:
-        backward = frozenset(operation.name for operation in operations[forward:])
-        updates = update.control_inputs
+        raise PointError(f"the scenario returned {type(built).__name__}, not Training")
+    return finished(graph, step, recorder, copy_feeds=copy_feeds)
+
+
+def finished(
+    graph: Any, step: TrainingStep, recorder: Recorder, *, copy_feeds: bool
+) -> TrainingStep:
+    """Record the size of the step's graph, and return the step with its feeds on the device."""
+    names = [name for name, _ in step.operations]
+    backward = len(step.backward_names.intersection(names))
     recorder.stage(
         GraphStage(
             name=phases.BUILT,
-            nodes=len(operations),
-            parts={"forward": len(operations) - len(backward), "backward": len(backward)},
-            by_op=dict(Counter(operation.type for operation in operations).most_common()),
+            nodes=len(names),
+            parts={"forward": len(names) - backward, "backward": backward},
+            by_op=dict(Counter(kind for _, kind in step.operations).most_common()),
             beside=[phases.LIBRARY],
         )
     )
@@ -124,29 +165,124 @@ def build_step(
     recorder.stage(
         GraphStage(name=phases.LIBRARY, nodes=by_op.total(), by_op=dict(by_op.most_common()))
     )
+    copies = frozenset(_copies(step.feeds) if copy_feeds else ())
+    return replace(step, copy_names=copies)
+
+
+def _training(graph: Any, training: Training, recorder: Recorder) -> TrainingStep:
+    if training.loss.shape.rank not in {0, None}:
+        raise PointError(f"the loss must be a scalar, its shape is {training.loss.shape}")
+    if training.update is not None and (training.gradients or training.optimizer):
+        raise PointError("a Training has update=, or gradients= and optimizer=, not both")
+    forward = len(graph.get_operations())
+    feeds = dict(_expanded(training.feeds))
+    with recorder.phase(phases.GRADIENTS):
+        own = trained.find(training.loss, feeds, _operations(training.update))
+        trains_itself = own is not None and training.update is None
+        if own is None:
+            applied = _applied(training, recorder)
+            own = trained.find(training.loss, feeds, [applied])
+            if own is None:
+                kind = type(training.optimizer).__name__
+                raise PointError(f"{kind}.apply_gradients updates no trainable variable")
+            added = (operation.name for operation in graph.get_operations()[forward:])
+            own = replace(own, backward=frozenset(added))
+        update = tf.group(*own.updates)
+    if trains_itself:
+        recorder.note(_TRAINS_ITSELF)
     return TrainingStep(
-        loss=own.loss if own else training.loss,
+        loss=own.loss,
         update=update,
-        feeds={tensor: np.asarray(array) for tensor, array in training.feeds.items()},
-        copy_names=frozenset(_copies(training.feeds) if copy_feeds else ()),
-        backward_names=backward,
-        update_names=frozenset(operation.name for operation in updates),
+        fetched=tf.nest.flatten(list(training.fetches), expand_composites=True),
+        operations=_built(graph),
+        feeds=feeds,
+        backward_names=own.backward,
+        update_names=frozenset(operation.name for operation in own.writes),
+        update_scopes=frozenset(operation.name for operation in own.hidden),
         variables=tf1.trainable_variables(),
+        initialize=training.initialize,
         custom_gradients=training.gradients is not None,
-        trains_itself=own is not None,
+        trains_itself=trains_itself,
     )
 
 
+def _built(graph: Any) -> list[tuple[str, str]]:
+    return [(operation.name, operation.type) for operation in graph.get_operations()]
+
+
+def _operations(given: Any) -> list[Any]:
+    """Return the operations of an update, which may be several, tensors or operations."""
+    found = tf.nest.flatten(given, expand_composites=True) if given is not None else []
+    return [getattr(one, "op", one) for one in found]
+
+
+def _inference(graph: Any, inference: Inference) -> TrainingStep:
+    outputs = tf.nest.flatten(inference.outputs, expand_composites=True)
+    if not outputs:
+        raise PointError("the scenario returned no outputs: there is nothing to run")
+    return TrainingStep(
+        loss=None,
+        update=None,
+        fetched=outputs,
+        operations=_built(graph),
+        feeds=dict(_expanded(inference.feeds)),
+        variables=(),
+        initialize=inference.initialize,
+    )
+
+
+def _expanded(feeds: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each fed tensor and its array; of sparse and ragged ones, their parts.
+
+    Raises:
+        PointError: if a value has other parts than what it is fed to.
+    """
+    for given, value in feeds.items():
+        tensors = tf.nest.flatten(given, expand_composites=True)
+        arrays = [value] if len(tensors) == 1 else _parts(value)
+        if len(tensors) != len(arrays):
+            raise PointError(f"{type(value).__name__} cannot be fed to {given}")
+        yield from zip(tensors, map(np.asarray, arrays), strict=True)
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return what a sparse or ragged value consists of, as its placeholder does."""
+    if isinstance(value, tf1.SparseTensorValue | tuple):
+        return list(value)
+    if isinstance(value, tf1.ragged.RaggedTensorValue):
+        inner = value.values
+        inner = [inner] if isinstance(inner, np.ndarray) else _parts(inner)
+        return [*inner, value.row_splits]
+    return [value]
+
+
+def fed_bytes(array: Any) -> int:
+    """Return the bytes of a fed array; of strings, those of their letters."""
+    if array.dtype.kind in "OSU":
+        return sum(len(tf.compat.as_bytes(text)) for text in array.ravel().tolist())
+    return int(array.nbytes)
+
+
+def initialize(session: Any, step: TrainingStep) -> None:
+    """Give every variable its first value, and run what else runs once."""
+    if not step.values:
+        session.run(tf1.global_variables_initializer())
+    for operation, placeholder, value in step.values:
+        session.run(operation, {placeholder: value})
+    for operation in step.initialize:
+        session.run(operation)
+
+
 def run_step(session: Any, step: TrainingStep, allocator: Allocator) -> int | None:
-    """Run one training step and return the device's peak bytes during it, where known.
+    """Run one step and return the device's peak bytes during it, where known.
 
     Raises:
         PointError: if the loss is no finite number.
     """
     allocator.reset()
-    loss, _ = session.run([step.loss, step.update], step.feeds)
-    if not math.isfinite(loss):
-        raise PointError(f"the loss is {loss}: a step that diverges measures nothing")
+    found = session.run(step.fetches, step.feeds)
+    if step.loss is not None and not math.isfinite(found[0]):
+        raise PointError(f"the loss is {found[0]}: a step that diverges measures nothing")
     return allocator.peak()
 
 
@@ -159,7 +295,7 @@ def run_traced(session: Any, step: TrainingStep) -> Any:
     options = tf1.RunOptions(trace_level=tf1.RunOptions.FULL_TRACE, output_partition_graphs=True)
     metadata = tf1.RunMetadata()
     try:
-        session.run([step.loss, step.update], step.feeds, options=options, run_metadata=metadata)
+        session.run(step.fetches, step.feeds, options=options, run_metadata=metadata)
     except DecodeError as error:  # protocol buffers end at 2 GiB
         raise UnreadableRunError(phases.UNREADABLE) from error
     return metadata
@@ -193,8 +329,8 @@ def _copies(fed: Iterable[Any]) -> Iterator[str]:
         yield copy.op.name
 
 
-def _update(training: Training, recorder: Recorder) -> Any:
-    """Add the gradients and plain SGD; a variable without a gradient stays as it is."""
+def _applied(training: Training, recorder: Recorder) -> Any:
+    """Add the gradients, and return what applies them; a variable without one stays as it is."""
     variables = tf1.trainable_variables()
     if not variables:
         raise PointError("the scenario builds no trainable variable: there is nothing to train")
@@ -212,10 +348,25 @@ def _update(training: Training, recorder: Recorder) -> Any:
         recorder.note(
             f"the loss does not depend on {', '.join(without)}: no gradient, and no update of it"
         )
+    optimizer = training.optimizer or tf1.train.GradientDescentOptimizer(LEARNING_RATE)
+    before = len(training.loss.graph.get_operations())
     pairs = zip(gradients, variables, strict=True)
-    return tf1.train.GradientDescentOptimizer(LEARNING_RATE).apply_gradients(
-        [(gradient, variable) for gradient, variable in pairs if gradient is not None]
-    )
+    try:
+        applied = optimizer.apply_gradients(
+            [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+        )
+    except TypeError as error:  # as of Keras 3, which knows no variables of such a graph
+        kind = type(optimizer).__name__
+        raise PointError(
+            f"optimizer={kind}: its apply_gradients does not take the variables of a TensorFlow 1 "
+            f"graph ({error}): use one of tf.compat.v1.train"
+        ) from error
+    if applied is not None:
+        return getattr(applied, "op", applied)
+    # An optimizer that returns nothing counts on a tf.function, which waits for its assignments.
+    first_values = {variable.initializer for variable in tf1.global_variables()}
+    added = training.loss.graph.get_operations()[before:]
+    return tf.group(*(one for one in added if trained.is_write(one) and one not in first_values))
 
 
 def record_bytes(graph: Any, recorder: Recorder) -> None:

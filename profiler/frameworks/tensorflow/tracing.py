@@ -14,9 +14,12 @@ from profiler.frameworks.tensorflow import cells, dataflow, flow, library, phase
 from profiler.frameworks.tensorflow.allocations import Recording
 from profiler.frameworks.tensorflow.flow import Flow
 from profiler.frameworks.tensorflow.runtime import TensorFlowRuntime
-from profiler.frameworks.tensorflow.step import TrainingStep, build_step, run_step, run_traced
+from profiler.frameworks.tensorflow.step import TrainingStep, initialize, run_step, run_traced
 
 tf1 = tf.compat.v1
+
+Build = Callable[[Any], TrainingStep]
+"""Builds a step in an empty graph."""
 
 RECORDED_STEPS = 2  # the first one and a steady one: the others repeat that
 
@@ -30,42 +33,34 @@ class Tracer:
         self._point = point
         self._recorder = recorder
 
-    def recording(self, build: Callable[[], object]) -> Recording:
+    def recording(self, build: Build) -> Recording:
         """Return what a session asks for, up to its first steady step."""
         with tf.Graph().as_default() as graph:
-            return self._record(self._built(graph, build), [])[0]
+            return self._record(build(graph), [])[0]
 
-    def recorded(self, steps: int, build: Callable[[], object]) -> Recorded:
+    def recorded(self, steps: int, build: Build) -> Recorded:
         """Return the same with what the graph says of it."""
         readings: list[tuple[int | None, int | None]] = []
         with tf.Graph().as_default() as graph:
-            step = self._built(graph, build)
+            step = build(graph)
             recording, ran = self._record(step, readings, look_inside=True)
             names, events = recording.events()
-            operations = graph.get_operations()
-            backward = [item for item in operations if item.name in step.backward_names]
-            forward = [
-                item
-                for item in operations
-                if item.name not in step.backward_names and item.name not in step.copy_names
-            ]
+            backward = [one for one in step.operations if one[0] in step.backward_names]
+            forward = [one for one in step.operations if one[0] not in step.backward_names]
             return Recorded(
                 steps=steps,
                 ops=dataflow.ops(names, graph, step, ran),
                 events=events,
                 residents=[resident for resident, _ in readings],
                 peaks=[peak for _, peak in readings],
-                forward=[(item.name, item.type) for item in forward],
-                backward=[(item.name, item.type) for item in backward],
+                forward=forward,
+                backward=backward,
                 library=list(library.op_types(graph)),
                 theory=theory.of(cells.found(step, ran), steps=steps),
                 custom_gradients=step.custom_gradients,
                 trains_itself=step.trains_itself,
                 graph_bytes=library.serialized_bytes(graph),
             )
-
-    def _built(self, graph: Any, build: Callable[[], object]) -> TrainingStep:
-        return build_step(graph, build, self._recorder, copy_feeds=self._runtime.copies_feeds)
 
     def _record(
         self,
@@ -82,7 +77,7 @@ class Tracer:
         ):
             # Inside: what is released when the session ends is no part of a step.
             with recording.open(recorder.log_path.parent / "profile"):
-                session.run([tf1.global_variables_initializer()])
+                initialize(session, step)
                 for _ in range(RECORDED_STEPS):
                     resident = allocator.in_use()
                     readings.append((resident, run_step(session, step, allocator)))

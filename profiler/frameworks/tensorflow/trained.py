@@ -40,13 +40,15 @@ class Trained:
     Attributes:
         loss: the scalar that the forward part computes: it waits for no update.
         updates: the assignments to trainable variables, and what waits for them.
-        assignments: those to trainable variables alone.
+        writes: those of them that assign to variables.
+        hidden: those of these that do so in functions of their own, as a branch does.
         backward: names of the operations that only the updates need.
     """
 
     loss: Any
     updates: Sequence[Any]
-    assignments: Sequence[Any]
+    writes: Sequence[Any]
+    hidden: Sequence[Any]
     backward: frozenset[str]
 
 
@@ -56,30 +58,40 @@ def gradient_input(op_def: Any) -> int | None:
     return next((names.index(name) for name in _GRADIENTS if name in names), None)
 
 
-def find(loss: Any, fed: Iterable[Any]) -> Trained | None:
+def is_write(operation: Any) -> bool:
+    """Return whether the operation assigns to a variable."""
+    return bool(WRITES.match(operation.type))
+
+
+def find(loss: Any, fed: Iterable[Any], update: Sequence[Any] = ()) -> Trained | None:
     """Return the training step that a graph with this loss holds; None if it holds none.
 
+    Args:
+        loss: the scalar to minimise.
+        fed: the tensors that are fed.
+        update: the operations that train; empty to look for any.
+
     Raises:
-        PointError: if a trainable variable is assigned within a function or a loop, where
-            forward and backward are one operation.
+        PointError: if the loss itself needs an operation in whose functions a trainable variable
+            is assigned: forward and backward are one there. Or if ``update`` trains nothing.
     """
     operations = loss.graph.get_operations()
     trainable = {_handle(variable).name for variable in tf1.trainable_variables()}
     plain = _before_updates(loss)
     forward = _needed([plain.op], by_data_only=True)
     computed = {op for op in forward if op.type not in _SOURCES}
-    assignments = [
-        operation
-        for operation in operations
-        if WRITES.match(operation.type)
-        and _variable(operation) in trainable
-        and _needed([value.op for value in operation.inputs[1:]], by_data_only=True) & computed
-    ]
-    if not assignments:
-        _refuse_hidden(operations, trainable)
+    ran = _needed(update, by_data_only=False) if update else set(operations)
+    written = _written_from(computed, [one for one in operations if one in ran and is_write(one)])
+    assignments = [one for one in written if _variable(one) in trainable]
+    hidden = [one for one in _hidden(operations, trainable, forward) if one in ran]
+    if not assignments and not hidden:
+        if update:
+            raise PointError("the update assigns nothing that the loss leads to: it does not train")
         return None
-    updates = list(_with_followers(operations, assignments))
+    updates = [one for one in _with_followers(operations, [*assignments, *hidden]) if one in ran]
+    writes = [one for one in updates if is_write(one) or one in hidden]
     first = {tensor.op for tensor in fed}
+    updates += [one for one in update if one not in updates]
     needed = {
         operation
         for operation in _needed(updates, by_data_only=False) - forward - first
@@ -88,7 +100,8 @@ def find(loss: Any, fed: Iterable[Any]) -> Trained | None:
     return Trained(
         loss=plain,
         updates=[*updates, *([loss.op] if loss is not plain else [])],
-        assignments=assignments,
+        writes=writes,
+        hidden=hidden,
         backward=frozenset(_with_unused(operations, plain.op, forward, needed | set(updates))),
     )
 
@@ -127,6 +140,26 @@ def _before_updates(loss: Any) -> Any:
     return loss
 
 
+def _written_from(computed: set[Any], writes: Iterable[Any]) -> list[Any]:
+    """Return the assignments of what is computed, also of what variables carry from one to another.
+
+    An optimizer may put gradients into its averages, and assign what it reads from these.
+    """
+    waiting = {
+        one: _needed([value.op for value in one.inputs[1:]], by_data_only=True) for one in writes
+    }
+    found = [one for one, needed in waiting.items() if needed & computed]
+    reads = {
+        one: {_variable(op) for op in needed if op.type == "ReadVariableOp"}
+        for one, needed in waiting.items()
+    }
+    carrying = {_variable(one) for one in found}
+    while more := [one for one in waiting if one not in found and reads[one] & carrying]:
+        found += more
+        carrying |= {_variable(one) for one in more}
+    return [one for one in waiting if one in found]
+
+
 def _with_followers(operations: Sequence[Any], assignments: Sequence[Any]) -> Iterator[Any]:
     """Yield the assignments, and what waits for them: groups, counters, an optimizer's powers."""
     found = set(assignments)
@@ -139,7 +172,7 @@ def _with_followers(operations: Sequence[Any], assignments: Sequence[Any]) -> It
 
 
 def _is_update(operation: Any) -> bool:
-    return operation.type == "NoOp" or bool(WRITES.match(operation.type))
+    return operation.type == "NoOp" or is_write(operation)
 
 
 def _with_unused(
@@ -153,7 +186,7 @@ def _with_unused(
     scopes = {operation.name.partition("/")[0] for operation in needed if "/" in operation.name}
     behind, found = False, set(needed)
     for operation in operations:
-        if behind and operation not in found and not WRITES.match(operation.type):
+        if behind and operation not in found and not is_write(operation):
             inputs = {tensor.op for tensor in operation.inputs} | set(operation.control_inputs)
             scope = operation.name.partition("/")[0]
             if operation in forward or inputs & found or scope in scopes:
@@ -162,22 +195,33 @@ def _with_unused(
     yield from (operation.name for operation in found)
 
 
-def _refuse_hidden(operations: Sequence[Any], trainable: set[str]) -> None:
+def _hidden(operations: Sequence[Any], trainable: set[str], forward: set[Any]) -> Iterator[Any]:
+    """Yield the operations in whose functions a trainable variable is assigned."""
     functions = {
         function.signature.name: function for function in library.functions(operations[0].graph)
     }
     for operation in operations:
-        for name in _functions_of(operation.node_def):
-            for position in _written_arguments(functions, name, set()):
-                # A branch's first input is what it branches on.
-                shift = operation.type in {"If", "StatelessIf", "Case", "StatelessCase"}
-                handle = operation.inputs[position + shift].op
-                if handle.name in trainable:
-                    raise PointError(
-                        f"the scenario trains the variable {handle.name!r} itself, within "
-                        f"{operation.name!r}: forward and backward cannot be told apart there. "
-                        "Return the loss alone, without the assignments"
-                    )
+        handle = _written_within(operation, functions, trainable)
+        if handle is None:
+            continue
+        if operation in forward:
+            raise PointError(
+                f"the scenario trains the variable {handle!r} itself, within "
+                f"{operation.name!r}: forward and backward cannot be told apart there. "
+                "Return the loss alone, without the assignments"
+            )
+        yield operation
+
+
+def _written_within(operation: Any, functions: dict[str, Any], trainable: set[str]) -> str | None:
+    for name in _functions_of(operation.node_def) if functions else ():
+        for position in _written_arguments(functions, name, set()):
+            # A branch's first input is what it branches on.
+            shift = operation.type in {"If", "StatelessIf", "Case", "StatelessCase"}
+            handle = operation.inputs[position + shift].op
+            if handle.name in trainable:
+                return str(handle.name)
+    return None
 
 
 def _functions_of(node: Any) -> Iterator[str]:

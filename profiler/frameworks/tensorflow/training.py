@@ -1,4 +1,4 @@
-"""The first kind of step: a TensorFlow 1 graph and its loss, to which gradients are added."""
+"""Steps that a session runs in a TensorFlow 1 graph: trained or only run forward."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from profiler.frameworks.tensorflow.step import (
     TrainingStep,
     UnreadableRunError,
     build_step,
+    fed_bytes,
+    initialize,
     record_bytes,
     run_step,
     run_traced,
@@ -57,8 +59,14 @@ _SUMMED_IN_PLACE = (
 _MAY_SUM_IN_PLACE = "TensorFlow's graph optimizer may sum gradients in place"
 
 
-class GraphTraining:
-    """The training steps of one scenario that returns ``Training``; see ``frameworks.Steps``."""
+class GraphSteps:
+    """The steps of one scenario that builds a graph; see ``frameworks.Steps``.
+
+    Attributes:
+        starts_first: whether the scenario needs a runtime that has been started.
+    """
+
+    starts_first = False
 
     def __init__(
         self,
@@ -74,20 +82,39 @@ class GraphTraining:
         self._recorder = recorder
         self._tracer = Tracer(runtime, point, recorder)
 
+    def built(self, graph: Any, steps: int, method: str | None = None) -> TrainingStep:
+        """Build the step of this length in the graph.
+
+        Args:
+            graph: the empty default graph.
+            steps: the length.
+            method: one of the framework's variants, for what has no gradients of its own.
+        """
+
+        def build() -> object:
+            training = self._build(steps)
+            if method is None or not isinstance(training, Training):
+                return training
+            gradients = functools.partial(tf1.gradients, aggregation_method=_METHODS[method])
+            return dataclasses.replace(training, gradients=gradients)
+
+        return build_step(graph, build, self._recorder, copy_feeds=self._runtime.copies_feeds)
+
     def measure(self, mode: Mode) -> None:
         """Build, count, run and look inside; see ``frameworks.Steps``."""
         runtime, point, recorder = self._runtime, self._point, self._recorder
         if mode.scaled_to is not None:
             runtime.fold_at_most(MOST_FOLDED_BYTES * point.steps // mode.scaled_to)
+        if self.starts_first:
+            self._start()
         with tf.Graph().as_default() as graph:
             runtime.graph = graph
-            step = self._step(graph, point.steps, mode.variant)
-            fed = sum(array.nbytes for array in step.feeds.values())
+            step = self.built(graph, point.steps, mode.variant)
+            fed = sum(map(fed_bytes, step.feeds.values()))
             recorder.device(fed_bytes=fed, limit_bytes=point.limit_bytes)
             recorder.fed(array.shape for array in step.feeds.values())
-            with recorder.phase(phases.RUNTIME):
-                runtime.start(recorder)
-            recorder.raise_baseline()
+            if not self.starts_first:
+                self._start()
             give_up = functools.partial(shortage.give_up, graph, recorder)
             try:
                 with contextlib.ExitStack() as watches:
@@ -104,7 +131,7 @@ class GraphTraining:
     def record(self, steps: int) -> Recorded:
         """Record one training step; see ``frameworks.Steps``."""
         self._runtime.start(self._recorder)
-        return self._tracer.recorded(steps, lambda: self._build(steps))
+        return self._tracer.recorded(steps, lambda graph: self.built(graph, steps))
 
     def traces(self) -> TraceSource:
         """Return where the allocations of short runs come from; see ``frameworks.Steps``."""
@@ -112,7 +139,7 @@ class GraphTraining:
 
         def record(steps: int, folded_bytes: int | None) -> Trace:
             self._runtime.fold_at_most(folded_bytes or MOST_FOLDED_BYTES)
-            recording = self._tracer.recording(lambda: self._build(steps))
+            recording = self._tracer.recording(lambda graph: self.built(graph, steps))
             return recording.trace(more_runs=1 + STEADY_STEPS - RECORDED_STEPS)
 
         return TraceSource(
@@ -130,8 +157,7 @@ class GraphTraining:
 
         def step_graph(steps: int) -> tuple[Any, list[Any]]:
             with tf.Graph().as_default() as graph:
-                step = self._step(graph, steps)
-                return graph, [step.loss, step.update]
+                return graph, self.built(graph, steps).fetches
 
         first = changes_from(step_graph, lengths)
         if first is None:
@@ -146,23 +172,17 @@ class GraphTraining:
             for metric in ("backprop", "peak", "host")
         ]
 
-    def _step(self, graph: Any, steps: int, method: str | None = None) -> TrainingStep:
-        def build() -> object:
-            training = self._build(steps)
-            if method is None or not isinstance(training, Training):
-                return training
-            # Only of what has no gradients of its own; see advice.variants.
-            gradients = functools.partial(tf1.gradients, aggregation_method=_METHODS[method])
-            return dataclasses.replace(training, gradients=gradients)
-
-        return build_step(graph, build, self._recorder, copy_feeds=self._runtime.copies_feeds)
+    def _start(self) -> None:
+        with self._recorder.phase(phases.RUNTIME):
+            self._runtime.start(self._recorder)
+        self._recorder.raise_baseline()
 
     def _run(self, step: TrainingStep, *, inspect: bool) -> None:
         recorder = self._recorder
         with contextlib.ExitStack() as stack:
             with recorder.phase(phases.INITIALIZE):
                 session = stack.enter_context(tf1.Session(config=self._runtime.config))
-                session.run([tf1.global_variables_initializer()])
+                initialize(session, step)
             recorder.device(weights_bytes=self._runtime.allocator.in_use())
             self._train(session, step)
             if inspect:
@@ -172,8 +192,14 @@ class GraphTraining:
 
     def _train(self, session: Any, step: TrainingStep) -> None:
         recorder, allocator = self._recorder, self._runtime.allocator
+        compiled_peak = None
+        if step.compiled_name is not None:
+            with recorder.phase(phases.COMPILE):
+                compiled_peak = run_step(session, step, allocator)
         with recorder.phase(phases.FIRST_STEP):
             first_peak = run_step(session, step, allocator)
+        if first_peak is not None and compiled_peak is not None:
+            first_peak = max(first_peak, compiled_peak)
         recorder.device(first_step_peak_bytes=first_peak)
         residents, peaks, seconds = [], [], []
         with recorder.phase(phases.STEADY):
@@ -193,9 +219,13 @@ class GraphTraining:
 
     def _look_inside(self, session: Any, step: TrainingStep) -> None:
         recorder, allocator = self._recorder, self._runtime.allocator
-        allocator.reset()
-        session.run(step.loss, step.feeds)
-        recorder.device(forward_peak_bytes=allocator.peak())
+        if step.compiled_name is None:
+            allocator.reset()
+            session.run(step.forward_fetches, step.feeds)
+            recorder.device(forward_peak_bytes=allocator.peak())
+        else:
+            recorder.missing("device.forward_peak_bytes", phases.COMPILED)
+            recorder.note(phases.COMPILED)
         try:
             metadata = run_traced(session, step)
         except UnreadableRunError as error:

@@ -7,6 +7,7 @@ is a JSON object; see ``test_forecast.py``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from profiler.frameworks.allocators.bfc import Region, replay
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.tensorflow.runtime import TensorFlowRuntime
 from profiler.frameworks.tensorflow.tracing import Tracer
+from profiler.frameworks.tensorflow.training import GraphSteps
 from profiler.measure import loading
 from profiler.planning.files import ScenarioFile, scenario_files
 from profiler.scenario import Scenario
@@ -68,13 +70,12 @@ def main(name: str, parameters: str, *lengths: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(Path(folder))
         runtime.start(recorder)
+        steps_of = GraphSteps(
+            runtime, point, lambda steps: scenario.build(steps, **point.parameters), recorder
+        )
         tracer = Tracer(runtime, point, recorder)
         for steps in map(int, lengths):
-
-            def build(steps: int = steps) -> object:
-                return scenario.build(steps, **point.parameters)
-
-            recording = tracer.recording(build)
+            recording = tracer.recording(functools.partial(steps_of.built, steps=steps))
             traces.append(recording.trace())
             found["allocations"].append(len(traces[-1].labels))
             found["elsewhere"].append(elsewhere(traces[-1], recording.addresses()))
