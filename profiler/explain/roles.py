@@ -31,8 +31,8 @@ class Op:
         part: of the training step.
         variable: the variable that it gives a value to.
         variable_bytes: the size of that one's value, where it is known.
-        is_optimizer_state: that variable is the optimizer's: an average of gradients, a counter.
         writes: how many variables it gives a value to, as an optimizer with slots does.
+        slots: those of these that are the optimizer's: averages of gradients, counters.
         is_input: it brings a fed array to the device.
         gradient_of: the variable whose gradient its output is a summand or a function of.
         read_by_backward: its output lies where an op of the backward part reads it.
@@ -44,8 +44,8 @@ class Op:
     part: Part = Part.UNKNOWN
     variable: str | None = None
     variable_bytes: int | None = None
-    is_optimizer_state: bool = False
     writes: int = 1
+    slots: tuple[str, ...] = ()
     is_input: bool = False
     gradient_of: str | None = None
     read_by_backward: bool = False
@@ -91,7 +91,7 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     in_loop = _flag(ledger, [op.in_loop for op in ops])
     is_read = _flag(ledger, [op.read_by_backward for op in ops])
     of_variable = _flag(ledger, [op.variable is not None for op in ops])
-    is_state = _flag(ledger, [op.is_optimizer_state for op in ops])
+    is_state = _optimizer_state(ledger, ops)
     current = _current_weights(ledger, ops, start)
     fleeting = ledger.fleeting()
     forward, update = part == Part.FORWARD, part == Part.UPDATE
@@ -143,6 +143,20 @@ def _backward(ledger: Ledger, part: NDArray[np.int8], in_run: Mask, end: int) ->
     return int(after[0]) if len(after) else end
 
 
+def _optimizer_state(ledger: Ledger, ops: list[Op]) -> Mask:
+    """Return which allocations are buffers of the optimizer's own variables.
+
+    An op that gives values to several variables takes the trained one's buffer first.
+    """
+    found = np.zeros(len(ledger.op), bool)
+    for number, op in enumerate(ops):
+        if op.slots:
+            made = np.flatnonzero(ledger.op == number)
+            keep = op.writes - len(op.slots) if len(made) >= op.writes else 0
+            found[made[np.arange(len(made)) % op.writes >= keep]] = True
+    return found
+
+
 def _current_weights(ledger: Ledger, ops: list[Op], start: int) -> Mask:
     """Return which allocations held at ``start`` are the newest buffer of a variable."""
     newest: dict[str, list[int]] = {}
@@ -155,6 +169,8 @@ def _current_weights(ledger: Ledger, ops: list[Op], start: int) -> Mask:
         before = newest.get(op.variable or "", [])
         same = [one for one in before if ledger.op[one] == ledger.op[at]]
         newest[op.variable or ""] = [*same, at][-op.writes :]
+        if op.writes > 1 and len(same) + 1 >= len(op.slots):
+            newest |= {slot: [] for slot in op.slots}  # their first values are not theirs any more
     current = np.zeros(len(ledger.op), bool)
     current[[at for several in newest.values() for at in several]] = True
     return current

@@ -9,6 +9,7 @@ from explain_samples import (
     BACKWARD,
     FIRST,
     FORWARD,
+    INITIALIZER,
     STEADY,
     UPDATE,
     WEIGHTS,
@@ -326,3 +327,36 @@ def test_without_weights_nothing_is_one() -> None:
     write_step(tape)
 
     assert roles_of(tape) == [Role.FORWARD, Role.TEMPORARY]
+
+
+class TestOptimizerState:
+    """Slots and counters of an optimizer are no weights."""
+
+    def test_a_slot_that_an_op_of_its_own_sets(self) -> None:
+        """Before the step, and where the step assigns it anew."""
+        tape = Tape(run=INITIALIZER)
+        tape.take(Op(name="w/Assign", variable="w"), WEIGHTS)
+        tape.take(Op(name="m/Assign", variable="m", slots=("m",)), WEIGHTS)
+        tape.run = FIRST
+        tape.take(FORWARD, 8)
+        tape.take(Op(name="m/add", part=Part.UPDATE, variable="m", slots=("m",)), WEIGHTS)
+
+        assert roles_of(tape) == [Role.WEIGHTS, Role.OPTIMIZER, Role.TEMPORARY, Role.OPTIMIZER]
+
+    @pytest.mark.parametrize(
+        ("copies", "roles"),
+        [
+            (3, [Role.WEIGHTS, Role.OPTIMIZER, Role.OPTIMIZER]),
+            (2, [Role.OPTIMIZER, Role.OPTIMIZER]),
+        ],
+    )
+    def test_one_op_updates_a_variable_and_its_slots(self, copies: int, roles: list[Role]) -> None:
+        """The variable's buffer comes first; where one fewer is made, the slots share zeros."""
+        update = Op(name="Adam", part=Part.UPDATE, variable="w", writes=3, slots=("m", "v"))
+        tape = started()
+        for _ in range(copies):
+            tape.take(update, WEIGHTS)
+        tape.run = STEADY
+        tape.take(FORWARD, 8)
+
+        assert roles_of(tape, STEADY)[1 : 1 + copies] == roles

@@ -71,21 +71,18 @@ class Dataflow:
         node = self._flow.nodes.get(plain)
         if built is None and node is None:
             variable = self._variable(plain)
-            return Op(
-                name=name,
-                variable=variable,
-                is_optimizer_state=variable in self._optimizer_state,
-            )
+            return Op(name=name, variable=variable, slots=self._slots([variable]))
         kind = _type(plain, built, node)
         variable = self._variable(plain)
+        written: list[str | None] = [*self._writers.get(plain, ())] or [variable]
         return Op(
             name=name,
             type=kind,
             part=self._parts[plain] if node else self._part(plain),
             variable=variable,
             variable_bytes=self._bytes.get(variable or ""),
-            is_optimizer_state=variable in self._optimizer_state,
-            writes=len(self._writers.get(plain, ())) or 1,
+            writes=len(written),
+            slots=self._slots(written),
             is_input=plain in self._step.copy_names,
             gradient_of=self._gradient_of.get(plain),
             read_by_backward=plain in self._kept,
@@ -112,6 +109,9 @@ class Dataflow:
         if plain in self._initial:
             return self._initial[plain]
         return next((prefix for prefix in _prefixes(plain) if prefix in self._bytes), None)
+
+    def _slots(self, variables: Iterable[str | None]) -> tuple[str, ...]:
+        return tuple(one for one in variables if one is not None and one in self._optimizer_state)
 
     def _optimizers_own(self) -> set[str | None]:
         """Return the variables that only backward and the update touch, and do not train."""

@@ -161,7 +161,7 @@ def _traced(build: Callable[[], object], recorder: Recorder) -> _Traced:
         loss=losses[0] if losses else None,
         forward=tapes.operations,
         trained=tapes.handles,
-        is_compiled="_XlaMustCompile" in concrete.function_def.attr,
+        is_compiled=concrete.function_def.attr["_XlaMustCompile"].b,
         variables=list(concrete.graph.variables),
     )
 

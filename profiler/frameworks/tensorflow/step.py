@@ -349,24 +349,19 @@ def _applied(training: Training, recorder: Recorder) -> Any:
             f"the loss does not depend on {', '.join(without)}: no gradient, and no update of it"
         )
     optimizer = training.optimizer or tf1.train.GradientDescentOptimizer(LEARNING_RATE)
-    before = len(training.loss.graph.get_operations())
     pairs = zip(gradients, variables, strict=True)
-    try:
-        applied = optimizer.apply_gradients(
-            [(gradient, variable) for gradient, variable in pairs if gradient is not None]
-        )
-    except TypeError as error:  # as of Keras 3, which knows no variables of such a graph
-        kind = type(optimizer).__name__
+    applied = optimizer.apply_gradients(
+        [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+    )
+    applied = getattr(applied, "op", applied)
+    if not isinstance(applied, tf.Operation):
+        # Keras 3's count on a tf.function, which waits for assignments in their order.
+        kind = f"{type(optimizer).__module__}.{type(optimizer).__name__}"
         raise PointError(
-            f"optimizer={kind}: its apply_gradients does not take the variables of a TensorFlow 1 "
-            f"graph ({error}): use one of tf.compat.v1.train"
-        ) from error
-    if applied is not None:
-        return getattr(applied, "op", applied)
-    # An optimizer that returns nothing counts on a tf.function, which waits for its assignments.
-    first_values = {variable.initializer for variable in tf1.global_variables()}
-    added = training.loss.graph.get_operations()[before:]
-    return tf.group(*(one for one in added if trained.is_write(one) and one not in first_values))
+            f"optimizer={kind}: its apply_gradients returns no operation, so that it works in a "
+            "tf.function alone. Use one of tf.compat.v1.train, or return a TrainStep"
+        )
+    return applied
 
 
 def record_bytes(graph: Any, recorder: Recorder) -> None:
