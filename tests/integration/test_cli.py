@@ -412,7 +412,7 @@ class TestReading:
         assert headings == ["builds  (builds.py)", "shapes  (shapes.py)"]
         assert "my_rnn" not in seed.stdout
         assert f"mine  ({mine})" in own.stdout.splitlines()
-        assert "builds" not in own.stdout
+        assert "(builds.py)" not in own.stdout
 
     def test_doctor_says_what_can_be_measured(self, stepwall: Stepwall, tmp_path: Path) -> None:
         """Each check has a name, a verdict and a detail; here all but the GPU work."""
