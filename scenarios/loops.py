@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from profiler import Training, scenario
-from scenarios.cells import Cell, make_cell, normal
+from scenarios.cells import Cell, half_to_full, make_cell, normal
 from scenarios.recurrent import Network
 
 tf1 = tf.compat.v1
@@ -135,28 +133,6 @@ def bidirectional_dynamic(
     return _training(x, tf.concat(outputs, axis=2))
 
 
-@scenario(tags=(*UNROLLED, "lengths"))
-def static_with_lengths(
-    steps: int,
-    *,
-    batch: int = 32,
-    inputs: int = 64,
-    units: int = 128,
-    layers: int = 1,
-    cell: Cell = "lstm",
-) -> Training:
-    """Sequences of several lengths, a cell copy and a cond per step (static_rnn)."""
-    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
-    lengths = tf1.placeholder(tf.int32, [batch])
-    outputs, _ = tf1.nn.static_rnn(
-        _stack(cell, layers, units),
-        tf.unstack(x, axis=1),
-        sequence_length=lengths,
-        dtype=tf.float32,
-    )
-    return _training(x, tf.stack(outputs, axis=1), {lengths: _lengths(batch, steps)})
-
-
 @scenario(tags=(*LOOP, "lengths"))
 def dynamic_with_lengths(
     steps: int,
@@ -173,18 +149,13 @@ def dynamic_with_lengths(
     outputs, _ = tf1.nn.dynamic_rnn(
         _stack(cell, layers, units), x, sequence_length=lengths, dtype=tf.float32
     )
-    return _training(x, outputs, {lengths: _lengths(batch, steps)})
+    return _training(x, outputs, {lengths: half_to_full(batch, steps)})
 
 
 def _stack(cell: Cell, layers: int, units: int) -> Any:
     """Return one cell, or as many in a stack."""
     cells = [make_cell(cell, units) for _ in range(layers)]
     return cells[0] if layers == 1 else tf1.nn.rnn_cell.MultiRNNCell(cells)
-
-
-def _lengths(batch: int, steps: int) -> npt.NDArray[np.int32]:
-    """Return lengths from half of the steps to all of them."""
-    return np.linspace(max(1, steps // 2), steps, batch).astype(np.int32)
 
 
 def _training(x: Any, outputs: Any, more: dict[Any, Any] | None = None) -> Training:

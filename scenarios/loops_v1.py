@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from profiler import Training, scenario
-from scenarios.cells import Cell, make_cell, normal
+from scenarios.cells import Cell, half_to_full, make_cell, normal
 from scenarios.recurrent import Network
 
 tf1 = tf.compat.v1
@@ -81,6 +81,30 @@ def dynamic_rnn_v1(
     outputs, _ = tf1.nn.dynamic_rnn(make_cell(cell, units), x, dtype=tf.float32)
     return Training(
         feeds={x: normal(batch, steps, inputs)}, loss=tf.reduce_mean(tf.square(outputs))
+    )
+
+
+@scenario(tags=("loops", "unrolled", "lengths", "v1"))
+def static_with_lengths_v1(
+    steps: int,
+    *,
+    batch: int = 32,
+    inputs: int = 64,
+    units: int = 128,
+    cell: Cell = "lstm",
+) -> Training:
+    """Sequences of several lengths, a cell copy and a cond per step (static_rnn)."""
+    x = tf1.placeholder(tf.float32, [batch, steps, inputs])
+    lengths = tf1.placeholder(tf.int32, [batch])
+    outputs, _ = tf1.nn.static_rnn(
+        make_cell(cell, units),
+        tf.unstack(x, axis=1),
+        sequence_length=lengths,
+        dtype=tf.float32,
+    )
+    return Training(
+        feeds={x: normal(batch, steps, inputs), lengths: half_to_full(batch, steps)},
+        loss=tf.reduce_mean(tf.square(tf.stack(outputs, axis=1))),
     )
 
 

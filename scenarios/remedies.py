@@ -122,7 +122,13 @@ def recomputed_steps(
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     again = tf.recompute_grad(lambda now, *state: network.step(now, state))
-    state = _looped(lambda now, state: again(now, *state), x, network.zero_state(batch), (0, steps))
+    state = _looped(
+        lambda now, state: again(now, *state),
+        x,
+        network.zero_state(batch),
+        (0, steps),
+        parallel_iterations=1,
+    )
     return _training(x, network.output(state))
 
 
