@@ -26,9 +26,9 @@ RECOMPUTED = ("remedies", "loop", "recomputed")
 def plain_loop(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
@@ -52,9 +52,9 @@ def plain_loop(
 def last_output(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
@@ -69,9 +69,9 @@ def last_output(
 def one_in_flight(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
     parallel_iterations: int = 1,
@@ -88,9 +88,9 @@ def one_in_flight(
 def block_unrolled(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
     block: Literal[2, 4, 8] = 8,
@@ -112,9 +112,9 @@ def block_unrolled(
 def recomputed_steps(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
@@ -136,9 +136,9 @@ def recomputed_steps(
 def sqrt_segments(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
@@ -153,9 +153,9 @@ def sqrt_segments(
 def fixed_segments(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
     segment: int = 8,
@@ -170,9 +170,9 @@ def fixed_segments(
 def truncated(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
     window: int = 32,
@@ -191,9 +191,9 @@ def truncated(
 def mixed_precision(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
     dtype: Literal["bfloat16", "float16"] = "bfloat16",
@@ -216,9 +216,9 @@ def mixed_precision(
 def unrolled(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
@@ -235,9 +235,9 @@ def unrolled(
 def unrolled_accumulated(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
