@@ -20,7 +20,7 @@ class TradeOff:
         further: its wall over the first build's; None unless both are exact.
         slower: its step time over the first build's; None if one is not known.
         is_best: whether no other build goes further in no more time, or as far in less. None if
-            noise hides that, or a number is missing.
+            noise hides that, or a number or its wall is missing.
     """
 
     build: BuildCost
@@ -46,7 +46,9 @@ def trade_offs(builds: Sequence[BuildCost], *, kind: str, limit_bytes: int) -> l
             wall=wall,
             further=_ratio(_exact(wall), _exact(walls[0])),
             slower=_ratio(_step_time(one).value, _step_time(builds[0]).value),
-            is_best=_is_best(pair, [other for other in pairs if other is not pair]),
+            is_best=_is_best(pair, [other for other in pairs if other is not pair])
+            if wall
+            else None,
         )
         for one, wall, pair in zip(builds, walls, pairs, strict=True)
     ]
