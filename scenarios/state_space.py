@@ -21,7 +21,7 @@ def state_space_loop(steps: int, *, batch: int = 8, inputs: int = 64, units: int
     return _training(x, states)
 
 
-@scenario(tags=("contrast",))
+@scenario(tags=("contrast",), at_least=2)  # a single step reads no state before it
 def state_space_doubling(
     steps: int, *, batch: int = 8, inputs: int = 64, units: int = 128
 ) -> Training:

@@ -51,7 +51,15 @@ CATALOGUE = {
     if one.build.__module__ in {module.__name__ for module in MODULES}
 }
 NEW = [name for name, one in CATALOGUE.items() if one.family != "builds"]
-SMALL = {"batch": 3, "inputs": 5, "units": 4, "heads": 2, "vocabulary": 50, "sampled": 20}
+SMALL = {
+    "batch": 3,
+    "inputs": 5,
+    "units": 4,
+    "heads": 2,
+    "vocabulary": 50,
+    "sampled": 20,
+    "block": 2,
+}
 SINGLE = 1e-5  # of the largest gradient, where only the order of sums differs
 
 
@@ -211,7 +219,8 @@ def test_trains_every_weight_at_its_shortest_length(name: str) -> None:
 @pytest.mark.parametrize("name", [one for one in NEW if "loop" in CATALOGUE[one].tags])
 def test_a_loop_has_the_same_nodes_at_any_length(name: str) -> None:
     """Also where its body is run again, or is a block of steps."""
-    assert run(name, 8).nodes == run(name, 24).nodes
+    # Of fewer than 1,000 values tf.ones is one node.
+    assert run(name, 24).nodes == run(name, 48).nodes
 
 
 @pytest.mark.parametrize("name", [one for one in NEW if "unrolled" in CATALOGUE[one].tags])
