@@ -21,12 +21,12 @@ LOOP = ("loops", "loop", "v1")
 def while_loop_v1(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
-    parallel_iterations: int = 32,
+    parallel_iterations: int = 10,
 ) -> Training:
     """A while loop by hand of Enter, Merge, Switch and NextIteration, with TensorArrays."""
     return _looped(
@@ -40,9 +40,9 @@ def while_loop_v1(
 def swapped_v1(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
@@ -58,9 +58,9 @@ def swapped_v1(
 def one_in_flight_v1(
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 8,
     inputs: int = 64,
-    units: int = 128,
+    units: int = 64,
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:

@@ -278,7 +278,7 @@ def _looped(
 def _segmented(network: Network, x: Any, batch: int, each: int) -> State:
     """Return the last state of a loop over segments, each run again in backward.
 
-    With TensorFlow's usual 32 iterations in flight many segments would be run again at once.
+    With tf.while_loop's usual 10 iterations in flight many segments would be run again at once.
     """
     steps = int(x.shape[0])
 
