@@ -11,7 +11,7 @@ from profiler.analysis.crossover.costs import (
     build_costs,
     common_length,
 )
-from profiler.analysis.crossover.trade_offs import TradeOff, searched, trade_offs
+from profiler.analysis.crossover.trade_offs import Ratio, TradeOff, searched, trade_offs
 from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.results import RunResults
 from reports.tables.costs import cost_text, reach_text
@@ -22,8 +22,9 @@ __all__ = ["LESS_IMPORTANT", "NOTE", "TradeOffTable", "trade_off_tables"]
 
 NOTE = (
     "“Best” is a build that no other one beats: none goes further in no more time per step, or as "
-    "far in less; ? where noise hides that. Whether a build computes the same gradients as the "
-    "first one, its author says: stepwall list."
+    "far in less; ? where noise hides that. A ratio of step times stands between the ends that "
+    "noise allows, with a ? where it is not known. Whether a build computes the same gradients as "
+    "the first one, its author says: stepwall list."
 )
 # What a narrow terminal does without, in this order.
 LESS_IMPORTANT = ("building the graph", "nodes", "device peak", "steady step")
@@ -64,7 +65,7 @@ def _grid(builds: list[BuildCost], found: list[TradeOff]) -> Grid:
     base = builds[0].label
     titles = [metric.title for metric in _COSTS]
     return Grid(
-        headings=("scenario", "wall", f"of {base}'s", *titles, f"of {base}'s step", "best"),
+        headings=("scenario", "wall", f"of {base}'s wall", *titles, f"of {base}'s step", "best"),
         numeric=(False, True, True, *(True for _ in titles), True, False),
         rows=tuple(
             GridRow(
@@ -73,10 +74,19 @@ def _grid(builds: list[BuildCost], found: list[TradeOff]) -> Grid:
                     DASH if one.wall is None else reach_text(one.wall),
                     DASH if one.further is None else times_text(one.further),
                     *(cost_text(m, one.build.costs.get(m.name)) for m in _COSTS),
-                    DASH if one.slower is None else times_text(one.slower),
+                    DASH if one.slower is None else _ratio_text(one.slower),
                     {True: "best", False: "", None: "?"}[one.is_best],
                 )
             )
             for one in found
         ),
     )
+
+
+def _ratio_text(ratio: Ratio) -> str:
+    """Return the ratio with its ends, or with a question mark where the noise is not known."""
+    text = times_text(ratio.value)
+    if ratio.low is None or ratio.high is None:
+        return f"{text} ?"
+    ends = [f"{end:,.1f}" for end in (ratio.low, ratio.high)]
+    return text if ends[0] == ends[1] else f"{text} ({ends[0]} to {ends[1]})"

@@ -6,7 +6,7 @@ import pytest
 import report_samples as samples
 
 from profiler.analysis.crossover.costs import BuildCost, Cost
-from profiler.analysis.crossover.trade_offs import searched, trade_offs
+from profiler.analysis.crossover.trade_offs import Ratio, searched, trade_offs
 from profiler.facts import Certificate, WallStatus
 from profiler.units import MIB
 
@@ -44,7 +44,7 @@ def test_the_furthest_comes_first_and_is_compared_with_the_first_build() -> None
 
     rows = trade_offs([plain, lean, quick], kind="device", limit_bytes=LIMIT)
 
-    told = [(one.build.label, one.further, one.slower) for one in rows]
+    told = [(one.build.label, one.further, one.slower and one.slower.value) for one in rows]
     assert told == [("lean", 2.0, 1.5), ("plain", 1.0, 1.0), ("quick", 0.5, 1 / 3)]
 
 
@@ -102,7 +102,7 @@ def test_a_build_without_a_wall_comes_last() -> None:
     rows = trade_offs([other, plain], kind="device", limit_bytes=LIMIT)
 
     assert [one.build.label for one in rows] == ["plain", "other"]
-    assert [one.slower for one in rows] == [2.0, 1.0]
+    assert [one.slower and one.slower.value for one in rows] == [2.0, 1.0]
     assert [one.is_best for one in rows] == [None, None]
 
 
@@ -114,6 +114,19 @@ def test_a_missing_time_is_no_ratio() -> None:
     rows = trade_offs([plain, lean], kind="device", limit_bytes=LIMIT)
 
     assert [one.slower for one in rows] == [None, None]
+
+
+def test_a_ratio_has_the_ends_that_both_noises_allow() -> None:
+    """From 2 over 5 to 4 over 3; the first build is once itself; unknown noise has no ends."""
+    plain = build("plain", Cost(value=4, low=3, high=5))
+    lean = build("lean", Cost(value=3, low=2, high=4))
+    rough = build("rough", noisily(8))
+
+    base, one, other = trade_offs([plain, lean, rough], kind="device", limit_bytes=LIMIT)
+
+    assert base.slower == Ratio(value=1, low=1, high=1)
+    assert one.slower == Ratio(value=3 / 4, low=2 / 5, high=4 / 3)
+    assert other.slower == Ratio(value=2, low=None, high=None)
 
 
 def test_limits_count_that_two_builds_were_searched_under() -> None:

@@ -11,6 +11,15 @@ from profiler.facts import Certificate, WallStatus
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """One step time over another; ``low`` and ``high`` are None where the noise is not known."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TradeOff:
     """How far one build goes under a limit, and what it costs at one length.
 
@@ -26,7 +35,7 @@ class TradeOff:
     build: BuildCost
     wall: Certificate | None
     further: float | None
-    slower: float | None
+    slower: Ratio | None
     is_best: bool | None
 
 
@@ -45,7 +54,7 @@ def trade_offs(builds: Sequence[BuildCost], *, kind: str, limit_bytes: int) -> l
             build=one,
             wall=wall,
             further=_ratio(_exact(wall), _exact(walls[0])),
-            slower=_ratio(_step_time(one).value, _step_time(builds[0]).value),
+            slower=_slower(_step_time(one), _step_time(builds[0])),
             is_best=_is_best(pair, [other for other in pairs if other is not pair])
             if wall
             else None,
@@ -93,6 +102,13 @@ def _step_time(one: BuildCost) -> Cost:
 
 def _ratio(value: float | None, base: float | None) -> float | None:
     return value / base if value is not None and base else None
+
+
+def _slower(one: Cost, base: Cost) -> Ratio | None:
+    value = _ratio(one.value, base.value)
+    if value is None or one is base:
+        return None if value is None else Ratio(value=1, low=1, high=1)
+    return Ratio(value=value, low=_ratio(one.low, base.high), high=_ratio(one.high, base.low))
 
 
 def _is_best(pair: tuple[Cost, Cost], others: Iterable[tuple[Cost, Cost]]) -> bool | None:
