@@ -1,6 +1,6 @@
 """A recurrent network written out by hand, so that each step can be run in any way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -52,6 +52,24 @@ class Network:
     def output(self, state: State) -> Any:
         """Return the last layer's output."""
         return _share(state, self._layers - 1, self._layers)[0]
+
+
+def looped(
+    step: Callable[[Any, State], State],
+    x: Any,
+    state: State,
+    span: tuple[Any, Any],
+    **options: Any,
+) -> State:
+    """Return the state after the steps from the first of ``span`` to before its second."""
+    start, end = span
+    _, state = tf.while_loop(
+        lambda at, _: at < end,
+        lambda at, state: (at + 1, step(x[at], state)),
+        (start, state),
+        **options,
+    )
+    return state
 
 
 def _share(items: Sequence[Any], layer: int, layers: int) -> Sequence[Any]:

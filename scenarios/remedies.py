@@ -5,18 +5,16 @@ keep the last output only, and take any other remedy on top of that.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal
 
 import tensorflow as tf
 
 from profiler import Training, scenario
 from scenarios.cells import Cell, normal
-from scenarios.recurrent import Network, State
+from scenarios.recurrent import Network, State, looped
 
 tf1 = tf.compat.v1
 
-REMEDIES = ("remedies",)
 LOOP = ("remedies", "loop")
 UNROLLED = ("remedies", "unrolled")
 RECOMPUTED = ("remedies", "loop", "recomputed")
@@ -61,7 +59,7 @@ def last_output(
     """Outputs that do not count are not collected."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
-    state = _looped(network.step, x, network.zero_state(batch), (0, steps))
+    state = looped(network.step, x, network.zero_state(batch), (0, steps))
     return _training(x, network.output(state))
 
 
@@ -80,7 +78,7 @@ def one_in_flight(
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     start = network.zero_state(batch)
-    state = _looped(network.step, x, start, (0, steps), parallel_iterations=parallel_iterations)
+    state = looped(network.step, x, start, (0, steps), parallel_iterations=parallel_iterations)
     return _training(x, network.output(state))
 
 
@@ -122,7 +120,7 @@ def recomputed_steps(
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     again = tf.recompute_grad(lambda now, *state: network.step(now, state))
-    state = _looped(
+    state = looped(
         lambda now, state: again(now, *state),
         x,
         network.zero_state(batch),
@@ -164,52 +162,6 @@ def fixed_segments(
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     return _training(x, network.output(_segmented(network, x, batch, segment)))
-
-
-@scenario(tags=LOOP)
-def truncated(
-    steps: int,
-    *,
-    batch: int = 8,
-    inputs: int = 64,
-    units: int = 64,
-    layers: int = 1,
-    cell: Cell = "lstm",
-    window: int = 32,
-) -> Training:
-    """Truncated backprop: gradients reach back only so many steps, so they are other ones."""
-    x = tf1.placeholder(tf.float32, [steps, batch, inputs])
-    network = Network(cell, layers=layers, inputs=inputs, units=units)
-    cut = max(0, steps - window)
-    state = _looped(network.step, x, network.zero_state(batch), (0, cut))
-    state = tf.nest.map_structure(tf.stop_gradient, state)
-    state = _looped(network.step, x, state, (cut, steps))
-    return _training(x, network.output(state))
-
-
-@scenario(tags=LOOP)
-def mixed_precision(
-    steps: int,
-    *,
-    batch: int = 8,
-    inputs: int = 64,
-    units: int = 64,
-    layers: int = 1,
-    cell: Cell = "lstm",
-    dtype: Literal["bfloat16", "float16"] = "bfloat16",
-) -> Training:
-    """The loop computes in 16 bits, the weights and their update stay in 32."""
-    x = tf1.placeholder(tf.float32, [steps, batch, inputs])
-    network = Network(cell, layers=layers, inputs=inputs, units=units)
-    weights = [tf.cast(one, dtype) for one in network.weights]
-    narrow = tf.cast(x, dtype)
-    state = _looped(
-        lambda now, state: network.step(now, state, weights),
-        narrow,
-        network.zero_state(batch, tf.as_dtype(dtype)),
-        (0, steps),
-    )
-    return _training(x, tf.cast(network.output(state), tf.float32))
 
 
 @scenario(tags=UNROLLED)
@@ -257,24 +209,6 @@ def _training(x: Any, last: Any) -> Training:
     return Training(feeds={x: normal(*x.shape)}, loss=tf.reduce_mean(tf.square(last)))
 
 
-def _looped(
-    step: Callable[[Any, State], State],
-    x: Any,
-    state: State,
-    span: tuple[Any, Any],
-    **options: Any,
-) -> State:
-    """Return the state after the steps from the first of ``span`` to before its second."""
-    start, end = span
-    _, state = tf.while_loop(
-        lambda at, _: at < end,
-        lambda at, state: (at + 1, step(x[at], state)),
-        (start, state),
-        **options,
-    )
-    return state
-
-
 def _segmented(network: Network, x: Any, batch: int, each: int) -> State:
     """Return the last state of a loop over segments, each run again in backward.
 
@@ -284,7 +218,7 @@ def _segmented(network: Network, x: Any, batch: int, each: int) -> State:
 
     def segment(start: Any, *state: Any) -> State:
         end = tf.minimum(start + each, steps)
-        return _looped(network.step, x, state, (start, end), parallel_iterations=1)
+        return looped(network.step, x, state, (start, end), parallel_iterations=1)
 
     again = tf.recompute_grad(segment)
     _, state = tf.while_loop(

@@ -25,7 +25,7 @@ def full_softmax(
     return _training(words, following, vocabulary, losses)
 
 
-@scenario(tags=("remedies", "vocabulary", "loop"))
+@scenario(tags=("remedies", "vocabulary", "loop", "approximate"))
 def sampled_softmax(
     steps: int,
     *,
