@@ -122,11 +122,15 @@ def test_a_ratio_has_the_ends_that_both_noises_allow() -> None:
     lean = build("lean", Cost(value=3, low=2, high=4))
     rough = build("rough", noisily(8))
 
-    base, one, other = trade_offs([plain, lean, rough], kind="device", limit_bytes=LIMIT)
+    vague = build("vague", Cost(value=2, low=-1, high=5))
+
+    rows = trade_offs([plain, lean, rough, vague], kind="device", limit_bytes=LIMIT)
+    base, one, other, last = rows
 
     assert base.slower == Ratio(value=1, low=1, high=1)
     assert one.slower == Ratio(value=3 / 4, low=2 / 5, high=4 / 3)
     assert other.slower == Ratio(value=2, low=None, high=None)
+    assert last.slower == Ratio(value=1 / 2, low=None, high=None)
 
 
 def test_limits_count_that_two_builds_were_searched_under() -> None:

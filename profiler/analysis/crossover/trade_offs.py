@@ -108,6 +108,9 @@ def _slower(one: Cost, base: Cost) -> Ratio | None:
     value = _ratio(one.value, base.value)
     if value is None or one is base:
         return None if value is None else Ratio(value=1, low=1, high=1)
+    # The interval of a law may reach below 0, where no time is: then it says nothing.
+    if any(cost.low is None or cost.low <= 0 for cost in (one, base)):
+        return Ratio(value=value, low=None, high=None)
     return Ratio(value=value, low=_ratio(one.low, base.high), high=_ratio(one.high, base.low))
 
 
