@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# What `make profile` measures; override as `make profile STEPS=8:64:x2 SCENARIOS="static_rnn dynamic_rnn"`.
+# What `make profile` measures; override as `make profile STEPS=8:64:x2 SCENARIOS="static_rnn dynamic_rnn"`,
+# or as `make profile SUITE=remedies`. An empty SUITE leaves the choice to ARGS.
+SUITE ?= seed
 STEPS ?= 8:256:x2
 SCENARIOS ?=
+WHICH = $(if $(SCENARIOS),$(SCENARIOS),$(if $(SUITE),--suite $(SUITE)))
 LIMIT ?= 16MiB
 RESULTS ?= results
 # How many tests run at once: those of one file one after another, and the files as in testpaths.
@@ -32,8 +35,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
 	@touch $@
 
-profile: $(STAMP) ## Measure SCENARIOS over STEPS, find their walls under LIMIT, write the report
-	@$(BIN)/stepwall profile $(SCENARIOS) --steps $(STEPS) --wall-limit $(LIMIT) --results $(RESULTS) $(ARGS)
+profile: $(STAMP) ## Measure SUITE or SCENARIOS over STEPS, find their walls under LIMIT, write the report
+	@$(BIN)/stepwall profile $(WHICH) --steps $(STEPS) --wall-limit $(LIMIT) --results $(RESULTS) $(ARGS)
 
 report: $(STAMP) ## Write the report of the newest run again
 	@$(BIN)/stepwall report --results $(RESULTS) $(ARGS)

@@ -76,7 +76,8 @@ class Scenario:
     """A named family of training graphs, indexed by the number of steps.
 
     ``returns`` is the type that its annotation names, which is one of a step kind; None for none.
-    ``lengths`` are the numbers of steps that it may be built for.
+    ``lengths`` are the numbers of steps that it may be built for. ``tags`` are what its author
+    calls it, for commands that take many at once.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Scenario:
     returns: object
     build: Callable[..., Any]
     lengths: Lengths = ANY
+    tags: tuple[str, ...] = ()
 
 
 def settings(
@@ -126,7 +128,9 @@ def scenario(function: F, /) -> F: ...
 
 
 @overload
-def scenario(*, multiple_of: int = ..., at_least: int = ...) -> Callable[[F], F]: ...
+def scenario(
+    *, multiple_of: int = ..., at_least: int = ..., tags: Sequence[str] = ...
+) -> Callable[[F], F]: ...
 
 
 def scenario(function: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
@@ -134,6 +138,7 @@ def scenario(function: F | None = None, /, **options: Any) -> F | Callable[[F], 
 
     Its return annotation is a type that a framework knows, as ``Training``. As
     ``@scenario(multiple_of=20, at_least=40)`` it is only run at multiples of 20 from 40 steps on.
+    ``@scenario(tags=("loops", "lstm"))`` lets ``--tag loops`` choose it.
 
     Raises:
         ScenarioError: if its name is taken, or its signature or an option cannot be used.
@@ -218,18 +223,28 @@ def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scena
         returns=hints.get("return"),
         build=function,
         lengths=_lengths(owner, options),
+        tags=_tags(owner, options.get("tags", ())),
     )
 
 
 def _lengths(owner: str, options: Mapping[str, Any]) -> Lengths:
     allowed = Lengths.__struct_fields__
-    for name, value in options.items():
-        if name not in allowed:
-            hint = did_you_mean(name, allowed)
+    for name in options:
+        if name not in (*allowed, "tags"):
+            hint = did_you_mean(name, (*allowed, "tags"))
             raise ScenarioError(f"{owner}: @scenario takes no {name!r}{hint}")
+    given = {name: value for name, value in options.items() if name in allowed}
+    for name, value in given.items():
         if type(value) is not int or value < 1:
             raise ScenarioError(f"{owner}: {name} must be a whole number from 1 on, not {value!r}")
-    return Lengths(**options)
+    return Lengths(**given)
+
+
+def _tags(owner: str, tags: Any) -> tuple[str, ...]:
+    fits = isinstance(tags, list | tuple) and all(isinstance(tag, str) and tag for tag in tags)
+    if not fits:
+        raise ScenarioError(f"{owner}: tags must be texts, as ('loops', 'lstm'), not {tags!r}")
+    return tuple(dict.fromkeys(tags))
 
 
 def _parameter(owner: str, argument: inspect.Parameter, hint: Any) -> Parameter:

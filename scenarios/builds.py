@@ -6,9 +6,10 @@ from profiler import Training, scenario
 from scenarios.cells import Cell, make_cell, normal
 
 tf1 = tf.compat.v1
+SEED = ("seed",)
 
 
-@scenario
+@scenario(tags=SEED)
 def handmade_rnn(steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128) -> Training:
     """Cells unrolled by hand: Y[t] = tanh(X[t] Wx + Y[t-1] Wy + b), one placeholder per step."""
     xs = [tf1.placeholder(tf.float32, [batch, inputs]) for _ in range(steps)]
@@ -27,7 +28,7 @@ def handmade_rnn(steps: int, *, batch: int = 32, inputs: int = 64, units: int = 
     )
 
 
-@scenario
+@scenario(tags=SEED)
 def static_rnn_placeholders(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:
@@ -41,7 +42,7 @@ def static_rnn_placeholders(
     )
 
 
-@scenario
+@scenario(tags=SEED)
 def static_rnn(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:
@@ -55,7 +56,7 @@ def static_rnn(
     )
 
 
-@scenario
+@scenario(tags=SEED)
 def dynamic_rnn(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:

@@ -66,7 +66,7 @@ def _run(name: str, steps: str, results: Path) -> Run:
     with Store(results, create=True) as store:
         known = {summary.name for summary in store.summaries() if summary.finished}
     if name not in known:
-        _stepwall("profile", f"--steps={steps}", f"--name={name}", results=results)
+        _stepwall("profile", "--suite=seed", f"--steps={steps}", f"--name={name}", results=results)
     with Store(results) as store:
         return store.load(name)
 

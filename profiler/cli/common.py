@@ -121,6 +121,17 @@ def measuring_options(function: Command) -> Command:
     return function
 
 
+def group_options(function: Command) -> Command:
+    """Add the options that choose many scenarios at once, passed on as ``suite`` and ``tags``."""
+    suite = click.option(
+        "--suite", metavar="S", help="The installed scenarios tagged S; all: every installed one."
+    )
+    tag = click.option(
+        "--tag", "tags", metavar="T", multiple=True, help="Only scenarios tagged T (repeatable)."
+    )
+    return suite(tag(function))
+
+
 schedule_option = click.option(
     "--schedule",
     type=click.Choice([item.value for item in Schedule]),

@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import click
 
-from profiler.cli.common import Common, common_options, next_command
+from profiler.cli.common import Common, common_options, group_options, next_command
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, to_json
 from profiler.planning.catalog import Listing
+from profiler.planning.points import Group
 from profiler.scenario import describe_parameters
 
 
 @click.command("list")
+@group_options
 @common_options
-def command(common: Common) -> int:
-    """List scenarios, their parameters, and where they come from."""
+def command(common: Common, *, suite: str | None, tags: tuple[str, ...]) -> int:
+    """List scenarios by family, their parameters and tags, and where they come from."""
     with reporter(quiet=common.quiet, verbose=False) as report, open_client(common) as client:
         report.stage("loading scenarios")
         catalog = client.catalog()
-    common.table(_table(catalog.scenarios.values()))
+    listings = Group(suite=suite, tags=tags).of(catalog.scenarios.values())
+    for (family, source), members in groupby(listings, key=_heading):
+        common.echo(f"\n{family}  ({source})")
+        common.table(_table(list(members)))
     for line in catalog.broken:
         click.echo(f"stepwall: left out {line}", err=True)
     common.write_json(
         {
             "schema": SCHEMA,
-            "scenarios": [to_json(listing) for listing in catalog.scenarios.values()],
+            "scenarios": [to_json(listing) for listing in listings],
             "broken": catalog.broken,
         }
     )
-    mine = [one.name for one in catalog.scenarios.values() if not one.file.is_installed]
-    example = [*mine, *catalog.scenarios][:1]
+    mine = [one.name for one in listings if not one.file.is_installed]
+    example = [*mine, *(one.name for one in listings)][:1]
     common.echo(f"next: {next_command(common, {}, 'profile', *example)}")
     return 2 if catalog.broken else 0
 
 
-def _table(listings: Iterable[Listing]) -> Any:
-    from rich.markup import escape
-    from rich.table import Table
+def _heading(listing: Listing) -> tuple[str, str]:
+    """Return what the scenarios of one heading share: their family, and their file."""
+    path = Path(listing.file.path)
+    return listing.family, path.name if listing.file.is_installed else str(path)
 
-    table = Table("scenario", "parameters", "what it builds", "from")
+
+def _table(listings: Sequence[Listing]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False)
+    for heading in ("scenario", "what it builds", "parameters", "tags"):
+        table.add_column(heading, no_wrap=heading == "scenario")
     for item in listings:
         defaults = {parameter.name: parameter.default for parameter in item.parameters}
-        source = item.source.rpartition("/")[2]
-        table.add_row(
-            item.name, escape(describe_parameters(defaults)), escape(item.summary), escape(source)
-        )
+        cells = (item.name, item.summary, describe_parameters(defaults), " ".join(item.tags))
+        table.add_row(*map(Text, cells))
     return table

@@ -43,7 +43,8 @@ def publish(common: Common, run: Run) -> Path:
     """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
     from profiler.analysis.results import RunResults
     from reports.pages.exports import run_document
-    from reports.tables.grid import measurement_table, wall_table
+    from reports.tables.grid import grid_table, measurement_table, wall_table
+    from reports.tables.trade_offs import LESS_IMPORTANT, NOTE, trade_off_tables
     from reports.texts.graph_size import size_sentences
     from reports.texts.notes import note_sentences
 
@@ -52,6 +53,12 @@ def publish(common: Common, run: Run) -> Path:
         common.table(measurement_table(results, width=common.width))
     if run.walls:
         common.table(wall_table(results))
+    tables = trade_off_tables(results)
+    for table in tables:
+        common.echo(table.title)
+        common.table(grid_table(table.grid, less_important=LESS_IMPORTANT, width=common.width))
+    if tables:
+        common.echo(textwrap.fill(NOTE, common.width, break_long_words=False))
     for sentence in [*size_sentences(results), *note_sentences(results)]:
         common.echo(textwrap.fill(sentence, common.width, break_long_words=False))
     folder = write_folder(common, run, common.results / run.name)

@@ -12,6 +12,7 @@ from profiler.cli.common import (
     FAILED_POINT,
     Common,
     common_options,
+    group_options,
     measuring_options,
     next_command,
     parse_settings,
@@ -37,6 +38,7 @@ class _Options:
     """
 
     names: tuple[str, ...]
+    group: planning.Group
     steps: list[int]
     listed: list[int] | None
     conditions: planning.Conditions
@@ -60,6 +62,7 @@ class _Options:
 @click.option(
     "--wall-limit", metavar="SIZE", help="Also find each scenario's wall under this limit."
 )
+@group_options
 @schedule_option
 @click.option(
     "--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of each point."
@@ -79,10 +82,14 @@ class _Options:
 @measuring_options
 @common_options
 def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **given: Any) -> int:
-    """Measure scenarios (default: all) over increasing steps, and write the report."""
+    """Measure scenarios over increasing steps, and write the report.
+
+    Without names: a --suite, those with a --tag, else all of the files of --scenarios, else all.
+    """
     check_run_name(given["name"])
     options = _Options(
         names=scenario,
+        group=planning.Group(suite=given["suite"], tags=given["tags"]),
         steps=parse_steps(DEFAULT_STEPS if given["steps"] is None else given["steps"]),
         listed=None if given["steps"] is None else listed_steps(given["steps"]),
         conditions=planning.Conditions(
@@ -113,9 +120,8 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
 def _profile(common: Common, options: _Options, opening: Opening) -> Run:
     report, store = opening.report, opening.store
     resumed = store.resume(options.name) if options.resume else None
-    listings = planning.select(
-        options.names, usable_scenarios(common, opening.client, options.names)
-    )
+    usable = usable_scenarios(common, opening.client, options.names)
+    listings = planning.select(options.names, usable, options.group)
     points = _points(listings, options)
     note_rounding(options.conditions.limit_bytes, points[0])
     run = opening.run(points, name=options.name, resumed=resumed)

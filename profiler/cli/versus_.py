@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from profiler.cli.common import Common, common_options, next_command
+from profiler.cli.common import Common, common_options, group_options, next_command
 from profiler.cli.opening import Opening, opened, usable_scenarios
 from profiler.cli.output import check_run_name
 from profiler.cli.stored import StoredPoints, measured, source_options
@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
     from profiler.analysis.series import MetricSeries
 
 _FORMATS = (".png", ".svg")
+_PAIR = 2
+_FEW = "{}: name two different scenarios or more, or a suite or a tag that two have"
 # A narrow terminal leaves out these columns, in this order; --json holds all.
 _LESS_IMPORTANT = (
     "first step",
@@ -41,7 +43,8 @@ _LESS_IMPORTANT = (
 
 
 @click.command("versus")
-@click.argument("scenario", nargs=-1, required=True)
+@click.argument("scenario", nargs=-1)
+@group_options
 @click.option(
     "--steps",
     type=click.IntRange(1, MAX_STEPS),
@@ -67,13 +70,17 @@ def command(
     common: Common, *, scenario: tuple[str, ...], output: Path | None, force: bool, **given: Any
 ) -> None:
     """Compare two or more builds: from which length on is one faster, or needs less?"""
+    group = planning.Group(suite=given.pop("suite"), tags=given.pop("tags"))
     names = tuple(dict.fromkeys(scenario))
-    if len(names) < 2:  # noqa: PLR2004 - a comparison
-        raise UsageError(f"versus {' '.join(scenario)}: name two different scenarios or more")
+    if len(names) < _PAIR and (names or group == planning.Group()):
+        raise UsageError(_FEW.format(" ".join(["versus", *scenario])))
     _check_output(output, force=force)
     check_run_name(given["name"])
     with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
-        listings = planning.select(names, usable_scenarios(common, opening.client, names))
+        usable = usable_scenarios(common, opening.client, names)
+        listings = planning.select(names, usable, group)
+        if len(listings) < _PAIR:
+            raise UsageError(_FEW.format(f"versus: {listings[0].name} alone has these tags"))
         for listing in listings if given["steps"] else ():
             planning.check_steps(listing, given["steps"])
         source = measured(common, opening, listings, given)

@@ -110,6 +110,7 @@ def listed(file: ScenarioFile, framework: Framework) -> FileListing:
                 file=file,
                 source_files=files,
                 lengths=item.lengths,
+                tags=item.tags,
             )
             for item in registered().values()
         ],

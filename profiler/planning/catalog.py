@@ -17,7 +17,7 @@ class Listing(Record, frozen=True, kw_only=True):
 
     ``source`` is where its function stands, as ``mine.py:12``; ``source_files`` are that file and
     the user's modules that it imports, name -> path, and ``source_hash`` is theirs. ``lengths``
-    are the numbers of steps that it may be run at.
+    are the numbers of steps that it may be run at; ``tags``: as its author gave them.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Listing(Record, frozen=True, kw_only=True):
     file: ScenarioFile
     source_files: dict[str, str] = {}
     lengths: Lengths = ANY
+    tags: tuple[str, ...] = ()
 
     def settings(self, overrides: dict[str, str]) -> dict[str, ParameterValue]:
         """Return every parameter's value, the defaults overridden by ``name -> text``.

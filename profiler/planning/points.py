@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from profiler.errors import UsageError
+from profiler.errors import UsageError, did_you_mean
 from profiler.facts import FrameworkFacts, Point, Schedule, replace
 from profiler.frameworks import framework
 from profiler.planning.catalog import Listing, unknown_scenario
@@ -25,16 +25,77 @@ class Conditions:
     schedule: Schedule = Schedule.SERIAL
 
 
-def select(names: Sequence[str], catalog: Mapping[str, Listing]) -> list[Listing]:
-    """Return the scenarios of these names, each once; without names, all of them.
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Scenarios that are chosen together.
+
+    ``suite`` is a tag of installed scenarios, or ``all`` for all of these. Every one of ``tags``
+    is among the tags of a scenario that is chosen.
+    """
+
+    suite: str | None = None
+    tags: Sequence[str] = ()
+
+    def of(self, listings: Iterable[Listing]) -> list[Listing]:
+        """Return the scenarios that belong to it.
+
+        Raises:
+            UsageError: for a suite or a tag that none of them has, or if no scenario is left.
+        """
+        pool = list(listings)
+        if self.suite is not None:
+            pool = [one for one in pool if one.file.is_installed]
+            suites = {ALL, *_tags(pool)}
+            if self.suite not in suites:
+                raise UsageError(_unknown("suite", self.suite, suites))
+        wanted = {*self.tags, *([self.suite] if self.suite not in (None, ALL) else [])}
+        for tag in self.tags:
+            if tag not in _tags(pool):
+                raise UsageError(_unknown("tag", tag, _tags(pool)))
+        found = [one for one in pool if wanted <= {*one.tags}]
+        if wanted and not found:
+            raise UsageError(f"no scenario has all of the tags {', '.join(sorted(wanted))}")
+        return found
+
+
+# The suite of all installed scenarios.
+ALL = "all"
+
+
+def _tags(listings: Iterable[Listing]) -> set[str]:
+    return {tag for one in listings for tag in one.tags}
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    if not known:
+        return f"no {what} {name!r}: no scenario has a tag"
+    hint = did_you_mean(name, known)
+    every = f"; there are {', '.join(sorted(known))}"
+    return f"no {what} {name!r}{hint}{every if 'did you mean' in hint else ''}"
+
+
+def select(
+    names: Sequence[str], catalog: Mapping[str, Listing], group: Group | None = None
+) -> list[Listing]:
+    """Return the scenarios of these names, each once.
+
+    Without names: those of the group. Without one: the user's, or all where there are none.
 
     Raises:
-        UsageError: for a name that is not in the catalog.
+        UsageError: for a name that is not in the catalog, for names beside a group, or for a
+            group that no scenario belongs to.
     """
     for name in names:
         if name not in catalog:
             raise UsageError(unknown_scenario(name, catalog))
-    return [catalog[name] for name in dict.fromkeys(names or catalog)]
+    if names:
+        if group not in (None, Group()):
+            raise UsageError(f"{' '.join(names)}: name scenarios, or give --suite or --tag")
+        return [catalog[name] for name in dict.fromkeys(names)]
+    if group is not None and group.suite is not None:
+        return group.of(catalog.values())
+    own = [one for one in catalog.values() if not one.file.is_installed]
+    return (group or Group()).of(own or catalog.values())
 
 
 def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int = 0) -> Point:

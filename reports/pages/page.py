@@ -13,6 +13,7 @@ from profiler.facts import Certificate, FrameworkFacts, Measurement, Run, Status
 from profiler.scenario import describe_parameters
 from reports.tables.grid import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
 from reports.tables.laws import law_grid
+from reports.tables.trade_offs import NOTE, TradeOffTable, trade_off_tables
 from reports.tables.versus import versus_grid
 from reports.texts.certificate import (
     confirmation_text,
@@ -108,6 +109,8 @@ class Page:
     table: Grid
     laws: Grid
     versus: Grid
+    trade_offs: tuple[TradeOffTable, ...]
+    trade_off_note: str
     explanations: tuple[ExplanationSection, ...]
     failures: tuple[FailedPoint, ...]
     gaps: tuple[Gap, ...]
@@ -139,6 +142,8 @@ def page(results: RunResults) -> Page:
         table=measurement_grid(results),
         laws=law_grid(results),
         versus=versus_grid(results),
+        trade_offs=tuple(trade_off_tables(results)),
+        trade_off_note=NOTE,
         explanations=tuple(map(explanation_section, explained_steps(results))),
         failures=tuple(
             _failed_point(label, m)

@@ -18,7 +18,7 @@ from reports.texts.numbers import (
     steps_text,
 )
 
-__all__ = ["cost_document", "cost_grid", "cost_notes", "wall_text"]
+__all__ = ["cost_document", "cost_grid", "cost_notes", "cost_text", "reach_text", "wall_text"]
 
 
 def cost_grid(builds: Sequence[BuildCost]) -> Grid:
@@ -31,7 +31,7 @@ def cost_grid(builds: Sequence[BuildCost]) -> Grid:
             GridRow(
                 cells=(
                     one.label,
-                    *(_cost_text(m, one.costs.get(m.name)) for m in metrics),
+                    *(cost_text(m, one.costs.get(m.name)) for m in metrics),
                     "; ".join(map(wall_text, one.walls)) or DASH,
                     {True: "yes", False: "no", None: DASH}[one.is_optimal],
                 ),
@@ -41,7 +41,8 @@ def cost_grid(builds: Sequence[BuildCost]) -> Grid:
     )
 
 
-def _cost_text(metric: Metric, cost: Cost | None) -> str:
+def cost_text(metric: Metric, cost: Cost | None) -> str:
+    """Return a cost in its unit, one of a law marked ``≈``; a dash where it is not known."""
     if cost is None or cost.value is None:
         return DASH
     text = UNIT_TEXTS[metric.unit](cost.value)
@@ -50,16 +51,20 @@ def _cost_text(metric: Metric, cost: Cost | None) -> str:
 
 def wall_text(wall: Certificate) -> str:
     """Return ``650 steps under 64 MiB``, or what is known instead of an exact wall."""
+    kind = "" if wall.kind == "device" else f" of {wall.kind} memory"
+    return f"{reach_text(wall)} under {size_text(wall.limit_bytes)}{kind}"
+
+
+def reach_text(wall: Certificate) -> str:
+    """Return ``650 steps``, or what is known instead of an exact wall."""
     last, first = (DASH if n is None else count_text(n) for n in (wall.last_ok, wall.first_oom))
-    where = {
+    return {
         WallStatus.EXACT: steps_text(wall.last_ok or 0),
         WallStatus.BAND: f"{last} to {first} steps",
         WallStatus.AT_LEAST: f"beyond {steps_text(wall.last_ok or 0)}",
         WallStatus.AT_MOST: f"before {steps_text(wall.first_oom or 0)}",
         WallStatus.UNPROVEN: "not proven",
     }[wall.status]
-    kind = "" if wall.kind == "device" else f" of {wall.kind} memory"
-    return f"{where} under {size_text(wall.limit_bytes)}{kind}"
 
 
 def cost_notes(builds: Sequence[BuildCost], *, measured_to: int) -> list[str]:

@@ -395,6 +395,25 @@ class TestReading:
             *("batch", "inputs", "units", "cell")
         ]
 
+    def test_list_narrows_to_a_suite_by_family(self, stepwall: Stepwall, tmp_path: Path) -> None:
+        """One heading for each family; scenarios of the user's belong to no suite."""
+        mine = tmp_path / "mine.py"
+        mine.write_text(
+            "from profiler import Training, scenario\n"
+            "@scenario(tags=('seed', 'own'))\n"
+            "def my_rnn(steps: int) -> Training:\n"
+            "    return None\n"
+        )
+        seed = stepwall("list", "--scenarios", mine, "--suite", "seed", cwd=tmp_path)
+        own = stepwall("list", "--scenarios", mine, "--tag", "own", cwd=tmp_path)
+
+        assert (seed.returncode, own.returncode) == (OK, OK)
+        headings = [line for line in seed.stdout.splitlines() if line.endswith(".py)")]
+        assert headings == ["builds  (builds.py)", "shapes  (shapes.py)"]
+        assert "my_rnn" not in seed.stdout
+        assert f"mine  ({mine})" in own.stdout.splitlines()
+        assert "(builds.py)" not in own.stdout
+
     def test_doctor_says_what_can_be_measured(self, stepwall: Stepwall, tmp_path: Path) -> None:
         """Each check has a name, a verdict and a detail; here all but the GPU work."""
         done = stepwall("doctor", "--json", "-", cwd=tmp_path, **NO_GPU)

@@ -27,7 +27,7 @@ CHUNK = 256  # the allocator's smallest
 PARALLEL_ITERATIONS = 32  # of a loop, where it is not asked for another number
 
 BUILDS = ["handmade_rnn", "static_rnn_placeholders", "static_rnn", "dynamic_rnn"]
-SHAPES = ["seq_to_seq", "seq_to_vec", "vec_to_seq", "delayed_seq_to_seq"]
+SHAPES = ["seq_to_vec", "vec_to_seq", "delayed_seq_to_seq"]
 SCENARIOS = [*BUILDS, *(f"{shape}_{form}" for shape in SHAPES for form in ("static", "dynamic"))]
 TWO_CELLS = SCENARIOS[-2:]
 
@@ -294,7 +294,7 @@ class TestActivations:
         """
         sizes, steps = Sizes(), 30
 
-        sequence = explain("seq_to_seq_static", steps=steps)
+        sequence = explain("static_rnn", steps=steps)
 
         vector = explain("seq_to_vec_static", steps=steps)
         assert vector.part == sequence.part == "backward"
@@ -311,7 +311,7 @@ class TestActivations:
         """
         sizes, steps = Sizes(), 200
 
-        sequence = explain("seq_to_seq_dynamic", steps=steps)
+        sequence = explain("dynamic_rnn", steps=steps)
 
         vector = explain("seq_to_vec_dynamic", steps=steps)
         assert vector.part == sequence.part == "backward"

@@ -15,6 +15,7 @@ from profiler.planning.catalog import Listing
 from profiler.planning.files import ScenarioFile
 from profiler.planning.points import (
     Conditions,
+    Group,
     allowed_steps,
     by_series,
     check_device,
@@ -66,6 +67,86 @@ def test_an_unknown_name_is_met_with_the_nearest() -> None:
     """And with the command that shows all."""
     with pytest.raises(UsageError, match=r"'static_rn' \(did you mean 'static_rnn'\?\)"):
         select(["static_rn"], CATALOG)
+
+
+def _tagged(name: str, *tags: str, module: str | None = "acme") -> Listing:
+    file = ScenarioFile(path=f"{name}.py", framework=stub_framework.NAME, module=module)
+    return replace(CATALOG["static_rnn"], name=name, file=file, tags=tags)
+
+
+TAGGED = {
+    one.name: one
+    for one in (
+        _tagged("first", "seed", "loops"),
+        _tagged("second", "seed"),
+        _tagged("third", "remedies", "loops"),
+        _tagged("mine", "seed", "loops", module=None),
+    )
+}
+INSTALLED = {name: one for name, one in TAGGED.items() if one.file.is_installed}
+
+
+@pytest.mark.parametrize(
+    ("group", "names"),
+    [
+        (Group(), ["mine"]),
+        (Group(tags=["loops"]), ["mine"]),
+        (Group(suite="seed"), ["first", "second"]),
+        (Group(suite="all"), ["first", "second", "third"]),
+        (Group(suite="all", tags=["loops"]), ["first", "third"]),
+        (Group(suite="seed", tags=["loops"]), ["first"]),
+        (Group(suite="all", tags=["loops", "seed"]), ["first"]),
+    ],
+)
+def test_a_suite_is_installed_and_tags_narrow_what_would_be_measured(
+    group: Group, names: list[str]
+) -> None:
+    """With files of the user's, what names no suite is about these files alone."""
+    assert [one.name for one in select([], TAGGED, group)] == names
+
+
+def test_without_files_of_the_user_s_all_are_meant() -> None:
+    """Tags narrow them."""
+    assert select([], INSTALLED, Group()) == list(INSTALLED.values())
+    assert [one.name for one in select([], INSTALLED, Group(tags=["loops"]))] == ["first", "third"]
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        (
+            Group(suite="remedy"),
+            "no suite 'remedy' (did you mean 'remedies'?); there are all, loops, remedies, seed",
+        ),
+        (Group(suite="xyz"), "no suite 'xyz' (allowed: all, loops, remedies, seed)"),
+        (
+            Group(suite="seed", tags=["loop"]),
+            "no tag 'loop' (did you mean 'loops'?); there are loops, remedies, seed",
+        ),
+        (
+            Group(suite="all", tags=["seed", "remedies"]),
+            "no scenario has all of the tags remedies, seed",
+        ),
+    ],
+)
+def test_a_group_of_none_is_told_with_what_there_is(group: Group, message: str) -> None:
+    """In one line."""
+    with pytest.raises(UsageError) as caught:
+        select([], TAGGED, group)
+
+    assert str(caught.value) == message
+
+
+def test_where_nothing_is_tagged_that_is_said() -> None:
+    """Instead of an empty list of what is allowed."""
+    with pytest.raises(UsageError, match=r"^no tag 'loops': no scenario has a tag$"):
+        select([], CATALOG, Group(tags=["loops"]))
+
+
+def test_names_and_a_group_are_refused() -> None:
+    """Whether the group narrows the names or adds to them would be a guess."""
+    with pytest.raises(UsageError, match=r"^first: name scenarios, or give --suite or --tag$"):
+        select(["first"], TAGGED, Group(suite="seed"))
 
 
 def test_a_point_has_every_parameter() -> None:

@@ -82,6 +82,9 @@ def test_an_author_rules_out_lengths() -> None:
         ({"multiple_of": 0}, "multiple_of must be a whole number from 1 on, not 0"),
         ({"at_least": 2.5}, "at_least must be a whole number from 1 on, not 2.5"),
         ({"multiple_off": 2}, "@scenario takes no 'multiple_off' (did you mean 'multiple_of'?)"),
+        ({"tag": ("a",)}, "@scenario takes no 'tag' (did you mean 'tags'?)"),
+        ({"tags": "seed"}, "tags must be texts, as ('loops', 'lstm'), not 'seed'"),
+        ({"tags": ("seed", 3)}, "tags must be texts, as ('loops', 'lstm'), not ('seed', 3)"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(options: dict[str, Any], reason: str) -> None:
@@ -91,6 +94,20 @@ def test_an_option_that_cannot_be_used_is_named(options: dict[str, Any], reason:
 
     place = f"{__file__}:{toy.__code__.co_firstlineno}"
     assert str(caught.value) == f"{place}: scenario 'toy': {reason}"
+
+
+def test_tags_are_kept_once_and_in_their_order() -> None:
+    """Beside any other option; without them there are none."""
+
+    def tagged(steps: int) -> Training:
+        return Training(feeds={}, loss=steps)
+
+    scenario(toy)
+    scenario(tags=["loops", "lstm", "loops"], multiple_of=2)(tagged)
+
+    assert registered()["toy"].tags == ()
+    assert registered()["tagged"].tags == ("loops", "lstm")
+    assert registered()["tagged"].lengths == Lengths(multiple_of=2)
 
 
 def test_while_a_file_is_loaded_a_mistake_ends_nothing() -> None:

@@ -144,13 +144,20 @@ def _is_of(wall: Certificate, point: Point) -> bool:
 
 
 def _is_optimal(one: BuildCost, builds: Iterable[BuildCost]) -> bool | None:
-    beaten = [_is_beaten(one, by=other) for other in builds if other is not one]
+    beaten = [is_beaten(_pairs(one, other)) for other in builds if other is not one]
     return False if True in beaten else None if None in beaten else True
 
 
-def _is_beaten(one: BuildCost, *, by: BuildCost) -> bool | None:
-    """Return whether a build is worse than another; None if that is not known."""
-    pairs = [(one.costs.get(m, _UNKNOWN), by.costs.get(m, _UNKNOWN)) for m in PARETO_METRICS]
+def _pairs(one: BuildCost, other: BuildCost) -> list[tuple[Cost, Cost]]:
+    return [(one.costs.get(m, _UNKNOWN), other.costs.get(m, _UNKNOWN)) for m in PARETO_METRICS]
+
+
+def is_beaten(pairs: Sequence[tuple[Cost, Cost]]) -> bool | None:
+    """Return whether a build is worse than another one in no cost better; None if not known.
+
+    Args:
+        pairs: each cost of the one, and of the other.
+    """
     if any(mine.is_below(other) for mine, other in pairs):
         return False
     if not all(other.is_below(mine) or other.equals(mine) for mine, other in pairs):

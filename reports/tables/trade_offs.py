@@ -1,0 +1,92 @@
+"""What moves a wall: for each family, how far each build goes under a limit, and at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from profiler.analysis.crossover.costs import (
+    PARETO_METRICS,
+    BuildCost,
+    build_costs,
+    common_length,
+)
+from profiler.analysis.crossover.trade_offs import Ratio, TradeOff, searched, trade_offs
+from profiler.analysis.metrics import BY_NAME
+from profiler.analysis.results import RunResults
+from reports.tables.costs import cost_text, reach_text
+from reports.tables.grid import Grid, GridRow
+from reports.texts.numbers import DASH, size_text, steps_text, times_text
+
+__all__ = ["LESS_IMPORTANT", "NOTE", "TradeOffTable", "trade_off_tables"]
+
+NOTE = (
+    "“Best” is a build that no other one beats: none goes further in no more time per step, or as "
+    "far in less; ? where noise hides that. A ratio of step times stands between the ends that "
+    "noise allows, with a ? where it is not known. Whether a build computes the same gradients as "
+    "the first one, its author says: stepwall list."
+)
+# What a narrow terminal does without, in this order.
+LESS_IMPORTANT = ("building the graph", "nodes", "device peak", "steady step")
+_COSTS = tuple(BY_NAME[name] for name in ("peak", "nodes", "build_time", "step_time"))
+_PAIR = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TradeOffTable:
+    """The builds of one family under one limit, with what the table is about."""
+
+    title: str
+    grid: Grid
+
+
+def trade_off_tables(results: RunResults) -> list[TradeOffTable]:
+    """Return a table for each family and limit of which two walls or more were searched."""
+    return list(_tables(results))
+
+
+def _tables(results: RunResults) -> Iterator[TradeOffTable]:
+    for family, members in results.family_series.items():
+        compared = [one for one in members if one.metric.name in PARETO_METRICS]
+        steps = common_length(compared)
+        builds = build_costs(members, results.run.walls, steps=steps) if steps else []
+        if steps is None or len(builds) < _PAIR:
+            continue
+        for kind, limit_bytes in searched(builds):
+            of = "" if kind == "device" else f" of {kind} memory"
+            yield TradeOffTable(
+                title=f"{family}: what moves the wall under {size_text(limit_bytes)}{of}; "
+                f"costs at {steps_text(steps)}",
+                grid=_grid(builds, trade_offs(builds, kind=kind, limit_bytes=limit_bytes)),
+            )
+
+
+def _grid(builds: list[BuildCost], found: list[TradeOff]) -> Grid:
+    base = builds[0].label
+    titles = [metric.title for metric in _COSTS]
+    return Grid(
+        headings=("scenario", "wall", f"of {base}'s wall", *titles, f"of {base}'s step", "best"),
+        numeric=(False, True, True, *(True for _ in titles), True, False),
+        rows=tuple(
+            GridRow(
+                cells=(
+                    one.build.label,
+                    DASH if one.wall is None else reach_text(one.wall),
+                    DASH if one.further is None else times_text(one.further),
+                    *(cost_text(m, one.build.costs.get(m.name)) for m in _COSTS),
+                    DASH if one.slower is None else _ratio_text(one.slower),
+                    {True: "best", False: "", None: "?"}[one.is_best],
+                )
+            )
+            for one in found
+        ),
+    )
+
+
+def _ratio_text(ratio: Ratio) -> str:
+    """Return the ratio with its ends, or with a question mark where the noise is not known."""
+    text = times_text(ratio.value)
+    if ratio.low is None or ratio.high is None:
+        return f"{text} ?"
+    ends = [f"{end:,.1f}" for end in (ratio.low, ratio.high)]
+    return text if ends[0] == ends[1] else f"{text} ({ends[0]} to {ends[1]})"
