@@ -90,7 +90,7 @@ class Description(Record, frozen=True, kw_only=True):
 class StepKind(Record, frozen=True, kw_only=True):
     """One type that scenarios return.
 
-    ``returns``: the type's name as users import it, as ``profiler.Training``.
+    ``returns``: the type, by the module that defines it, as ``profiler.Training``.
     ``implementation``: ``module:name`` of what makes ``Steps`` of it, imported in children.
     ``phases``, ``stages``: those of its points, in their order.
     """
@@ -99,6 +99,11 @@ class StepKind(Record, frozen=True, kw_only=True):
     implementation: str
     phases: list[PhaseFacts]
     stages: list[StageFacts]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names under which users import the type: its own, and that in ``profiler``."""
+        return self.returns, f"profiler.{self.returns.rpartition('.')[2]}"
 
 
 class Framework(Protocol):

@@ -42,7 +42,12 @@ def scenario_files(
             scenarios and the installed plug-ins.
         frameworks: the installed frameworks by name.
     """
-    kinds = {kind.returns: name for name, item in frameworks.items() for kind in item.kinds}
+    kinds = {
+        known: name
+        for name, item in frameworks.items()
+        for kind in item.kinds
+        for known in kind.names
+    }
     shipped = sorted((Path(profiler.__file__).parents[1] / SHIPPED).glob("*.py"))
     known = {path: name for path in shipped if (name := framework_of(path, kinds))}
     # A file that names no type is taken to be like the shipped ones.
