@@ -11,8 +11,8 @@ from profiler.cli.common import Common, common_options, next_command
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, to_json
+from profiler.parameters import describe_parameters
 from profiler.planning.catalog import Listing
-from profiler.scenario import describe_parameters
 
 
 @click.command("list")

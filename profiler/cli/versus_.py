@@ -18,9 +18,9 @@ from profiler.facts import Schedule
 from profiler.facts import replace as changed
 from profiler.frameworks import Mode
 from profiler.measure.schedules import parallel_points
+from profiler.parameters import describe_parameters
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
-from profiler.scenario import describe_parameters
 from profiler.units import MAX_STEPS
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not

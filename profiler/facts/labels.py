@@ -10,6 +10,7 @@ from profiler.facts.measurement import Measurement
 from profiler.facts.point import Point
 from profiler.facts.run import Run
 from profiler.facts.wall import Certificate
+from profiler.parameters import value_text
 
 
 class Labels:
@@ -20,13 +21,13 @@ class Labels:
         seen: dict[tuple[str, str], set[str]] = {}
         for item in series:
             for name, value in item.parameters.items():
-                seen.setdefault((item.scenario, name), set()).add(str(value))
+                seen.setdefault((item.scenario, name), set()).add(value_text(value))
         self._varied = {key for key, values in seen.items() if len(values) > 1}
 
     def __call__(self, item: Point | Certificate) -> str:
         """Return the label of a point or a wall."""
         parts = [
-            f"{name}={value}"
+            f"{name}={value_text(value)}"
             for name, value in item.parameters.items()
             if (item.scenario, name) in self._varied
         ]

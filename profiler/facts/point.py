@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from profiler.facts.codec import Bytes, Count, Record, key
-from profiler.scenario import ParameterValue
+from profiler.parameters import ParameterValue
 
 
 class Schedule(enum.Enum):

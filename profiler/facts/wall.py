@@ -12,7 +12,7 @@ from profiler.facts.outcome import Outcome, Status
 from profiler.facts.phase import Phase
 from profiler.facts.point import Schedule
 from profiler.facts.schedules import ScheduleCheck
-from profiler.scenario import ParameterValue
+from profiler.parameters import ParameterValue
 
 
 class WallStatus(enum.Enum):

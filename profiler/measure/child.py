@@ -138,9 +138,9 @@ def _prepared(job: Job, recorder: Recorder) -> tuple[Steps, Lengths]:
 
     def build(steps: int) -> object:
         if steps == point.steps:
-            return scenario.build(steps, **point.parameters)
+            return scenario.built(steps, point.parameters)
         try:
-            return scenario.build(steps, **point.parameters)
+            return scenario.built(steps, point.parameters)
         except MemoryError:
             raise
         except Exception as error:

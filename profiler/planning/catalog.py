@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from profiler.errors import did_you_mean
 from profiler.facts import Record
 from profiler.lengths import ANY, Lengths
+from profiler.parameters import Parameter, ParameterValue, combinations
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter, ParameterValue
-from profiler.scenario import settings as settings_of
 
 
 class Listing(Record, frozen=True, kw_only=True):
@@ -30,13 +29,13 @@ class Listing(Record, frozen=True, kw_only=True):
     source_files: dict[str, str] = {}
     lengths: Lengths = ANY
 
-    def settings(self, overrides: dict[str, str]) -> dict[str, ParameterValue]:
-        """Return every parameter's value, the defaults overridden by ``name -> text``.
+    def settings(self, overrides: dict[str, str]) -> list[dict[str, ParameterValue]]:
+        """Return every combination of the parameters' values, the defaults overridden by texts.
 
         Raises:
             UsageError: for a parameter it lacks, or a value that does not fit.
         """
-        return settings_of(self.name, self.parameters, overrides)
+        return combinations(self.name, self.parameters, overrides)
 
 
 class FileListing(Record, frozen=True, kw_only=True):

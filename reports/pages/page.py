@@ -10,7 +10,7 @@ import jinja2
 
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, FrameworkFacts, Measurement, Run, Status, WallStatus
-from profiler.scenario import describe_parameters
+from profiler.parameters import describe_parameters
 from reports.tables.grid import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
 from reports.tables.laws import law_grid
 from reports.tables.versus import versus_grid

@@ -8,7 +8,7 @@ from typing import Any
 
 from profiler.analysis.prediction import PredictedValue, ScenarioPrediction
 from profiler.facts import SCHEMA, WallPrediction, to_json
-from profiler.scenario import describe_parameters
+from profiler.parameters import describe_parameters
 from reports.pages.exports import law_document
 from reports.tables.grid import Grid, GridRow
 from reports.tables.laws import law_text

@@ -14,7 +14,7 @@ from profiler.facts import (
     Status,
     WallStatus,
 )
-from profiler.scenario import describe_parameters
+from profiler.parameters import describe_parameters
 from reports.texts.numbers import (
     bytes_text,
     count_text,

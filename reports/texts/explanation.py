@@ -19,7 +19,7 @@ from profiler.facts import (
     Point,
     Theory,
 )
-from profiler.scenario import describe_parameters
+from profiler.parameters import describe_parameters
 from reports.tables.explanation import (
     graph_grid,
     held_grid,

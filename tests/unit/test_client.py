@@ -36,11 +36,11 @@ from profiler.measure.client import Client, measurement
 from profiler.measure.job import Job, Task
 from profiler.measure.launcher import JobResult
 from profiler.measure.outcomes import ProcessEnd
+from profiler.parameters import Parameter
 from profiler.planning import files
 from profiler.planning.catalog import FileListing, Listing
 from profiler.planning.files import ScenarioFile
 from profiler.planning.sources import source_hash
-from profiler.scenario import Parameter
 
 POINT = samples.measured().point
 SECONDS = 2.5

@@ -47,8 +47,8 @@ from profiler.facts import (
 from profiler.facts.codec import key
 from profiler.frameworks.recorder import ChildReport
 from profiler.measure.job import Job
+from profiler.parameters import Parameter
 from profiler.planning.catalog import Listing
-from profiler.scenario import Parameter
 
 POINT = Point(
     framework="sampleflow",

@@ -12,8 +12,8 @@ import stub_framework
 
 from profiler.errors import ScenarioError
 from profiler.measure.loading import listed, load, returned_type
+from profiler.parameters import Parameter
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter
 
 GOOD = '''\
 from typing import Literal

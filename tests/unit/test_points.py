@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from profiler.errors import UsageError
 from profiler.facts import Schedule, replace
 from profiler.lengths import Lengths
+from profiler.parameters import Parameter
 from profiler.planning.catalog import Listing
 from profiler.planning.files import ScenarioFile
 from profiler.planning.points import (
@@ -25,7 +26,6 @@ from profiler.planning.points import (
     select,
     series_of,
 )
-from profiler.scenario import Parameter
 from profiler.units import MIB
 
 CATALOG = {

@@ -9,10 +9,10 @@ from profiler.analysis.budgets.budget import Budget, Verdict
 from profiler.analysis.budgets.verdicts import judge
 from profiler.errors import UsageError
 from profiler.facts import Measurement, Point, Run, Status, replace
+from profiler.parameters import describe_parameters
 from profiler.planning import points as plan
 from profiler.planning.catalog import Listing
 from profiler.planning.identity import difference
-from profiler.scenario import describe_parameters
 from profiler.units import MIB
 
 

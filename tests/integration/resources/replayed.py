@@ -72,7 +72,7 @@ def main(name: str, parameters: str, *lengths: str) -> None:
         for steps in map(int, lengths):
 
             def build(steps: int = steps) -> object:
-                return scenario.build(steps, **point.parameters)
+                return scenario.built(steps, point.parameters)
 
             recording = tracer.recording(build)
             traces.append(recording.trace())
