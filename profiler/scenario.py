@@ -35,10 +35,11 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A named family of training graphs, indexed by the number of steps.
+    """A named family of training graphs, indexed by the number of steps, or by another number.
 
     ``returns`` is the type that its annotation names, which is one of a step kind; None for none.
-    ``lengths`` are the numbers of steps that it may be built for. ``enums``: by the name of the
+    ``lengths`` are the numbers that it may be built for, and the name of their axis: that of the
+    function's first argument. ``enums``: by the name of the
     parameter, the enum that it takes members of.
     """
 
@@ -62,6 +63,7 @@ _registry: dict[str, Scenario] = {}
 _unusable: dict[str, str] | None = None
 
 
+_FIRST = "its first argument must be what is swept, as 'steps: int' or 'units: int'"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -76,6 +78,7 @@ def scenario(*, multiple_of: int = ..., at_least: int = ...) -> Callable[[F], F]
 def scenario(function: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
     """Register ``function(steps, *, parameter=default, ...)`` under its own name.
 
+    What its first argument is called, texts call the swept axis.
     Its return annotation is a type that a framework knows, as ``Training``. As
     ``@scenario(multiple_of=20, at_least=40)`` it is only run at multiples of 20 from 40 steps on.
 
@@ -144,13 +147,15 @@ def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scena
     owner = f"{source}: scenario {name!r}"
     arguments = list(inspect.signature(function).parameters.values())
     first = arguments[0] if arguments else None
-    if first is None or first.name != "steps" or first.kind is first.KEYWORD_ONLY:
-        raise ScenarioError(f"{owner}: its first argument must be 'steps'")
+    if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
+        raise ScenarioError(f"{owner}: {_FIRST}")
     try:
         hints = typing.get_type_hints(function)
     except Exception as error:
         reason = f"its annotations cannot be read: {type(error).__name__}: {error}"
         raise ScenarioError(f"{owner}: {reason}") from error
+    if hints.get(first.name, int) is not int:
+        raise ScenarioError(f"{owner}: {_FIRST}")
     taken = [declared(owner, one, hints.get(one.name)) for one in arguments[1:]]
     return Scenario(
         name=name,
@@ -160,17 +165,17 @@ def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scena
         source=source,
         returns=hints.get("return"),
         build=function,
-        lengths=_lengths(owner, options),
+        lengths=_lengths(owner, first.name, options),
         enums={parameter.name: members for parameter, members in taken if members is not None},
     )
 
 
-def _lengths(owner: str, options: Mapping[str, Any]) -> Lengths:
-    allowed = Lengths.__struct_fields__
+def _lengths(owner: str, axis: str, options: Mapping[str, Any]) -> Lengths:
+    allowed = ("multiple_of", "at_least")
     for name, value in options.items():
         if name not in allowed:
             hint = did_you_mean(name, allowed)
             raise ScenarioError(f"{owner}: @scenario takes no {name!r}{hint}")
         if type(value) is not int or value < 1:
             raise ScenarioError(f"{owner}: {name} must be a whole number from 1 on, not {value!r}")
-    return Lengths(**options)
+    return Lengths(axis=axis, **options)

@@ -11,6 +11,7 @@ from profiler.cli.common import Common, common_options, next_command
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, to_json
+from profiler.lengths import STEPS
 from profiler.parameters import describe_parameters
 from profiler.planning.catalog import Listing
 
@@ -45,8 +46,8 @@ def _table(listings: Iterable[Listing]) -> Any:
     table = Table("scenario", "parameters", "what it builds", "from")
     for item in listings:
         defaults = {parameter.name: parameter.default for parameter in item.parameters}
+        over = [] if item.lengths.axis == STEPS else [f"over {item.lengths.axis}"]
+        parameters = " · ".join(filter(None, [*over, describe_parameters(defaults)]))
         source = item.source.rpartition("/")[2]
-        table.add_row(
-            item.name, escape(describe_parameters(defaults)), escape(item.summary), escape(source)
-        )
+        table.add_row(item.name, escape(parameters), escape(item.summary), escape(source))
     return table

@@ -12,6 +12,7 @@ import click
 from profiler.cli.common import Common
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Run
+from profiler.lengths import counted
 from profiler.store.runs import FILE_NAME, LATEST
 from profiler.units import parse_size
 
@@ -83,7 +84,8 @@ def print_failures(run: Run) -> None:
     for measurement in run.measurements:
         point, end = measurement.point, measurement.outcome
         if end.status.is_failure:
-            click.echo(f"{point.scenario} at {point.steps} steps: {end.sentence}", err=True)
+            at = counted(point.steps, point.axis)
+            click.echo(f"{point.scenario} at {at}: {end.sentence}", err=True)
 
 
 def _point_latest(folder: Path) -> None:

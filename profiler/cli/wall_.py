@@ -19,8 +19,9 @@ from profiler.cli.opening import note_rounding, opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of
 from profiler.cli.progress import Reporter
 from profiler.errors import UsageError
-from profiler.facts import Certificate, Probe, Run, Schedule, WallStatus
+from profiler.facts import Certificate, Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS, DEVICE, HOST
+from profiler.lengths import counted
 from profiler.limits import machine
 from profiler.planning import points as planning
 from profiler.units import MAX_STEPS, MIB, size_option
@@ -45,7 +46,7 @@ from profiler.units import MAX_STEPS, MIB, size_option
     type=click.IntRange(1, MAX_STEPS),
     default=DEFAULT_MAX_STEPS,
     show_default=True,
-    help="Search no further than this.",
+    help="Search no further than this, whatever the axis is called.",
 )
 @click.option(
     "--confirm",
@@ -77,7 +78,9 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
         note_rounding(limit_of(given["limit"]), point)
         run = opening.run([point], name=given["name"], resumed=resumed)
         opening.report.stage("predicting")
-        runner = opening.runner(run, on_probe=lambda _, probe: _tell(opening.report, probe))
+        runner = opening.runner(
+            run, on_probe=lambda point, probe: _tell(opening.report, point, probe)
+        )
         (certificate,) = runner.find_walls(
             [point], max_steps=given["max_steps"], confirm=given["confirm"]
         )
@@ -103,10 +106,10 @@ def _conditions(given: dict[str, Any]) -> planning.Conditions:
     )
 
 
-def _tell(report: Reporter, probe: Probe) -> None:
+def _tell(report: Reporter, point: Point, probe: Probe) -> None:
     peak = f", peak {probe.peak_bytes / MIB:.1f} MiB" if probe.peak_bytes else ""
     cut = ", cut short" if probe.outcome.cut_short else ""
-    text = f"{probe.steps} steps: {probe.outcome.status.value}{peak}{cut}"
+    text = f"{counted(probe.steps, point.axis)}: {probe.outcome.status.value}{peak}{cut}"
     report.done(f"{text} ({probe.seconds:.1f} s)")
     report.doing(text)
 

@@ -10,18 +10,24 @@ from profiler.facts.measurement import Measurement
 from profiler.facts.point import Point
 from profiler.facts.run import Run
 from profiler.facts.wall import Certificate
+from profiler.lengths import STEPS
 from profiler.parameters import value_text
 
 
 class Labels:
-    """Labels of series: the scenario, and the parameters that differ within it."""
+    """Labels of series: the scenario, the parameters that differ within it, and its axis.
+
+    The axis only where series have different ones.
+    """
 
     def __init__(self, series: Iterable[Point | Certificate]) -> None:
         """Learn which parameters take more than one value for one scenario."""
         seen: dict[tuple[str, str], set[str]] = {}
-        for item in series:
+        known = list(series)
+        for item in known:
             for name, value in item.parameters.items():
                 seen.setdefault((item.scenario, name), set()).add(value_text(value))
+        self._axes = {item.axis for item in known}
         self._varied = {key for key, values in seen.items() if len(values) > 1}
 
     def __call__(self, item: Point | Certificate) -> str:
@@ -31,7 +37,8 @@ class Labels:
             for name, value in item.parameters.items()
             if (item.scenario, name) in self._varied
         ]
-        return " ".join([item.scenario, *parts])
+        axis = [f"over {item.axis}"] if len(self._axes) > 1 else []
+        return " ".join([item.scenario, *parts, *axis])
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,13 @@ class LabelledRun:
     def labels(self) -> Labels:
         """The labels of all that the run holds."""
         return Labels([*(m.point for m in self.run.measurements), *self.run.walls])
+
+    @cached_property
+    def axes(self) -> list[str]:
+        """The names of the axes that its series are over, each once."""
+        axes = [m.point.axis for m in self.run.measurements]
+        axes += [wall.axis for wall in self.run.walls]
+        return list(dict.fromkeys(axes)) or [STEPS]
 
     @cached_property
     def measurements(self) -> list[tuple[str, Measurement]]:

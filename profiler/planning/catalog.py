@@ -16,7 +16,7 @@ class Listing(Record, frozen=True, kw_only=True):
 
     ``source`` is where its function stands, as ``mine.py:12``; ``source_files`` are that file and
     the user's modules that it imports, name -> path, and ``source_hash`` is theirs. ``lengths``
-    are the numbers of steps that it may be run at.
+    are the numbers that it may be run at, and the name of their axis.
     """
 
     name: str

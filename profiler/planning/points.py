@@ -76,6 +76,7 @@ def points(listing: Listing, conditions: Conditions, *, steps: int, repeat: int 
             schedule=conditions.schedule,
             repeat=repeat,
             source=listing.source_hash,
+            axis=listing.lengths.axis,
         )
         for parameters in listing.settings(dict(conditions.overrides))
     ]
@@ -123,7 +124,7 @@ def check_steps(listing: Listing, steps: int) -> None:
     if not lengths.allow(steps):
         near = [one for one in (lengths.at_most(steps), lengths.from_(steps)) if one]
         raise UsageError(
-            f"{listing.name} at {steps} steps: its author allows only {lengths} "
+            f"{listing.name} at {lengths.text(steps)}: its author allows only {lengths} "
             f"(nearest: {' and '.join(map(str, near))})"
         )
 

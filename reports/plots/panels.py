@@ -10,6 +10,7 @@ from statistics import median
 from profiler.analysis.metrics import Metric
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, Measurement, Status, WallStatus
+from profiler.lengths import STEPS
 
 __all__ = [
     "BoundedMetric",
@@ -78,6 +79,7 @@ class PanelSeries:
     """One line of a panel with its failed points and its walls."""
 
     label: str
+    axis: str = STEPS
     spots: tuple[Spot, ...] = ()
     failures: tuple[Failure, ...] = ()
     walls: tuple[WallMarks, ...] = ()
@@ -109,6 +111,11 @@ class MetricPanel:
                 found += [steps for steps in ends if steps is not None]
                 found += [probe.steps for probe in wall.probes]
         return found
+
+    @property
+    def axes(self) -> list[str]:
+        """The names of the axes that something is drawn over."""
+        return [one.axis for one in self.series if one.spots or one.failures or one.walls]
 
     @property
     def values(self) -> list[float]:
@@ -152,12 +159,14 @@ def panels(results: RunResults, bounded: BoundedMetric) -> list[MetricPanel]:
 
 
 def _series(
-    label: str, metric: Metric, members: Sequence[Measurement], walls: Iterable[Certificate]
+    label: str, metric: Metric, members: Sequence[Measurement], walls: Sequence[Certificate]
 ) -> PanelSeries:
     spots = _spots(metric, members)
     ends = [(m.point.steps, m.outcome.status) for m in members if m.outcome.status.is_failure]
+    axes = [*(m.point.axis for m in members), *(wall.axis for wall in walls)]
     return PanelSeries(
         label=label,
+        axis=axes[0] if axes else STEPS,
         spots=spots,
         failures=tuple(
             Failure(steps=steps, status=status, value=_value_up_to(steps, spots))

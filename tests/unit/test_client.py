@@ -440,7 +440,7 @@ class TestCatalog:
         """It is named, and its neighbours can be measured."""
         odd = tmp_path / "odd.py"
         odd.write_text("")
-        line = f"{odd}:4: scenario 'two': its first argument must be 'steps'"
+        line = f"{odd}:4: scenario 'two': its first argument must be what is swept"
 
         def answers(job: Job) -> JobResult:
             assert job.file is not None

@@ -187,6 +187,7 @@ def test_reports_import_results_and_never_measure() -> None:
         "profiler.analysis",
         "profiler.errors",
         "profiler.facts",
+        "profiler.lengths",
         "profiler.parameters",
         "profiler.store",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -17,6 +18,13 @@ from profiler.scenario import (
     scenario,
     unusable_collected,
 )
+
+
+class Cell(enum.Enum):
+    """Two cells."""
+
+    BASIC = "basic"
+    LSTM = "lstm"
 
 
 def toy(
@@ -95,7 +103,7 @@ def test_while_a_file_is_loaded_a_mistake_ends_nothing() -> None:
 
     assert list(registered()) == ["toy"]
     assert list(broken) == ["_wrong_first"]
-    assert "must be 'steps'" in broken["_wrong_first"]
+    assert "must be what is swept" in broken["_wrong_first"]
 
 
 def test_a_name_is_taken_once() -> None:
@@ -140,7 +148,7 @@ def _no_argument() -> Training:
     return Training(feeds={}, loss=0)
 
 
-def _wrong_first(length: int) -> Training:
+def _wrong_first(length: float) -> Training:
     return Training(feeds={}, loss=length)
 
 
@@ -148,11 +156,51 @@ def _steps_by_keyword(*, steps: int = 8) -> Training:
     return Training(feeds={}, loss=steps)
 
 
-@pytest.mark.parametrize("function", [_no_argument, _wrong_first, _steps_by_keyword])
-def test_the_first_argument_is_steps(function: Callable[..., Training]) -> None:
-    """It is passed by position, so a keyword-only one is refused too."""
-    with pytest.raises(ScenarioError, match=f"'{function.__name__}': .* must be 'steps'"):
+def _any_number(*steps: int) -> Training:
+    return Training(feeds={}, loss=steps)
+
+
+@pytest.mark.parametrize("function", [_no_argument, _wrong_first, _steps_by_keyword, _any_number])
+def test_the_first_argument_is_the_axis(function: Callable[..., Training]) -> None:
+    """A whole number, passed by position: a keyword-only one is refused too."""
+    with pytest.raises(ScenarioError) as caught:
         scenario(function)
+
+    assert str(caught.value).endswith(
+        f"'{function.__name__}': its first argument must be what is swept, "
+        "as 'steps: int' or 'units: int'"
+    )
+
+
+def test_the_first_argument_names_the_axis() -> None:
+    """Whatever it is called, and annotated or not."""
+
+    def wide(units: int, *, batch: int = 32) -> Training:
+        return Training(feeds={}, loss=(units, batch))
+
+    def plain(vocabulary) -> Training:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        return Training(feeds={}, loss=vocabulary)
+
+    for function in (toy, plain):
+        scenario(function)
+    scenario(at_least=8)(wide)
+
+    assert registered()["toy"].lengths.axis == "steps"
+    assert registered()["plain"].lengths.axis == "vocabulary"
+    assert registered()["wide"].lengths == Lengths(axis="units", at_least=8)
+
+
+def test_a_scenario_is_built_with_members_of_its_enums() -> None:
+    """Points hold their names."""
+
+    def cells(layers: int, *, cell: Cell = Cell.LSTM, clip: float | None = None) -> Training:
+        return Training(feeds={}, loss=(layers, cell, clip))
+
+    scenario(cells)
+    found = registered()["cells"]
+
+    assert [one.default for one in found.parameters] == ["LSTM", None]
+    assert found.built(3, {"cell": "BASIC", "clip": 0.5}).loss == (3, Cell.BASIC, 0.5)
 
 
 def _positional(steps: int, batch: int = 32) -> Training:
