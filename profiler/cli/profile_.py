@@ -135,7 +135,7 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
     )
     if options.wall_limit is not None:
         conditions = replace(options.conditions, limit_bytes=options.wall_limit)
-        walls = [planning.point(listing, conditions, steps=1) for listing in listings]
+        walls = [point for one in listings for point in planning.points(one, conditions, steps=1)]
         report.stage("searching walls", len(walls))
         runner.find_walls(walls, max_steps=DEFAULT_MAX_STEPS)
     store.finish_run(run)

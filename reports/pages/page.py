@@ -52,9 +52,10 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """The plots of the whole run, of its laws, of choices, and of each explanation by its name."""
+    """The plots of the whole run: of walls over parameters, laws, choices, each explanation."""
 
     whole: Sequence[Picture] = ()
+    walls: Sequence[Picture] = ()
     laws: Sequence[Picture] = ()
     choices: Sequence[Picture] = ()
     explaining: Mapping[str, Sequence[Picture]] = field(default_factory=dict)

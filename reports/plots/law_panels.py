@@ -188,7 +188,7 @@ def law_panels(results: RunResults, metric: Metric) -> list[LawPanel]:
     lines: dict[str, list[Line]] = {}
     for series in results.series:
         if series.metric is metric:
-            family = series.conditions.family
+            family = results.labels.facet(series.conditions)
             index = places[family].index(series.label)
             line = Line(series=series, index=index, walls=_walls_of(series, walls))
             lines.setdefault(family, []).append(line)

@@ -87,7 +87,7 @@ class PanelSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricPanel:
-    """One metric of one scenario family; ``limits`` are the memory limits that apply to it."""
+    """One metric of one scenario family, or a facet of it; ``limits``: those that apply to it."""
 
     family: str
     metric: Metric
@@ -129,16 +129,16 @@ class MetricPanel:
 
 def panels(results: RunResults, bounded: BoundedMetric) -> list[MetricPanel]:
     """Return the panels of one metric, empty ones included, in the order of the run."""
-    kind = bounded.wall_kind
+    kind, facet = bounded.wall_kind, results.labels.facet
     members: dict[tuple[str, str], list[Measurement]] = {}
     for label, m in results.measurements:
         # The whole process is only counted where it is limited.
         if kind != "host" or m.point.host_limit_bytes is not None:
-            members.setdefault((m.point.family, label), []).append(m)
+            members.setdefault((facet(m.point), label), []).append(m)
     walls: dict[tuple[str, str], list[Certificate]] = {}
     for label, wall in results.walls:
         if wall.kind == kind:
-            walls.setdefault((wall.family, label), []).append(wall)
+            walls.setdefault((facet(wall), label), []).append(wall)
     return [
         MetricPanel(
             family=family,
@@ -221,9 +221,13 @@ def _limits(results: RunResults, family: str, kind: str | None) -> set[int]:
     if kind is None:
         return set()
     found = {
-        wall.limit_bytes for _, wall in results.walls if (wall.family, wall.kind) == (family, kind)
+        wall.limit_bytes
+        for _, wall in results.walls
+        if (results.labels.facet(wall), wall.kind) == (family, kind)
     }
     limits = [
-        getattr(m.point, _LIMITS[kind]) for _, m in results.measurements if m.point.family == family
+        getattr(m.point, _LIMITS[kind])
+        for _, m in results.measurements
+        if results.labels.facet(m.point) == family
     ]
     return found | {limit for limit in limits if limit is not None}

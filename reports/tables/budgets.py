@@ -7,7 +7,7 @@ from typing import Any
 
 from profiler.analysis.budgets.budget import Ruling, Verdict
 from profiler.facts import SCHEMA
-from profiler.lengths import one_of
+from profiler.lengths import STEPS, one_of
 from reports.tables.grid import Grid, GridRow
 from reports.tables.laws import law_text
 from reports.texts.numbers import (
@@ -59,7 +59,7 @@ def _per(verdict: Verdict) -> str:
 
 def verdict_grid(verdicts: Sequence[Verdict]) -> Grid:
     """Return every limit, the measured value, and which share of the limit that is."""
-    at = f"at {axes_text(one.axis for one in verdicts)}"
+    at = f"at {axes_text([one.axis for one in verdicts] or [STEPS])}"
     return Grid(
         headings=("scenario", "limit", "measured", "allowed", "used", at, "ruling"),
         numeric=(False, False, True, True, True, True, False),

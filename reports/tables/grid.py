@@ -22,6 +22,7 @@ from profiler.facts import (
     WallStatus,
 )
 from profiler.lengths import STEPS
+from profiler.parameters import value_text
 from reports.texts.certificate import error_text, predicted_text
 from reports.texts.numbers import (
     DASH,
@@ -39,6 +40,7 @@ from reports.texts.numbers import (
 __all__ = [
     "Grid",
     "GridRow",
+    "frontier_grid",
     "grid_table",
     "measurement_grid",
     "measurement_table",
@@ -196,10 +198,11 @@ _LESS_IMPORTANT = (
 )
 _GAP = 3
 _SHORT = 12
+_STATUS = _Column("status", lambda wall: wall.status.value.replace("_", " "))
 _WALL_CONDITIONS = (
     _Column("limit", _field("limit_bytes"), size_text),
     _Column("of", lambda wall: wall.kind + (f" ({wall.limit_by})" if wall.limit_by else "")),
-    _Column("status", lambda wall: wall.status.value.replace("_", " ")),
+    _STATUS,
 )
 _WALL = (
     _Column("predicted", predicted_text, _figure),
@@ -235,6 +238,24 @@ def wall_grid(results: RunResults) -> Grid:
         (*_WALL_CONDITIONS, *_end_columns(results.axes), *_WALL),
         [(label, wall, wall.status is WallStatus.UNPROVEN, False) for label, wall in results.walls],
     )
+
+
+def frontier_grid(results: RunResults) -> Grid:
+    """Return the walls of a grid of parameters: a row for each combination of their values."""
+    varied = [results.labels.varied(wall) for _, wall in results.walls]
+    names = dict.fromkeys(name for one in varied for name in one)
+    columns = (*map(_parameter_column, names), *_end_columns(results.axes), _STATUS, *_WALL)
+    return _grid(
+        columns,
+        [(label, wall, wall.status is WallStatus.UNPROVEN, False) for label, wall in results.walls],
+    )
+
+
+def _parameter_column(name: str) -> _Column:
+    def text(wall: Certificate) -> str:
+        return value_text(wall.parameters[name])
+
+    return _Column(name, text, _figure)
 
 
 def probe_grid(wall: Certificate) -> Grid:

@@ -62,8 +62,9 @@ def steps_text(steps: int, axis: str = STEPS) -> str:
 
 
 def axes_text(axes: Iterable[str]) -> str:
-    """Return what is swept: ``units``, or ``units or steps``."""
-    return " or ".join(dict.fromkeys(axes))
+    """Return what is swept: ``units``, or ``units, batch or steps``."""
+    *head, last = dict.fromkeys(axes)
+    return f"{', '.join(head)} or {last}" if head else last
 
 
 def axes_title(axes: Iterable[str]) -> str:

@@ -38,10 +38,10 @@ def wall_clause(label: str, wall: Certificate) -> str:
 
 
 def wall_groups(results: RunResults) -> list[list[LabelledWall]]:
-    """Return the walls of each family, over one axis, that were searched under one limit."""
+    """Return the walls of each family or facet, over one axis, under one limit."""
     groups: dict[tuple[str, str, int, str], list[LabelledWall]] = {}
     for label, wall in results.walls:
-        key = (wall.family, wall.kind, wall.limit_bytes, wall.axis)
+        key = (results.labels.facet(wall), wall.kind, wall.limit_bytes, wall.axis)
         groups.setdefault(key, []).append((label, wall))
     return list(groups.values())
 
