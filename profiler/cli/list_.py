@@ -29,7 +29,10 @@ def command(common: Common) -> int:
     common.write_json(
         {
             "schema": SCHEMA,
-            "scenarios": [to_json(listing) for listing in catalog.scenarios.values()],
+            "scenarios": [
+                {**to_json(listing), "axis": listing.lengths.axis}
+                for listing in catalog.scenarios.values()
+            ],
             "broken": catalog.broken,
         }
     )

@@ -166,6 +166,9 @@ def _print_frontier(common: Common, walls: list[Certificate], run: Run) -> None:
     common.echo(certificate_lines(one, run.framework(one.framework))[0])
     grid = frontier_grid(results)
     common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
+    for label, wall in results.walls:
+        if wall.status is WallStatus.UNPROVEN:
+            click.echo(f"stepwall: {label}: {wall.reason or 'no reason given'}", err=True)
     write_folder(common, run, common.results / run.name)
     common.write_json(
         {"schema": SCHEMA, "run": run.name, "walls": [wall_document(wall) for wall in walls]}

@@ -81,8 +81,8 @@ def miss_text(wall: Certificate) -> str | None:
     if steps is None or wall.last_ok is None:
         return None
     if steps == 0:
-        exact = wall.status is WallStatus.EXACT
-        return f"right to the {one_of(wall.axis)}" if exact else "inside the band"
+        exactly = f"right to the {one_of(wall.axis)}" if is_plural(wall.axis) else "exactly right"
+        return exactly if wall.status is WallStatus.EXACT else "inside the band"
     return (
         f"{_distance(abs(steps), wall)} too {'many' if steps > 0 else 'few'} "
         f"({_percent(wall, steps)})"
