@@ -1,4 +1,4 @@
-"""The lengths that a scenario's author allows: ``multiple_of`` and ``at_least``."""
+"""The swept axis: its name in words, and the lengths on it that a scenario's author allows."""
 
 from __future__ import annotations
 
@@ -6,13 +6,35 @@ from collections.abc import Iterable
 
 import msgspec
 
+# What an axis is called where nothing else is said.
+STEPS = "steps"
+
+
+def counted(number: object, axis: str = STEPS) -> str:
+    """Return ``640 units`` or ``1 step``; where the axis is no plural, ``batch 640``."""
+    if not is_plural(axis):
+        return f"{axis} {number}"
+    return f"{number} {axis[:-1] if str(number) == '1' else axis}"
+
+
+def one_of(axis: str) -> str:
+    """Return what growth is counted by: ``step``, ``unit``, ``unit of batch``."""
+    return axis[:-1] if is_plural(axis) else f"unit of {axis}"
+
+
+def is_plural(axis: str) -> bool:
+    """Whether an axis is named by a plural, as ``units``; ``loss``, ``radius`` and such are not."""
+    return axis.endswith("s") and not axis.endswith(("ss", "us", "is"))
+
 
 class Lengths(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The multiples of ``multiple_of`` from ``at_least`` on; by default every length from 1 on.
 
-    They are also counted: the first one is number 1, the next number 2, and so on.
+    They are also counted: the first one is number 1, the next number 2, and so on. ``axis`` is
+    the name of what is counted.
     """
 
+    axis: str = STEPS
     multiple_of: int = 1
     at_least: int = 1
 
@@ -63,10 +85,14 @@ class Lengths(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Return the number of the largest length up to there; 0 or less if there is none."""
         return int((steps - self.first) // self.multiple_of) + 1
 
+    def text(self, number: object) -> str:
+        """Return a number on the axis in words, as ``counted`` does."""
+        return counted(number, self.axis)
+
     def __str__(self) -> str:
         """Return ``multiples of 20 from 40 on``, or what of it holds."""
         if self.multiple_of == 1:
-            return f"{self.first} steps or more"
+            return f"{self.text(self.first)} or more"
         more = f" from {self.first} on" if self.first > self.multiple_of else ""
         return f"multiples of {self.multiple_of}{more}"
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import inspect
-import math
-import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
-import msgspec
-
-from profiler.errors import ScenarioError, UsageError, did_you_mean
+from profiler.errors import ScenarioError, did_you_mean
 from profiler.lengths import ANY, Lengths
+from profiler.parameters import Parameter, ParameterValue, arguments_of, declared
 
-ParameterValue = bool | int | float | str
 Gradients = Callable[[Any, Sequence[Any]], Sequence[Any]]
 
 
@@ -47,37 +44,14 @@ class Training:
     fetches: Sequence[Any] = ()
 
 
-class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One keyword-only argument of a scenario: its type's name, default and allowed values."""
-
-    name: str
-    type: str
-    default: ParameterValue
-    choices: tuple[ParameterValue, ...] = ()
-
-    def parse(self, text: str) -> ParameterValue:
-        """Return the value that ``text`` stands for.
-
-        Raises:
-            UsageError: if it is not of the parameter's type or not an allowed value.
-        """
-        try:
-            value = _PARSERS[self.type](text)
-        except ValueError:
-            raise UsageError(f"parameter {self.name!r}: {text!r} is no {self.type}") from None
-        if self.choices and value not in self.choices:
-            hint = did_you_mean(str(value), map(str, self.choices))
-            raise UsageError(f"parameter {self.name!r}: {text!r} is not allowed{hint}")
-        return value
-
-
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A named family of training graphs, indexed by the number of steps.
+    """A named family of training graphs, indexed by the number of steps, or by another number.
 
     ``returns`` is the type that its annotation names, which is one of a step kind; None for none.
-    ``lengths`` are the numbers of steps that it may be built for. ``tags`` are what its author
-    calls it, for commands that take many at once.
+    ``lengths`` are the numbers that it may be built for, and the name of their axis: that of the
+    function's first argument. ``tags`` are what its author calls it, for commands that take many
+    at once. ``enums``: by the name of the parameter, the enum that it takes members of.
     """
 
     name: str
@@ -89,30 +63,11 @@ class Scenario:
     build: Callable[..., Any]
     lengths: Lengths = ANY
     tags: tuple[str, ...] = ()
+    enums: Mapping[str, type[enum.Enum]] = field(default_factory=dict)
 
-
-def settings(
-    scenario_name: str, parameters: Sequence[Parameter], overrides: Mapping[str, str]
-) -> dict[str, ParameterValue]:
-    """Return every parameter's value, the defaults overridden by ``name -> text``.
-
-    Raises:
-        UsageError: for a parameter that the scenario lacks, or a value it does not take.
-    """
-    known = {parameter.name: parameter for parameter in parameters}
-    for name in overrides:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise UsageError(f"scenario {scenario_name!r} has no parameter {name!r}{hint}")
-    return {
-        name: parameter.parse(overrides[name]) if name in overrides else parameter.default
-        for name, parameter in known.items()
-    }
-
-
-def describe_parameters(parameters: Mapping[str, ParameterValue]) -> str:
-    """Return ``batch 32 · units 128`` for a set of parameters."""
-    return " · ".join(f"{name} {value}" for name, value in parameters.items())
+    def built(self, steps: int, parameters: Mapping[str, ParameterValue]) -> Any:
+        """Return what the function returns for so many steps and these parameters."""
+        return self.build(steps, **arguments_of(parameters, self.enums))
 
 
 _registry: dict[str, Scenario] = {}
@@ -120,6 +75,7 @@ _registry: dict[str, Scenario] = {}
 _unusable: dict[str, str] | None = None
 
 
+_FIRST = "its first argument must be what is swept, as 'steps: int' or 'units: int'"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -136,6 +92,7 @@ def scenario(
 def scenario(function: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
     """Register ``function(steps, *, parameter=default, ...)`` under its own name.
 
+    What its first argument is called, texts call the swept axis.
     Its return annotation is a type that a framework knows, as ``Training``. As
     ``@scenario(multiple_of=20, at_least=40)`` it is only run at multiples of 20 from 40 steps on.
     ``@scenario(tags=("loops", "lstm"))`` lets ``--tag loops`` choose it.
@@ -205,30 +162,32 @@ def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scena
     owner = f"{source}: scenario {name!r}"
     arguments = list(inspect.signature(function).parameters.values())
     first = arguments[0] if arguments else None
-    if first is None or first.name != "steps" or first.kind is first.KEYWORD_ONLY:
-        raise ScenarioError(f"{owner}: its first argument must be 'steps'")
+    if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
+        raise ScenarioError(f"{owner}: {_FIRST}")
     try:
         hints = typing.get_type_hints(function)
     except Exception as error:
         reason = f"its annotations cannot be read: {type(error).__name__}: {error}"
         raise ScenarioError(f"{owner}: {reason}") from error
+    if hints.get(first.name, int) is not int:
+        raise ScenarioError(f"{owner}: {_FIRST}")
+    taken = [declared(owner, one, hints.get(one.name)) for one in arguments[1:]]
     return Scenario(
         name=name,
         family=function.__module__.rpartition(".")[2],
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
-        parameters=tuple(
-            _parameter(owner, argument, hints.get(argument.name)) for argument in arguments[1:]
-        ),
+        parameters=tuple(parameter for parameter, _ in taken),
         source=source,
         returns=hints.get("return"),
         build=function,
-        lengths=_lengths(owner, options),
+        lengths=_lengths(owner, first.name, options),
         tags=_tags(owner, options.get("tags", ())),
+        enums={parameter.name: members for parameter, members in taken if members is not None},
     )
 
 
-def _lengths(owner: str, options: Mapping[str, Any]) -> Lengths:
-    allowed = Lengths.__struct_fields__
+def _lengths(owner: str, axis: str, options: Mapping[str, Any]) -> Lengths:
+    allowed = ("multiple_of", "at_least")
     for name in options:
         if name not in (*allowed, "tags"):
             hint = did_you_mean(name, (*allowed, "tags"))
@@ -237,7 +196,7 @@ def _lengths(owner: str, options: Mapping[str, Any]) -> Lengths:
     for name, value in given.items():
         if type(value) is not int or value < 1:
             raise ScenarioError(f"{owner}: {name} must be a whole number from 1 on, not {value!r}")
-    return Lengths(**given)
+    return Lengths(axis=axis, **given)
 
 
 def _tags(owner: str, tags: Any) -> tuple[str, ...]:
@@ -245,49 +204,3 @@ def _tags(owner: str, tags: Any) -> tuple[str, ...]:
     if not fits:
         raise ScenarioError(f"{owner}: tags must be texts, as ('loops', 'lstm'), not {tags!r}")
     return tuple(dict.fromkeys(tags))
-
-
-def _parameter(owner: str, argument: inspect.Parameter, hint: Any) -> Parameter:
-    if argument.kind is not argument.KEYWORD_ONLY or argument.default is argument.empty:
-        raise ScenarioError(
-            f"{owner}: argument {argument.name!r} must be keyword-only and have a default"
-        )
-    choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
-    kind = type(choices[0]) if choices else hint
-    type_name = kind.__name__ if isinstance(kind, type) else str(kind)
-    if type_name not in _PARSERS or isinstance(kind, types.GenericAlias):
-        raise ScenarioError(
-            f"{owner}: parameter {argument.name!r} must be annotated as one of "
-            f"{', '.join(_PARSERS)} or a Literal of them, not {type_name}"
-        )
-    default = argument.default
-    fits = default in choices if choices else type(default).__name__ == type_name
-    fits = fits and (not isinstance(default, float) or math.isfinite(default))
-    if not fits and not (type_name == "float" and type(default) is int):
-        raise ScenarioError(
-            f"{owner}: parameter {argument.name!r} has the default {default!r}, "
-            f"which is no {type_name} or not one of its choices"
-        )
-    return Parameter(name=argument.name, type=type_name, default=default, choices=choices)
-
-
-def _parse_bool(text: str) -> bool:
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.lower() not in words:
-        raise ValueError(text)
-    return words[text.lower()]
-
-
-def _parse_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):  # JSON has no number for it
-        raise ValueError(text)
-    return value
-
-
-_PARSERS: dict[str, Callable[[str], ParameterValue]] = {
-    "int": int,
-    "float": _parse_float,
-    "bool": _parse_bool,
-    "str": str,
-}

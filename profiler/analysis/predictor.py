@@ -184,18 +184,19 @@ class ScenarioPredictor:
         repeats = _REPEATS if self.conditions.schedule is Schedule.PARALLEL else 1
         short = short_lengths(steps, self.lengths)
         lengths = [(n, repeat) for n in short for repeat in range(repeats)]
-        self.progress.stage(f"short runs for {steps} steps", len(lengths))
+        self.progress.stage(f"short runs for {self.lengths.text(steps)}", len(lengths))
         mode = Mode(inspect=False, scaled_to=steps)
         measurements = []
         for length, repeat in lengths:
-            self.progress.doing(f"{self.conditions.scenario}, {length} steps")
+            self.progress.doing(f"{self.conditions.scenario}, {self.lengths.text(length)}")
             point = replace(self.conditions, steps=length, repeat=repeat)
             measurements.append(self.measurer.measure(point, mode=mode))
             self.progress.done(f"{self.conditions.scenario} {length}")
         ends = [m for m in measurements if m.outcome.status is not Status.OK]
         if ends:
             many = "all" if len(ends) == len(measurements) else f"{len(ends)} of"
-            first = f"at {ends[0].point.steps} steps: {ends[0].outcome.sentence}"
+            at = self.lengths.text(ends[0].point.steps)
+            first = f"at {at}: {ends[0].outcome.sentence}"
             failed.append(f"{many} {len(measurements)} short runs failed, {first}")
         left = {m.point.steps for m in measurements if m not in ends}
         if len(left) < _FEWEST:
@@ -276,7 +277,8 @@ class ScenarioPredictor:
         if any(m.outcome.status is Status.OK for m in measurements):
             return
         first = measurements[0] if measurements else None
-        end = f"; at {first.point.steps} steps: {first.outcome.sentence}" if first else ""
+        at = self.lengths.text(first.point.steps) if first else ""
+        end = f"; at {at}: {first.outcome.sentence}" if first else ""
         raise FailedPointError(
             f"{self.conditions.scenario}: all {len(measurements)} points failed{end}"
         )

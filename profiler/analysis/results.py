@@ -34,9 +34,18 @@ class RunResults(LabelledRun):
         }
 
     @cached_property
+    def comparable_series(self) -> list[tuple[str, list[MetricSeries]]]:
+        """Each facet with its series over one axis: numbers over different ones do not compare."""
+        found: dict[tuple[str, str], list[MetricSeries]] = {}
+        for one in self.series:
+            facet = self.labels.facet(one.conditions)
+            found.setdefault((facet, one.conditions.axis), []).append(one)
+        return [(family, members) for (family, _), members in found.items()]
+
+    @cached_property
     def family_series(self) -> dict[str, list[MetricSeries]]:
-        """The series of each family that was measured, in the order of the run."""
+        """The series of each family, or facet of it, that was measured, in the order of the run."""
         found: dict[str, list[MetricSeries]] = {}
         for one in self.series:
-            found.setdefault(one.conditions.family, []).append(one)
+            found.setdefault(self.labels.facet(one.conditions), []).append(one)
         return found

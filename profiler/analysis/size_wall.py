@@ -14,6 +14,7 @@ import numpy as np
 
 from profiler.analysis.metrics import GRAPH_BYTES
 from profiler.facts import Measurement, SizeLimit
+from profiler.lengths import STEPS
 
 # A, b and c, and one more length that proves them.
 _LENGTHS = 4
@@ -43,6 +44,7 @@ class SizeWall:
         per_step: bytes that the last measured step added, by the law.
         measured_to: the longest measured length.
         reason: why it is not known.
+        axis: the name of what is counted as steps.
     """
 
     limit: SizeLimit
@@ -52,6 +54,7 @@ class SizeWall:
     per_step: float | None
     measured_to: int
     reason: str | None = None
+    axis: str = STEPS
 
 
 def size_walls(
@@ -68,7 +71,10 @@ def size_walls(
     # The numbers in a loop's shapes take some bytes more, too: its graph stays.
     if len(points) < 2 or values[-1] <= (1 + _MOST_WRONG) * values[0]:  # noqa: PLR2004
         return ()
-    return tuple(_wall(points, one) for one in limits if one.metric == GRAPH_BYTES.name)
+    axis = measurements[0].point.axis
+    return tuple(
+        replace(_wall(points, one), axis=axis) for one in limits if one.metric == GRAPH_BYTES.name
+    )
 
 
 def _wall(points: dict[int, float], limit: SizeLimit) -> SizeWall:
@@ -95,7 +101,7 @@ def _wall(points: dict[int, float], limit: SizeLimit) -> SizeWall:
     off = max(abs(_most(one, limit.most) - steps) for one in _without_each(points))
     low, high = min(low, max(inside, steps - off)), max(high, steps + off)
     if high - steps > _WIDEST * steps:
-        return replace(unknown, reason=f"so far beyond {last} steps it may be off by {off:,} steps")
+        return replace(unknown, reason=f"so far beyond {last} it may be off by {off:,}")
     if not _tells_digits(points) and len(str(high)) > len(str(last)):
         return replace(unknown, reason=_SAME_DIGITS)
     return SizeWall(

@@ -141,7 +141,14 @@ schedule_option = click.option(
 )
 
 _MEASURING_OPTIONS = (
-    click.option("--set", "settings", multiple=True, metavar="K=V", help="Set a parameter."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="K=V[,V...]",
+        help="Set a parameter. Several values make a grid, in profile and wall: batch=16,32. A "
+        "tuple is layers=128,64; several are layers='(128,64),(256,64)'.",
+    ),
     click.option("--device", default="cpu", show_default=True, help="cpu, gpu or gpu:N."),
     click.option(
         "--timeout",

@@ -38,7 +38,7 @@ _LESS_IMPORTANT = ("type", "each", "what takes it", "in functions", "share", "pe
     "--steps",
     type=click.IntRange(1, MAX_STEPS),
     required=True,
-    help="The length of the training step to explain.",
+    help="The length of the training step to explain: a number on the scenario's axis.",
 )
 @click.option(
     "--remedies/--no-remedies",
@@ -67,7 +67,7 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
         point = planning.point(listing, conditions, steps=steps)
         note_rounding(conditions.limit_bytes, point)
         run = opening.run([point], name=given["name"])
-        opening.report.stage(f"measuring and recording {scenario}, {steps} steps")
+        opening.report.stage(f"measuring and recording {scenario}, {listing.lengths.text(steps)}")
         explain = Explain.REMEDIES if given["remedies"] else Explain.GROWTH
         opening.runner(run).measure([point], explain=explain)
         opening.store.finish_run(run)

@@ -13,9 +13,10 @@ from profiler.cli.common import Common, common_options, group_options, next_comm
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, to_json
+from profiler.lengths import STEPS
+from profiler.parameters import describe_parameters
 from profiler.planning.catalog import Listing
 from profiler.planning.points import Group
-from profiler.scenario import describe_parameters
 
 
 @click.command("list")
@@ -35,7 +36,9 @@ def command(common: Common, *, suite: str | None, tags: tuple[str, ...]) -> int:
     common.write_json(
         {
             "schema": SCHEMA,
-            "scenarios": [to_json(listing) for listing in listings],
+            "scenarios": [
+                {**to_json(listing), "axis": listing.lengths.axis} for listing in listings
+            ],
             "broken": catalog.broken,
         }
     )
@@ -60,6 +63,8 @@ def _table(listings: Sequence[Listing]) -> Any:
         table.add_column(heading, no_wrap=heading == "scenario")
     for item in listings:
         defaults = {parameter.name: parameter.default for parameter in item.parameters}
-        cells = (item.name, item.summary, describe_parameters(defaults), " ".join(item.tags))
+        over = [] if item.lengths.axis == STEPS else [f"over {item.lengths.axis}"]
+        parameters = " · ".join(filter(None, [*over, describe_parameters(defaults)]))
+        cells = (item.name, item.summary, parameters, " ".join(item.tags))
         table.add_row(*map(Text, cells))
     return table

@@ -12,6 +12,8 @@ import click
 from profiler.cli.common import Common
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Run
+from profiler.facts.labels import LabelledRun
+from profiler.lengths import counted
 from profiler.store.runs import FILE_NAME, LATEST
 from profiler.units import parse_size
 
@@ -87,10 +89,11 @@ def write_folder(common: Common, run: Run, folder: Path) -> Path:
 
 def print_failures(run: Run) -> None:
     """Name every point that did not end well, on stderr."""
-    for measurement in run.measurements:
+    for label, measurement in LabelledRun(run).measurements:
         point, end = measurement.point, measurement.outcome
         if end.status.is_failure:
-            click.echo(f"{point.scenario} at {point.steps} steps: {end.sentence}", err=True)
+            at = counted(point.steps, point.axis)
+            click.echo(f"{label} at {at}: {end.sentence}", err=True)
 
 
 def _point_latest(folder: Path) -> None:

@@ -20,8 +20,9 @@ from profiler.cli.common import (
 )
 from profiler.cli.opening import Opening, note_rounding, opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
-from profiler.facts import Point, Probe, Run, Schedule, WallStatus
+from profiler.facts import Certificate, Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
+from profiler.lengths import counted
 from profiler.measure.runner import Explain
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
@@ -55,7 +56,8 @@ class _Options:
 @click.argument("scenario", nargs=-1)
 @click.option(
     "--steps",
-    help="A list 8,16,32, a doubling 8:512:x2 or an even range 100:1000:100 "
+    help="Values of the swept axis, whatever its name: a list 8,16,32, a doubling 8:512:x2 or "
+    "an even range 100:1000:100 "
     f"[default: {DEFAULT_STEPS}, or the nearest that the author allows].",
 )
 @click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
@@ -128,7 +130,7 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
     runner = opening.runner(
         run,
         on_probe=lambda p, probe: report.doing(_probe_line(p, probe)),
-        on_wall=lambda w: report.done(f"{w.scenario}: wall {w.status.value} at {w.last_ok} steps"),
+        on_wall=lambda w: report.done(_wall_line(w)),
     )
     report.stage(f"{len(listings)} scenarios", len(points))
     runner.measure(
@@ -139,7 +141,7 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
     )
     if options.wall_limit is not None:
         conditions = replace(options.conditions, limit_bytes=options.wall_limit)
-        walls = [planning.point(listing, conditions, steps=1) for listing in listings]
+        walls = [point for one in listings for point in planning.points(one, conditions, steps=1)]
         report.stage("searching walls", len(walls))
         runner.find_walls(walls, max_steps=DEFAULT_MAX_STEPS)
     store.finish_run(run)
@@ -176,4 +178,8 @@ def _failed(run: Run) -> bool:
 
 
 def _probe_line(point: Point, probe: Probe) -> str:
-    return f"{point.scenario}: {probe.steps} steps {probe.outcome.status.value}"
+    return f"{point.scenario}: {counted(probe.steps, point.axis)} {probe.outcome.status.value}"
+
+
+def _wall_line(wall: Certificate) -> str:
+    return f"{wall.scenario}: wall {wall.status.value} at {counted(wall.last_ok, wall.axis)}"

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from profiler.facts import Measurement
+from profiler.lengths import counted
 from profiler.measure.runner import Runner
 
 _SHOW_AFTER_S = 2.0
@@ -61,7 +62,7 @@ class Reporter:
 def reporting(report: Reporter, **parts: Any) -> Runner:
     """Return a runner (``parts``: its client, store, run and hooks) that reports its points."""
     return Runner(
-        on_start=lambda p: report.doing(f"{p.scenario}, {p.steps} steps"),
+        on_start=lambda p: report.doing(f"{p.scenario}, {counted(p.steps, p.axis)}"),
         on_measurement=lambda m: report.done(_line(m)),
         on_skip=lambda p: report.done(f"{p.scenario} {p.steps}: skipped, fewer ran out of memory"),
         **parts,

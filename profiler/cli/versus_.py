@@ -17,10 +17,11 @@ from profiler.errors import StepwallError, UsageError
 from profiler.facts import Schedule
 from profiler.facts import replace as changed
 from profiler.frameworks import Mode
+from profiler.lengths import counted
 from profiler.measure.schedules import parallel_points
+from profiler.parameters import describe_parameters
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
-from profiler.scenario import describe_parameters
 from profiler.units import MAX_STEPS
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
@@ -81,6 +82,7 @@ def command(
         listings = planning.select(names, usable, group)
         if len(listings) < _PAIR:
             raise UsageError(_FEW.format(f"versus: {listings[0].name} alone has these tags"))
+        _check_axes(listings)
         for listing in listings if given["steps"] else ():
             planning.check_steps(listing, given["steps"])
         source = measured(common, opening, listings, given)
@@ -91,6 +93,13 @@ def command(
     if output:
         _draw(common, answer, output)
     common.echo(f"next: {_next(common, answer, given)}")
+
+
+def _check_axes(listings: Sequence[Listing]) -> None:
+    """Refuse scenarios whose numbers count different things."""
+    if len({listing.lengths.axis for listing in listings}) > 1:
+        axes = ", ".join(f"{one.name} over {one.lengths.axis}" for one in listings)
+        raise UsageError(f"versus: only scenarios over one axis can be compared, not {axes}")
 
 
 def _check_output(output: Path | None, *, force: bool) -> None:
@@ -115,6 +124,10 @@ class _Answer:
     steps: int
     measured: tuple[int, int]
     unchecked: str | None = "--no-check"
+
+    @property
+    def axis(self) -> str:
+        return self.builds[0].conditions.axis
 
     @property
     def is_serial(self) -> bool:
@@ -206,7 +219,7 @@ def _print(common: Common, answer: _Answer) -> None:
         for line in schedule_lines(answer.crossovers, unchecked=answer.unchecked):
             common.echo(f"  {line}")
     common.echo()
-    common.echo(f"at {answer.steps:,} steps")
+    common.echo(f"at {counted(f'{answer.steps:,}', answer.axis)}")
     grid = cost_grid(answer.builds)
     common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
     for note in cost_notes(answer.builds, measured_to=answer.measured[1]):
@@ -225,10 +238,11 @@ def _heading(answer: _Answer) -> list[str]:
     conditions = [texts[0]] if len(texts) == 1 else []
     conditions += [points[0].device, points[0].schedule.value]
     first, last = answer.measured
+    span = counted(f"{first:,} to {last:,}", answer.axis)
     who = " against ".join(point.scenario for point in points)
     lines = [
         f"{who}   {' · '.join(filter(None, conditions))}",
-        f"  measured from {first:,} to {last:,} steps (run {answer.source.run.name})",
+        f"  measured from {span} (run {answer.source.run.name})",
     ]
     if len(texts) > 1:
         lines += [f"  {p.scenario}: {describe_parameters(p.parameters)}" for p in points]
@@ -249,7 +263,7 @@ def _draw(common: Common, answer: _Answer, output: Path) -> None:
     if not panel.shown:
         raise StepwallError(
             f"--output {str(output)!r}: no build has a known steady step and device peak "
-            f"at {answer.steps:,} steps"
+            f"at {counted(f'{answer.steps:,}', answer.axis)}"
         )
     try:
         output.write_bytes(image(pareto_figure([panel]), output.suffix[1:]))

@@ -16,14 +16,28 @@ from profiler.cli.common import (
     schedule_option,
 )
 from profiler.cli.opening import note_rounding, opened, usable_scenarios
-from profiler.cli.output import check_run_name, limit_of
+from profiler.cli.output import check_run_name, limit_of, write_folder
 from profiler.cli.progress import Reporter
 from profiler.errors import UsageError
-from profiler.facts import Certificate, Probe, Run, Schedule, WallStatus
+from profiler.facts import (
+    SCHEMA,
+    Certificate,
+    Point,
+    Probe,
+    Run,
+    Schedule,
+    WallStatus,
+    replace,
+)
+from profiler.facts.labels import Labels
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS, DEVICE, HOST
+from profiler.lengths import counted
 from profiler.limits import machine
 from profiler.planning import points as planning
 from profiler.units import MAX_STEPS, MIB, size_option
+
+# A narrow terminal does without these columns, in this order; the report and --json hold all.
+_LESS_IMPORTANT = ("peak", "price", "error", "during", "what ran out", "status")
 
 
 @click.command("wall")
@@ -45,7 +59,7 @@ from profiler.units import MAX_STEPS, MIB, size_option
     type=click.IntRange(1, MAX_STEPS),
     default=DEFAULT_MAX_STEPS,
     show_default=True,
-    help="Search no further than this.",
+    help="Search no further than this, whatever the axis is called.",
 )
 @click.option(
     "--confirm",
@@ -61,7 +75,11 @@ from profiler.units import MAX_STEPS, MIB, size_option
 @measuring_options
 @common_options
 def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> int:
-    """Find the steps at which a scenario runs out of memory; both sides are really run."""
+    """Find the steps at which a scenario runs out of memory; both sides are really run.
+
+    With several values of a parameter, as --set batch=8,16,32, one wall for each of them: their
+    frontier.
+    """
     check_run_name(given["name"])
     conditions = _conditions(given)
     name = None if given["resume"] else given["name"]
@@ -73,17 +91,26 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
         )
         if listing.lengths.first > given["max_steps"]:
             planning.check_steps(listing, given["max_steps"])
-        point = planning.point(listing, conditions, steps=1)
-        note_rounding(limit_of(given["limit"]), point)
-        run = opening.run([point], name=given["name"], resumed=resumed)
+        points = planning.points(listing, conditions, steps=1)
+        note_rounding(limit_of(given["limit"]), points[0])
+        run = opening.run(points, name=given["name"], resumed=resumed)
         opening.report.stage("predicting")
-        runner = opening.runner(run, on_probe=lambda _, probe: _tell(opening.report, probe))
-        (certificate,) = runner.find_walls(
-            [point], max_steps=given["max_steps"], confirm=given["confirm"]
+        label = Labels(points)
+        runner = opening.runner(
+            run,
+            on_probe=lambda point, probe: _tell(
+                opening.report, label(point) if points[1:] else None, point, probe
+            ),
         )
+        walls = runner.find_walls(points, max_steps=given["max_steps"], confirm=given["confirm"])
         store.finish_run(run)
-    _print(common, certificate, run, {**given, "timeout": timeout})
-    return FAILED_POINT if certificate.status is WallStatus.UNPROVEN else 0
+        run = store.load(run.id)
+    if points[1:]:
+        _print_frontier(common, walls, run)
+    else:
+        _print(common, walls[0], run, {**given, "timeout": timeout})
+    unproven = any(wall.status is WallStatus.UNPROVEN for wall in walls)
+    return FAILED_POINT if unproven else 0
 
 
 def _conditions(given: dict[str, Any]) -> planning.Conditions:
@@ -103,10 +130,11 @@ def _conditions(given: dict[str, Any]) -> planning.Conditions:
     )
 
 
-def _tell(report: Reporter, probe: Probe) -> None:
+def _tell(report: Reporter, label: str | None, point: Point, probe: Probe) -> None:
     peak = f", peak {probe.peak_bytes / MIB:.1f} MiB" if probe.peak_bytes else ""
     cut = ", cut short" if probe.outcome.cut_short else ""
-    text = f"{probe.steps} steps: {probe.outcome.status.value}{peak}{cut}"
+    of = f"{label} at " if label else ""
+    text = f"{of}{counted(probe.steps, point.axis)}: {probe.outcome.status.value}{peak}{cut}"
     report.done(f"{text} ({probe.seconds:.1f} s)")
     report.doing(text)
 
@@ -119,6 +147,33 @@ def _print(common: Common, certificate: Certificate, run: Run, given: dict[str, 
         common.echo(line)
     common.write_json(wall_document(certificate))
     common.echo(f"next: {_next(common, certificate, run.name, given)}")
+
+
+def _print_frontier(common: Common, walls: list[Certificate], run: Run) -> None:
+    """Print the walls of a grid as one table, and write the report with their plot."""
+    from profiler.analysis.results import RunResults
+    from reports.pages.exports import wall_document
+    from reports.tables.grid import frontier_grid, grid_table
+    from reports.texts.certificate import certificate_lines
+
+    results = RunResults(replace(run, measurements=[], walls=walls))
+    shared = {
+        name: value
+        for name, value in walls[0].parameters.items()
+        if name not in results.labels.varied(walls[0])
+    }
+    one = replace(walls[0], parameters=shared)
+    common.echo(certificate_lines(one, run.framework(one.framework))[0])
+    grid = frontier_grid(results)
+    common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
+    for label, wall in results.walls:
+        if wall.status is WallStatus.UNPROVEN:
+            click.echo(f"stepwall: {label}: {wall.reason or 'no reason given'}", err=True)
+    write_folder(common, run, common.results / run.name)
+    common.write_json(
+        {"schema": SCHEMA, "run": run.name, "walls": [wall_document(wall) for wall in walls]}
+    )
+    common.echo(f"next: {next_command(common, {}, 'report', run.name)}")
 
 
 def _next(common: Common, wall: Certificate, run: str, given: dict[str, Any]) -> str:

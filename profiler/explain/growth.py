@@ -45,7 +45,8 @@ def explain(
         try:
             accounts.append(PeakAccount(record(length)))
         except Exception as error:  # noqa: BLE001 (the length that was asked for is explained)
-            missing["growth"] = f"the step over {length:,} steps failed: {error_text(error)}"
+            at = lengths.text(f"{length:,}")
+            missing["growth"] = f"recording {at} failed: {error_text(error)}"
     accounts.sort(key=lambda account: account.recorded.steps)
     return replace(
         facts,

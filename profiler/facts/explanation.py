@@ -6,6 +6,7 @@ import enum
 
 from profiler.facts.codec import Bytes, Count, Record
 from profiler.facts.schedules import ScheduleCheck
+from profiler.lengths import STEPS
 
 
 class Role(enum.Enum):
@@ -185,7 +186,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     whole update. ``graph_bytes``: steps -> size of the serialized graph, of each length that was
     built. ``advice``: the framework's, for the roles that hold most. ``remedies``: what was tried
     on this very step. ``schedules``: this step, or a shorter one, in the other schedule; None where
-    none was run.
+    none was run. ``axis`` is the name of what is counted as steps.
     ``missing``: field -> why it could not be made.
     """
 
@@ -211,6 +212,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     growth: PeakGrowth | None = None
     graph_growth: GraphGrowth | None = None
     schedules: ScheduleCheck | None = None
+    axis: str = STEPS
     missing: dict[str, str] = {}
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 
-from profiler.facts.codec import Bytes, Count, Record, key
-from profiler.scenario import ParameterValue
+from profiler.facts.codec import Bytes, Count, Record, key, to_json
+from profiler.lengths import STEPS
+from profiler.parameters import ParameterValue
 
 
 class Schedule(enum.Enum):
@@ -19,7 +20,7 @@ class Point(Record, frozen=True, kw_only=True):
     """A scenario of a framework at one number of steps, under one set of conditions.
 
     ``source`` is a hash of the file that defines the scenario and of the user's modules that it
-    imports; empty where it is not known.
+    imports; empty where it is not known. ``axis`` is the name of what ``steps`` counts.
     """
 
     framework: str
@@ -33,8 +34,12 @@ class Point(Record, frozen=True, kw_only=True):
     repeat: Count = 0
     host_limit_bytes: Bytes | None = None
     source: str = ""
+    axis: str = STEPS
 
     @property
     def key(self) -> str:
         """A text that is equal for equal points."""
-        return key(self)
+        facts = to_json(self)
+        if self.axis == STEPS:  # as runs are stored that knew no other axis
+            del facts["axis"]
+        return key(facts)

@@ -12,7 +12,8 @@ from profiler.facts.outcome import Outcome, Status
 from profiler.facts.phase import Phase
 from profiler.facts.point import Schedule
 from profiler.facts.schedules import ScheduleCheck
-from profiler.scenario import ParameterValue
+from profiler.lengths import STEPS
+from profiler.parameters import ParameterValue
 
 
 class WallStatus(enum.Enum):
@@ -110,6 +111,7 @@ class Certificate(Record, frozen=True, kw_only=True):
     have predicted the wall from its own runs all the same.
     ``multiple_of``: the author allows only multiples of it; ``first_oom`` is then the next of them.
     ``schedules``: a short step in the other schedule; None where none was run.
+    ``axis`` is the name of what is counted as steps.
     """
 
     framework: str
@@ -138,6 +140,7 @@ class Certificate(Record, frozen=True, kw_only=True):
     unpredicted: str | None = None
     multiple_of: Count = 1
     schedules: ScheduleCheck | None = None
+    axis: str = STEPS
 
     @property
     def survivor(self) -> Probe | None:

@@ -129,7 +129,7 @@ class _Prober:
     def _check_hope(self) -> None:
         probe = self.probes[-1]
         if _is_hopeless(probe.outcome):
-            raise _HopelessError(f"at {probe.steps} steps: {probe.outcome.sentence}")
+            raise _HopelessError(f"at {self.lengths.text(probe.steps)}: {probe.outcome.sentence}")
 
     def _demand(self, measurement: Measurement) -> int | None:
         if self.kind == HOST:
@@ -197,6 +197,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         reason=reason,
         limit_by=prober.limit_by,
         multiple_of=lengths.multiple_of,
+        axis=conditions.axis,
     )
     if bracket.prediction and bracket.prediction.steps < max_steps:
         certificate = _with_prediction(certificate, bracket.prediction)
@@ -277,7 +278,7 @@ def _next(bracket: Bracket, prober: _Prober) -> int:
 def _status(bracket: Bracket, prober: _Prober) -> tuple[WallStatus, str | None]:
     last = prober.probes[-1]
     if _is_hopeless(last.outcome):
-        reason = f"at {last.steps} steps: {last.outcome.sentence}"
+        reason = f"at {prober.lengths.text(last.steps)}: {last.outcome.sentence}"
         is_refused = last.outcome.status is Status.ERROR and bracket.passed
         return WallStatus.UNPROVEN, reason + (_REFUSED if is_refused else "")
     if bracket.first_bad is None:
@@ -285,7 +286,8 @@ def _status(bracket: Bracket, prober: _Prober) -> tuple[WallStatus, str | None]:
     failed = next(p for p in reversed(prober.probes) if p.steps == bracket.first_bad)
     if failed.outcome.status is not _OUT_OF_MEMORY[prober.kind]:
         return WallStatus.UNPROVEN, (
-            f"at {failed.steps} steps, no {prober.kind} memory failure: {failed.outcome.sentence}"
+            f"at {prober.lengths.text(failed.steps)}, no {prober.kind} memory failure: "
+            f"{failed.outcome.sentence}"
         )
     return (WallStatus.EXACT if bracket.last_ok else WallStatus.AT_MOST), None
 

@@ -65,7 +65,8 @@ class Forecasts:
         """
         most, second = self._lengths.number(max_steps), self._first[1]
         if most < second:
-            return [f"needs runs of up to {self._lengths.nth(second)} steps"] * len(limits_bytes)
+            runs = self._lengths.text(self._lengths.nth(second))
+            return [f"needs runs of up to {runs}"] * len(limits_bytes)
         found = {
             limit: _WallPredictor(self._recordings, self._lengths, limit, most).predict()
             for limit in sorted(set(limits_bytes))
@@ -106,7 +107,8 @@ class _WallPredictor:
         """Return the wall, or why it is not told."""
         for steps in rungs(self._lengths)[:2]:
             if self._recordings.top(steps) > self._limit:
-                return f"{self._lengths.nth(steps)} steps already need more than the limit"
+                at = self._lengths.text(self._lengths.nth(steps))
+                return f"{at} already needs more than the limit"
         found = [self._by_replay(self._learner.learned()), self._by_law()]
         known = [one for one in found if one is not None]
         if not known:
@@ -182,7 +184,7 @@ class _WallPredictor:
             return self._replay(unrolling).largest_fitting(self._limit, guess), 0.0
         curve = self._recordings.far(unrolling)
         if curve is None:
-            raise NoPatternError("the walls of longer steps do not grow with their limits")
+            raise NoPatternError("walls do not grow with their limits")
         edge = curve.meets(self._limit)
         return int(min(self.max_steps, edge)), curve.margin(edge)
 
@@ -302,7 +304,7 @@ class _PeakPredictor:
 
 def _no_law(recordings: Recordings, lengths: Lengths) -> str:
     longest = lengths.nth(max(recordings.steps))
-    return f"runs of up to {longest:,} steps do not tell how memory grows"
+    return f"runs of up to {lengths.text(f'{longest:,}')} do not tell how memory grows"
 
 
 def _width(peak: PeakPrediction) -> float:

@@ -197,10 +197,10 @@ class Unrolling:
                     continue
                 allocation, size = next(sizes, (0, 0))
                 if not size or kind(trace.labels[allocation]) != kind(event.label):
-                    raise NoPatternError(f"what {steps} steps allocate is not what was continued")
+                    raise NoPatternError(f"what is allocated at {steps} is not what was continued")
                 samples[id(event)].append((more, copy, size))
             if next(sizes, None):
-                raise NoPatternError(f"{steps} steps allocate more than what was continued")
+                raise NoPatternError(f"more is allocated at {steps} than what was continued")
         return [
             replace(
                 part,
@@ -300,7 +300,7 @@ class _TracePair:
     def _insertions(self) -> list[tuple[int, int, list[_TraceEvent]]]:
         """Return ``(position in a, position in b, events per step)`` of what b has more."""
         if (len(self._b) - len(self._a)) % self._gap:
-            raise NoPatternError("the number of events grows by a broken number per step")
+            raise NoPatternError("the number of events grows by a broken number")
         found: list[tuple[int, int, list[_TraceEvent]]] = []
         i = j = 0
         while True:
@@ -349,7 +349,7 @@ class _TracePair:
             return _TraceEvent(self._kinds[a], None, self._line(a, b), self._ranks[i])
         size = _AffineNumber(size_a) if self._bent else self._line(size_a, size_b)
         if size is None:
-            raise NoPatternError("an allocation grows by a broken number of bytes per step")
+            raise NoPatternError("an allocation grows by a broken number of bytes")
         return _TraceEvent(self._kinds[a], self._traces[0].labels[a], size)
 
     def _line(self, at_a: int, at_b: int, per_copy: int = 0) -> _AffineNumber | None:

@@ -23,7 +23,7 @@ from profiler.facts import (
 )
 from profiler.frameworks import START, MakeSteps, Steps, framework, runtime, steps_maker
 from profiler.frameworks.recorder import LOG_FILE, UNWRITTEN, Recorder
-from profiler.lengths import Lengths
+from profiler.lengths import STEPS, Lengths, counted
 from profiler.limits import host_limit
 from profiler.measure import loading, outcomes
 from profiler.measure.job import JOB_FILE, Job, Task
@@ -138,9 +138,9 @@ def _prepared(job: Job, recorder: Recorder) -> tuple[Steps, Lengths]:
 
     def build(steps: int) -> object:
         if steps == point.steps:
-            return scenario.build(steps, **point.parameters)
+            return scenario.built(steps, point.parameters)
         try:
-            return scenario.build(steps, **point.parameters)
+            return scenario.built(steps, point.parameters)
         except MemoryError:
             raise
         except Exception as error:
@@ -156,7 +156,7 @@ def _at_another_length(error: Exception, steps: int, job: Job) -> str:
     path = job.file.path if job.file else ""
     line = raised_in(error, path)
     where = "" if line is None else f" ({Path(path).name}:{line})"
-    return f"at {steps} steps: {error_text(error)}{where}"
+    return f"at {counted(steps, _point(job).axis)}: {error_text(error)}{where}"
 
 
 def _scenario(job: Job, name: str) -> Scenario:
@@ -177,6 +177,9 @@ def _explain(job: Job, recorder: Recorder) -> None:
 
     steps, lengths = _prepared(job, recorder)
     explanation = explain(steps.record, _point(job).steps, alone=job.alone, lengths=lengths)
+    if lengths.axis != STEPS:  # the equations of cells, and advice, are about time steps
+        recorder.answer(replace(explanation, axis=lengths.axis, theory=None))
+        return
     try:
         advice = framework(job.framework).advice(explanation)
         explanation = replace(explanation, advice=advice)

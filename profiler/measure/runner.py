@@ -22,6 +22,7 @@ from profiler.facts import (
 )
 from profiler.forecast.certificate import certify
 from profiler.frameworks import Mode
+from profiler.lengths import counted, one_of
 from profiler.limits import machine
 from profiler.measure.client import Client, unexplained
 from profiler.measure.remedies import tried
@@ -107,7 +108,7 @@ class Runner:
 
     def _skip(self, points: Iterable[Point], *, after: Point) -> None:
         for point in points:
-            reason = f"{after.steps} steps ran out of memory"
+            reason = f"{counted(after.steps, after.axis)} ran out of memory"
             end = Outcome(status=Status.SKIPPED, reason=reason)
             skipped = Measurement(point=point, outcome=end, seconds=0)
             if not self.store.has("measurements", self.run, point.key):
@@ -157,7 +158,7 @@ class Runner:
     def _explained(self, conditions: Point, wall: Certificate) -> Certificate:
         """Return the wall with what is held at the peak of the last steps that fit."""
         if wall.last_ok is None:
-            return replace(wall, unexplained="no steps fit")
+            return replace(wall, unexplained=f"no {one_of(wall.axis)} fits")
         if conditions.host_limit_bytes is not None:
             return replace(wall, unexplained=_NO_HOST_TRACE)
         found = self.client.explain(replace(conditions, steps=wall.last_ok), alone=True)

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from profiler.errors import did_you_mean
 from profiler.facts import Record
 from profiler.lengths import ANY, Lengths
+from profiler.parameters import Parameter, ParameterValue, combinations
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter, ParameterValue
-from profiler.scenario import settings as settings_of
 
 
 class Listing(Record, frozen=True, kw_only=True):
@@ -17,7 +16,8 @@ class Listing(Record, frozen=True, kw_only=True):
 
     ``source`` is where its function stands, as ``mine.py:12``; ``source_files`` are that file and
     the user's modules that it imports, name -> path, and ``source_hash`` is theirs. ``lengths``
-    are the numbers of steps that it may be run at; ``tags``: as its author gave them.
+    are the numbers that it may be run at, and the name of their axis; ``tags``: as its author
+    gave them.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Listing(Record, frozen=True, kw_only=True):
     lengths: Lengths = ANY
     tags: tuple[str, ...] = ()
 
-    def settings(self, overrides: dict[str, str]) -> dict[str, ParameterValue]:
-        """Return every parameter's value, the defaults overridden by ``name -> text``.
+    def settings(self, overrides: dict[str, str]) -> list[dict[str, ParameterValue]]:
+        """Return every combination of the parameters' values, the defaults overridden by texts.
 
         Raises:
             UsageError: for a parameter it lacks, or a value that does not fit.
         """
-        return settings_of(self.name, self.parameters, overrides)
+        return combinations(self.name, self.parameters, overrides)
 
 
 class FileListing(Record, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from profiler.facts import Environment, Point, Run, Status, replace
-from profiler.scenario import ParameterValue
+from profiler.parameters import value_text
 
 
 def conditions_of(point: Point) -> Point:
@@ -45,12 +45,12 @@ def _differing(stored: Point, now: Point) -> list[str]:
     words = []
     if stored.source != now.source:
         words.append("from another source")
-    names = [*dict.fromkeys([*now.parameters, *stored.parameters])]
-    pairs = [(name, stored.parameters.get(name), now.parameters.get(name)) for name in names]
-    changed = [(name, was, is_now) for name, was, is_now in pairs if was != is_now]
+    names = dict.fromkeys([*now.parameters, *stored.parameters])
+    changed = [name for name in names if _text(stored, name) != _text(now, name)]
     if changed:
-        was_all = ", ".join(f"{name}={_text(was)}" for name, was, _ in changed)
-        now_all = ", ".join(f"{name}={_text(is_now)}" for name, _, is_now in changed)
+        was_all, now_all = (
+            ", ".join(f"{name}={_text(point, name)}" for name in changed) for point in (stored, now)
+        )
         words.append(f"with {was_all} (now {now_all})")
     if stored.device != now.device:
         words.append(f"on {stored.device} (now {now.device})")
@@ -64,8 +64,6 @@ def _differing(stored: Point, now: Point) -> list[str]:
     return words
 
 
-def _text(value: ParameterValue | None) -> str:
-    """Return a value as ``--set`` takes it."""
-    if value is None:
-        return "nothing"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(point: Point, name: str) -> str:
+    """Return a parameter's value as ``--set`` takes it."""
+    return value_text(point.parameters[name]) if name in point.parameters else "nothing"

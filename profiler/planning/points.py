@@ -99,7 +99,24 @@ def select(
 
 
 def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int = 0) -> Point:
-    """Return one point of a scenario.
+    """Return the one point of a scenario under these conditions.
+
+    Raises:
+        UsageError: as ``points``, and if a parameter has several values.
+    """
+    found = points(listing, conditions, steps=steps, repeat=repeat)
+    if len(found) > 1:
+        first, *others = (one.parameters for one in found)
+        name = next(name for name in first if any(one[name] != first[name] for one in others))
+        raise UsageError(
+            f"--set {name}={conditions.overrides[name]}: one value is taken here; "
+            "profile and wall take several"
+        )
+    return found[0]
+
+
+def points(listing: Listing, conditions: Conditions, *, steps: int, repeat: int = 0) -> list[Point]:
+    """Return a point of a scenario for each combination of its parameters' values.
 
     Limits are rounded down to what the framework, or the kernel, takes.
 
@@ -107,28 +124,33 @@ def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int =
         UsageError: if an override does not fit the scenario's parameters, or a limit is too small.
     """
     unit = framework(listing.file.framework).limit_unit_bytes
-    return Point(
-        framework=listing.file.framework,
-        scenario=listing.name,
-        family=listing.family,
-        parameters=listing.settings(dict(conditions.overrides)),
-        steps=steps,
-        device=conditions.device,
-        limit_bytes=rounded_limit(conditions.limit_bytes, unit),
-        host_limit_bytes=rounded_limit(conditions.host_limit_bytes, MIB),
-        schedule=conditions.schedule,
-        repeat=repeat,
-        source=listing.source_hash,
-    )
+    return [
+        Point(
+            framework=listing.file.framework,
+            scenario=listing.name,
+            family=listing.family,
+            parameters=parameters,
+            steps=steps,
+            device=conditions.device,
+            limit_bytes=rounded_limit(conditions.limit_bytes, unit),
+            host_limit_bytes=rounded_limit(conditions.host_limit_bytes, MIB),
+            schedule=conditions.schedule,
+            repeat=repeat,
+            source=listing.source_hash,
+            axis=listing.lengths.axis,
+        )
+        for parameters in listing.settings(dict(conditions.overrides))
+    ]
 
 
 def expand(
     listings: Iterable[Listing], steps: Sequence[int], conditions: Conditions, repeats: int
 ) -> list[Point]:
-    """Return every point: per scenario and repeat, by ascending steps."""
+    """Return every point: per scenario, combination and repeat, by ascending steps."""
     return [
-        point(listing, conditions, steps=number, repeat=repeat)
+        replace(one, steps=number, repeat=repeat)
         for listing in listings
+        for one in points(listing, conditions, steps=0)
         for repeat in range(repeats)
         for number in sorted(steps)
     ]
@@ -163,7 +185,7 @@ def check_steps(listing: Listing, steps: int) -> None:
     if not lengths.allow(steps):
         near = [one for one in (lengths.at_most(steps), lengths.from_(steps)) if one]
         raise UsageError(
-            f"{listing.name} at {steps} steps: its author allows only {lengths} "
+            f"{listing.name} at {lengths.text(steps)}: its author allows only {lengths} "
             f"(nearest: {' and '.join(map(str, near))})"
         )
 

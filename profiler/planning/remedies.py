@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import prod
 
 from profiler.facts import Measurement, Point, Record, replace
-from profiler.scenario import Parameter, ParameterValue
+from profiler.parameters import Parameter, ParameterValue, value_text
 
 __all__ = ["Trial", "batch_dimension", "half_batches", "of_framework", "other_values"]
 
@@ -86,13 +86,10 @@ def other_values(parameters: Iterable[Parameter], point: Point) -> list[Trial]:
     """Return a trial for each other value of the parameters that take only a few."""
     found = []
     for parameter in parameters:
-        values: tuple[ParameterValue, ...] = parameter.choices
-        if parameter.type == "bool" and not values:
-            values = (False, True)
         now = point.parameters.get(parameter.name)
         found += [
             replace(_with(point, parameter.name, value), changes=_AUTHORS)
-            for value in values
+            for value in parameter.few_values
             if value != now
         ]
     return found
@@ -104,9 +101,8 @@ def of_framework(variants: Iterable[str], point: Point) -> list[Trial]:
 
 
 def _with(point: Point, name: str, value: ParameterValue) -> Trial:
-    shown = str(value).lower() if isinstance(value, bool) else str(value)
     changed = replace(point, parameters={**point.parameters, name: value})
-    return Trial(name=f"{name}={shown}", point=changed)
+    return Trial(name=f"{name}={value_text(value)}", point=changed)
 
 
 def _same_network(before: Measurement, after: Measurement) -> bool:

@@ -9,6 +9,7 @@ parameters                         dict of the scenario's parameters
 steps, device, limit_bytes,        the point's conditions (limit in bytes, None: no limit)
 schedule, repeat, host_limit_bytes (the same for the whole process)
 source                             hash of the scenario's source
+axis                               name of what ``steps`` counts
 status, phase, reason, signal,     the outcome (``ok``, ``oom_device``, ...)
 exit_code
 oom_op, oom_op_type, oom_shape,    what an allocator had no memory for: the fields of

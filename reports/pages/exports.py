@@ -77,6 +77,7 @@ def _law_row(series: MetricSeries) -> Document:
     row: Document = {
         "label": series.label,
         "family": series.conditions.family,
+        "axis": series.conditions.axis,
         "metric": series.metric.name,
         "unit": series.metric.unit,
         "points": len(series.points),
@@ -107,7 +108,7 @@ _LAW_COLUMNS = [
     *("label", "family", "metric", "unit", "kind", "formula"),
     *(f"{letter}{end}" for letter in _LETTERS for end in ("", "_low", "_high")),
     *("jump_from_steps", "exact", "is_clear", "per_step", "error", "holdout_error"),
-    *("first_steps", "last_steps", "points", "outlier_steps"),
+    *("first_steps", "last_steps", "points", "outlier_steps", "axis"),
 ]
 
 
@@ -178,7 +179,9 @@ def _cell(value: object) -> str | None:
 def _measurement(measurement: Measurement, run: Run) -> Document:
     fields = to_json(measurement)
     point = fields.pop("point")
-    leading = {name: point.pop(name) for name in ("scenario", "parameters", "steps", "framework")}
+    leading = {
+        name: point.pop(name) for name in ("scenario", "parameters", "steps", "framework", "axis")
+    }
     framework = run.framework(measurement.point.framework)
     return {
         **leading,

@@ -10,6 +10,7 @@ from profiler.analysis.results import RunResults
 from profiler.store.frames import frames
 from reports.pages.exports import json_text, laws_csv, measurements_csv, run_document, walls_csv
 from reports.pages.page import Picture, Pictures, page, render
+from reports.plots.frontier import frontier_plots
 from reports.plots.laws import law_plots
 from reports.plots.measurements import Plot, image, plots
 from reports.plots.memory import explaining_plots
@@ -33,10 +34,12 @@ def _files(results: RunResults) -> Iterator[tuple[str, bytes]]:
     drawn = _drawn(plots(results))
     explaining = {name: _drawn(found) for name, found in explaining_plots(results).items()}
     shown = {name: _pictures(found) for name, found in explaining.items()}
+    frontier = _drawn(frontier_plots(results))
     laws = _drawn(law_plots(results))
     choices = _drawn(pareto_plots(results))
     pictures = Pictures(
         whole=_pictures(drawn),
+        walls=_pictures(frontier),
         laws=_pictures(laws),
         choices=_pictures(choices),
         explaining=shown,
@@ -47,7 +50,7 @@ def _files(results: RunResults) -> Iterator[tuple[str, bytes]]:
     yield "walls.csv", walls_csv(loaded).encode()
     yield "laws.csv", laws_csv(results).encode()
     yield "measurements.json", json_text(run_document(results.run)).encode()
-    for plot, svg in chain(drawn, laws, choices, *explaining.values()):
+    for plot, svg in chain(drawn, frontier, laws, choices, *explaining.values()):
         yield f"{plot.name}.svg", svg
         yield f"{plot.name}.png", image(plot.figure, "png")
 

@@ -10,7 +10,8 @@ import jinja2
 
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, FrameworkFacts, Measurement, Run, Status, WallStatus
-from profiler.scenario import describe_parameters
+from profiler.lengths import STEPS, counted
+from profiler.parameters import describe_parameters
 from reports.tables.grid import Grid, measurement_grid, outcome_sentence, probe_grid, wall_grid
 from reports.tables.laws import law_grid
 from reports.tables.trade_offs import NOTE, TradeOffTable, trade_off_tables
@@ -30,7 +31,7 @@ from reports.texts.certificate import (
 )
 from reports.texts.explanation import ExplanationSection, explained_steps, explanation_section
 from reports.texts.findings import Findings, findings
-from reports.texts.numbers import DASH, bytes_text, count_text
+from reports.texts.numbers import DASH, axes_text, bytes_text, count_text, steps_text
 
 __all__ = ["FailedPoint", "Gap", "Page", "Picture", "Pictures", "WallCard", "page", "render"]
 
@@ -52,9 +53,10 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """The plots of the whole run, of its laws, of choices, and of each explanation by its name."""
+    """The plots of the whole run: of walls over parameters, laws, choices, each explanation."""
 
     whole: Sequence[Picture] = ()
+    walls: Sequence[Picture] = ()
     laws: Sequence[Picture] = ()
     choices: Sequence[Picture] = ()
     explaining: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class WallCard:
     """One wall certificate as texts; ends and prediction are None where unknown."""
 
     label: str
+    axis: str
     status: str
     proof: str
     conditions: str
@@ -101,6 +104,8 @@ class Page:
 
     name: str
     date: str
+    axes: str
+    swept: tuple[tuple[str, str], ...]
     summary: str
     command: str
     findings: Findings
@@ -120,10 +125,14 @@ class Page:
 _PROOFS = {
     WallStatus.EXACT: "both ends were really run",
     WallStatus.BAND: "each end held every time; outcomes in between varied from run to run",
-    WallStatus.AT_LEAST: "nothing failed up to the most steps allowed",
-    WallStatus.AT_MOST: "even the fewest steps ran out",
+    WallStatus.AT_LEAST: "nothing failed up to the most that was allowed",
+    WallStatus.AT_MOST: "even the first length ran out",
     WallStatus.UNPROVEN: "the first failing run was no memory failure",
 }
+
+
+_SWEPT = {STEPS: "The number of time steps of the sequence: what is varied."}
+_OTHER_SWEPT = "What is varied: the first argument of the scenario's function."
 
 
 def page(results: RunResults) -> Page:
@@ -132,6 +141,8 @@ def page(results: RunResults) -> Page:
     return Page(
         name=run.name,
         date=_date(run.created_at),
+        axes=axes_text(results.axes),
+        swept=tuple((axis, _SWEPT.get(axis, _OTHER_SWEPT)) for axis in results.axes),
         summary=_summary(run),
         command=run.command,
         findings=findings(results),
@@ -198,7 +209,7 @@ def _failed_point(label: str, measurement: Measurement) -> FailedPoint:
     shortage = measurement.outcome.shortage
     return FailedPoint(
         label=label,
-        steps=count_text(measurement.point.steps),
+        steps=steps_text(measurement.point.steps, measurement.point.axis),
         ending=outcome_sentence(measurement.outcome),
         said="\n".join(shortage.lines) if shortage else None,
         log_tail=measurement.log_tail,
@@ -213,10 +224,11 @@ def _wall_card(label: str, wall: Certificate, framework: FrameworkFacts) -> Wall
         conditions=f"{wall.kind} memory limited to {limit_text(wall)} · {wall.device} · "
         f"{wall.schedule.value} · {describe_parameters(wall.parameters)}",
         survives=None if wall.last_ok is None else count_text(wall.last_ok),
+        axis=wall.axis,
         runs_out=None if wall.first_oom is None else count_text(wall.first_oom),
         predicted=_prediction(wall),
         facts=tuple(_wall_facts(wall, framework)),
-        probes=probe_grid(wall.probes),
+        probes=probe_grid(wall),
     )
 
 
@@ -228,7 +240,7 @@ def _prediction(wall: Certificate) -> str | None:
 
 def _predicted_steps(wall: Certificate) -> str:
     predicted = predicted_text(wall)
-    return DASH if predicted is None else f"{predicted} steps"
+    return DASH if predicted is None else counted(predicted, wall.axis)
 
 
 def _wall_facts(wall: Certificate, framework: FrameworkFacts) -> list[tuple[str, str]]:
@@ -240,7 +252,7 @@ def _wall_facts(wall: Certificate, framework: FrameworkFacts) -> list[tuple[str,
         ("peak of the survivor", peaks_text(wall) or DASH),
         ("what holds it", held_text(wall, framework)),
         ("in the parallel schedule", wall_schedules_text(wall, framework)),
-        ("the steps between", zone_text(wall)),
+        ("between the two", zone_text(wall)),
         ("the failing run", outcome_sentence(failure.outcome) if failure else DASH),
         ("left unused", room_text(wall)),
         ("in the framework's words", words),
@@ -256,7 +268,8 @@ def _gaps(labelled: Sequence[tuple[str, Measurement]]) -> tuple[Gap, ...]:
     for label, m in labelled:
         lines = [*m.missing.items(), *(("note", note) for note in m.notes)]
         for line in lines:
-            found.setdefault(line, []).append(f"{label} at {count_text(m.point.steps)}")
+            at = steps_text(m.point.steps, m.point.axis)
+            found.setdefault(line, []).append(f"{label} at {at}")
     return tuple(
         Gap(field=field, reason=reason, points=_named(points))
         for (field, reason), points in found.items()

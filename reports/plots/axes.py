@@ -26,9 +26,14 @@ _LOG = " (log scale)"
 
 
 def set_steps(
-    axes: Axes, steps: Iterable[int], *, logarithmic: bool, most_ticks: int = _MOST_TICKS
+    axes: Axes,
+    steps: Iterable[int],
+    *,
+    logarithmic: bool,
+    title: str = "time steps",
+    most_ticks: int = _MOST_TICKS,
 ) -> None:
-    """Make the horizontal axis that of the time steps; a logarithmic one ticks powers of two."""
+    """Make the horizontal axis that of the steps; a logarithmic one ticks powers of two."""
     low, high = min(known := list(steps)), max(known)
     margin = 0.05 * (high - low) or 1
     if logarithmic:
@@ -38,7 +43,7 @@ def set_steps(
         axes.xaxis.set_major_locator(MaxNLocator(most_ticks - 1, steps=_STEPS, integer=True))
         axes.set_xlim(low - margin, high + margin)
     axes.xaxis.set_major_formatter(lambda value, _position: count_text(value))
-    axes.set_xlabel("time steps" + (_LOG if logarithmic else ""))
+    axes.set_xlabel(title + (_LOG if logarithmic else ""))
 
 
 def set_values(

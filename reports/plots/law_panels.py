@@ -44,6 +44,11 @@ class Line:
     walls: tuple[Certificate, ...] = ()
 
     @property
+    def axis(self) -> str:
+        """The name of its axis."""
+        return self.series.conditions.axis
+
+    @property
     def law(self) -> Law | None:
         """The law, if its error is small enough to say something about one step."""
         return self.series.clear_law
@@ -53,7 +58,9 @@ class Line:
         """The label, the law in its units or why there is none, and the walls."""
         text = self._text
         short = len(self.series.label) + len(text) < _LEGEND_CHARACTERS
-        walls = [f"{_INDENT}survives {steps_text(wall.last_ok or 0)}" for wall in self.walls]
+        walls = [
+            f"{_INDENT}survives {steps_text(wall.last_ok or 0, wall.axis)}" for wall in self.walls
+        ]
         return f"{self.series.label}:{' ' if short else _INDENT}{text}{''.join(walls)}"
 
     @property
@@ -64,7 +71,7 @@ class Line:
             return "no clear law"
         text = law_text(self.law, self.series.metric)
         late = self.law.first > self.series.points[0][0]
-        return f"{text} from {steps_text(self.law.first)} on" if late else text
+        return f"{text} from {steps_text(self.law.first, self.axis)} on" if late else text
 
     @cached_property
     def ahead(self) -> tuple[Ahead, ...]:
@@ -117,6 +124,11 @@ class LawPanel:
     def title(self) -> str:
         """What it shows, in a few words."""
         return f"{self.family}: {self.metric.title}"
+
+    @property
+    def axes(self) -> list[str]:
+        """The names of its lines' axes."""
+        return [line.axis for line in self.lines]
 
     @property
     def walls(self) -> list[Certificate]:
@@ -176,7 +188,7 @@ def law_panels(results: RunResults, metric: Metric) -> list[LawPanel]:
     lines: dict[str, list[Line]] = {}
     for series in results.series:
         if series.metric is metric:
-            family = series.conditions.family
+            family = results.labels.facet(series.conditions)
             index = places[family].index(series.label)
             line = Line(series=series, index=index, walls=_walls_of(series, walls))
             lines.setdefault(family, []).append(line)

@@ -14,18 +14,17 @@ from matplotlib.lines import Line2D
 from profiler.analysis.metrics import METRICS, Metric
 from profiler.analysis.results import RunResults
 from profiler.facts import CaveatEffect
+from profiler.lengths import STEPS
 from reports.plots import look
 from reports.plots.axes import set_steps, set_values
 from reports.plots.law_panels import LawPanel, Line, law_panels
 from reports.plots.legend import WALL_KEYS
 from reports.plots.measurements import Plot, draw_legend, draw_limits, mark
+from reports.texts.numbers import axes_text, axes_title
 
 __all__ = ["law_plot", "law_plots"]
 
-_CAPTION = (
-    "Marks were measured, every repeat one; a solid line is the law through them. T is the number "
-    "of time steps."
-)
+_CAPTION = "Marks were measured, every repeat one; a solid line is the law through them."
 _RESIDUALS = " Right: residuals, each in percent of the law's value."
 _CONTINUED = (
     " In the shaded part nothing was run: a dashed line continues the law, with the interval in "
@@ -61,7 +60,8 @@ def law_plot(results: RunResults, metric: Metric) -> Plot | None:
 
 
 def _caption(panels: Sequence[LawPanel]) -> str:
-    parts = [_CAPTION]
+    names = ["the number of time steps" if one == STEPS else one for p in panels for one in p.axes]
+    parts = [_CAPTION, f" T is {axes_text(names)}."]
     if any(panel.shows_residuals for panel in panels):
         parts.append(_RESIDUALS)
     if any(panel.continued for panel in panels):
@@ -107,7 +107,7 @@ def _figure(panels: Sequence[LawPanel]) -> Figure:
 
 
 def _draw_laws(axes: Axes, panel: LawPanel) -> None:
-    set_steps(axes, [panel.first, panel.end], logarithmic=True)
+    set_steps(axes, [panel.first, panel.end], logarithmic=True, title=axes_title(panel.axes))
     set_values(axes, panel.values, panel.metric.unit, logarithmic=True)
     axes.set_title(panel.title)
     if panel.continued:
@@ -165,7 +165,8 @@ def _draw_residuals(axes: Axes, panel: LawPanel) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
         return
-    set_steps(axes, [panel.first, panel.last], most_ticks=5, logarithmic=True)
+    ends, title = [panel.first, panel.last], axes_title(panel.axes)
+    set_steps(axes, ends, most_ticks=5, logarithmic=True, title=title)
     axes.axhline(0, color=look.QUIET, linewidth=0.8)
     axes.yaxis.set_major_formatter(lambda value, _position: f"{value:+g} %" if value else "0")
     for line in panel.lines:

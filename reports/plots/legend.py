@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from profiler.facts import Status, WallStatus
+from profiler.lengths import counted
 from reports.plots.panels import MetricPanel, PanelSeries, WallMarks
 from reports.texts.numbers import DASH, count_text, outcome_text, size_text, steps_text
 
 __all__ = ["BAND_END", "WALL_KEYS", "failure_text", "series_text"]
 
 WALL_KEYS = {
-    WallStatus.EXACT: "the wall: the most steps that survived",
-    WallStatus.BAND: "a band: the most steps that survived every time",
+    WallStatus.EXACT: "the wall: the most that survived",
+    WallStatus.BAND: "a band: the most that survived every time",
     WallStatus.AT_LEAST: "the wall lies further on",
     WallStatus.AT_MOST: "the wall lies before this",
 }
@@ -23,7 +24,7 @@ def series_text(series: PanelSeries, panel: MetricPanel) -> str:
     for wall in series.walls:
         limit = f" under {size_text(wall.limit_bytes)}" if len(panel.limits) > 1 else ""
         predicted = "" if wall.predicted is None else f" (predicted {count_text(wall.predicted)})"
-        lines.append(f"   {_wall_text(wall)}{limit}{predicted}")
+        lines.append(f"   {_wall_text(wall, series.axis)}{limit}{predicted}")
     return "\n".join(lines)
 
 
@@ -33,11 +34,12 @@ def failure_text(status: Status) -> str:
     return text if status.is_oom else f"failed: {text}"
 
 
-def _wall_text(wall: WallMarks) -> str:
-    steps = steps_text(wall.steps or 0)
+def _wall_text(wall: WallMarks, axis: str) -> str:
+    steps = steps_text(wall.steps or 0, axis)
+    band = counted(f"{_end(wall.last_ok)} to {_end(wall.first_oom)}", axis)
     return {
         WallStatus.EXACT: f"survives {steps}",
-        WallStatus.BAND: f"band: {_end(wall.last_ok)} to {_end(wall.first_oom)} steps",
+        WallStatus.BAND: f"band: {band}",
         WallStatus.AT_LEAST: f"still survives {steps}",
         WallStatus.AT_MOST: f"runs out even at {steps}",
         WallStatus.UNPROVEN: "no wall proven",

@@ -19,7 +19,7 @@ from reports.plots.axes import are_geometric, set_steps, set_values
 from reports.plots.legend import BAND_END, WALL_KEYS, failure_text, series_text
 from reports.plots.panels import MetricPanel, PanelSeries, WallMarks, panels
 from reports.plots.specs import PlotSpec, plot_specs
-from reports.texts.numbers import size_text
+from reports.texts.numbers import axes_title, size_text
 
 __all__ = [
     "Plot",
@@ -103,7 +103,8 @@ def _draw_row(line: Sequence[Axes], row: Sequence[MetricPanel]) -> None:
     # Walls lie anywhere between doubled steps: one kind of axis for all, to compare them by eye.
     log = any(map(are_geometric, steps))
     for axes, panel, shown in zip(line, row, steps, strict=True):
-        set_steps(axes, shown, logarithmic=log, most_ticks=most)
+        title = axes_title(axis for one in row for axis in one.axes)
+        set_steps(axes, shown, logarithmic=log, most_ticks=most, title=title)
         unit = panel.metric.unit
         set_values(axes, values or [1.0], unit, logarithmic=log, named=axes is line[0])
         axes.set_title(f"{panel.family}: {panel.metric.title}")

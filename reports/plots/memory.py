@@ -14,7 +14,7 @@ from reports.plots import look
 from reports.plots.axes import set_linear
 from reports.plots.measurements import Plot
 from reports.texts.explanation import ExplainedStep, explained_steps
-from reports.texts.numbers import bytes_text
+from reports.texts.numbers import axes_title, bytes_text
 
 __all__ = ["explaining_plots", "over_lengths", "over_one_step"]
 
@@ -103,7 +103,7 @@ def over_lengths(label: str, explained: Sequence[Explanation]) -> Figure:
         figure, axes = _figure(f"{label} and fewer: what holds the peak")
         total = _stack(axes, steps, sizes)
         axes.plot(steps, total, ".", color="black", markersize=5, clip_on=False)
-        axes.set_xlabel("time steps")
+        axes.set_xlabel(axes_title(one.axis for one in ordered))
         _finish(axes, total, steps)
     return figure
 

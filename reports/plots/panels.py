@@ -10,6 +10,7 @@ from statistics import median
 from profiler.analysis.metrics import Metric
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, Measurement, Status, WallStatus
+from profiler.lengths import STEPS
 
 __all__ = [
     "BoundedMetric",
@@ -78,6 +79,7 @@ class PanelSeries:
     """One line of a panel with its failed points and its walls."""
 
     label: str
+    axis: str = STEPS
     spots: tuple[Spot, ...] = ()
     failures: tuple[Failure, ...] = ()
     walls: tuple[WallMarks, ...] = ()
@@ -85,7 +87,7 @@ class PanelSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricPanel:
-    """One metric of one scenario family; ``limits`` are the memory limits that apply to it."""
+    """One metric of one scenario family, or a facet of it; ``limits``: those that apply to it."""
 
     family: str
     metric: Metric
@@ -111,6 +113,11 @@ class MetricPanel:
         return found
 
     @property
+    def axes(self) -> list[str]:
+        """The names of the axes that something is drawn over."""
+        return [one.axis for one in self.series if one.spots or one.failures or one.walls]
+
+    @property
     def values(self) -> list[float]:
         """Every value that is drawn, limits included."""
         found: list[float] = list(self.limits)
@@ -122,16 +129,16 @@ class MetricPanel:
 
 def panels(results: RunResults, bounded: BoundedMetric) -> list[MetricPanel]:
     """Return the panels of one metric, empty ones included, in the order of the run."""
-    kind = bounded.wall_kind
+    kind, facet = bounded.wall_kind, results.labels.facet
     members: dict[tuple[str, str], list[Measurement]] = {}
     for label, m in results.measurements:
         # The whole process is only counted where it is limited.
         if kind != "host" or m.point.host_limit_bytes is not None:
-            members.setdefault((m.point.family, label), []).append(m)
+            members.setdefault((facet(m.point), label), []).append(m)
     walls: dict[tuple[str, str], list[Certificate]] = {}
     for label, wall in results.walls:
         if wall.kind == kind:
-            walls.setdefault((wall.family, label), []).append(wall)
+            walls.setdefault((facet(wall), label), []).append(wall)
     return [
         MetricPanel(
             family=family,
@@ -152,12 +159,14 @@ def panels(results: RunResults, bounded: BoundedMetric) -> list[MetricPanel]:
 
 
 def _series(
-    label: str, metric: Metric, members: Sequence[Measurement], walls: Iterable[Certificate]
+    label: str, metric: Metric, members: Sequence[Measurement], walls: Sequence[Certificate]
 ) -> PanelSeries:
     spots = _spots(metric, members)
     ends = [(m.point.steps, m.outcome.status) for m in members if m.outcome.status.is_failure]
+    axes = [*(m.point.axis for m in members), *(wall.axis for wall in walls)]
     return PanelSeries(
         label=label,
+        axis=axes[0] if axes else STEPS,
         spots=spots,
         failures=tuple(
             Failure(steps=steps, status=status, value=_value_up_to(steps, spots))
@@ -212,9 +221,13 @@ def _limits(results: RunResults, family: str, kind: str | None) -> set[int]:
     if kind is None:
         return set()
     found = {
-        wall.limit_bytes for _, wall in results.walls if (wall.family, wall.kind) == (family, kind)
+        wall.limit_bytes
+        for _, wall in results.walls
+        if (results.labels.facet(wall), wall.kind) == (family, kind)
     }
     limits = [
-        getattr(m.point, _LIMITS[kind]) for _, m in results.measurements if m.point.family == family
+        getattr(m.point, _LIMITS[kind])
+        for _, m in results.measurements
+        if results.labels.facet(m.point) == family
     ]
     return found | {limit for limit in limits if limit is not None}

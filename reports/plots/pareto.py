@@ -72,7 +72,7 @@ def pareto_plots(results: RunResults) -> list[Plot]:
 
 
 def _panels(results: RunResults) -> Iterator[ParetoPanel]:
-    for family, members in results.family_series.items():
+    for family, members in results.comparable_series:
         compared = [one for one in members if one.metric.name in PARETO_METRICS]
         steps = common_length(compared)
         if steps is not None:
@@ -97,7 +97,8 @@ def pareto_figure(panels: Sequence[ParetoPanel]) -> Figure:
 def _draw(axes: Axes, panel: ParetoPanel) -> None:
     hollow = any(_is_predicted(one) for _, one in panel.shown)
     note = " (hollow: not run, by its law)" if hollow else ""
-    axes.set_title(f"{panel.title} at {steps_text(panel.steps)}{note}")
+    where = steps_text(panel.steps, panel.builds[0].conditions.axis)
+    axes.set_title(f"{panel.title} at {where}{note}")
     axes.set_xlabel(BY_NAME["peak"].title)
     axes.set_ylabel(BY_NAME["step_time"].title)
     limits = _limits(panel)

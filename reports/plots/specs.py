@@ -41,9 +41,9 @@ _SPECS = (
         caption=(
             "Left: what one training step adds to the memory resident before it. Right: the "
             "whole peak, which is what a limit bounds. Read from the framework's own allocator. "
-            "A diamond is the largest number of steps that survived under the limit; the next "
+            "A diamond is the largest length that survived under the limit; the next "
             "one was run too and ran out of memory. Dots are other runs of that search. "
-            "A shaded band reaches from the steps that survived every time to those that ran "
+            "A shaded band reaches from the length that survived every time to the one that ran "
             "out every time. A bar is the predicted wall, where it differs from the one found."
         ),
         metrics=(

@@ -7,16 +7,24 @@ from typing import Any
 
 from profiler.analysis.budgets.budget import Ruling, Verdict
 from profiler.facts import SCHEMA
+from profiler.lengths import STEPS, one_of
 from reports.tables.grid import Grid, GridRow
 from reports.tables.laws import law_text
-from reports.texts.numbers import DASH, UNIT_TEXTS, count_text, size_text, steps_text
+from reports.texts.numbers import (
+    DASH,
+    UNIT_TEXTS,
+    axes_text,
+    count_text,
+    size_text,
+    steps_text,
+)
 
 __all__ = ["verdict_document", "verdict_grid", "verdict_text"]
 
 
 def verdict_text(verdict: Verdict) -> str:
     """Return one line: metric, measured value, limit, where, and the law behind it."""
-    where = steps_text(verdict.steps or 0)
+    where = steps_text(verdict.steps or 0, verdict.axis)
     budgeted = verdict.budgeted
     if budgeted is None:
         return f"{verdict.scenario} at {where}: {verdict.reason}"
@@ -33,9 +41,7 @@ def _measured(verdict: Verdict) -> str:
     budgeted = verdict.budgeted
     if verdict.measured is None or budgeted is None:
         return DASH
-    return UNIT_TEXTS[budgeted.metric.unit](verdict.measured) + (
-        "/step" if budgeted.per_step else ""
-    )
+    return UNIT_TEXTS[budgeted.metric.unit](verdict.measured) + _per(verdict)
 
 
 def _allowed(verdict: Verdict) -> str:
@@ -43,13 +49,19 @@ def _allowed(verdict: Verdict) -> str:
     if verdict.allowed is None or budgeted is None:
         return DASH
     text = size_text if budgeted.metric.unit == "bytes" else UNIT_TEXTS[budgeted.metric.unit]
-    return text(verdict.allowed) + ("/step" if budgeted.per_step else "")
+    return text(verdict.allowed) + _per(verdict)
+
+
+def _per(verdict: Verdict) -> str:
+    is_rate = verdict.budgeted is not None and verdict.budgeted.per_step
+    return f"/{one_of(verdict.axis)}" if is_rate else ""
 
 
 def verdict_grid(verdicts: Sequence[Verdict]) -> Grid:
     """Return every limit, the measured value, and which share of the limit that is."""
+    at = f"at {axes_text([one.axis for one in verdicts] or [STEPS])}"
     return Grid(
-        headings=("scenario", "limit", "measured", "allowed", "used", "at steps", "ruling"),
+        headings=("scenario", "limit", "measured", "allowed", "used", at, "ruling"),
         numeric=(False, False, True, True, True, True, False),
         rows=tuple(
             GridRow(cells=_cells(verdict), failed=verdict.ruling is not Ruling.KEPT)
@@ -89,6 +101,7 @@ def verdict_document(run: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "unit": one.budgeted.metric.unit if one.budgeted else None,
                 "allowed": one.allowed,
                 "measured": one.measured,
+                "axis": one.axis,
                 "steps": one.steps,
                 "ruling": one.ruling.value,
                 "reason": one.reason,

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 LEGEND = (
-    "marks: + worse, more (of a wall: fewer steps); - better; = equal; "
+    "marks: + worse, more (of a wall: fewer survive); - better; = equal; "
     "~ unclear, as within noise; ! fails now; * works now"
 )
 _SIGNS = {

@@ -8,6 +8,7 @@ from typing import Any
 from profiler.analysis.crossover.costs import PARETO_METRICS, BuildCost, Cost
 from profiler.analysis.metrics import BY_NAME, METRICS, Metric
 from profiler.facts import Certificate, WallStatus, to_json
+from profiler.lengths import counted
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import (
     DASH,
@@ -59,10 +60,10 @@ def reach_text(wall: Certificate) -> str:
     """Return ``650 steps``, or what is known instead of an exact wall."""
     last, first = (DASH if n is None else count_text(n) for n in (wall.last_ok, wall.first_oom))
     return {
-        WallStatus.EXACT: steps_text(wall.last_ok or 0),
-        WallStatus.BAND: f"{last} to {first} steps",
-        WallStatus.AT_LEAST: f"beyond {steps_text(wall.last_ok or 0)}",
-        WallStatus.AT_MOST: f"before {steps_text(wall.first_oom or 0)}",
+        WallStatus.EXACT: counted(last, wall.axis),
+        WallStatus.BAND: counted(f"{last} to {first}", wall.axis),
+        WallStatus.AT_LEAST: f"beyond {counted(last, wall.axis)}",
+        WallStatus.AT_MOST: f"before {counted(first, wall.axis)}",
         WallStatus.UNPROVEN: "not proven",
     }[wall.status]
 
@@ -77,7 +78,8 @@ def cost_notes(builds: Sequence[BuildCost], *, measured_to: int) -> list[str]:
         texts.append(f"unknown ({why}): {list_text(unknown)}")
     notes = ["; ".join(texts)]
     if any(cost.is_predicted for one in builds for cost in one.costs.values()):
-        notes.append(f"≈ predicted by law, not run: measured to {steps_text(measured_to)}")
+        axis = builds[0].conditions.axis
+        notes.append(f"≈ predicted by law, not run: measured to {steps_text(measured_to, axis)}")
     notes += [f"{DASH} {note}" for note in _reasons(builds, list(BY_NAME), known=False)]
     return notes + _reasons(builds, PARETO_METRICS, known=True)
 
@@ -99,6 +101,7 @@ def cost_document(one: BuildCost) -> dict[str, Any]:
     """Return the cost of a build as JSON: raw numbers."""
     return {
         "scenario": one.conditions.scenario,
+        "axis": one.conditions.axis,
         "label": one.label,
         "parameters": to_json(one.conditions.parameters),
         "device": one.conditions.device,

@@ -15,6 +15,7 @@ from profiler.facts import (
     Remedy,
     Role,
 )
+from profiler.lengths import one_of
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import (
     DASH,
@@ -60,7 +61,12 @@ def role_grid(explained: Explanation) -> Grid:
     ]
     total = ("together", bytes_text(explained.peak_bytes), _share(1, 1))
     rows.append((*total, *((_rate(grown.bytes),) if grown else ())))
-    return _grid(("role", "bytes", "share", *(("per step",) if grown else ())), rows, texts=1)
+    per = (_per(explained),) if grown else ()
+    return _grid(("role", "bytes", "share", *per), rows, texts=1)
+
+
+def _per(explained: Explanation) -> str:
+    return f"per {one_of(explained.axis)}"
 
 
 def held_grid(explained: Explanation, most: int) -> Grid:
@@ -90,7 +96,8 @@ def held_grid(explained: Explanation, most: int) -> Grid:
     if explained.by_role.get(rounding):
         rows.append(summed(rounding, rounding, explained.by_role[rounding]))
     first = "operation \N{MULTIPLICATION SIGN} tensors"
-    headings = (first, "type", "role", "bytes", "share", "each", *(("per step",) if grows else ()))
+    per = (_per(explained),) if grows else ()
+    headings = (first, "type", "role", "bytes", "share", "each", *per)
     return _grid(headings, rows, texts=3)
 
 
@@ -210,7 +217,7 @@ def graph_grid(explained: Explanation, last: GraphStage | None, title: str, most
         added = Counter(grown.forward)
         added.update(grown.backward)
         added.update(grown.library)
-        columns.append(("per step", lambda kind: _signed(added[kind])))
+        columns.append((_per(explained), lambda kind: _signed(added[kind])))
     if executed:
         columns.append((title, lambda kind: count_text(executed[kind])))
         columns.append(("change", lambda kind: _signed(executed[kind] - built[kind])))

@@ -13,6 +13,7 @@ from rich.text import Text
 from profiler.analysis.metrics import part_nodes, stage_nodes
 from profiler.analysis.results import RunResults
 from profiler.facts import (
+    Certificate,
     Measurement,
     Outcome,
     PhaseRole,
@@ -20,6 +21,8 @@ from profiler.facts import (
     Status,
     WallStatus,
 )
+from profiler.lengths import STEPS
+from profiler.parameters import value_text
 from reports.texts.certificate import error_text, predicted_text
 from reports.texts.numbers import (
     DASH,
@@ -30,12 +33,14 @@ from reports.texts.numbers import (
     seconds_text,
     shortage_text,
     size_text,
+    steps_text,
     times_text,
 )
 
 __all__ = [
     "Grid",
     "GridRow",
+    "frontier_grid",
     "grid_table",
     "measurement_grid",
     "measurement_table",
@@ -115,7 +120,6 @@ def _probe_ending(probe: Probe) -> str:
     return outcome_sentence(probe.outcome) + again
 
 
-_STEPS = _Column("steps", _field("point.steps"), count_text)
 _MEASURED = (
     _Column("build", _field("build_s"), seconds_text),
     _Column("first step", lambda m: m.seconds_of(PhaseRole.FIRST_STEP), seconds_text),
@@ -125,6 +129,29 @@ _MEASURED = (
     _Column("host peak", _field("host_peak_bytes"), bytes_text),
     _Column("outcome", _field("outcome"), outcome_sentence),
 )
+
+
+def _axis_column(axes: Sequence[str]) -> _Column:
+    """Return the column of the length; of several axes each number says what it counts."""
+    if len(axes) == 1:
+        return _Column(axes[0], _field("point.steps"), count_text)
+    return _Column("at", lambda m: steps_text(m.point.steps, m.point.axis), _figure)
+
+
+def _end_columns(axes: Sequence[str]) -> tuple[_Column, ...]:
+    """Return the columns of a wall's ends, which say what they count if these are no steps."""
+    ends = (("survives", "last_ok"), ("runs out", "first_oom"))
+    if list(axes) == [STEPS]:
+        return tuple(_Column(heading, _field(name), count_text) for heading, name in ends)
+    return tuple(_Column(heading, _end(name), _figure) for heading, name in ends)
+
+
+def _end(name: str) -> Callable[[Any], str | None]:
+    def text(wall: Certificate) -> str | None:
+        steps = getattr(wall, name)
+        return None if steps is None else steps_text(steps, wall.axis)
+
+    return text
 
 
 def _node_columns(results: RunResults) -> list[_Column]:
@@ -171,12 +198,13 @@ _LESS_IMPORTANT = (
 )
 _GAP = 3
 _SHORT = 12
-_WALL = (
+_STATUS = _Column("status", lambda wall: wall.status.value.replace("_", " "))
+_WALL_CONDITIONS = (
     _Column("limit", _field("limit_bytes"), size_text),
     _Column("of", lambda wall: wall.kind + (f" ({wall.limit_by})" if wall.limit_by else "")),
-    _Column("status", lambda wall: wall.status.value.replace("_", " ")),
-    _Column("survives", _field("last_ok"), count_text),
-    _Column("runs out", _field("first_oom"), count_text),
+    _STATUS,
+)
+_WALL = (
     _Column("predicted", predicted_text, _figure),
     _Column("error", error_text, _figure),
     _Column("price", _field("price"), times_text),
@@ -186,7 +214,6 @@ _WALL = (
 )
 _LESS_IMPORTANT_OF_WALLS = ("peak", "price", "of", "error", "limit", "during", "status")
 _PROBE = (
-    _Column("steps", _field("steps"), count_text),
     _Column("peak", _field("peak_bytes"), bytes_text),
     _Column("took", _field("seconds"), seconds_text),
     _Column("outcome", lambda probe: probe, _probe_ending),
@@ -195,7 +222,7 @@ _PROBE = (
 
 def measurement_grid(results: RunResults) -> Grid:
     """Return every measurement of a run as texts, in the order of the run."""
-    columns = (_STEPS, *_node_columns(results), *_MEASURED)
+    columns = (_axis_column(results.axes), *_node_columns(results), *_MEASURED)
     return _labelled_grid(
         columns,
         [
@@ -208,15 +235,33 @@ def measurement_grid(results: RunResults) -> Grid:
 def wall_grid(results: RunResults) -> Grid:
     """Return every wall certificate of a run as texts."""
     return _labelled_grid(
-        _WALL,
+        (*_WALL_CONDITIONS, *_end_columns(results.axes), *_WALL),
         [(label, wall, wall.status is WallStatus.UNPROVEN, False) for label, wall in results.walls],
     )
 
 
-def probe_grid(probes: Iterable[Probe]) -> Grid:
+def frontier_grid(results: RunResults) -> Grid:
+    """Return the walls of a grid of parameters: a row for each combination of their values."""
+    varied = [results.labels.varied(wall) for _, wall in results.walls]
+    names = dict.fromkeys(name for one in varied for name in one)
+    columns = (*map(_parameter_column, names), *_end_columns(results.axes), _STATUS, *_WALL)
+    return _grid(
+        columns,
+        [(label, wall, wall.status is WallStatus.UNPROVEN, False) for label, wall in results.walls],
+    )
+
+
+def _parameter_column(name: str) -> _Column:
+    def text(wall: Certificate) -> str:
+        return value_text(wall.parameters[name])
+
+    return _Column(name, text, _figure)
+
+
+def probe_grid(wall: Certificate) -> Grid:
     """Return the runs of one wall search as texts, in the order in which they ran."""
-    facts = [("", probe, probe.outcome.status is not Status.OK, False) for probe in probes]
-    return _grid(_PROBE, facts)
+    facts = [("", probe, probe.outcome.status is not Status.OK, False) for probe in wall.probes]
+    return _grid((_Column(wall.axis, _field("steps"), count_text), *_PROBE), facts)
 
 
 def measurement_table(results: RunResults, *, width: int | None = None) -> Table:

@@ -7,14 +7,9 @@ from profiler.analysis.metrics import Metric
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
 from reports.tables.grid import Grid, GridRow
-from reports.texts.numbers import DASH, UNIT_TEXTS, count_text
+from reports.texts.numbers import DASH, UNIT_TEXTS, axes_text, count_text, one_text
 
 __all__ = ["law_grid", "law_text", "step_text"]
-
-_HEADINGS = (
-    *("scenario", "metric", "law (T: steps)", "one more step"),
-    *("measured", "residual", "outliers", "hold-out error"),
-)
 
 
 def law_grid(results: RunResults) -> Grid:
@@ -22,7 +17,11 @@ def law_grid(results: RunResults) -> Grid:
     if len({measurement.point.steps for measurement in results.run.measurements}) < 2:  # noqa: PLR2004
         return Grid(headings=(), numeric=(), rows=())
     return Grid(
-        headings=_HEADINGS,
+        headings=(
+            *("scenario", "metric", f"law (T: {axes_text(results.axes)})"),
+            f"one more {one_text(results.axes)}",
+            *("measured", "residual", "outliers", "hold-out error"),
+        ),
         numeric=(False, False, False, True, True, True, True, True),
         rows=tuple(GridRow(cells=_cells(one)) for one in results.series),
     )

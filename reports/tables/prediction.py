@@ -8,7 +8,8 @@ from typing import Any
 
 from profiler.analysis.prediction import PredictedValue, ScenarioPrediction
 from profiler.facts import SCHEMA, WallPrediction, to_json
-from profiler.scenario import describe_parameters
+from profiler.lengths import counted, is_plural
+from profiler.parameters import describe_parameters
 from reports.pages.exports import law_document
 from reports.tables.grid import Grid, GridRow
 from reports.tables.laws import law_text
@@ -41,13 +42,16 @@ def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
     """Return the conditions, the predicted wall, and what the tables leave out."""
     point = prediction.conditions
     conditions = [describe_parameters(point.parameters), point.device, point.schedule.value]
-    longest = f"{steps_text(prediction.measured_to)} (run {prediction.run})"
+    longest = f"{steps_text(prediction.measured_to, point.axis)} (run {prediction.run})"
     lines = [
         f"{point.scenario}   {' · '.join(filter(None, conditions))}",
         f"  predicted, not run: the longest measured length is {longest}",
     ]
     if prediction.was_measured:
-        lines.append(f"  {steps_text(prediction.steps or 0)} were measured: see the report")
+        at = steps_text(prediction.steps or 0, point.axis)
+        lines.append(
+            f"  {at} {'were' if is_plural(point.axis) else 'was'} measured: see the report"
+        )
     lines += [f"  failed: {one}" for one in prediction.failed]
     if prediction.limit_bytes is not None:
         limit = size_text(prediction.limit_bytes)
@@ -60,7 +64,7 @@ def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
         *lines,
         *(f"  {size_wall_text(wall)}" for wall in prediction.size_walls),
         *(
-            f"  from about {steps_text(steps)} on {text}: memory may be less there, "
+            f"  from about {steps_text(steps, point.axis)} on {text}: memory may be less there, "
             "and a wall further on"
             for steps, text in caveats
         ),
@@ -76,8 +80,9 @@ def _wall_text(prediction: ScenarioPrediction, wall: WallPrediction) -> str:
     count = len(wall.learned_from)
     how = "by the law of the peak over" if wall.is_line else "replayed from"
     points = f"{count} point{'' if count == 1 else 's'}"
-    furthest = steps_text(max(wall.learned_from))
-    return f"{_steps_text(prediction, wall)} steps   {how} {points} of at most {furthest}"
+    axis = prediction.conditions.axis
+    furthest = steps_text(max(wall.learned_from), axis)
+    return f"{counted(_steps_text(prediction, wall), axis)}   {how} {points} of at most {furthest}"
 
 
 def _steps_text(prediction: ScenarioPrediction, wall: WallPrediction) -> str:
@@ -91,10 +96,11 @@ def value_grid(prediction: ScenarioPrediction) -> Grid:
     """Return every metric at the predicted length; of a prediction without one, nothing."""
     if prediction.steps is None:
         return Grid(headings=(), numeric=(), rows=())
+    axis = prediction.conditions.axis
     return Grid(
         headings=(
-            *("metric", f"predicted at {steps_text(prediction.steps)}", "95 % interval"),
-            *("from lengths", "hold-out error", "law (T: steps), or why there is none"),
+            *("metric", f"predicted at {steps_text(prediction.steps, axis)}", "95 % interval"),
+            *("from lengths", "hold-out error", f"law (T: {axis}), or why there is none"),
         ),
         numeric=(False, True, False, False, True, False),
         rows=tuple(GridRow(cells=_cells(prediction, value)) for value in prediction.values),
@@ -132,7 +138,7 @@ def _interval(value: PredictedValue, text: Callable[[float], str]) -> str:
 def card_grid(prediction: ScenarioPrediction) -> Grid:
     """Return the largest steps for common sizes of device memory."""
     return Grid(
-        headings=("device memory", "predicted largest steps", "how"),
+        headings=("device memory", f"predicted largest {prediction.conditions.axis}", "how"),
         numeric=(True, True, False),
         rows=tuple(
             GridRow(cells=(size_text(size), *_card_cells(prediction, wall)))
@@ -154,6 +160,7 @@ def prediction_document(prediction: ScenarioPrediction) -> dict[str, Any]:
         "schema": SCHEMA,
         "predicted": True,
         "scenario": point.scenario,
+        "axis": point.axis,
         "parameters": to_json(point.parameters),
         "device": point.device,
         "schedule": point.schedule.value,

@@ -46,7 +46,7 @@ def trade_off_tables(results: RunResults) -> list[TradeOffTable]:
 
 
 def _tables(results: RunResults) -> Iterator[TradeOffTable]:
-    for family, members in results.family_series.items():
+    for family, members in results.comparable_series:
         compared = [one for one in members if one.metric.name in PARETO_METRICS]
         steps = common_length(compared)
         builds = build_costs(members, results.run.walls, steps=steps) if steps else []
@@ -56,7 +56,7 @@ def _tables(results: RunResults) -> Iterator[TradeOffTable]:
             of = "" if kind == "device" else f" of {kind} memory"
             yield TradeOffTable(
                 title=f"{family}: what moves the wall under {size_text(limit_bytes)}{of}; "
-                f"costs at {steps_text(steps)}",
+                f"costs at {steps_text(steps, members[0].conditions.axis)}",
                 grid=_grid(builds, trade_offs(builds, kind=kind, limit_bytes=limit_bytes)),
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,10 @@ from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
 from profiler.facts import SCHEMA, Schedule, to_json
+from profiler.lengths import counted
 from reports.tables.costs import cost_document
 from reports.tables.grid import Grid, GridRow
-from reports.texts.numbers import count_text, list_text, steps_text
+from reports.texts.numbers import axes_text, count_text, list_text, steps_text
 
 __all__ = [
     "crossover_lines",
@@ -50,14 +51,28 @@ def crossover_lines(found: Sequence[Crossover]) -> list[str]:
 def versus_grid(results: RunResults) -> Grid:
     """Return the crossovers of each family and metric; none for families of one build."""
     return Grid(
-        headings=("family", "metric", "which build, at which steps"),
+        headings=("family", "metric", f"which build, at which {axes_text(results.axes)}"),
         numeric=(False, False, False),
-        rows=tuple(
-            GridRow(cells=(family, one.metric.title, _stored_text(one, members[0])))
-            for family, members in results.family_series.items()
-            for one in crossovers(members)
-        ),
+        rows=(*_crossed(results), *_not_comparable(results)),
     )
+
+
+def _crossed(results: RunResults) -> Iterator[GridRow]:
+    for family, members in results.comparable_series:
+        for one in crossovers(members):
+            yield GridRow(cells=(family, one.metric.title, _stored_text(one, members[0])))
+
+
+def _not_comparable(results: RunResults) -> Iterator[GridRow]:
+    """Yield a row for each family with several axes: which of its series do not compare."""
+    for family, members in results.family_series.items():
+        axes: dict[str, dict[str, None]] = {}
+        for one in members:
+            axes.setdefault(one.conditions.axis, {})[one.label] = None
+        if len(axes) > 1:
+            groups = " and ".join(list_text([*labels]) for labels in axes.values())
+            text = f"not comparable, for they have different axes: {groups}"
+            yield GridRow(cells=(family, "every", text))
 
 
 def schedule_lines(found: Sequence[Crossover], *, unchecked: str | None) -> list[str]:
@@ -79,7 +94,7 @@ def schedule_lines(found: Sequence[Crossover], *, unchecked: str | None) -> list
             unknown.setdefault(reasons[0], []).append(title)
         elif not one.is_contradicted:
             lengths = list_text([count_text(order.steps) for order in one.parallel])
-            same.setdefault(f"three runs each at {lengths} steps", []).append(title)
+            same.setdefault(f"three runs each at {counted(lengths, one.axis)}", []).append(title)
     lines = [
         f"the same in the parallel schedule ({how}): {list_text(of)}" for how, of in same.items()
     ]
@@ -104,7 +119,8 @@ def crossover_text(one: Crossover) -> str:
     if not one.is_contradicted:
         return _order_text(one)
     orders = [
-        f"at {steps_text(order.steps)} {_parallel_text(one, order)}" for order in one.parallel
+        f"at {steps_text(order.steps, one.axis)} {_parallel_text(one, order)}"
+        for order in one.parallel
     ]
     return (
         f"not the same in both schedules; parallel (three runs each): {', '.join(orders)}; "
@@ -148,7 +164,7 @@ def _lengths_text(one: Crossover) -> str:
         lengths.setdefault(zone.least, []).append(count_text(zone.first))
     unknown = lengths.pop((), [])
     first, *more = [(least, list_text(at)) for least, at in lengths.items()]
-    texts = [f"{_claim(one, first[0])} at {first[1]} steps"]
+    texts = [f"{_claim(one, first[0])} at {counted(first[1], one.axis)}"]
     texts += [f"{_builds(one, least)} at {at}" for least, at in more]
     return ", ".join(texts) + (f" (at {list_text(unknown)}: {_unknown(one)})" if unknown else "")
 
@@ -192,7 +208,7 @@ def _beyond_text(one: Crossover, last: Zone) -> str | None:
         return f"beyond {count_text(last.last)} not predicted ({one.not_predicted})"
     beyond = _merged(zone for zone in one.zones if zone.first > last.last)
     if last.least and [zone.least for zone in beyond] == [last.least]:
-        texts = [f"the same up to {steps_text(beyond[-1].last)}"]
+        texts = [f"the same up to {steps_text(beyond[-1].last, one.axis)}"]
     else:
         texts = [_span_text(one, zone) for zone in beyond if zone.least]
     if texts:
@@ -205,7 +221,9 @@ def _spans_text(one: Crossover, spans: Sequence[Zone]) -> str:
     if len(spans) == 1:
         return f"{_claim(one, spans[0].least)} at every measured length ({_range(spans[0])})"
     first, *more = [zone for zone in spans if zone.least]
-    start = f"up to {steps_text(first.last)}" if first is spans[0] else _from(first, spans)
+    start = (
+        f"up to {steps_text(first.last, one.axis)}" if first is spans[0] else _from(first, spans)
+    )
     texts = [f"{_claim(one, first.least)} {start}"]
     texts += [f"{_from(zone, spans)} {_builds(one, zone.least)}" for zone in more]
     unknown = [zone for zone in spans if not zone.least]
@@ -221,8 +239,7 @@ def _from(zone: Zone, spans: Sequence[Zone]) -> str:
 
 def _span_text(one: Crossover, zone: Zone) -> str:
     """Return a span outside the measured lengths."""
-    where = steps_text(zone.first) if zone.first == zone.last else f"{_range(zone)} steps"
-    return f"{_claim(one, zone.least)} at {where}"
+    return f"{_claim(one, zone.least)} at {counted(_range(zone), one.axis)}"
 
 
 def _range(zone: Zone) -> str:
@@ -271,6 +288,7 @@ def versus_document(
 def _crossover(one: Crossover) -> dict[str, Any]:
     return {
         "metric": one.metric.name,
+        "axis": one.axis,
         "unit": one.metric.unit,
         "scenarios": list(one.labels),
         "measured": to_json(one.measured),

@@ -14,7 +14,8 @@ from profiler.facts import (
     Status,
     WallStatus,
 )
-from profiler.scenario import describe_parameters
+from profiler.lengths import counted, is_plural, one_of
+from profiler.parameters import describe_parameters
 from reports.texts.numbers import (
     bytes_text,
     count_text,
@@ -33,6 +34,7 @@ __all__ = [
     "confirmation_text",
     "ending_text",
     "error_text",
+    "fewest_text",
     "held_text",
     "learned_text",
     "limit_text",
@@ -63,7 +65,7 @@ def certificate_lines(wall: Certificate, framework: FrameworkFacts) -> list[str]
         _device_text(wall, framework),
         wall.schedule.value,
         ("limit " if wall.kind == "device" else f"{wall.kind} limit ") + limit_text(wall),
-        f"only multiples of {wall.multiple_of} steps" if wall.multiple_of > 1 else "",
+        _lattice_text(wall),
     ]
     rows = _rows(wall, framework)
     width = max((len(figure) for _, figure, text in rows if figure and text), default=0)
@@ -79,9 +81,26 @@ def miss_text(wall: Certificate) -> str | None:
     if steps is None or wall.last_ok is None:
         return None
     if steps == 0:
-        return "right to the step" if wall.status is WallStatus.EXACT else "inside the band"
+        exactly = f"right to the {one_of(wall.axis)}" if is_plural(wall.axis) else "exactly right"
+        return exactly if wall.status is WallStatus.EXACT else "inside the band"
     return (
-        f"{steps_text(abs(steps))} too {'many' if steps > 0 else 'few'} ({_percent(wall, steps)})"
+        f"{_distance(abs(steps), wall)} too {'many' if steps > 0 else 'few'} "
+        f"({_percent(wall, steps)})"
+    )
+
+
+def _lattice_text(wall: Certificate) -> str:
+    if wall.multiple_of == 1:
+        return ""
+    return f"only multiples of {steps_text(wall.multiple_of, wall.axis)}"
+
+
+def fewest_text(wall: Certificate) -> str:
+    """Return ``the fewest steps run out``: of a wall that lies before all that may be run."""
+    return (
+        f"the fewest {wall.axis} run out"
+        if is_plural(wall.axis)
+        else f"the smallest {wall.axis} runs out"
     )
 
 
@@ -111,7 +130,7 @@ def learned_text(wall: Certificate) -> str | None:
     count = len(wall.predicted_from)
     how = _LEARNED.get(wall.predicted_by or "", "from")
     points = f"{count} point{'' if count == 1 else 's'}"
-    return f"{how} {points} of at most {steps_text(max(wall.predicted_from))}"
+    return f"{how} {points} of at most {steps_text(max(wall.predicted_from), wall.axis)}"
 
 
 def limit_text(wall: Certificate) -> str:
@@ -194,7 +213,7 @@ def room_text(wall: Certificate) -> str | None:
 
 def wall_schedules_text(wall: Certificate, framework: FrameworkFacts) -> str | None:
     """Return what the wall means for the parallel schedule; None where both need about the same."""
-    return schedules_text(wall.schedules, framework, has_wall=wall.kind == "device")
+    return schedules_text(wall.schedules, framework, axis=wall.axis, has_wall=wall.kind == "device")
 
 
 def zone_text(wall: Certificate) -> str | None:
@@ -203,9 +222,10 @@ def zone_text(wall: Certificate) -> str | None:
         return None
     first = (wall.last_ok or 0) + wall.multiple_of
     if wall.first_oom is None:
-        return f"from {steps_text(first)} on"
+        return f"from {steps_text(first, wall.axis)} on"
     last = wall.first_oom - wall.multiple_of
-    return steps_text(first) if first == last else f"{count_text(first)} to {steps_text(last)}"
+    ends = dict.fromkeys(map(count_text, (first, last)))
+    return counted(" to ".join(ends), wall.axis)
 
 
 def confirmation_text(wall: Certificate) -> str | None:
@@ -214,7 +234,7 @@ def confirmation_text(wall: Certificate) -> str | None:
     if again is None or not again.repeats:
         return None
     ends = [
-        f"{steps_text(steps)} {verb} {held} of {again.repeats}"
+        f"{steps_text(steps, wall.axis)} {verb} {held} of {again.repeats}"
         for steps, verb, held in (
             (wall.last_ok, "survived", again.survived),
             (wall.first_oom, "ran out", again.ran_out),
@@ -251,16 +271,16 @@ def _rows(wall: Certificate, framework: FrameworkFacts) -> list[Row]:
     rows: list[Row] = []
     if (predicted := predicted_text(wall)) is not None:
         words = ": ".join(filter(None, (learned_text(wall), miss_text(wall))))
-        rows.append(("predicted", f"{predicted} steps", words))
+        rows.append(("predicted", counted(predicted, wall.axis), words))
     if wall.unpredicted is not None:
         rows.append(("prediction", None, f"its short runs failed: {wall.unpredicted}"))
     if wall.last_ok is not None:
-        rows.append(("survives", steps_text(wall.last_ok), _peak_sentence(wall)))
+        rows.append(("survives", steps_text(wall.last_ok, wall.axis), _peak_sentence(wall)))
     if (zone := zone_text(wall)) is not None:
         rows.append(("band", zone, "outcomes varied from run to run"))
     if wall.first_oom is not None:
         ending = ending_text(wall.failure) if wall.failure else None
-        rows.append(("runs out", steps_text(wall.first_oom), ending))
+        rows.append(("runs out", steps_text(wall.first_oom, wall.axis), ending))
     if (room := room_text(wall)) is not None:
         rows.append(("unused", None, room))
     if (again := confirmation_text(wall)) is not None:
@@ -280,6 +300,11 @@ def _peak_sentence(wall: Certificate) -> str | None:
     return ", ".join(filter(None, (f"peak {peak}", biggest)))
 
 
+def _distance(steps: int, wall: Certificate) -> str:
+    """Return how far apart two numbers on the axis are."""
+    return steps_text(steps, wall.axis) if is_plural(wall.axis) else count_text(steps)
+
+
 def _percent(wall: Certificate, steps: int) -> str:
     share = abs(steps) / (wall.last_ok or 1)
     return "< 0.1 %" if share < _SMALL_SHARE else f"{100 * share:,.1f} %"
@@ -296,7 +321,7 @@ def _limits_of_proof(wall: Certificate) -> list[Row]:
     if wall.status is WallStatus.AT_LEAST:
         return [("at least", None, "nothing ran out up to --max-steps: the wall lies beyond")]
     if wall.status is WallStatus.AT_MOST:
-        return [("at most", None, "even the fewest steps run out")]
+        return [("at most", None, f"even {fewest_text(wall)}")]
     if wall.status is WallStatus.UNPROVEN:
         return [("unproven", None, wall.reason or "no reason given")]
     return []

@@ -19,7 +19,8 @@ from profiler.facts import (
     Point,
     Theory,
 )
-from profiler.scenario import describe_parameters
+from profiler.lengths import counted, one_of
+from profiler.parameters import describe_parameters
 from reports.tables.explanation import (
     graph_grid,
     held_grid,
@@ -194,7 +195,7 @@ def _longest(results: RunResults, label: str, members: Sequence[Measurement]) ->
 
 
 def _steps(explained: Explanation) -> str:
-    return steps_text(explained.steps)
+    return steps_text(explained.steps, explained.axis)
 
 
 def _slug(label: str) -> str:
@@ -208,10 +209,12 @@ def _facts(step: ExplainedStep) -> Iterable[tuple[str, str]]:
         "peak": lambda: _peak_text(explained),
         "two accounts": lambda: _accounts_text(explained),
         "theory": lambda: _theory_text(explained),
-        "one more step": lambda: _growth_text(explained),
+        f"one more {one_of(explained.axis)}": lambda: _growth_text(explained),
         "nodes": lambda: _nodes_text(graph, step.framework),
         "serialized graph": lambda: _serialized_text(graph),
-        "schedules": lambda: schedules_text(explained.schedules, step.framework),
+        "schedules": lambda: schedules_text(
+            explained.schedules, step.framework, axis=explained.axis
+        ),
         "its limits": lambda: "; ".join(map(size_wall_text, step.size_walls)) or None,
         "gradients": lambda: _gradients_text(explained),
         "noted": lambda: "; ".join(step.measurement.notes if step.measurement else []) or None,
@@ -295,7 +298,7 @@ def _growth_text(explained: Explanation) -> str | None:
         if library:
             parts.append(f"{rate_text(library)} nodes in functions")
     between = (explained.growth or explained.graph_growth).between  # type: ignore[union-attr]
-    ends = f"{count_text(between[0])} and {steps_text(between[1])}"
+    ends = counted(" and ".join(map(count_text, between)), explained.axis)
     return f"adds {list_text(parts)} (difference of {ends})"
 
 

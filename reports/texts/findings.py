@@ -12,6 +12,7 @@ from profiler.analysis.laws import Law
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
 from profiler.facts import Measurement, Status
+from profiler.lengths import STEPS, counted, one_of
 from reports.texts.graph_size import size_sentences
 from reports.texts.numbers import (
     count_text,
@@ -58,6 +59,7 @@ class Slope:
     last: Fraction
     per_step: Fraction
     exact: bool
+    axis: str = STEPS
 
     @property
     def is_constant(self) -> bool:
@@ -67,27 +69,22 @@ class Slope:
     @property
     def span(self) -> str:
         """The measured steps, as ``8 to 256 steps``."""
-        return f"{count_text(self.first_steps)} to {count_text(self.last_steps)} steps"
+        ends = f"{count_text(self.first_steps)} to {count_text(self.last_steps)}"
+        return counted(ends, self.axis)
 
 
 def findings(results: RunResults) -> Findings:
     """Return the sentences of a run: its contrasts first."""
     found = results.family_series
-    nodes = {family: _slopes(each, _NODES) for family, each in found.items()}
-    memory = {family: _slopes(each, _BACKPROP) for family, each in found.items()}
-    contrast = max(
-        (_contrast(grown) for grown in nodes.values() if grown), key=_steepness, default=[]
-    )
+    nodes = [(family, _slopes(each, _NODES)) for family, each in results.comparable_series]
+    memory = [(family, _slopes(each, _BACKPROP)) for family, each in results.comparable_series]
+    contrast = max((_contrast(grown) for _, grown in nodes if grown), key=_steepness, default=[])
     pair = wall_pair(results, [one.label for one in contrast])
     second = [wall_sentence(pair)] if pair else _memory_headline(memory, contrast)
     headlines = [*_node_headline(contrast), *second]
     details = [
-        *(
-            _node_sentence(name, grown)
-            for name, grown in nodes.items()
-            if _has_more(grown, contrast)
-        ),
-        *(_memory_sentence(name, grown) for name, grown in memory.items() if grown),
+        *(_node_sentence(name, grown) for name, grown in nodes if _has_more(grown, contrast)),
+        *(_memory_sentence(name, grown) for name, grown in memory if grown),
         *size_sentences(results),
         *_single_sentences(found),
         *(wall_sentence(group) for group in wall_groups(results) if _has_more(group, pair)),
@@ -122,6 +119,7 @@ def slope(series: MetricSeries) -> Slope | None:
         last=last,
         per_step=_law_slope(law) if law is not None and straight else between,
         exact=law is not None and straight and law.exact and not law.outliers,
+        axis=series.conditions.axis,
     )
 
 
@@ -165,7 +163,8 @@ def _node_headline(contrast: Sequence[Slope]) -> list[str]:
     if most.is_constant:
         return [f"{_stays(most)} over {most.span}."]
     exactly = " (exact at every measured point)" if most.exact else ""
-    text = f"{_adds(most)} nodes to its graph for every time step over {most.span}{exactly}"
+    every = "time step" if most.axis == STEPS else one_of(most.axis)
+    text = f"{_adds(most)} nodes to its graph for every {every} over {most.span}{exactly}"
     if least.is_constant:
         text += f"; {_stays(least)} at every length"
     elif least is not most:
@@ -182,7 +181,8 @@ def _node_sentence(family: str, grown: Sequence[Slope]) -> str:
         else:
             exactly = "exact " if one.exact else ""
             growing.setdefault(f"{exactly}over {one.span}", []).append(_adds(one))
-    clauses = [f"{list_text(rates)} nodes per step ({how})" for how, rates in growing.items()]
+    per = one_of(grown[0].axis)
+    clauses = [f"{list_text(rates)} nodes per {per} ({how})" for how, rates in growing.items()]
     clauses += [
         f"{list_text(names)} {'stays' if len(names) == 1 else 'stay'} at {value} nodes"
         for value, names in constant.items()
@@ -196,16 +196,17 @@ def _memory_sentence(family: str, grown: Sequence[Slope]) -> str:
         rate = f"{one.label} {float(one.per_step) / 1024:,.1f} KiB"
         spans.setdefault(one.span, []).append(rate)
     clauses = [f"{list_text(rates)} (over {span})" for span, rates in spans.items()]
-    return f"Backprop memory that one more step takes in {family}: {'; '.join(clauses)}."
+    unit = one_of(grown[0].axis)
+    return f"Backprop memory that one more {unit} takes in {family}: {'; '.join(clauses)}."
 
 
-def _memory_headline(memory: Mapping[str, Sequence[Slope]], contrast: Sequence[Slope]) -> list[str]:
+def _memory_headline(
+    memory: Sequence[tuple[str, Sequence[Slope]]], contrast: Sequence[Slope]
+) -> list[str]:
     """Return the memory sentence of the contrasted series, for a run without walls."""
     names = {one.label for one in contrast}
-    named = {
-        family: [one for one in grown if one.label in names] for family, grown in memory.items()
-    }
-    return [_memory_sentence(family, grown) for family, grown in named.items() if grown][:1]
+    named = [(family, [one for one in grown if one.label in names]) for family, grown in memory]
+    return [_memory_sentence(family, grown) for family, grown in named if grown][:1]
 
 
 def _single_sentences(found: Mapping[str, Sequence[MetricSeries]]) -> list[str]:
@@ -223,9 +224,8 @@ def _single_sentences(found: Mapping[str, Sequence[MetricSeries]]) -> list[str]:
 
 def _single(series: MetricSeries) -> str:
     steps = series.last
-    return (
-        f"{series.label} has {count_text(series.values_at(steps)[0])} nodes at {steps_text(steps)}"
-    )
+    nodes = count_text(series.values_at(steps)[0])
+    return f"{series.label} has {nodes} nodes at {steps_text(steps, series.conditions.axis)}"
 
 
 def _failure_sentences(results: RunResults) -> list[str]:
@@ -241,9 +241,8 @@ def _failures(failed: Sequence[tuple[str, Measurement]]) -> str:
     if len(failed) > _MOST_NAMED:
         counts = Counter(outcome_text(m.outcome.status) for _, m in failed)
         return list_text([f"{count} {text}" for text, count in counts.items()])
-    return list_text(
-        [
-            f"{label} at {steps_text(m.point.steps)} ({outcome_text(m.outcome.status)})"
-            for label, m in failed
-        ]
-    )
+    ends = [
+        (label, steps_text(m.point.steps, m.point.axis), outcome_text(m.outcome.status))
+        for label, m in failed
+    ]
+    return list_text([f"{label} at {at} ({end})" for label, at, end in ends])

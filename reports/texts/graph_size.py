@@ -11,10 +11,10 @@ __all__ = ["size_sentences", "size_wall_text"]
 
 
 def size_wall_text(wall: SizeWall) -> str:
-    """Return up to how many steps a graph stays within a limit of its framework, and what then."""
+    """Return where on its axis a graph stays within a limit of its framework, and what then."""
     limit = size_text(wall.limit.most + 1)
     if wall.steps is None:
-        return f"steps at which the serialized graph reaches {limit}: {DASH} ({wall.reason})"
+        return f"{wall.axis} at which the serialized graph reaches {limit}: {DASH} ({wall.reason})"
     return f"serialized graph: {limit} at about {_steps(wall)}; {wall.limit.text}"
 
 
@@ -42,4 +42,4 @@ def _sentence(limit: SizeLimit, found: list[tuple[int, str, SizeWall]]) -> str:
 
 def _steps(wall: SizeWall) -> str:
     ends = f"{count_text(wall.low)} to {count_text(wall.high)}"
-    return f"{steps_text(wall.steps or 0)} ({ends})"
+    return f"{steps_text(wall.steps or 0, wall.axis)} ({ends})"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from profiler.facts import Shortage, Status
+from profiler.lengths import STEPS, counted, one_of
 
 __all__ = [
     "DASH",
     "UNIT_TEXTS",
+    "axes_text",
+    "axes_title",
     "bytes_text",
     "count_text",
     "list_text",
     "name_text",
+    "one_text",
     "outcome_text",
     "phase_text",
     "rate_text",
@@ -52,9 +56,25 @@ def size_text(value: float) -> str:
     return f"{size:,.0f} {_UNITS[power]}" if whole else bytes_text(value)
 
 
-def steps_text(steps: int) -> str:
-    """Return ``1 step`` or ``1,024 steps``."""
-    return f"{count_text(steps)} step{'' if steps == 1 else 's'}"
+def steps_text(steps: int, axis: str = STEPS) -> str:
+    """Return ``1 step`` or ``1,024 steps``, or the same of another axis."""
+    return counted(count_text(steps), axis)
+
+
+def axes_text(axes: Iterable[str]) -> str:
+    """Return what is swept: ``units``, or ``units, batch or steps``."""
+    *head, last = dict.fromkeys(axes)
+    return f"{', '.join(head)} or {last}" if head else last
+
+
+def axes_title(axes: Iterable[str]) -> str:
+    """Return what stands at an axis of a plot: ``time steps``, ``units``."""
+    return axes_text("time steps" if axis == STEPS else axis for axis in axes)
+
+
+def one_text(axes: Iterable[str]) -> str:
+    """Return what growth is counted by: ``step``, ``unit``, ``step or unit``."""
+    return axes_text(map(one_of, axes))
 
 
 def seconds_text(value: float | None) -> str:

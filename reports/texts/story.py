@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from profiler.facts import Explanation, Holding, Role
+from profiler.lengths import STEPS, counted
 from reports.texts.numbers import bytes_text, count_text, list_text, name_text, share_text
 
 __all__ = ["biggest_text", "formula", "story"]
@@ -50,21 +51,22 @@ def biggest_text(explained: Explanation) -> str | None:
     return f"{100 * explained.by_role[role.value] / explained.peak_bytes:.0f} % of it {role.value}"
 
 
-def formula(holding: Holding, steps: int) -> str:
+def formula(holding: Holding, steps: int, axis: str = STEPS) -> str:
     """Return ``200 steps x 98,304 B`` where a shorter length proves it, else what is there."""
+    all_steps = counted(f"{steps:,}", axis)
     times = "\N{MULTIPLICATION SIGN}"
     tensors, each, rate = holding.tensors, holding.each_bytes, holding.per_step_bytes
     follows = steps > 1 and rate is not None and rate * steps == holding.bytes
     if follows and holding.bytes % steps == 0:
         added = holding.per_step_tensors
         if tensors == 1:
-            return f"one tensor of {steps:,} steps {times} {rate:,.0f} B"
+            return f"one tensor of {all_steps} {times} {rate:,.0f} B"
         if added == 0 and each is not None and each % steps == 0:
-            return f"{tensors:,} tensors of {steps:,} steps {times} {each // steps:,} B"
+            return f"{tensors:,} tensors of {all_steps} {times} {each // steps:,} B"
         several = added is not None and added > 1 and added * steps == tensors
         if several and each is not None and tensors % steps == 0:
-            return f"{steps:,} steps {times} {tensors // steps:,} {times} {each:,} B"
-        return f"{steps:,} steps {times} {rate:,.0f} B"
+            return f"{all_steps} {times} {tensors // steps:,} {times} {each:,} B"
+        return f"{all_steps} {times} {rate:,.0f} B"
     if each is None:
         return f"{tensors:,} tensors, {holding.bytes:,} B"
     return (
@@ -108,7 +110,7 @@ def _sentence(explained: Explanation, role: Role, holdings: Sequence[Holding]) -
     is_partial = role is Role.WEIGHT_GRADIENTS and largest.variable is not None
     if is_partial and largest.tensors >= _MANY:
         copies = f"{count_text(largest.tensors)} partial gradients of {largest.variable}"
-        product = formula(largest, explained.steps)
+        product = formula(largest, explained.steps, explained.axis)
         # More with every step wait for one sum; as many at any length are a loop's, in flight.
         waits = (largest.per_step_tensors or 0) > 0
         if 2 * largest.bytes > size:
@@ -119,7 +121,8 @@ def _sentence(explained: Explanation, role: Role, holdings: Sequence[Holding]) -
         return f"{share}: {role.value}, {part}, {copies}{what}, {product}."
     # The largest in any case: of very many terms none may hold a tenth.
     shown = [one for one in holdings[:_MOST_TERMS] if one is largest or one.bytes >= size / 10]
-    terms = [f"{name_text(one.op, _NAME)} ({formula(one, explained.steps)})" for one in shown]
+    over = explained.steps, explained.axis
+    terms = [f"{name_text(one.op, _NAME)} ({formula(one, *over)})" for one in shown]
     told = sum(one.bytes for one in shown) / size if size else 0
     lesser = f"the largest part{'s' if shown[1:] else ''}, {100 * told:.0f} %, "
     which = "most of it " if told > 1 / 2 else lesser

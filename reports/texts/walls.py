@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, WallStatus
+from profiler.lengths import counted
 from reports.texts.certificate import learned_text, miss_text, predicted_text
 from reports.texts.numbers import count_text, shortage_text, size_text, steps_text
 
@@ -25,9 +26,10 @@ LabelledWall = tuple[str, Certificate]
 
 def wall_clause(label: str, wall: Certificate) -> str:
     """Return what a certificate says of a scenario, without its conditions."""
-    last, first = steps_text(wall.last_ok or 0), steps_text(wall.first_oom or 0)
+    last, first = (steps_text(one or 0, wall.axis) for one in (wall.last_ok, wall.first_oom))
+    oom = count_text(wall.first_oom or 0)
     return {
-        WallStatus.EXACT: f"{label} survives {last} and runs out of memory at {first.split()[0]}",
+        WallStatus.EXACT: f"{label} survives {last} and runs out of memory at {oom}",
         WallStatus.BAND: f"{label} {_band_text(wall)}",
         WallStatus.AT_LEAST: f"{label} still survives {last}, the most that were tried",
         WallStatus.AT_MOST: f"{label} runs out of memory even at {first}",
@@ -36,10 +38,10 @@ def wall_clause(label: str, wall: Certificate) -> str:
 
 
 def wall_groups(results: RunResults) -> list[list[LabelledWall]]:
-    """Return the walls of each family that were searched under the same conditions."""
-    groups: dict[tuple[str, str, int], list[LabelledWall]] = {}
+    """Return the walls of each family or facet, over one axis, under one limit."""
+    groups: dict[tuple[str, str, int, str], list[LabelledWall]] = {}
     for label, wall in results.walls:
-        key = (wall.family, wall.kind, wall.limit_bytes)
+        key = (results.labels.facet(wall), wall.kind, wall.limit_bytes, wall.axis)
         groups.setdefault(key, []).append((label, wall))
     return list(groups.values())
 
@@ -54,7 +56,7 @@ def wall_sentence(group: Sequence[LabelledWall]) -> str:
 def shortage_sentences(group: Sequence[LabelledWall]) -> list[str]:
     """Return what ran out at the walls of a group, where the framework said it."""
     clauses = [
-        f"{label} at {steps_text(probe.steps)}, {shortage_text(probe.outcome.shortage)}"
+        f"{label} at {steps_text(probe.steps, wall.axis)}, {shortage_text(probe.outcome.shortage)}"
         for label, wall in group
         if (probe := wall.failure) and probe.outcome.shortage
     ]
@@ -98,7 +100,7 @@ def wall_pair(results: RunResults, names: Collection[str]) -> list[LabelledWall]
 
 def _band_text(wall: Certificate) -> str:
     last, first = wall.last_ok, wall.first_oom
-    survives = None if last is None else f"survives {steps_text(last)} every time"
+    survives = None if last is None else f"survives {steps_text(last, wall.axis)} every time"
     ends = None if first is None else f"runs out of memory at {count_text(first)} every time"
     if survives and ends:
         return f"{survives} and {ends}; outcomes in between varied from run to run"
@@ -106,17 +108,15 @@ def _band_text(wall: Certificate) -> str:
         return f"{survives}; outcomes beyond varied from run to run"
     if ends:
         return f"{ends}; outcomes before varied from run to run"
-    return "has outcomes that varied from run to run at any number of steps"
+    return "has outcomes that varied from run to run wherever it was run"
 
 
 def _predictions(kind: str, walls: Sequence[LabelledWall]) -> str:
     if len(walls) == 1:
         label, wall = walls[0]
+        predicted = counted(predicted_text(wall), wall.axis)
         learned = ", ".join(filter(None, ("before any run near it", learned_text(wall))))
-        return (
-            f"{label}'s {kind} wall was predicted at {predicted_text(wall)} steps {learned}: "
-            f"{miss_text(wall)}."
-        )
+        return f"{label}'s {kind} wall was predicted at {predicted} {learned}: {miss_text(wall)}."
     right = sum(wall.prediction_error_steps == 0 for _, wall in walls)
     label, worst = max(walls, key=lambda item: _share_missed(item[1]))
     text = (

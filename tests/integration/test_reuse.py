@@ -89,7 +89,7 @@ def asserted(steps: int) -> Training:
 
 
 @scenario
-def mistaken(length: int) -> Training:
+def mistaken(length: str) -> Training:
     """Has a wrong signature."""
     return in_blocks(length)
 '''
@@ -206,7 +206,7 @@ class TestLengths:
         wall = json.loads(done.stdout)
 
         assert done.returncode == OK, done.stderr
-        assert "scenario 'mistaken': its first argument must be 'steps'" in done.stderr
+        assert "scenario 'mistaken': its first argument must be what is swept" in done.stderr
         assert (wall["status"], wall["multiple_of"]) == ("exact", 20)
         assert wall["last_ok"] % 20 == 0
         assert wall["first_oom"] == wall["last_ok"] + 20

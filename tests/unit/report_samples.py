@@ -95,7 +95,7 @@ FRAMEWORK = FrameworkFacts(
         Caveat(
             metric="first_step_time",
             effect=CaveatEffect.NO_EXTRAPOLATION,
-            text="SampleFlow's optimizer takes more time per step, the longer the graph",
+            text="SampleFlow's optimizer takes more time per node, the longer the graph",
         ),
         *(
             Caveat(

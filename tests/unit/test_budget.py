@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from profiler.analysis.budgets.budget import BUDGETED_METRICS, Budget
 from profiler.errors import UsageError
 from profiler.facts import Schedule
+from profiler.parameters import Parameter
 from profiler.planning import points as plan
 from profiler.planning.catalog import Listing
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter
 
 LISTING = Listing(
     name="chain",

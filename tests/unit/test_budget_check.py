@@ -22,9 +22,9 @@ from profiler.measure.job import Job
 from profiler.measure.launcher import JobResult
 from profiler.measure.outcomes import ProcessEnd
 from profiler.measure.runner import Runner
+from profiler.parameters import Parameter
 from profiler.planning.catalog import Catalog, Listing
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter
 from profiler.store.runs import Store
 
 CONDITIONS = replace(samples.measured().point, steps=0)

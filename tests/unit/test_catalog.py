@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from profiler.errors import UsageError
+from profiler.parameters import Parameter
 from profiler.planning.catalog import Listing, merged, unknown_scenario
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter
 
 BATCH = Parameter(name="batch", type="int", default=32)
 
@@ -65,8 +65,8 @@ def test_a_listing_parses_its_settings() -> None:
     """In the parent, before any child is started."""
     found = _listing("toy", "one.py")
 
-    assert found.settings({}) == {"batch": 32}
-    assert found.settings({"batch": "64"}) == {"batch": 64}
+    assert found.settings({}) == [{"batch": 32}]
+    assert found.settings({"batch": "64"}) == [{"batch": 64}]
     with pytest.raises(UsageError, match="scenario 'toy' has no parameter 'bach'"):
         found.settings({"bach": "64"})
 

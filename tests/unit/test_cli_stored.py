@@ -18,10 +18,10 @@ from profiler.cli.stored import StoredPoints, measured
 from profiler.errors import UsageError
 from profiler.facts import Environment, Measurement, replace
 from profiler.measure.client import Client
+from profiler.parameters import Parameter
 from profiler.planning import points
 from profiler.planning.catalog import Catalog, Listing
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter
 from profiler.store.runs import Store
 
 POINT = samples.measured().point

@@ -36,11 +36,11 @@ from profiler.measure.client import Client, measurement
 from profiler.measure.job import Job, Task
 from profiler.measure.launcher import JobResult
 from profiler.measure.outcomes import ProcessEnd
+from profiler.parameters import Parameter
 from profiler.planning import files
 from profiler.planning.catalog import FileListing, Listing
 from profiler.planning.files import ScenarioFile
 from profiler.planning.sources import source_hash
-from profiler.scenario import Parameter
 
 POINT = samples.measured().point
 SECONDS = 2.5
@@ -440,7 +440,7 @@ class TestCatalog:
         """It is named, and its neighbours can be measured."""
         odd = tmp_path / "odd.py"
         odd.write_text("")
-        line = f"{odd}:4: scenario 'two': its first argument must be 'steps'"
+        line = f"{odd}:4: scenario 'two': its first argument must be what is swept"
 
         def answers(job: Job) -> JobResult:
             assert job.file is not None

@@ -380,7 +380,7 @@ def test_a_shorter_length_that_fails_leaves_the_explanation() -> None:
     assert alone.peak_bytes == WEIGHTS + 8 * KEPT + GRADIENT
     assert alone.growth is None
     assert alone.missing == {
-        "growth": "the step over 4 steps failed: ValueError: 4 is no multiple",
+        "growth": "recording 4 steps failed: ValueError: 4 is no multiple",
     }
     assert compared.growth is not None
     assert compared.growth.bytes == KEPT

@@ -47,8 +47,8 @@ from profiler.facts import (
 from profiler.facts.codec import key
 from profiler.frameworks.recorder import ChildReport
 from profiler.measure.job import Job
+from profiler.parameters import Parameter
 from profiler.planning.catalog import Listing
-from profiler.scenario import Parameter
 
 POINT = Point(
     framework="sampleflow",
@@ -317,7 +317,14 @@ def test_equal_points_have_equal_keys() -> None:
     turned = replace(POINT, parameters=dict(reversed(POINT.parameters.items())))
 
     assert turned == POINT
-    assert turned.key == key(POINT)
+    assert turned.key == POINT.key
+
+
+def test_the_key_of_a_point_over_steps_is_as_it_was_before_other_axes() -> None:
+    """So that a run which was stored then goes on now; another axis is another point."""
+    assert "axis" not in POINT.key
+    assert decode(Point, POINT.key) == POINT
+    assert replace(POINT, axis="units").key == key(replace(POINT, axis="units"))
 
 
 def test_types_are_as_annotated_after_json() -> None:

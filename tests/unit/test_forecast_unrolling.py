@@ -244,7 +244,7 @@ def traced(*sizes: int) -> Trace:
     ("first", "second", "why"),
     [
         (traced(8000), traced(8001), "grows by a broken number of bytes"),
-        (traced(8000, 8000), traced(8000, 8000, 8000), "grows by a broken number per step"),
+        (traced(8000, 8000), traced(8000, 8000, 8000), "grows by a broken number"),
         (traced(8000, 8000, 8000), traced(8000), "part"),
         (traced(9), traced(*range(10, 13)), "irregular"),
         (traced(*[9] * 4), traced(*[9] * 4, 8, 7), "part|irregular"),

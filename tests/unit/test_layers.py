@@ -17,9 +17,9 @@ PACKAGES = ("profiler", "scenarios", "reports")
 # Rooms on one floor do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("profiler.errors", "profiler.closing", "profiler.lengths"),
-    ("profiler.units", "profiler.scenario", "profiler.filelock"),
-    ("profiler.facts", "scenarios"),
-    ("profiler.limits", "profiler.explain", "profiler.forecast"),
+    ("profiler.units", "profiler.parameters", "profiler.filelock"),
+    ("profiler.facts", "profiler.scenario"),
+    ("profiler.limits", "profiler.explain", "profiler.forecast", "scenarios"),
     ("profiler.frameworks", "profiler.store"),
     ("profiler.planning",),
     ("profiler.analysis", "profiler.measure"),
@@ -187,7 +187,8 @@ def test_reports_import_results_and_never_measure() -> None:
         "profiler.analysis",
         "profiler.errors",
         "profiler.facts",
-        "profiler.scenario",
+        "profiler.lengths",
+        "profiler.parameters",
         "profiler.store",
     }
 

@@ -4,9 +4,38 @@ from __future__ import annotations
 
 import pytest
 
-from profiler.lengths import ANY, Lengths
+from profiler.lengths import ANY, Lengths, counted, one_of
 
 TWENTIES = Lengths(multiple_of=20, at_least=40)
+
+
+@pytest.mark.parametrize(
+    ("axis", "many", "single", "one"),
+    [
+        ("steps", "640 steps", "1 step", "step"),
+        ("units", "640 units", "1 unit", "unit"),
+        ("layers", "640 layers", "1 layer", "layer"),
+        ("batch", "batch 640", "batch 1", "unit of batch"),
+        ("width", "width 640", "width 1", "unit of width"),
+        ("radius", "radius 640", "radius 1", "unit of radius"),
+        ("axis", "axis 640", "axis 1", "unit of axis"),
+        ("loss", "loss 640", "loss 1", "unit of loss"),
+        ("hidden_units", "640 hidden_units", "1 hidden_unit", "hidden_unit"),
+    ],
+)
+def test_a_number_on_an_axis_is_worded_by_its_name(
+    axis: str, many: str, single: str, one: str
+) -> None:
+    """A plural follows its number; another name stands before it."""
+    assert (counted(640, axis), counted("1", axis), one_of(axis)) == (many, single, one)
+    assert Lengths(axis=axis).text("8 to 16") == counted("8 to 16", axis)
+
+
+def test_what_an_author_allows_names_the_axis() -> None:
+    """Where it is no multiple of anything."""
+    assert str(Lengths(at_least=8)) == "8 steps or more"
+    assert str(Lengths(at_least=8, axis="units")) == "8 units or more"
+    assert str(Lengths(at_least=8, axis="batch")) == "batch 8 or more"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import stub_framework
 
 from profiler.errors import ScenarioError
 from profiler.measure.loading import listed, load, returned_type
+from profiler.parameters import Parameter
 from profiler.planning.files import ScenarioFile
-from profiler.scenario import Parameter
 
 GOOD = '''\
 from typing import Literal
@@ -186,7 +186,7 @@ class TestErrors:
     ) -> None:
         """With its line, for a wrong signature as for a wrong option."""
         text = GOOD + (
-            "\n\n@scenario\ndef odd(length):\n    pass\n"
+            "\n\n@scenario\ndef odd(length: str):\n    pass\n"
             "\n\n@scenario(multiple_of=0)\ndef none(steps: int):\n    pass\n"
         )
         file = _file(tmp_path, text)
@@ -194,7 +194,10 @@ class TestErrors:
 
         assert _names(file) == ["toy"]
         assert found.broken == [
-            f"{file.path}:13: scenario 'odd': its first argument must be 'steps'",
+            (
+                f"{file.path}:13: scenario 'odd': its first argument must be what is swept, "
+                "as 'steps: int' or 'units: int'"
+            ),
             f"{file.path}:18: scenario 'none': multiple_of must be a whole number from 1 on, not 0",
         ]
         with pytest.raises(ScenarioError, match="13: scenario 'odd': its first argument"):

@@ -24,7 +24,7 @@ from profiler.facts import (
 )
 from profiler.frameworks import Mode
 from profiler.measure.remedies import tried
-from profiler.scenario import Parameter
+from profiler.parameters import Parameter
 
 STEPS, WIDTH, KIB = 200, 8, 1 << 10
 PARAMETERS = [
@@ -91,7 +91,7 @@ def _stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _halved_by_a_loop(point: Point) -> int:
     """Return 1 KiB per sample, half of it in a loop; in parallel a loop takes a quarter more."""
-    peak = KIB * int(point.parameters["batch"])
+    peak = KIB * int(str(point.parameters["batch"]))
     if point.parameters["loop"]:
         return 5 * peak // 4 if point.schedule is Schedule.PARALLEL else peak // 2
     return peak

@@ -15,6 +15,7 @@ from profiler.facts import (
     Status,
     replace,
 )
+from profiler.parameters import Parameter, ParameterValue, Scalar
 from profiler.planning.remedies import (
     Trial,
     batch_dimension,
@@ -22,12 +23,11 @@ from profiler.planning.remedies import (
     of_framework,
     other_values,
 )
-from profiler.scenario import Parameter, ParameterValue
 
 STEPS, BATCH, WIDTH, WEIGHTS = 100, 32, 64, 4096
 
 
-def parameter(name: str, default: ParameterValue, *choices: ParameterValue) -> Parameter:
+def parameter(name: str, default: ParameterValue, *choices: Scalar) -> Parameter:
     """Return a parameter of its default's type."""
     return Parameter(name=name, type=type(default).__name__, default=default, choices=choices)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from profiler.errors import UsageError
 from profiler.facts import Schedule, replace
 from profiler.lengths import Lengths
+from profiler.parameters import Parameter
 from profiler.planning.catalog import Listing
 from profiler.planning.files import ScenarioFile
 from profiler.planning.points import (
@@ -19,6 +20,7 @@ from profiler.planning.points import (
     allowed_steps,
     by_series,
     check_device,
+    check_steps,
     expand,
     parse_device,
     point,
@@ -26,7 +28,6 @@ from profiler.planning.points import (
     select,
     series_of,
 )
-from profiler.scenario import Parameter
 from profiler.units import MIB
 
 CATALOG = {
@@ -155,6 +156,34 @@ def test_a_point_has_every_parameter() -> None:
     wider = point(CATALOG["static_rnn"], Conditions(overrides={"batch": "64"}), steps=8)
 
     assert (plain.parameters, wider.parameters) == ({"batch": 32}, {"batch": 64})
+
+
+def test_several_values_of_a_parameter_are_several_points() -> None:
+    """Each over all the steps; where one is asked for, several are refused."""
+    grid = Conditions(overrides={"batch": "16,32"})
+    found = expand([CATALOG["static_rnn"]], [4, 8], grid, 1)
+
+    assert [(one.parameters["batch"], one.steps) for one in found] == [
+        *((16, 4), (16, 8)),
+        *((32, 4), (32, 8)),
+    ]
+    assert len(by_series(found)) == 2
+    with pytest.raises(UsageError) as caught:
+        point(CATALOG["static_rnn"], grid, steps=8)
+    assert str(caught.value) == (
+        "--set batch=16,32: one value is taken here; profile and wall take several"
+    )
+
+
+def test_a_point_names_its_axis() -> None:
+    """Which is part of what a series is."""
+    listing = replace(CATALOG["static_rnn"], lengths=Lengths(axis="units"))
+    found = point(listing, Conditions(), steps=8)
+
+    assert found.axis == "units"
+    assert series_of(found) != series_of(replace(found, axis="steps"))
+    with pytest.raises(UsageError, match="at 3 units: its author allows only 8 units or more"):
+        check_steps(replace(listing, lengths=Lengths(axis="units", at_least=8)), 3)
 
 
 def test_a_point_names_its_framework_and_its_source() -> None:

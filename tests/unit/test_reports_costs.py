@@ -61,7 +61,7 @@ class TestCosts:
         (note, *_) = [note for note in _notes(builds) if "first step of static_rnn" in note]
 
         assert grid.rows[0].cells[grid.headings.index("first step")] == DASH
-        assert "takes more time per step" in note
+        assert "takes more time per node" in note
 
     def test_the_best_are_named(self) -> None:
         """A MiB and 64 KiB per step, at 1.4 times the time: both are optimal."""

@@ -61,12 +61,12 @@ def test_a_part_that_cannot_be_made_says_why_and_the_rest_stands() -> None:
 
 def test_what_is_not_known_of_a_step_is_told_with_its_reason() -> None:
     """As a shorter length that failed."""
-    missing = replace(EXPLANATION, missing={"growth": "the step over 75 steps failed: E: x"})
+    missing = replace(EXPLANATION, missing={"growth": "recording 75 steps failed: E: x"})
     point = replace(samples.measured(steps=200), trace=missing)
     (step,) = explained_steps(samples.loaded([point]))
     section = explanation_section(step)
 
-    assert dict(section.facts)["not known"] == "growth: the step over 75 steps failed: E: x"
+    assert dict(section.facts)["not known"] == "growth: recording 75 steps failed: E: x"
 
 
 class TestTheTables:

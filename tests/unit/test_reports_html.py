@@ -128,7 +128,7 @@ def test_a_wall_card_has_margin_method_band_and_price() -> None:
 
     assert (card.status, card.survives, card.runs_out) == ("band", "640", "660")
     assert facts["predicted"] == "637 ± 4 steps, replayed from 2 points of at most 80 steps"
-    assert facts["the steps between"] == "641 to 659 steps"
+    assert facts["between the two"] == "641 to 659 steps"
     assert facts["confirmation"] == "run again: 640 steps survived 3 of 3, 660 steps ran out 3 of 3"
     assert facts["price of the search"].startswith(f"{15 / (2 + 3):.1f} × ")  # noqa: RUF001
     assert facts["price of the search"].endswith("6 repeats besides, 18.0 s")
@@ -175,8 +175,8 @@ def test_every_failed_point_shows_its_log() -> None:
     failures = page(samples.large()).failures
 
     assert [(one.label, one.steps) for one in failures] == [
-        ("keras_unrolled", "256"),
-        ("small_batch_static", "128"),
+        ("keras_unrolled", "256 steps"),
+        ("small_batch_static", "128 steps"),
     ]
     assert all(one.log_tail and "OOM!" in one.log_tail for one in failures)
 
@@ -219,7 +219,9 @@ def test_gaps_with_one_reason_are_named_once() -> None:
     (gap,) = page(samples.loaded(points)).gaps
 
     assert (gap.field, gap.reason) == ("device.peak_bytes", "the step never ended")
-    assert gap.points == "static_rnn at 8, static_rnn at 16, static_rnn at 32 and 2 more"
+    assert gap.points == (
+        "static_rnn at 8 steps, static_rnn at 16 steps, static_rnn at 32 steps and 2 more"
+    )
 
 
 def test_an_interrupted_run_says_so() -> None:

@@ -90,7 +90,7 @@ def test_every_metric_has_its_number_or_its_reason() -> None:
     assert nodes[:4] == ("nodes", f"{46 + 17 * 2048:,}", "exact", "8 to 256")
     assert nodes[5] == "46 + 17·T"
     assert first[1] == first[2] == DASH
-    assert "takes more time per step" in first[5]
+    assert "takes more time per node" in first[5]
     assert peak[1] == "2.0 MiB"
     assert peak[3] == "8 to 256, folding scaled down"
 

@@ -434,7 +434,7 @@ def test_a_wall_is_stored_with_what_holds_its_last_steps(store: Store) -> None:
     ("changes", "edge", "why"),
     [
         ({"limit_bytes": None, "host_limit_bytes": LIMIT}, EDGE, "no allocations are recorded"),
-        ({}, 0, "no steps fit"),
+        ({}, 0, "no step fits"),
     ],
 )
 def test_a_wall_that_is_not_explained_says_why(
@@ -452,7 +452,7 @@ def test_a_wall_that_is_not_explained_says_why(
 
 
 def test_a_wall_is_stored_with_a_short_step_in_both_schedules(store: Store) -> None:
-    """Without its limit; where no steps fit there is none to run."""
+    """Without its limit; where no step fits there is none to run."""
     launcher = _Launcher(_oom_beyond(EDGE))
     (wall,) = _runner(store, launcher).find_walls([CONDITION], max_steps=MAX_STEPS)
     other = dataclasses.replace(

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import math
+import enum
 from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
 
-from profiler.errors import ScenarioError, UsageError
+from profiler.errors import ScenarioError
 from profiler.lengths import Lengths
+from profiler.parameters import Parameter
 from profiler.scenario import (
-    Parameter,
-    ParameterValue,
     Training,
     forget_all,
     registered,
     scenario,
-    settings,
     unusable_collected,
 )
 
-BATCH = Parameter(name="batch", type="int", default=32)
-CELL = Parameter(name="cell", type="str", default="basic", choices=("basic", "lstm", "gru"))
+
+class Cell(enum.Enum):
+    """Two cells."""
+
+    BASIC = "basic"
+    LSTM = "lstm"
 
 
 def toy(
@@ -118,7 +120,7 @@ def test_while_a_file_is_loaded_a_mistake_ends_nothing() -> None:
 
     assert list(registered()) == ["toy"]
     assert list(broken) == ["_wrong_first"]
-    assert "must be 'steps'" in broken["_wrong_first"]
+    assert "must be what is swept" in broken["_wrong_first"]
 
 
 def test_a_name_is_taken_once() -> None:
@@ -163,7 +165,7 @@ def _no_argument() -> Training:
     return Training(feeds={}, loss=0)
 
 
-def _wrong_first(length: int) -> Training:
+def _wrong_first(length: float) -> Training:
     return Training(feeds={}, loss=length)
 
 
@@ -171,11 +173,51 @@ def _steps_by_keyword(*, steps: int = 8) -> Training:
     return Training(feeds={}, loss=steps)
 
 
-@pytest.mark.parametrize("function", [_no_argument, _wrong_first, _steps_by_keyword])
-def test_the_first_argument_is_steps(function: Callable[..., Training]) -> None:
-    """It is passed by position, so a keyword-only one is refused too."""
-    with pytest.raises(ScenarioError, match=f"'{function.__name__}': .* must be 'steps'"):
+def _any_number(*steps: int) -> Training:
+    return Training(feeds={}, loss=steps)
+
+
+@pytest.mark.parametrize("function", [_no_argument, _wrong_first, _steps_by_keyword, _any_number])
+def test_the_first_argument_is_the_axis(function: Callable[..., Training]) -> None:
+    """A whole number, passed by position: a keyword-only one is refused too."""
+    with pytest.raises(ScenarioError) as caught:
         scenario(function)
+
+    assert str(caught.value).endswith(
+        f"'{function.__name__}': its first argument must be what is swept, "
+        "as 'steps: int' or 'units: int'"
+    )
+
+
+def test_the_first_argument_names_the_axis() -> None:
+    """Whatever it is called, and annotated or not."""
+
+    def wide(units: int, *, batch: int = 32) -> Training:
+        return Training(feeds={}, loss=(units, batch))
+
+    def plain(vocabulary) -> Training:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        return Training(feeds={}, loss=vocabulary)
+
+    for function in (toy, plain):
+        scenario(function)
+    scenario(at_least=8)(wide)
+
+    assert registered()["toy"].lengths.axis == "steps"
+    assert registered()["plain"].lengths.axis == "vocabulary"
+    assert registered()["wide"].lengths == Lengths(axis="units", at_least=8)
+
+
+def test_a_scenario_is_built_with_members_of_its_enums() -> None:
+    """Points hold their names."""
+
+    def cells(layers: int, *, cell: Cell = Cell.LSTM, clip: float | None = None) -> Training:
+        return Training(feeds={}, loss=(layers, cell, clip))
+
+    scenario(cells)
+    found = registered()["cells"]
+
+    assert [one.default for one in found.parameters] == ["LSTM", None]
+    assert found.built(3, {"cell": "BASIC", "clip": 0.5}).loss == (3, Cell.BASIC, 0.5)
 
 
 def _positional(steps: int, batch: int = 32) -> Training:
@@ -201,127 +243,3 @@ def test_a_parameter_is_keyword_only_with_a_default(function: Callable[..., Trai
         f"{__file__}:{line}: scenario '{function.__name__}': "
         "argument 'batch' must be keyword-only and have a default"
     )
-
-
-def _of_list(steps: int, *, batch: list[int] = []) -> Training:  # noqa: B006 (never called)
-    return Training(feeds={}, loss=(steps, batch))
-
-
-def _of_optional(steps: int, *, batch: int | None = None) -> Training:
-    return Training(feeds={}, loss=(steps, batch))
-
-
-def _of_bytes(steps: int, *, batch: bytes = b"") -> Training:
-    return Training(feeds={}, loss=(steps, batch))
-
-
-def _of_nothing(steps: int, *, batch=32) -> Training:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    return Training(feeds={}, loss=(steps, batch))
-
-
-@pytest.mark.parametrize(
-    ("function", "named"),
-    [
-        (_of_list, "list"),
-        (_of_optional, "int | None"),
-        (_of_bytes, "bytes"),
-        (_of_nothing, "None"),
-    ],
-)
-def test_a_parameter_is_a_plain_value(function: Callable[..., Training], named: str) -> None:
-    """The message lists the types that may be used and the one that was."""
-    with pytest.raises(ScenarioError) as caught:
-        scenario(function)
-
-    assert "annotated as one of int, float, bool, str or a Literal of them" in str(caught.value)
-    assert named in str(caught.value).rpartition("not ")[2]
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "value"),
-    [
-        ("int", "7", 7),
-        ("int", "-7", -7),
-        ("float", "1e-3", 1e-3),
-        ("float", "2", 2.0),
-        ("str", " as it is ", " as it is "),
-        ("bool", "true", True),
-        ("bool", "YES", True),
-        ("bool", "1", True),
-        ("bool", "False", False),
-        ("bool", "no", False),
-        ("bool", "0", False),
-    ],
-)
-def test_a_text_becomes_the_parameters_type(kind: str, text: str, value: ParameterValue) -> None:
-    """``--set name=text`` gives what the scenario's annotation promises."""
-    parsed = Parameter(name="p", type=kind, default=value).parse(text)
-
-    assert parsed == value
-    assert type(parsed) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("kind", "text"),
-    [("int", "7.5"), ("float", "much"), ("float", "inf"), ("float", "nan"), ("bool", "2")],
-)
-def test_a_text_of_another_type_is_refused(kind: str, text: str) -> None:
-    """The message names parameter, text and type."""
-    with pytest.raises(UsageError, match=f"parameter 'p': '{text}' is no {kind}"):
-        Parameter(name="p", type=kind, default=0).parse(text)
-
-
-def test_a_value_outside_the_choices_is_refused() -> None:
-    """The nearest allowed value is offered."""
-    with pytest.raises(UsageError) as caught:
-        CELL.parse("lstn")
-
-    assert str(caught.value) == "parameter 'cell': 'lstn' is not allowed (did you mean 'lstm'?)"
-
-
-def test_a_numbers_choices_are_numbers() -> None:
-    """A Literal of integers is parsed before it is looked up."""
-    layers = Parameter(name="layers", type="int", default=1, choices=(1, 2))
-
-    assert layers.parse("2") == 2
-    with pytest.raises(UsageError, match=r"'3' is not allowed \(allowed: 1, 2\)"):
-        layers.parse("3")
-
-
-def test_settings_are_the_defaults_and_what_was_overridden() -> None:
-    """Every parameter has its value, in the scenario's order."""
-    values = settings("toy", [BATCH, CELL], {"cell": "gru"})
-
-    assert list(values.items()) == [("batch", 32), ("cell", "gru")]
-
-
-def test_an_unknown_parameter_is_refused_with_the_nearest() -> None:
-    """Nothing is set silently."""
-    with pytest.raises(UsageError) as caught:
-        settings("toy", [BATCH, CELL], {"batsh": "1"})
-
-    assert str(caught.value) == "scenario 'toy' has no parameter 'batsh' (did you mean 'batch'?)"
-
-
-def test_a_scenario_without_parameters_takes_none() -> None:
-    """The message does not offer an empty list."""
-    with pytest.raises(UsageError) as caught:
-        settings("bare", [], {"batch": "1"})
-
-    assert str(caught.value) == "scenario 'bare' has no parameter 'batch'"
-
-
-@pytest.mark.parametrize(
-    ("hint", "default"),
-    [(int, "thirty"), (int, None), (float, math.inf), (Literal["basic", "lstm"], "gru")],
-)
-def test_a_default_is_of_its_own_annotation(hint: Any, default: Any) -> None:
-    """What could never be set is no default."""
-
-    def odd(steps: int, *, batch: Any = default) -> Training:
-        return Training(feeds={}, loss=(steps, batch))
-
-    odd.__annotations__["batch"] = hint
-
-    with pytest.raises(ScenarioError, match="batch"):
-        scenario(odd)

@@ -10,6 +10,7 @@ from profiler.analysis.laws import Law
 from profiler.analysis.metrics import BY_NAME, Metric
 from profiler.errors import UsageError
 from profiler.facts import Point
+from profiler.lengths import STEPS
 from profiler.planning import points as plan
 from profiler.planning.catalog import Listing
 from profiler.units import parse_seconds, parse_size, parse_size_per_step
@@ -135,6 +136,7 @@ class Verdict:
         law: the law that gave the growth per step.
         ruling: whether the limit is kept.
         reason: why that is unknown, or how the point ended.
+        axis: the name of what is counted as steps.
     """
 
     scenario: str
@@ -145,3 +147,4 @@ class Verdict:
     law: Law | None
     ruling: Ruling
     reason: str | None = None
+    axis: str = STEPS

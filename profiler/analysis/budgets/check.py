@@ -9,10 +9,11 @@ from profiler.analysis.budgets.budget import Budget, Verdict
 from profiler.analysis.budgets.verdicts import judge
 from profiler.errors import UsageError
 from profiler.facts import Measurement, Point, Run, Status, replace
+from profiler.lengths import counted
+from profiler.parameters import describe_parameters
 from profiler.planning import points as plan
 from profiler.planning.catalog import Listing
 from profiler.planning.identity import difference
-from profiler.scenario import describe_parameters
 from profiler.units import MIB
 
 
@@ -84,15 +85,15 @@ def _was_skipped(point: Point, budget: Budget, run: Run) -> bool:
 
 def _missing_text(one: PlannedBudget, missing: Sequence[Point], run: Run) -> str:
     what = f"{one.budget.scenario} ({_text(one.conditions)})"
-    absent = _lengths(point.steps for point in missing)
+    absent = counted(_lengths(point.steps for point in missing), one.conditions.axis)
     if all(point.repeat for point in missing):
         often = f"not {one.budget.repeats} times"
-        return f"has {what} at {absent} steps {often}: set repeats, or profile with --repeats"
+        return f"has {what} at {absent} {often}: set repeats, or profile with --repeats"
     series = plan.series_of(one.conditions)
     there = _lengths(m.point.steps for m in _measured(run) if plan.series_of(m.point) == series)
     other = None if there else difference(run, one.conditions)
     why = f": {other}" if other else ""
-    return f"has no {what} at {absent} steps; it has {there or 'none'} of it{why}"
+    return f"has no {what} at {absent}; it has {there or 'none'} of it{why}"
 
 
 def _lengths(steps: Iterable[int]) -> str:

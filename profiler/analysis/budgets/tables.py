@@ -9,6 +9,7 @@ from typing import Any
 from profiler.analysis.budgets.budget import BUDGETED_METRICS, Budget
 from profiler.errors import StepwallError, UsageError, did_you_mean
 from profiler.facts import Schedule
+from profiler.parameters import value_text
 from profiler.planning import points as plan
 from profiler.units import parse_size, parse_steps
 
@@ -110,7 +111,11 @@ def _steps(value: object) -> list[int]:
 def _parameters(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
         raise UsageError("write a table, as { units = 256 }")
-    return {str(name): str(item) for name, item in value.items()}
+    return {str(name): value_text(_tuple(item)) for name, item in value.items()}
+
+
+def _tuple(item: Any) -> Any:
+    return tuple(map(_tuple, item)) if isinstance(item, list | tuple) else item
 
 
 def _device(value: object) -> str:

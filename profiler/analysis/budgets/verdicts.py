@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_verdict
 from statistics import median
 
 from profiler.analysis.budgets.budget import (
@@ -16,6 +17,7 @@ from profiler.analysis.budgets.budget import (
 from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.series import MetricSeries, metric_series
 from profiler.facts import Measurement, Point, Run, Status, replace
+from profiler.lengths import counted
 from profiler.planning import points as plan
 
 # Laws are fitted in floats.
@@ -53,12 +55,13 @@ def judge(budget: Budget, conditions: Point, run: Run) -> list[Verdict]:
         series.metric.name: series
         for series in metric_series(replace(run, measurements=mine, walls=[]))
     }
+    axis = conditions.axis
     verdicts = [_failure(budget.label, m) for m in mine if m.outcome.status.is_failure]
     for name, allowed in budget.limits.items():
         budgeted = BUDGETED_METRICS[name]
         measured = _measured(budgeted, allowed, by_metric.get(budgeted.metric.name), mine)
         verdicts.append(_verdict(budget.label, budgeted, allowed, measured))
-    return verdicts or [_survival(budget, mine)]
+    return [replace_verdict(one, axis=axis) for one in verdicts or [_survival(budget, mine)]]
 
 
 def _is_of(point: Point, budget: Budget, conditions: Point) -> bool:
@@ -120,7 +123,8 @@ def _measured(
     survived = {m.point.steps for m in mine if m.outcome.status is Status.OK}
     missing = sorted(survived.difference(series.lengths))
     if missing and not found.is_over:
-        return _Measured(reason=f"it was not measured at {', '.join(map(str, missing))} steps")
+        at = counted(", ".join(map(str, missing)), series.conditions.axis)
+        return _Measured(reason=f"it was not measured at {at}")
     return found
 
 
@@ -132,7 +136,7 @@ def _growth(series: MetricSeries, allowed: float) -> _Measured:
         over = added > allowed * (1 + _SAME)
         return _Measured(value=added, steps=series.last, law=law, is_over=over)
     if isinstance(series.law, TooFewLengths):
-        lengths = f"{series.law.lengths} of {series.law.needed} lengths: give it more steps"
+        lengths = f"{series.law.lengths} of {series.law.needed} lengths: give it more of them"
         return _Measured(steps=series.last, reason=lengths)
     return _Measured(steps=series.last, reason="no clear law: too noisy, take more repeats")
 

@@ -29,6 +29,7 @@ from profiler.analysis.significance import Repeats, Verdict, verdicts
 from profiler.errors import UsageError
 from profiler.facts import Certificate, Measurement, Point, Run, Status
 from profiler.facts.labels import Labels
+from profiler.lengths import counted, one_of
 
 # Laws are fitted in floats.
 _ROUNDING = 1e-9
@@ -81,7 +82,7 @@ class _Side:
         return tuple(dict.fromkeys(words))
 
     def _at(self, point: Point) -> str:
-        return f"{self.labels(point)} at {point.steps:,} steps"
+        return f"{self.labels(point)} at {_at(point, point.steps)}"
 
     def _grouped(self, **same: int) -> dict[str, list[Measurement]]:
         groups: dict[str, list[Measurement]] = {}
@@ -103,7 +104,7 @@ def compare(before: Run, after: Run) -> Comparison:
     if not (then.points.keys() & now.points.keys() or then.walls.keys() & now.walls.keys()):
         raise UsageError(
             f"runs {before.name!r} and {after.name!r} have no point in common: scenario, "
-            "parameters, steps, device, limit and schedule must be equal"
+            "parameters, axis, steps, device, limit and schedule must be equal"
         )
     return Comparison(
         before=before.name,
@@ -124,6 +125,10 @@ def _key(point: Point, **changes: Any) -> str:
     return facts.replace(point, family="", source="", **changes).key
 
 
+def _at(point: Point, steps: int) -> str:
+    return counted(f"{steps:,}", point.axis)
+
+
 def _outcome_rows(then: _Side, now: _Side) -> Iterator[ComparedNumber]:
     """Yield a row for each point that fails now, in any repeat, or no longer fails."""
     for key, repeats in now.points.items():
@@ -135,7 +140,7 @@ def _outcome_rows(then: _Side, now: _Side) -> Iterator[ComparedNumber]:
                 label=now.labels(broken.point),
                 name=OUTCOME,
                 title="outcome",
-                where=f"{broken.point.steps:,} steps",
+                where=_at(broken.point, broken.point.steps),
                 unit=None,
                 before=None,
                 after=None,
@@ -193,7 +198,7 @@ def _exact_row(label: str, then: MetricSeries, now: MetricSeries) -> ComparedNum
         label=label,
         name=now.metric.name,
         title=now.metric.title,
-        where=f"{steps:,} steps",
+        where=_at(now.conditions, steps),
         unit=now.metric.unit,
         before=pairs[steps][0],
         after=pairs[steps][1],
@@ -208,8 +213,8 @@ def _slope_rows(label: str, then: MetricSeries, now: MetricSeries) -> Iterator[C
         yield ComparedNumber(
             label=label,
             name=SLOPES[now.metric.name],
-            title=f"{now.metric.title} per step",
-            where=f"at {now.last:,} steps, by its law",
+            title=f"{now.metric.title} per {one_of(now.conditions.axis)}",
+            where=f"at {_at(now.conditions, now.last)}, by its law",
             unit=now.metric.unit,
             before=values[0],
             after=values[0] if same else values[1],
@@ -229,7 +234,7 @@ def _noisy_row(label: str, series: MetricSeries, repeats: Repeats, told: Verdict
         label=label,
         name=series.metric.name,
         title=series.metric.title,
-        where=f"{lengths} lengths together" if lengths > 1 else f"{series.last:,} steps",
+        where=f"{lengths} lengths together" if lengths > 1 else _at(series.conditions, series.last),
         unit=series.metric.unit,
         before=before,
         after=after,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from profiler.analysis.compare.comparison import WALL, ComparedNumber, Mark
 from profiler.facts import Certificate, Point, WallStatus
+from profiler.lengths import is_plural
 
 Walls = Mapping[str, Certificate]
 
@@ -25,6 +26,7 @@ def wall_key(wall: Certificate) -> str:
         device=wall.device,
         limit_bytes=wall.limit_bytes,
         schedule=wall.schedule,
+        axis=wall.axis,
     )
     # The means that limit a process do not count alike.
     return f"{wall.kind} {wall.limit_by} {point.key}"
@@ -44,7 +46,7 @@ def _row(label: str, was: Certificate, became: Certificate) -> ComparedNumber:
     return ComparedNumber(
         label=label,
         name=WALL,
-        title="wall (steps that survive)",
+        title=f"wall ({became.axis} that survive{'' if is_plural(became.axis) else 's'})",
         where=f"{became.kind} limit",
         unit="steps",
         before=_steps(was),

@@ -138,8 +138,8 @@ def build_costs(
 
 
 def _is_of(wall: Certificate, point: Point) -> bool:
-    return (wall.scenario, wall.parameters, wall.device, wall.schedule) == (
-        *(point.scenario, point.parameters, point.device, point.schedule),
+    return (wall.scenario, wall.axis, wall.parameters, wall.device, wall.schedule) == (
+        *(point.scenario, point.axis, point.parameters, point.device, point.schedule),
     )
 
 

@@ -13,6 +13,7 @@ from profiler.analysis.laws import TooFewLengths
 from profiler.analysis.metrics import METRICS, Metric
 from profiler.analysis.prediction import predicted_value
 from profiler.analysis.series import MetricSeries
+from profiler.lengths import STEPS
 
 _FEWEST_BUILDS = 2
 
@@ -81,6 +82,7 @@ class Crossover:
         is_noisy: whether equal points may have different values.
         missing: builds that were to be compared, but have no such metric.
         parallel: what the parallel schedule shows at the lengths that were run in it, too.
+        axis: the name of what is counted as steps.
     """
 
     metric: Metric
@@ -93,6 +95,7 @@ class Crossover:
     is_noisy: bool = True
     missing: tuple[str, ...] = ()
     parallel: tuple[ParallelOrder, ...] = ()
+    axis: str = STEPS
 
     @property
     def is_contradicted(self) -> bool:
@@ -129,7 +132,7 @@ def crossovers(members: Sequence[MetricSeries]) -> list[Crossover]:
 
 
 def crossover(members: Sequence[MetricSeries]) -> Crossover:
-    """Return which build needs least by length, from series of one metric; two at least.
+    """Return which build needs least by length, from series of one metric and axis; two at least.
 
     Outside the measured lengths laws are only continued as ``prediction`` allows.
     """
@@ -152,6 +155,7 @@ def crossover(members: Sequence[MetricSeries]) -> Crossover:
         missing_laws=tuple(missing_laws),
         not_predicted=not_predicted,
         is_noisy=any(series.is_noisy for series in members),
+        axis=members[0].conditions.axis,
     )
 
 

@@ -15,7 +15,7 @@ _FOLDING = (
     "which moves their memory"
 )
 _FIRST_STEP = (
-    "TensorFlow's graph optimizer takes more time per step, the longer the graph: no law of "
+    "TensorFlow's graph optimizer takes more time per node, the longer the graph: no law of "
     "shorter ones holds"
 )
 

@@ -71,7 +71,7 @@ def main(name: str, parameters: str, *lengths: str) -> None:
         recorder = Recorder(Path(folder))
         runtime.start(recorder)
         steps_of = GraphSteps(
-            runtime, point, lambda steps: scenario.build(steps, **point.parameters), recorder
+            runtime, point, lambda steps: scenario.built(steps, point.parameters), recorder
         )
         tracer = Tracer(runtime, point, recorder)
         for steps in map(int, lengths):

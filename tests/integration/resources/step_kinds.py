@@ -1,5 +1,5 @@
 # ruff: noqa: ANN001, ANN002, ANN202, B905 (as users write them)
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,import-untyped"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 """Small steps of every kind: sizes that a test can add up."""
 
 from typing import Any

@@ -1,0 +1,201 @@
+"""The frontier of a grid of walls: the largest length that survives, by a parameter's value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from profiler.analysis.results import RunResults
+from profiler.facts import Certificate, WallStatus
+from profiler.facts.labels import Labels
+from profiler.lengths import is_plural
+from profiler.parameters import ParameterValue, value_text
+from reports.plots import look
+from reports.plots.axes import are_geometric, set_values
+from reports.plots.measurements import Plot, draw_legend, mark
+from reports.texts.numbers import axes_title, count_text, size_text
+
+__all__ = ["Frontier", "FrontierLine", "frontier_plots", "frontiers"]
+
+_TITLE = "Frontier of the walls"
+_CAPTION = (
+    "The largest length that survived under the limit, for each value of a parameter; the next "
+    "length was run too and ran out of memory. Between the marks nothing was run."
+)
+# The shape says what is not proven; where both ends were run, the series has its own.
+_SHAPES = {WallStatus.BAND: "d", WallStatus.AT_LEAST: "^", WallStatus.AT_MOST: "v"}
+_KEYS = {
+    WallStatus.BAND: "a band: the most that survived every time",
+    WallStatus.AT_LEAST: "the wall lies further up",
+    WallStatus.AT_MOST: "the wall lies below: this ran out",
+}
+_PAIR = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontierLine:
+    """The walls of one scenario over the values of one parameter, its other ones fixed."""
+
+    label: str
+    walls: tuple[tuple[ParameterValue, Certificate], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frontier:
+    """Walls under one limit over one parameter."""
+
+    parameter: str
+    kind: str
+    limit_bytes: int
+    axis: str
+    lines: tuple[FrontierLine, ...]
+
+    @cached_property
+    def values(self) -> list[ParameterValue]:
+        """The values of the parameter: numbers ascending, others as they were given."""
+        found = list(dict.fromkeys(value for line in self.lines for value, _ in line.walls))
+        return sorted(found, key=_number) if all(map(_is_number, found)) else found
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the values are positive numbers: others stand side by side."""
+        return all(_is_number(value) and _number(value) > 0 for value in self.values)
+
+    def place(self, value: ParameterValue) -> float:
+        """Return where a value stands on the horizontal axis."""
+        return _number(value) if self.is_numeric else float(self.values.index(value))
+
+
+def frontiers(results: RunResults) -> list[Frontier]:
+    """Return the frontiers of a run, in the order of its walls.
+
+    Over the first parameter with several numbers, else over the first with several values; the
+    other ones that vary tell the lines apart.
+    """
+    labels = Labels(results.run.walls)
+    groups: dict[tuple[str, str, int, str], dict[str, list[tuple[ParameterValue, Certificate]]]]
+    groups = {}
+    for _, wall in results.walls:
+        varied = labels.varied(wall)
+        if not varied or _end(wall) is None:
+            continue
+        numbers = [name for name, value in varied.items() if _is_number(value)]
+        name = [*numbers, *varied][0]
+        others = [f"{one}={value_text(value)}" for one, value in varied.items() if one != name]
+        key = (name, wall.kind, wall.limit_bytes, wall.axis)
+        lines = groups.setdefault(key, {})
+        lines.setdefault(" ".join([wall.scenario, *others]), []).append((varied[name], wall))
+    found = [
+        Frontier(
+            parameter=name,
+            kind=kind,
+            limit_bytes=limit_bytes,
+            axis=axis,
+            lines=tuple(FrontierLine(label=one, walls=tuple(at)) for one, at in lines.items()),
+        )
+        for (name, kind, limit_bytes, axis), lines in groups.items()
+    ]
+    return [one for one in found if len(one.values) >= _PAIR]
+
+
+def frontier_plots(results: RunResults) -> list[Plot]:
+    """Return the plot of a run's frontiers; none where no wall's parameter has several values."""
+    found = frontiers(results)
+    if not found:
+        return []
+    with mpl.rc_context(look.LOOK):
+        figure = _figure(found)
+    return [Plot(name="frontier", title=_TITLE, caption=_CAPTION, figure=figure)]
+
+
+def _figure(found: Sequence[Frontier]) -> Figure:
+    keys = [_entries(one) for one in found]
+    heights = [look.row_inches([str(entry.get_label()) for entry in key]) for key in keys]
+    figure = Figure(figsize=(10.5, 0.5 + sum(heights)), layout="constrained")
+    figure.suptitle(_TITLE, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    grid = figure.subplots(len(found), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, one, key in zip(grid, found, keys, strict=True):
+        _draw(axes, one)
+        draw_legend(axes, key)
+    return figure
+
+
+def _draw(axes: Axes, one: Frontier) -> None:
+    places = [one.place(value) for value in one.values]
+    # In proportion, twice as much fits half as often: a straight line where both are logarithmic.
+    log = one.is_numeric and are_geometric([round(1000 * place) for place in places])
+    if log:
+        axes.set_xscale("log", base=2)
+        axes.set_xlim(places[0] / 1.2, places[-1] * 1.2)
+    else:
+        margin = 0.08 * (max(places) - min(places))
+        axes.set_xlim(min(places) - margin, max(places) + margin)
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(places, [value_text(value) for value in one.values])
+    ends = [float(_end(wall) or 0) for line in one.lines for _, wall in line.walls]
+    set_values(axes, ends, "nodes", logarithmic=log)
+    axes.set_xlabel(one.parameter + (" (log scale)" if log else ""))
+    survives = "that survive" if is_plural(one.axis) else "that survives"
+    axes.set_ylabel(f"{axes_title([one.axis])} {survives}" + (" (log scale)" if log else ""))
+    axes.set_title(f"under {size_text(one.limit_bytes)} of {one.kind} memory")
+    for index, line in enumerate(one.lines):
+        _draw_line(axes, one, line, look.style_of(index))
+
+
+def _draw_line(axes: Axes, one: Frontier, line: FrontierLine, style: dict[str, Any]) -> None:
+    walls = sorted(line.walls, key=lambda pair: one.place(pair[0]))
+    places = [one.place(value) for value, _ in walls]
+    ends = [_end(wall) or 0 for _, wall in walls]
+    axes.plot(places, ends, **{**style, "marker": "", "linewidth": 1.4})
+    for place, end, (_, wall) in zip(places, ends, walls, strict=True):
+        shape = {"marker": _SHAPES.get(wall.status, style["marker"]), "color": style["color"]}
+        if wall.status is not WallStatus.EXACT:
+            shape["markerfacecolor"] = "white"
+        axes.plot(place, end, linestyle="none", markersize=7, clip_on=False, zorder=4, **shape)
+        axes.annotate(
+            count_text(end),
+            xy=(place, end),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+        )
+
+
+def _entries(one: Frontier) -> list[Line2D]:
+    """Return the legend: the lines, then what their marks do not prove."""
+    handles = [
+        Line2D([], [], markersize=6, label=line.label, **look.style_of(index))
+        for index, line in enumerate(one.lines)
+    ]
+    statuses = dict.fromkeys(wall.status for line in one.lines for _, wall in line.walls)
+    return handles + [
+        mark(_SHAPES[status], 7, _KEYS[status], markerfacecolor="white")
+        for status in statuses
+        if status in _SHAPES
+    ]
+
+
+def _end(wall: Certificate) -> int | None:
+    """Return where a wall is marked: at its survivor, else at its failure; None for unproven."""
+    if wall.status is WallStatus.UNPROVEN:
+        return None
+    return wall.last_ok if wall.last_ok is not None else wall.first_oom
+
+
+def _is_number(value: ParameterValue) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    return float(value)
