@@ -25,6 +25,7 @@ _COMMANDS = (
     "report",
     "runs",
     "doctor",
+    "try",
 )
 _INTERRUPTED = 130
 

@@ -1,0 +1,168 @@
+"""Whether a scenario can be measured and is worth it: judged from a few short points of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+
+from profiler.facts import Measurement, PhaseRole, Record, Status
+from profiler.facts.codec import Bytes, Count
+
+_SAY_WHICH = "say which lengths can be built: @scenario(multiple_of=..., at_least=...)"
+_ASSERTION = "AssertionError"
+# As ``Trial.grows`` names the device's peak.
+PEAK = "peak bytes"
+
+
+class Level(enum.Enum):
+    """How bad a finding is: an error cannot be measured, a warning is measured for nothing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """One thing that was found; ``where`` is a line of the user's code, as ``mine.py:12``."""
+
+    level: Level
+    text: str
+    where: str | None = None
+
+
+class TriedPoint(Record, frozen=True, kw_only=True):
+    """The size of one point that was tried; ``nodes`` are those of the graph as built."""
+
+    steps: Count
+    status: Status
+    nodes: Count | None = None
+    peak_bytes: Bytes | None = None
+
+
+class Trial(Record, frozen=True, kw_only=True):
+    """What was found of one scenario; ``grows`` names what differs between its two lengths."""
+
+    scenario: str
+    source: str
+    points: list[TriedPoint]
+    grows: list[str]
+    findings: list[Finding]
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its points can be measured."""
+        return all(finding.level is not Level.ERROR for finding in self.findings)
+
+
+def raised_at_build(run: Measurement) -> bool:
+    """Whether the user's own code raised while the graph was built: another length may do."""
+    end = run.outcome
+    building = bool(run.phases) and run.phases[-1].role is PhaseRole.BUILD
+    return end.status is Status.ERROR and end.where is not None and building
+
+
+def judged(
+    runs: Sequence[Measurement],
+    again: Measurement | None = None,
+    *,
+    source: str,
+    built_at: Sequence[int] = (),
+) -> Trial:
+    """Return what the points say of their scenario.
+
+    Args:
+        runs: one point, or two of different lengths, the shorter one first.
+        again: the first point measured once more, where equal points are meant to be equal.
+        source: where its function stands, as ``mine.py:12``.
+        built_at: other lengths, at which it was built, where building failed at those of ``runs``.
+    """
+    first, last = runs[0], runs[-1]
+    failed = [run for run in runs if run.outcome.status is not Status.OK]
+    built = [run.point.steps for run in runs if not raised_at_build(run)]
+    findings = [_failure(failed, [*built, *built_at], source)] if failed else []
+    grows = [] if failed else list(_differences(first, last))
+    if not failed and len(runs) > 1 and not grows:
+        findings.append(_warning(_nothing_grows(first, last), source))
+    if again is not None and not failed:
+        findings += [_warning(text, source) for text in _unrepeated(first, again)]
+    notes = dict.fromkeys(note for run in runs for note in run.notes)
+    findings += [Finding(level=Level.NOTE, text=note) for note in notes]
+    return Trial(
+        scenario=first.point.scenario,
+        source=source,
+        points=[_tried(run) for run in runs],
+        grows=grows,
+        findings=findings,
+    )
+
+
+def _failure(failed: Sequence[Measurement], built: Sequence[int], source: str) -> Finding:
+    """Return the first failure, at which lengths it was, and what may be done about it."""
+    first = failed[0]
+    end = first.outcome
+    reason = end.reason or end.status.value
+    if end.status is not Status.ERROR:
+        reason = f"{end.status.value}: {reason}"
+    phase = f", in {end.phase}" if end.phase else ""
+    text = f"{reason} (at {_numbers([run.point.steps for run in failed])} steps{phase})"
+    if raised_at_build(first) and built:
+        text += f"; it can be built at {_numbers(built)} steps: {_SAY_WHICH}"
+    elif (end.reason or "").startswith(_ASSERTION):
+        text += f"; if it is about the length, {_SAY_WHICH}"
+    return Finding(level=Level.ERROR, text=text, where=end.where or source)
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return " and ".join(map(str, values))
+
+
+def _warning(text: str, source: str) -> Finding:
+    return Finding(level=Level.WARNING, text=text, where=source)
+
+
+def _nothing_grows(first: Measurement, last: Measurement) -> str:
+    return (
+        f"{first.point.steps} and {last.point.steps} steps give the same graph, "
+        "and need the same memory: is the number of steps used?"
+    )
+
+
+def _unrepeated(first: Measurement, again: Measurement) -> Iterator[str]:
+    if again.outcome.status is not Status.OK:
+        yield f"not repeatable: the same point once more ended with {again.outcome.sentence}"
+        return
+    what = list(_differences(first, again))
+    if what:
+        values = [
+            f"{name} {_quantities(first)[name]:,} and {_quantities(again)[name]:,}" for name in what
+        ]
+        yield (
+            f"not repeatable: {first.point.steps} steps measured twice gave {', '.join(values)}; "
+            "does it draw the graph's shape at random?"
+        )
+
+
+def _differences(one: Measurement, other: Measurement) -> Iterator[str]:
+    """Yield the names of the quantities that are known of both and differ."""
+    theirs = _quantities(other)
+    for name, value in _quantities(one).items():
+        if name in theirs and theirs[name] != value:
+            yield name
+
+
+def _quantities(run: Measurement) -> Mapping[str, int]:
+    """Return what is counted of a point to the last unit, by name, as far as it is known."""
+    stages = run.graph.stages if run.graph else []
+    found: dict[str, int | None] = {f"{stage.name} nodes": stage.nodes for stage in stages}
+    if run.device is not None:
+        found |= {PEAK: run.device.peak_bytes, "fed bytes": run.device.fed_bytes}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _tried(run: Measurement) -> TriedPoint:
+    return TriedPoint(
+        steps=run.point.steps,
+        status=run.outcome.status,
+        nodes=run.graph.nodes if run.graph else None,
+        peak_bytes=run.device.peak_bytes if run.device else None,
+    )
