@@ -25,6 +25,7 @@ _COMMANDS = (
     "report",
     "runs",
     "doctor",
+    "new",
     "try",
 )
 _INTERRUPTED = 130
