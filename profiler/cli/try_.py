@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from profiler.analysis.trial import Trial, judged, raised_at_build
+from profiler.analysis.review import Review, judged, raised_at_build
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -65,22 +65,22 @@ def command(common: Common, *, path: str, settings: tuple[str, ...], timeout: fl
         catalog = client.catalog(installed_too=False)
         listings = list(catalog.scenarios.values())
         report.stage("trying scenarios", len(listings))
-        trials = []
+        reviews = []
         for listing in listings:
             report.doing(listing.name)
-            trials.append(_tried(client, listing, conditions))
+            reviews.append(_tried(client, listing, conditions))
             report.done(listing.name)
-    _print(common, trials, catalog.broken)
-    _print_next(common, path, settings, trials)
+    _print(common, reviews, catalog.broken)
+    _print_next(common, path, settings, reviews)
     common.write_json(
-        {"schema": SCHEMA, "scenarios": list(map(to_json, trials)), "broken": catalog.broken}
+        {"schema": SCHEMA, "scenarios": list(map(to_json, reviews)), "broken": catalog.broken}
     )
-    if not all(trial.is_usable for trial in trials):
+    if not all(review.is_usable for review in reviews):
         return FAILED_POINT
     return UsageError.exit_code if catalog.broken else 0
 
 
-def _tried(client: Client, listing: Listing, conditions: planning.Conditions) -> Trial:
+def _tried(client: Client, listing: Listing, conditions: planning.Conditions) -> Review:
     short, long = (
         planning.point(listing, conditions, steps=steps) for steps in listing.lengths.spread(_STEPS)
     )
@@ -115,19 +115,19 @@ def _built_at(client: Client, point: Point, lengths: Lengths) -> list[int]:
     return sorted({smallest, longest})
 
 
-def _print(common: Common, trials: Sequence[Trial], broken: Iterable[str]) -> None:
-    from reports.texts.trial import trial_lines
+def _print(common: Common, reviews: Sequence[Review], broken: Iterable[str]) -> None:
+    from reports.texts.review import review_lines
 
     here = f"{Path.cwd()}/"
-    for line in [*broken, *(line for trial in trials for line in trial_lines(trial))]:
+    for line in [*broken, *(line for review in reviews for line in review_lines(review))]:
         common.echo(line.replace(here, ""))
 
 
 def _print_next(
-    common: Common, path: str, settings: tuple[str, ...], trials: Sequence[Trial]
+    common: Common, path: str, settings: tuple[str, ...], reviews: Sequence[Review]
 ) -> None:
-    usable = [trial for trial in trials if trial.is_usable]
-    best = next((trial for trial in usable if trial.grows), next(iter(usable), None))
+    usable = [review for review in reviews if review.is_usable]
+    best = next((review for review in usable if review.grows), next(iter(usable), None))
     if best is None:
         again = next_command(replace(common, scenarios=()), {"settings": settings}, "try", path)
         common.echo(f"next: mend it, then {again}")
@@ -138,9 +138,9 @@ def _print_next(
     common.echo(f"      {next_command(common, given, 'wall', best.scenario, '--limit', limit)}")
 
 
-def _limit(trial: Trial) -> int:
+def _limit(review: Review) -> int:
     """Return a power of two of bytes that leaves the scenario room to grow."""
-    peak = max(point.peak_bytes or 0 for point in trial.points)
+    peak = max(point.peak_bytes or 0 for point in review.points)
     limit = _LEAST_LIMIT
     while limit < _LIMIT_OVER_PEAK * peak:
         limit *= 2

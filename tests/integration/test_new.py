@@ -34,7 +34,7 @@ def test_what_is_written_works_as_it_stands(stepwall: Stepwall, tmp_path: Path, 
     tried = stepwall("try", "a_new_one.py", "--json", "-", cwd=tmp_path)
     assert tried.returncode == OK, tried.stdout
     (scenario,) = json.loads(tried.stdout)["scenarios"]
-    assert (scenario["scenario"], scenario["findings"]) == ("a_new_one", [])
+    assert (scenario["scenario"], scenario["remarks"]) == ("a_new_one", [])
     test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_a_new_one.py"]
     tested = subprocess.run(test, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert tested.returncode == OK, tested.stdout

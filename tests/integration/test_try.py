@@ -57,7 +57,7 @@ def test_says_what_is_wrong_and_where(
     tried: dict[str, Any], resources: Path, scenario: str, code: str, words: str
 ) -> None:
     """The line is the author's own, also where what fails was built long before."""
-    (found,) = tried[scenario]["findings"]
+    (found,) = tried[scenario]["remarks"]
 
     assert found["level"] == ERROR
     assert words in found["text"]
@@ -75,7 +75,7 @@ def test_warns_of_what_is_measured_for_nothing(
     tried: dict[str, Any], scenario: str, words: str
 ) -> None:
     """Its points end well all the same."""
-    (found,) = tried[scenario]["findings"]
+    (found,) = tried[scenario]["remarks"]
 
     assert found["level"] == WARNING
     assert words in found["text"]

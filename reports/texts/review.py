@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from profiler.analysis.trial import PEAK, Level, Trial, TriedPoint
+from profiler.analysis.review import PEAK, Level, Review, ReviewedPoint
 from reports.texts.numbers import bytes_text, count_text, list_text
 
-__all__ = ["trial_lines"]
+__all__ = ["review_lines"]
 
 
-def trial_lines(trial: Trial) -> list[str]:
-    """Return one line for a scenario that is fine, and one more for each finding."""
-    if trial.is_usable:
-        head = f"{trial.scenario}   fine at {_sizes(trial.points)}; {_growth(trial.grows)}"
+def review_lines(review: Review) -> list[str]:
+    """Return one line for a scenario that is fine, and one more for each remark."""
+    if review.is_usable:
+        head = f"{review.scenario}   fine at {_sizes(review.points)}; {_growth(review.grows)}"
     else:
-        head = f"{trial.scenario}   cannot be measured"
-    return [head, *(_line(one.level, one.text, one.where) for one in trial.findings)]
+        head = f"{review.scenario}   cannot be measured"
+    return [head, *(_line(one.level, one.text, one.where) for one in review.remarks)]
 
 
 def _line(level: Level, text: str, where: str | None) -> str:
     return f"  {where}: {level.value}: {text}" if where else f"  {level.value}: {text}"
 
 
-def _sizes(points: Sequence[TriedPoint]) -> str:
+def _sizes(points: Sequence[ReviewedPoint]) -> str:
     steps = list_text([count_text(point.steps) for point in points])
     nodes = _values([point.nodes for point in points], count_text)
     peaks = _values([point.peak_bytes for point in points], bytes_text)

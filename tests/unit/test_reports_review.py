@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import pytest
 
-from profiler.analysis.trial import PEAK, Finding, Level, Trial, TriedPoint
+from profiler.analysis.review import PEAK, Level, Remark, Review, ReviewedPoint
 from profiler.facts import Status
-from reports.texts.trial import trial_lines
+from reports.texts.review import review_lines
 
 MIB = 1 << 20
-TRIAL = Trial(
+REVIEW = Review(
     scenario="mine",
     source="mine.py:7",
     points=[
-        TriedPoint(steps=8, status=Status.OK, nodes=153, peak_bytes=MIB),
-        TriedPoint(steps=16, status=Status.OK, nodes=1289, peak_bytes=2 * MIB),
+        ReviewedPoint(steps=8, status=Status.OK, nodes=153, peak_bytes=MIB),
+        ReviewedPoint(steps=16, status=Status.OK, nodes=1289, peak_bytes=2 * MIB),
     ],
     grows=["built nodes", PEAK],
-    findings=[],
+    remarks=[],
 )
 
 
-def _with(grows: list[str], *findings: Finding) -> list[str]:
-    return trial_lines(
-        Trial(
+def _with(grows: list[str], *remarks: Remark) -> list[str]:
+    return review_lines(
+        Review(
             scenario="mine",
-            source=TRIAL.source,
-            points=TRIAL.points[:1],
+            source=REVIEW.source,
+            points=REVIEW.points[:1],
             grows=grows,
-            findings=list(findings),
+            remarks=list(remarks),
         )
     )
 
 
 def test_a_scenario_that_is_fine_is_one_line() -> None:
     """Both lengths, their sizes, and what grows."""
-    (line,) = trial_lines(TRIAL)
+    (line,) = review_lines(REVIEW)
 
     sizes = "153 and 1,289 nodes, peak 1.0 MiB and 2.0 MiB"
     assert line == f"mine   fine at 8 and 16 steps: {sizes}; the graph and memory grow"
@@ -57,8 +57,8 @@ def test_says_what_grows(grows: list[str], words: str) -> None:
 
 def test_findings_begin_with_their_line_of_code() -> None:
     """As compilers write it; one without a line stands for itself."""
-    error = Finding(level=Level.ERROR, text="no loss (at 8 steps)", where="mine.py:9")
-    note = Finding(level=Level.NOTE, text="it trains itself")
+    error = Remark(level=Level.ERROR, text="no loss (at 8 steps)", where="mine.py:9")
+    note = Remark(level=Level.NOTE, text="it trains itself")
 
     assert _with([], error, note) == [
         "mine   cannot be measured",

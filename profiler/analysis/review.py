@@ -10,19 +10,19 @@ from profiler.facts.codec import Bytes, Count
 
 _SAY_WHICH = "say which lengths can be built: @scenario(multiple_of=..., at_least=...)"
 _ASSERTION = "AssertionError"
-# As ``Trial.grows`` names the device's peak.
+# As ``Review.grows`` names the device's peak.
 PEAK = "peak bytes"
 
 
 class Level(enum.Enum):
-    """How bad a finding is: an error cannot be measured, a warning is measured for nothing."""
+    """How bad a remark is: an error cannot be measured, a warning is measured for nothing."""
 
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
 
 
-class Finding(Record, frozen=True, kw_only=True):
+class Remark(Record, frozen=True, kw_only=True):
     """One thing that was found; ``where`` is a line of the user's code, as ``mine.py:12``."""
 
     level: Level
@@ -30,7 +30,7 @@ class Finding(Record, frozen=True, kw_only=True):
     where: str | None = None
 
 
-class TriedPoint(Record, frozen=True, kw_only=True):
+class ReviewedPoint(Record, frozen=True, kw_only=True):
     """The size of one point that was tried; ``nodes`` are those of the graph as built."""
 
     steps: Count
@@ -39,19 +39,19 @@ class TriedPoint(Record, frozen=True, kw_only=True):
     peak_bytes: Bytes | None = None
 
 
-class Trial(Record, frozen=True, kw_only=True):
+class Review(Record, frozen=True, kw_only=True):
     """What was found of one scenario; ``grows`` names what differs between its two lengths."""
 
     scenario: str
     source: str
-    points: list[TriedPoint]
+    points: list[ReviewedPoint]
     grows: list[str]
-    findings: list[Finding]
+    remarks: list[Remark]
 
     @property
     def is_usable(self) -> bool:
         """Whether its points can be measured."""
-        return all(finding.level is not Level.ERROR for finding in self.findings)
+        return all(remark.level is not Level.ERROR for remark in self.remarks)
 
 
 def raised_at_build(run: Measurement) -> bool:
@@ -67,7 +67,7 @@ def judged(
     *,
     source: str,
     built_at: Sequence[int] = (),
-) -> Trial:
+) -> Review:
     """Return what the points say of their scenario.
 
     Args:
@@ -79,24 +79,24 @@ def judged(
     first, last = runs[0], runs[-1]
     failed = [run for run in runs if run.outcome.status is not Status.OK]
     built = [run.point.steps for run in runs if not raised_at_build(run)]
-    findings = [_failure(failed, [*built, *built_at], source)] if failed else []
+    remarks = [_failure(failed, [*built, *built_at], source)] if failed else []
     grows = [] if failed else list(_differences(first, last))
     if not failed and len(runs) > 1 and not grows:
-        findings.append(_warning(_nothing_grows(first, last), source))
+        remarks.append(_warning(_nothing_grows(first, last), source))
     if again is not None and not failed:
-        findings += [_warning(text, source) for text in _unrepeated(first, again)]
+        remarks += [_warning(text, source) for text in _unrepeated(first, again)]
     notes = dict.fromkeys(note for run in runs for note in run.notes)
-    findings += [Finding(level=Level.NOTE, text=note) for note in notes]
-    return Trial(
+    remarks += [Remark(level=Level.NOTE, text=note) for note in notes]
+    return Review(
         scenario=first.point.scenario,
         source=source,
         points=[_tried(run) for run in runs],
         grows=grows,
-        findings=findings,
+        remarks=remarks,
     )
 
 
-def _failure(failed: Sequence[Measurement], built: Sequence[int], source: str) -> Finding:
+def _failure(failed: Sequence[Measurement], built: Sequence[int], source: str) -> Remark:
     """Return the first failure, at which lengths it was, and what may be done about it."""
     first = failed[0]
     end = first.outcome
@@ -109,15 +109,15 @@ def _failure(failed: Sequence[Measurement], built: Sequence[int], source: str) -
         text += f"; it can be built at {_numbers(built)} steps: {_SAY_WHICH}"
     elif (end.reason or "").startswith(_ASSERTION):
         text += f"; if it is about the length, {_SAY_WHICH}"
-    return Finding(level=Level.ERROR, text=text, where=end.where or source)
+    return Remark(level=Level.ERROR, text=text, where=end.where or source)
 
 
 def _numbers(values: Sequence[int]) -> str:
     return " and ".join(map(str, values))
 
 
-def _warning(text: str, source: str) -> Finding:
-    return Finding(level=Level.WARNING, text=text, where=source)
+def _warning(text: str, source: str) -> Remark:
+    return Remark(level=Level.WARNING, text=text, where=source)
 
 
 def _nothing_grows(first: Measurement, last: Measurement) -> str:
@@ -159,8 +159,8 @@ def _quantities(run: Measurement) -> Mapping[str, int]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _tried(run: Measurement) -> TriedPoint:
-    return TriedPoint(
+def _tried(run: Measurement) -> ReviewedPoint:
+    return ReviewedPoint(
         steps=run.point.steps,
         status=run.outcome.status,
         nodes=run.graph.nodes if run.graph else None,

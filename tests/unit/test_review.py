@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import report_samples as samples
 
-from profiler.analysis.trial import PEAK, Level, Trial, judged, raised_at_build
+from profiler.analysis.review import PEAK, Level, Review, judged, raised_at_build
 from profiler.facts import Measurement, Outcome, Phase, PhaseRole, Status, replace
 
 SOURCE = "/home/me/mine.py:7"
@@ -26,8 +26,8 @@ def _failed(steps: int, outcome: Outcome, role: PhaseRole = PhaseRole.BUILD) -> 
     return replace(measured, phases=[last])
 
 
-def _found(trial: Trial) -> list[tuple[Level, str, str | None]]:
-    return [(one.level, one.text, one.where) for one in trial.findings]
+def _found(review: Review) -> list[tuple[Level, str, str | None]]:
+    return [(one.level, one.text, one.where) for one in review.remarks]
 
 
 class TestFine:
@@ -35,29 +35,29 @@ class TestFine:
 
     def test_says_what_grows(self) -> None:
         """Nodes and the peak of an unrolled graph."""
-        trial = judged([_fine(8), _fine(16)], _fine(8), source=SOURCE)
+        review = judged([_fine(8), _fine(16)], _fine(8), source=SOURCE)
 
-        assert trial.is_usable
-        assert trial.findings == []
-        assert {"built nodes", PEAK} <= set(trial.grows)
-        assert [point.nodes for point in trial.points] == [samples.nodes(8), samples.nodes(16)]
+        assert review.is_usable
+        assert review.remarks == []
+        assert {"built nodes", PEAK} <= set(review.grows)
+        assert [point.nodes for point in review.points] == [samples.nodes(8), samples.nodes(16)]
 
     def test_a_loop_s_nodes_do_not_grow(self) -> None:
         """Its memory does."""
-        trial = judged([_fine(8, unrolled=False), _fine(16, unrolled=False)], source=SOURCE)
+        review = judged([_fine(8, unrolled=False), _fine(16, unrolled=False)], source=SOURCE)
 
-        assert trial.grows == [PEAK, "fed bytes"]
+        assert review.grows == [PEAK, "fed bytes"]
 
     def test_that_nothing_grows_is_a_warning(self) -> None:
         """The points differ in what they are called only."""
         first = _fine(8)
         last = replace(first, point=replace(first.point, steps=16))
-        trial = judged([first, last], first, source=SOURCE)
+        review = judged([first, last], first, source=SOURCE)
 
-        ((level, text, where),) = _found(trial)
+        ((level, text, where),) = _found(review)
         assert (level, where) == (Level.WARNING, SOURCE)
         assert text.startswith("8 and 16 steps give the same graph, and need the same memory")
-        assert trial.is_usable
+        assert review.is_usable
 
     def test_notes_are_told_once(self) -> None:
         """Both points have them."""
@@ -94,10 +94,10 @@ class TestErrors:
 
     def test_of_the_user_s_code_names_its_line(self) -> None:
         """And the lengths, and the phase."""
-        trial = judged([_failed(8, RAISED), _failed(16, RAISED)], source=SOURCE)
+        review = judged([_failed(8, RAISED), _failed(16, RAISED)], source=SOURCE)
 
-        assert not trial.is_usable
-        assert _found(trial) == [
+        assert not review.is_usable
+        assert _found(review) == [
             (
                 Level.ERROR,
                 "ValueError: no such shape (at 8 and 16 steps, in build_forward)",
