@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping, Sequence
 
-from profiler.facts import Measurement, PhaseRole, Record, Status
+from profiler.facts import Measurement, PhaseRole, Point, Record, Status, replace
 from profiler.facts.codec import Bytes, Count
 
 _SAY_WHICH = "say which lengths can be built: @scenario(multiple_of=..., at_least=...)"
@@ -40,10 +40,15 @@ class ReviewedPoint(Record, frozen=True, kw_only=True):
 
 
 class Review(Record, frozen=True, kw_only=True):
-    """What was found of one scenario; ``grows`` names what differs between its two lengths."""
+    """What was found of one scenario.
+
+    ``lengths``: those of its points, as ``8 and 16 steps``. ``grows`` names what differs between
+    them.
+    """
 
     scenario: str
     source: str
+    lengths: str
     points: list[ReviewedPoint]
     grows: list[str]
     remarks: list[Remark]
@@ -79,7 +84,8 @@ def judged(
     first, last = runs[0], runs[-1]
     failed = [run for run in runs if run.outcome.status is not Status.OK]
     built = [run.point.steps for run in runs if not raised_at_build(run)]
-    remarks = [_failure(failed, [*built, *built_at], source)] if failed else []
+    elsewhere = [replace(first.point, steps=steps) for steps in [*built, *built_at]]
+    remarks = [_failure(failed, elsewhere, source)] if failed else []
     grows = [] if failed else list(_differences(first, last))
     if not failed and len(runs) > 1 and not grows:
         remarks.append(_warning(_nothing_grows(first, last), source))
@@ -90,13 +96,14 @@ def judged(
     return Review(
         scenario=first.point.scenario,
         source=source,
+        lengths=_lengths([run.point for run in runs]),
         points=[_tried(run) for run in runs],
         grows=grows,
         remarks=remarks,
     )
 
 
-def _failure(failed: Sequence[Measurement], built: Sequence[int], source: str) -> Remark:
+def _failure(failed: Sequence[Measurement], built: Sequence[Point], source: str) -> Remark:
     """Return the first failure, at which lengths it was, and what may be done about it."""
     first = failed[0]
     end = first.outcome
@@ -104,16 +111,16 @@ def _failure(failed: Sequence[Measurement], built: Sequence[int], source: str) -
     if end.status is not Status.ERROR:
         reason = f"{end.status.value}: {reason}"
     phase = f", in {end.phase}" if end.phase else ""
-    text = f"{reason} (at {_numbers([run.point.steps for run in failed])} steps{phase})"
+    text = f"{reason} (at {_lengths([run.point for run in failed])}{phase})"
     if raised_at_build(first) and built:
-        text += f"; it can be built at {_numbers(built)} steps: {_SAY_WHICH}"
+        text += f"; it can be built at {_lengths(built)}: {_SAY_WHICH}"
     elif (end.reason or "").startswith(_ASSERTION):
         text += f"; if it is about the length, {_SAY_WHICH}"
     return Remark(level=Level.ERROR, text=text, where=end.where or source)
 
 
-def _numbers(values: Sequence[int]) -> str:
-    return " and ".join(map(str, values))
+def _lengths(points: Sequence[Point]) -> str:
+    return f"{' and '.join(str(point.steps) for point in points)} steps"
 
 
 def _warning(text: str, source: str) -> Remark:
@@ -122,8 +129,8 @@ def _warning(text: str, source: str) -> Remark:
 
 def _nothing_grows(first: Measurement, last: Measurement) -> str:
     return (
-        f"{first.point.steps} and {last.point.steps} steps give the same graph, "
-        "and need the same memory: is the number of steps used?"
+        f"{_lengths([first.point, last.point])} give the same graph, and need the same memory: "
+        "is the function's first argument used?"
     )
 
 
@@ -137,7 +144,7 @@ def _unrepeated(first: Measurement, again: Measurement) -> Iterator[str]:
             f"{name} {_quantities(first)[name]:,} and {_quantities(again)[name]:,}" for name in what
         ]
         yield (
-            f"not repeatable: {first.point.steps} steps measured twice gave {', '.join(values)}; "
+            f"not repeatable: {_lengths([first.point])} measured twice gave {', '.join(values)}; "
             "does it draw the graph's shape at random?"
         )
 

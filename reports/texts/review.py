@@ -13,7 +13,8 @@ __all__ = ["review_lines"]
 def review_lines(review: Review) -> list[str]:
     """Return one line for a scenario that is fine, and one more for each remark."""
     if review.is_usable:
-        head = f"{review.scenario}   fine at {_sizes(review.points)}; {_growth(review.grows)}"
+        sizes, growth = _sizes(review.points), _growth(review.grows)
+        head = f"{review.scenario}   fine at {review.lengths}: {sizes}; {growth}"
     else:
         head = f"{review.scenario}   cannot be measured"
     return [head, *(_line(one.level, one.text, one.where) for one in review.remarks)]
@@ -24,10 +25,9 @@ def _line(level: Level, text: str, where: str | None) -> str:
 
 
 def _sizes(points: Sequence[ReviewedPoint]) -> str:
-    steps = list_text([count_text(point.steps) for point in points])
     nodes = _values([point.nodes for point in points], count_text)
     peaks = _values([point.peak_bytes for point in points], bytes_text)
-    return f"{steps} steps: {nodes} nodes, peak {peaks}"
+    return f"{nodes} nodes, peak {peaks}"
 
 
 def _values(values: Sequence[int | None], text: Callable[[int | None], str]) -> str:

@@ -12,6 +12,7 @@ MIB = 1 << 20
 REVIEW = Review(
     scenario="mine",
     source="mine.py:7",
+    lengths="8 and 16 steps",
     points=[
         ReviewedPoint(steps=8, status=Status.OK, nodes=153, peak_bytes=MIB),
         ReviewedPoint(steps=16, status=Status.OK, nodes=1289, peak_bytes=2 * MIB),
@@ -26,6 +27,7 @@ def _with(grows: list[str], *remarks: Remark) -> list[str]:
         Review(
             scenario="mine",
             source=REVIEW.source,
+            lengths="8 steps",
             points=REVIEW.points[:1],
             grows=grows,
             remarks=list(remarks),
