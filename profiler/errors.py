@@ -72,8 +72,8 @@ def error_text(error: BaseException) -> str:
 def raised_at(error: BaseException, is_own: Callable[[str], bool]) -> str | None:
     """Return ``file.py:12``: the last line of the user's files that an exception went through.
 
-    If it went through none, the last one that its message names: a framework that builds first and
-    runs later says there where the operation that failed was built.
+    Rather the last one that its message names, if it names any: a framework that builds first and
+    runs later, or that rewrites the user's functions, says there what the traceback does not.
 
     Args:
         error: what was raised.
@@ -86,7 +86,7 @@ def raised_at(error: BaseException, is_own: Callable[[str], bool]) -> str | None
         named = _PLACE.findall(str(error))
     except Exception:  # noqa: BLE001 (a user's exception may not even print)
         named = []
-    places = [f"{file}:{line}" for file, line in [*named, *passed] if is_own(file)]
+    places = [f"{file}:{line}" for file, line in [*passed, *named] if is_own(file)]
     return places[-1] if places else None
 
 

@@ -50,6 +50,7 @@ def line_of(path: Path, text: str) -> str:
     [
         ("in_twenties", "assert steps % 20", "built at 20 and 240 steps: say which"),
         ("late_import", "import no_such", "No module named 'no_such_module_here'"),
+        ("traced", "tf.matmul(x, columns)", "ValueError: Dimensions must be equal, but are 7 and"),
         ("not_fed", "placeholder(tf.float32, [rows, 256])", "must feed a value"),
     ],
 )

@@ -82,6 +82,8 @@ class TestRaisedAt:
         message = 'failed\n  File "mine.py", line 5, in <module>\n  File "lib.py", line 9, in op'
 
         assert raised_at(ValueError(message), _of("mine.py")) == "mine.py:5"
+        called = _raised(f"x = 1\nraise ValueError({message!r})\n")
+        assert raised_at(called, _of("mine.py")) == "mine.py:5"
 
     def test_survives_an_exception_that_does_not_print(self) -> None:
         """A user's exception may do anything."""

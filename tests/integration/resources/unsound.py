@@ -53,3 +53,17 @@ def at_random(steps: int) -> Training:
 def not_fed(steps: int) -> Training:
     """A placeholder that nothing is fed to: what fails was built long before."""
     return Training(feeds={}, loss=sums(steps).loss)
+
+
+@scenario
+def traced(steps: int) -> Training:
+    """A mistake within a function that the framework traces."""
+    columns = tf1.get_variable("w", [3, 4])
+
+    @tf.function
+    def product(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        for _ in tf.range(steps):
+            x = tf.matmul(x, columns)
+        return x
+
+    return Training(feeds={}, loss=tf.reduce_mean(product(tf.zeros([2, 7]))))
