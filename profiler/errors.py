@@ -10,8 +10,12 @@ StepwallError            1  the tool itself failed
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+# As Python's tracebacks, and frameworks' messages like them, name a line of code.
+_PLACE = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 
 class StepwallError(Exception):
@@ -65,12 +69,25 @@ def error_text(error: BaseException) -> str:
     return f"{name}: {text}"[:500] if text else name
 
 
-def raised_in(error: BaseException, path: str) -> int | None:
-    """Return the last line of a file that an exception went through, or None."""
-    if isinstance(error, SyntaxError) and error.filename == path:
-        return error.lineno
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-    return lines[-1] if lines else None
+def raised_at(error: BaseException, is_own: Callable[[str], bool]) -> str | None:
+    """Return ``file.py:12``: the last line of the user's files that an exception went through.
+
+    Rather the last one that its message names, if it names any: a framework that builds first and
+    runs later, or that rewrites the user's functions, says there what the traceback does not.
+
+    Args:
+        error: what was raised.
+        is_own: whether a file is the user's.
+    """
+    if isinstance(error, SyntaxError) and error.filename and is_own(error.filename):
+        return f"{error.filename}:{error.lineno}"
+    passed = [(f.filename, str(f.lineno)) for f in traceback.extract_tb(error.__traceback__)]
+    try:
+        named = _PLACE.findall(str(error))
+    except Exception:  # noqa: BLE001 (a user's exception may not even print)
+        named = []
+    places = [f"{file}:{line}" for file, line in [*passed, *named] if is_own(file)]
+    return places[-1] if places else None
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

@@ -25,6 +25,8 @@ _COMMANDS = (
     "report",
     "runs",
     "doctor",
+    "new",
+    "try",
 )
 _INTERRUPTED = 130
 

@@ -62,6 +62,7 @@ class Shortage(Record, frozen=True, kw_only=True):
 class Outcome(Record, frozen=True, kw_only=True):
     """How a point ended, in which phase, and the first line of the reason.
 
+    ``where``: the line of the user's code that an error came from, as ``/home/me/mine.py:12``.
     ``shortage``: what an allocator had no memory for, where the framework reported it.
     ``cut_short``: a wall probe that waited for memory and was ended; evidence, no proof.
     """
@@ -71,14 +72,17 @@ class Outcome(Record, frozen=True, kw_only=True):
     reason: str | None = None
     signal: str | None = None
     exit_code: int | None = None
+    where: str | None = None
     shortage: Shortage | None = None
     cut_short: bool = False
 
     @property
     def sentence(self) -> str:
-        """The status, the phase and the reason, as ``error in build: ValueError: ...``."""
-        where = f" in {self.phase}" if self.phase else ""
-        return f"{self.status.value}{where}" + (f": {self.reason}" if self.reason else "")
+        """As ``error in build: ValueError: ... (mine.py:12)``: the status, phase, reason, line."""
+        phase = f" in {self.phase}" if self.phase else ""
+        reason = f": {self.reason}" if self.reason else ""
+        line = f" ({self.where.rpartition('/')[2]})" if self.where else ""
+        return f"{self.status.value}{phase}{reason}{line}"
 
     @property
     def was_stopped(self) -> bool:

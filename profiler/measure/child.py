@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from profiler.errors import PointError, StepwallError, UsageError, error_text, raised_in
+from profiler.errors import PointError, StepwallError, UsageError, error_text, raised_at
 from profiler.facts import (
     Outcome,
     PeakPrediction,
@@ -72,6 +72,19 @@ def _be_first_to_be_killed() -> None:
 
 
 def _outcome(job: Job, error: BaseException, recorder: Recorder) -> Outcome:
+    """Return how the point ended that raised, with the line of the user's code if it has one."""
+    found = _ended(job, error, recorder)
+    return replace(found, where=_where(error, job)) if found.status is Status.ERROR else found
+
+
+def _where(error: BaseException, job: Job) -> str | None:
+    if job.file is None:
+        return None
+    own = loading.own_files(job.file, framework(job.framework))
+    return raised_at(error, own.__contains__)
+
+
+def _ended(job: Job, error: BaseException, recorder: Recorder) -> Outcome:
     phase = recorder.phase_name
     if isinstance(error, SystemExit):
         reason = f"the scenario called sys.exit({error.code!r})"
@@ -153,9 +166,8 @@ def _prepared(job: Job, recorder: Recorder) -> tuple[Steps, Lengths]:
 
 def _at_another_length(error: Exception, steps: int, job: Job) -> str:
     """Return what the scenario raised at a length that the user did not ask for, and where."""
-    path = job.file.path if job.file else ""
-    line = raised_in(error, path)
-    where = "" if line is None else f" ({Path(path).name}:{line})"
+    place = _where(error, job)
+    where = "" if place is None else f" ({Path(place).name})"
     return f"at {counted(steps, _point(job).axis)}: {error_text(error)}{where}"
 
 

@@ -58,7 +58,7 @@ class Client:
     timeout_s: float = POINT_TIMEOUT_S
     _catalog: Catalog | None = field(default=None, init=False)
 
-    def catalog(self, wanted: Iterable[str] = ()) -> Catalog:
+    def catalog(self, wanted: Iterable[str] = (), *, installed_too: bool = True) -> Catalog:
         """Return the scenarios by name, and a line for each file or scenario that cannot be used.
 
         Each file is imported in a child of its own, once per client. Where the user's files hold
@@ -67,6 +67,7 @@ class Client:
 
         Args:
             wanted: the scenarios that are asked for, all if empty.
+            installed_too: False: the user's files alone, whatever is wanted.
 
         Raises:
             StepwallError: if a framework's children cannot be started.
@@ -75,8 +76,8 @@ class Client:
             # A file that is given twice, as alone and in its folder, is one file.
             found = list(dict.fromkeys(scenario_files(self.sources, installed())))
             own = [one for one in found if isinstance(one, str) or not one.is_installed]
-            listed = self._listed(own if wanted else found)
-            if not self._merged(listed.values()).scenarios.keys() >= set(wanted):
+            listed = self._listed(own if wanted or not installed_too else found)
+            if installed_too and not self._merged(listed.values()).scenarios.keys() >= set(wanted):
                 listed |= self._listed([one for one in found if one not in listed])
             self._catalog = self._merged(listed[one] for one in found if one in listed)
         return self._catalog

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from profiler.errors import ScenarioError, error_text, raised_in
+from profiler.errors import ScenarioError, error_text, raised_at
 from profiler.frameworks import Framework, StepKind
 from profiler.planning.catalog import FileListing, Listing
 from profiler.planning.files import ScenarioFile
@@ -120,13 +120,23 @@ def listed(file: ScenarioFile, framework: Framework) -> FileListing:
 
 def _loaded(names: Iterable[str], *, known: set[str], of: Framework) -> dict[str, str]:
     """Return the user's modules that were imported under names that no source spells out."""
-    taken = taken_names(of.packages)
+    mine = _of_the_user(names, of)
+    return {name: path for name, path in mine.items() if path not in known}
+
+
+def own_files(file: ScenarioFile, framework: Framework) -> set[str]:
+    """Return the scenario's file, and those of the user's modules that have been imported."""
+    return {file.path, *_of_the_user(sys.modules.keys() - {"__main__"}, framework).values()}
+
+
+def _of_the_user(names: Iterable[str], framework: Framework) -> dict[str, str]:
+    """Return those of the imported modules that are the user's, with their files."""
+    taken = taken_names(framework.packages)
     files = {name: getattr(sys.modules[name], "__file__", None) for name in names}
     return {
         name: path
         for name, path in files.items()
-        if path and path not in known and name.partition(".")[0] not in taken
-        if is_of_the_user(path)
+        if path and name.partition(".")[0] not in taken and is_of_the_user(path)
     }
 
 
@@ -140,9 +150,9 @@ def _import(file: ScenarioFile, framework: Framework) -> dict[str, str]:
                 _import_file(Path(file.path), framework)
         except (Exception, SystemExit) as error:
             where = file.path if file.module is None else f"{file.module} ({file.path})"
-            line = raised_in(error, file.path)
-            at_line = "" if line is None else f":{line}"
-            raise ScenarioError(f"{where}{at_line}: {error_text(error)}") from error
+            place = raised_at(error, file.path.__eq__) or file.path
+            where += place.removeprefix(file.path)
+            raise ScenarioError(f"{where}: {error_text(error)}") from error
     return broken
 
 

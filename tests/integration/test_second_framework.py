@@ -408,5 +408,9 @@ def test_a_process_holds_one_framework(stepwall: Command, toy_path: str, tmp_pat
 
     assert done.returncode == POINT_FAILED
     first, second = done.stderr.splitlines()
-    assert first == "first at 4 steps: error in build_forward: ValueError: ['tensorflow']"
-    assert second == "second at 4 steps: error in construct: ValueError: ['stepwall_toy.steps']"
+    assert (
+        first
+        == "first at 4 steps: error in build_forward: ValueError: ['tensorflow'] (first.py:10)"
+    )
+    reason = "ValueError: ['stepwall_toy.steps']"
+    assert second == f"second at 4 steps: error in construct: {reason} (second.py:10)"

@@ -11,7 +11,7 @@ import pytest
 import stub_framework
 
 from profiler.errors import ScenarioError
-from profiler.measure.loading import listed, load, returned_type
+from profiler.measure.loading import listed, load, own_files, returned_type
 from profiler.parameters import Parameter
 from profiler.planning.files import ScenarioFile
 
@@ -161,6 +161,17 @@ class TestHelpers:
 
         assert found.family == "colorsys"
         assert sys.modules["colorsys"] is colorsys
+
+    def test_own_files_are_the_scenario_s_and_the_users_modules(self, tmp_path: Path) -> None:
+        """Not Python's, ours, or what is installed."""
+        beside = tmp_path / "my_helper_module.py"
+        beside.write_text("import json, click, profiler\n")
+        file = _file(tmp_path, "import my_helper_module\n" + GOOD)
+        load(file, FRAMEWORK, "toy")
+        own = own_files(file, FRAMEWORK)
+
+        assert {file.path, str(beside)} <= own
+        assert not any("site-packages" in path or path.endswith("json/__init__.py") for path in own)
 
 
 class TestErrors:

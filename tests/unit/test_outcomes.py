@@ -71,6 +71,14 @@ def test_any_other_exception_is_an_error() -> None:
     assert end == Outcome(status=Status.ERROR, phase="build", reason="ValueError: bad shape")
 
 
+def test_a_sentence_ends_with_the_line_of_the_users_file() -> None:
+    """The folder is left out."""
+    end = Outcome(status=Status.ERROR, phase="build", reason="ValueError", where="/me/mine.py:7")
+
+    assert end.sentence == "error in build: ValueError (mine.py:7)"
+    assert replace(end, where=None).sentence == "error in build: ValueError"
+
+
 def test_a_child_that_was_killed_for_its_time_timed_out() -> None:
     """The signal that ended it was ours, and is not the news."""
     end = from_exit(ProcessEnd(wait_status=_killed(signal.SIGTERM), timed_out_s=1.5), "steady")

@@ -133,7 +133,13 @@ class TensorFlowRuntime:
         options.max_folded_constant_in_bytes = max(1, size)
 
     def cause(self, error: BaseException) -> BaseException:
-        """Return the runtime's own error, which TensorFlow wraps into one of graph stacks."""
+        """Return the runtime's own error, which TensorFlow wraps into one of graph stacks.
+
+        What a ``tf.function`` of the user's raised while it was traced begins with a stack, too.
+        """
+        traced = getattr(error, "ag_error_metadata", None)
+        if traced is not None and not isinstance(error, tf.errors.OpError):
+            return PointError(traced.cause_message)
         inner = error.__context__
         return (
             inner if type(inner) is type(error) and isinstance(error, tf.errors.OpError) else error

@@ -1,0 +1,65 @@
+"""``stepwall new``: a small scenario that works, and its test, to begin with."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from profiler.cli.common import Common, common_options
+from profiler.errors import StepwallError, UsageError
+from profiler.facts import SCHEMA
+from profiler.frameworks import installed
+from profiler.planning import templates
+
+_DEFAULT = "graph"
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(list(templates.templates(installed()))),
+    default=_DEFAULT,
+    show_default=True,
+    help="What the scenario returns.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Where to write  [default: the current folder].",
+)
+@common_options
+def command(common: Common, *, name: str, kind: str, output: Path) -> None:
+    """Write NAME.py, a small scenario that works, and its test test_NAME.py.
+
+    No file is ever overwritten.
+    """
+    frameworks = installed()
+    templates.check_name(name, [package for one in frameworks.values() for package in one.packages])
+    files = templates.filled(templates.templates(frameworks)[kind], name)
+    paths = {output / file: text for file, text in files.items()}
+    for path in paths:
+        if path.exists():
+            raise UsageError(f"{str(path)!r} exists, and is not overwritten")
+    for path, text in paths.items():
+        _write(path, text)
+        common.echo(f"Wrote {path}")
+    scenario, test = map(str, paths)
+    commands = [shlex.join(["stepwall", "try", scenario]), shlex.join(["pytest", test])]
+    common.echo(f"next: {commands[0]}")
+    common.echo(f"      {commands[1]}")
+    common.write_json({"schema": SCHEMA, "files": [scenario, test], "next": commands})
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x") as file:
+            file.write(text)
+    except OSError as error:
+        raise StepwallError(f"{str(path)!r}: {error.strerror}") from None
