@@ -244,6 +244,14 @@ class TestInference:
         }
 
 
+@pytest.mark.parametrize("scenario", ["model", "generated"])
+def test_peaks_repeat_to_the_byte(kinds: Measure, scenario: str) -> None:
+    """Whatever order a function keeps its variables in."""
+    peaks = {found.device.peak_bytes for _ in range(3) if (found := kinds(scenario)).device}
+
+    assert len(peaks) == 1
+
+
 @pytest.mark.parametrize("scenario", ["function", "generated"])
 def test_the_wall_lies_where_it_was_foretold(
     client_of: Callable[..., Client], kinds: Measure, resources: Path, scenario: str

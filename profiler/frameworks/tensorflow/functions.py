@@ -162,8 +162,14 @@ def _traced(build: Callable[[], object], recorder: Recorder) -> _Traced:
         forward=tapes.operations,
         trained=tapes.handles,
         is_compiled=concrete.function_def.attr["_XlaMustCompile"].b,
-        variables=list(concrete.graph.variables),
+        variables=_in_order(concrete.graph),
     )
+
+
+def _in_order(graph: Any) -> list[Any]:
+    """Return the variables as they were captured: the graph keeps them in a set."""
+    order = {id(outer): number for number, (outer, _) in enumerate(graph.captures)}
+    return sorted(graph.variables, key=lambda one: order.get(id(one.handle), len(order)))
 
 
 def _of_keras(training: KerasTraining) -> TrainStep:
