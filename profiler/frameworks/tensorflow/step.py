@@ -177,17 +177,19 @@ def _training(graph: Any, training: Training, recorder: Recorder) -> TrainingSte
     forward = len(graph.get_operations())
     feeds = dict(_expanded(training.feeds))
     with recorder.phase(phases.GRADIENTS):
-        own = trained.find(training.loss, feeds, _operations(training.update))
-        trains_itself = own is not None and training.update is None
+        given = _operations(training.update)
+        own = trained.find(training.loss, feeds, given)
+        trains_itself = own is not None and not given
         if own is None:
-            applied = _applied(training, recorder)
-            own = trained.find(training.loss, feeds, [applied])
+            given = [_applied(training, recorder)]
+            own = trained.find(training.loss, feeds, given)
             if own is None:
                 kind = type(training.optimizer).__name__
                 raise PointError(f"{kind}.apply_gradients updates no trainable variable")
             added = (operation.name for operation in graph.get_operations()[forward:])
             own = replace(own, backward=frozenset(added))
-        update = tf.group(*own.updates)
+        # No node is added to the author's, where one operation is all that trains.
+        update = given[0] if len(given) == 1 else tf.group(*(given or own.updates))
     if trains_itself:
         recorder.note(_TRAINS_ITSELF)
     return TrainingStep(
