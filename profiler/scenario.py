@@ -33,6 +33,8 @@ class Training:
         initialize: operations to run once, in this order, after the variables have their first
             values: tables, local variables, iterators.
         fetches: tensors that each training step returns beside the loss, as its last state.
+        each_step: what the author's own loop does before each training step; it is called with
+            the session.
     """
 
     feeds: Mapping[Any, Any]
@@ -42,6 +44,7 @@ class Training:
     update: Any = None
     initialize: Sequence[Any] = ()
     fetches: Sequence[Any] = ()
+    each_step: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

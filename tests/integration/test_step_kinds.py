@@ -88,6 +88,43 @@ class TestOptimizer:
         assert found.device.fed_bytes == words + sparse + ragged
 
 
+class TestCalls:
+    """What a step leaves behind is told as growth per call."""
+
+    @staticmethod
+    def added(found: Measurement, what: str) -> float:
+        """Return how much of it each call was told to add."""
+        (text,) = (note for note in found.notes if f" {what}:" in note)
+        return float(text.removeprefix("each call adds ").partition(" ")[0].replace(",", ""))
+
+    def test_nodes(self, kinds: Measure) -> None:
+        """Two constants and their sum, which the session keeps on the device and on the host."""
+        found = kinds("growing", way="nodes")
+
+        assert self.added(found, "nodes to the graph") == 3
+        assert self.added(found, "bytes of device memory") >= CHUNK
+        assert self.added(found, "bytes of host memory") > 0
+
+    def test_device_memory(self, kinds: Measure) -> None:
+        """A tensor in a queue, in a chunk of less than twice its size."""
+        tensor = 1024 * FLOAT
+
+        assert tensor <= self.added(kinds("growing", way="device"), "bytes of device memory")
+        assert self.added(kinds("growing", way="device"), "bytes of device memory") < 2 * tensor
+
+    def test_host_memory(self, kinds: Measure) -> None:
+        """An array of 256 KiB that a list keeps; the first ones lie in pages that were free."""
+        array = 8 << 15
+        each = self.added(kinds("growing", way="host"), "bytes of host memory")
+
+        assert array / 2 < each < array * 1.1
+
+    def test_nothing_is_said_of_a_sound_one(self, kinds: Measure) -> None:
+        """Nor of a function."""
+        assert kinds("growing").notes == []
+        assert kinds("function").notes == []
+
+
 class TestFunctions:
     """``TrainStep``: a ``tf.function`` as it stands."""
 

@@ -54,6 +54,7 @@ class TrainingStep:
         variables: those that are trained.
         values: the first values of variables, each fed to the operation that takes it.
         initialize: what else runs once.
+        each_step: what the author does before each step, with the session.
         custom_gradients: the author's own ones.
         trains_itself: no update was added.
     """
@@ -71,6 +72,7 @@ class TrainingStep:
     variables: Sequence[Any]
     values: Sequence[tuple[Any, Any, Any]] = ()
     initialize: Sequence[Any] = ()
+    each_step: Callable[[Any], Any] | None = None
     custom_gradients: bool = False
     trains_itself: bool = False
 
@@ -203,6 +205,7 @@ def _training(graph: Any, training: Training, recorder: Recorder) -> TrainingSte
         update_scopes=frozenset(operation.name for operation in own.hidden),
         variables=tf1.trainable_variables(),
         initialize=training.initialize,
+        each_step=training.each_step,
         custom_gradients=training.gradients is not None,
         trains_itself=trains_itself,
     )
@@ -282,6 +285,8 @@ def run_step(session: Any, step: TrainingStep, allocator: Allocator) -> int | No
         PointError: if the loss is no finite number.
     """
     allocator.reset()
+    if step.each_step is not None:
+        step.each_step(session)
     found = session.run(step.fetches, step.feeds)
     if step.loss is not None and not math.isfinite(found[0]):
         raise PointError(f"the loss is {found[0]}: a step that diverges measures nothing")

@@ -19,6 +19,7 @@ from profiler.forecast.recordings import TraceSource
 from profiler.forecast.trace import Trace
 from profiler.frameworks import Mode
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
+from profiler.frameworks.calls import Reading, grown
 from profiler.frameworks.log_watch import LogWatch
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.stall_watch import StallWatch
@@ -37,11 +38,14 @@ from profiler.frameworks.tensorflow.step import (
 )
 from profiler.frameworks.tensorflow.tracing import RECORDED_STEPS, Tracer
 from profiler.lengths import Lengths
+from profiler.limits import host_memory
 from profiler.scenario import Training
 
 tf1 = tf.compat.v1
 
 STEADY_STEPS = 5
+# To see growth per call: up to so many steps, as far as they take no longer than this.
+_CALLS, _WATCH_S = 50, 1.0
 _METHODS = {
     advice.TREE: tf1.AggregationMethod.EXPERIMENTAL_TREE,
     advice.ACCUMULATE_N: tf1.AggregationMethod.EXPERIMENTAL_ACCUMULATE_N,
@@ -189,6 +193,7 @@ class GraphSteps:
                 recorder.lift_host_limit()
                 with recorder.phase(phases.INSPECT), shortage.excused(recorder):
                     self._look_inside(session, step)
+                    self._watch_calls(session, step)
 
     def _train(self, session: Any, step: TrainingStep) -> None:
         recorder, allocator = self._recorder, self._runtime.allocator
@@ -242,6 +247,30 @@ class GraphSteps:
             recorder.note(_SUMMED_IN_PLACE)
         largest = _largest_allocation(metadata, allocator.device)
         recorder.device(largest_allocation_bytes=largest)
+
+    def _watch_calls(self, session: Any, step: TrainingStep) -> None:
+        """Run some more steps, and say what grows with them."""
+        recorder, allocator = self._recorder, self._runtime.allocator
+        each = recorder.report.step.median_s if recorder.report.step else _WATCH_S
+        more = min(_CALLS - STEADY_STEPS, int(_WATCH_S / each))
+        if more < STEADY_STEPS:
+            return
+
+        def read(calls: int) -> Reading:
+            nodes = len(session.graph.get_operations())
+            return Reading(calls, allocator.in_use(), host_memory.resident_bytes(), nodes)
+
+        readings = [read(STEADY_STEPS)]
+        try:
+            for part in (more // 2, more - more // 2):
+                for _ in range(part):
+                    run_step(session, step, allocator)
+                readings.append(read(readings[-1].calls + part))
+        except tf.errors.ResourceExhaustedError:
+            recorder.note(f"it ran out of memory within {more} more steps: memory grows per call")
+        else:
+            for text in grown(readings):
+                recorder.note(text)
 
 
 def _largest_allocation(metadata: Any, device: str) -> int | None:

@@ -44,6 +44,22 @@ def graph(steps: int, *, optimizer: str = "none", update: bool = False) -> Train
 
 
 @scenario
+def growing(steps: int, *, way: str = "none") -> Training:
+    """A loop that leaves something behind at every step."""
+    x, _, _, loss = _recurrent(steps, tf1.nn.rnn_cell.BasicRNNCell(U))
+    queue = tf1.FIFOQueue(1000, [tf.float32], [[1024]])
+    # Made on the device at every step: a constant would be one buffer for all of them.
+    put = queue.enqueue([tf.zeros([1024]) + loss])
+    kept = []
+    ways = {
+        "nodes": lambda session: session.run(tf.add(1.0, 2.0)),
+        "device": lambda session: session.run(put, {x: _batch(B, steps, IN)}),
+        "host": lambda _: kept.append(np.ones(1 << 15)),
+    }
+    return Training(feeds={x: _batch(B, steps, IN)}, loss=loss, each_step=ways.get(way))
+
+
+@scenario
 def keras_in_graph(steps: int) -> Training:
     """An optimizer that knows no variables of a graph."""
     import keras

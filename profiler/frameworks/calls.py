@@ -1,0 +1,51 @@
+"""Whether a training step grows with every call: in memory that stays held, or in nodes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+# Each half of the calls brings at least this share of all growth; else it is a start, or noise.
+_SHARE = 0.25
+# The least growth per call that counts: smaller than an allocator's smallest chunk, and for the
+# host more than the runtime's own book-keeping.
+_DEVICE_BYTES, _HOST_BYTES = 64, 16 << 10
+
+
+class Reading(NamedTuple):
+    """What is held after so many calls; None where that is not known."""
+
+    calls: int
+    device_bytes: int | None
+    host_bytes: int | None
+    nodes: int
+
+
+def grown(readings: Sequence[Reading]) -> list[str]:
+    """Return a sentence for each thing that grows with the calls.
+
+    Args:
+        readings: after few calls, after about half of them, and after all.
+    """
+    return [text for text in _grown(readings) if text]
+
+
+def _grown(readings: Sequence[Reading]) -> Iterator[str | None]:
+    calls = [reading.calls for reading in readings]
+    columns = (
+        ("{:,.0f} bytes of device memory", [one.device_bytes for one in readings], _DEVICE_BYTES),
+        ("{:,.0f} bytes of host memory", [one.host_bytes for one in readings], _HOST_BYTES),
+        ("{:,.0f} nodes to the graph", [one.nodes for one in readings], 1),
+    )
+    for what, column, least in columns:
+        values = [value for value in column if value is not None]
+        if len(values) < len(calls):
+            continue
+        per_call = (values[-1] - values[0]) / (calls[-1] - calls[0])
+        halves = [later - earlier for earlier, later in itertools.pairwise(values)]
+        if per_call >= least and min(halves) >= _SHARE * (values[-1] - values[0]):
+            yield (
+                f"each call adds {what.format(per_call)}: {values[0]:,} after {calls[0]} calls, "
+                f"{values[-1]:,} after {calls[-1]}"
+            )
