@@ -50,7 +50,7 @@ INSPECT = PhaseFacts(
     name="inspect",
     role=PhaseRole.OVERHEAD,
     title="looking inside",
-    detail="the forward part alone, and one traced step",
+    detail="the forward part alone, one traced step, and more steps to see what grows with them",
 )
 RECORD = PhaseFacts(
     name="record",
