@@ -103,14 +103,16 @@ class TrainingStep:
         lost = self.update_names - self.update_scopes - names
         if lost:
             raise PointError(f"the executed step lacks updates of variables: {sorted(lost)}")
-        working = [node.name for node in executed if node.op not in _BUFFERLESS]
-        if not any(self._is_backward(name) or self._is_update(name) for name in working):
+        working = (node.name for node in executed if node.op not in _BUFFERLESS)
+        if not any(self._is_backward(name) or self._is_in_update(name) for name in working):
             raise PointError("the executed step holds no backward node: no backprop was measured")
 
     def _is_update(self, name: str) -> bool:
-        return name in self.update_names or (
-            bool(self.update_scopes) and not self.update_scopes.isdisjoint(scopes(name))
-        )
+        return name in self.update_names or self._is_in_update(name)
+
+    def _is_in_update(self, name: str) -> bool:
+        """Return whether it lies in the function of an update, which may hold backprop, too."""
+        return bool(self.update_scopes) and not self.update_scopes.isdisjoint(scopes(name))
 
     def _is_backward(self, name: str) -> bool:
         # A lowered loop's nodes lie under the name of the loop that was built.
@@ -184,12 +186,7 @@ def _training(graph: Any, training: Training, recorder: Recorder) -> TrainingSte
         trains_itself = own is not None and not given
         if own is None:
             given = [_applied(training, recorder)]
-            own = trained.find(training.loss, feeds, given)
-            if own is None:
-                kind = type(training.optimizer).__name__
-                raise PointError(f"{kind}.apply_gradients updates no trainable variable")
-            added = (operation.name for operation in graph.get_operations()[forward:])
-            own = replace(own, backward=frozenset(added))
+            own = trained.added(training.loss, given[0], graph.get_operations()[forward:])
         # No node is added to the author's, where one operation is all that trains.
         update = given[0] if len(given) == 1 else tf.group(*(given or own.updates))
     if trains_itself:

@@ -106,6 +106,27 @@ def find(loss: Any, fed: Iterable[Any], update: Sequence[Any] = ()) -> Trained |
     )
 
 
+def added(loss: Any, update: Any, operations: Sequence[Any]) -> Trained:
+    """Return the training step that was made of a loss by adding operations to its graph.
+
+    Args:
+        loss: the scalar to minimise.
+        update: the operation that trains; what it assigns needs not come of the loss.
+        operations: all that were added.
+    """
+    ran = _needed([update], by_data_only=False)
+    everything = loss.graph.get_operations()
+    trainable = {_handle(variable).name for variable in tf1.trainable_variables()}
+    hidden = [one for one in _hidden(everything, trainable, set()) if one in ran]
+    return Trained(
+        loss=loss,
+        updates=[update],
+        writes=[one for one in everything if one in ran and (is_write(one) or one in hidden)],
+        hidden=hidden,
+        backward=frozenset(operation.name for operation in operations),
+    )
+
+
 def _handle(variable: Any) -> Any:
     return getattr(variable, "handle", variable).op
 
