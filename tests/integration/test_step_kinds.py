@@ -249,6 +249,13 @@ class TestKeras:
 
         assert nodes[1] - nodes[0] == nodes[2] - nodes[1] > 0
 
+    def test_several_inputs_and_a_loss_of_its_own(self, kinds: Measure) -> None:
+        """Without targets."""
+        found = kinds("without_targets")
+
+        assert found.outcome.status is Status.OK, found.outcome.reason
+        assert found.fed_shapes == [[B, STEPS, IN]] * 2
+
     def test_half_precision_with_a_scaled_loss(self, kinds: Measure) -> None:
         """Its optimizer updates in a branch: only where every gradient is finite."""
         found = kinds("model", policy="mixed_float16")

@@ -114,13 +114,12 @@ class _Tapes:
         def watching(tape: Any, target: Any, sources: Any, *args: Any, **keywords: Any) -> Any:
             if not self.targets:
                 self._on_gradient()
-            flat = tf.nest.flatten(target)
-            graph = getattr(flat[0], "graph", None)
-            if graph is not None and all(graph is not one.graph for one in self.targets):
+            graph = tf1.get_default_graph()
+            if all(graph is not getattr(one, "graph", None) for one in self.targets):
                 self.operations = len(graph.get_operations())
-            self.targets += flat
-            flat = tf.nest.flatten(sources)
-            self.handles += [one.handle for one in flat if hasattr(one, "handle")]
+            self.targets += tf.nest.flatten(target)
+            variables = tf.nest.flatten(sources)
+            self.handles += [one.handle for one in variables if hasattr(one, "handle")]
             return gradient(tape, target, sources, *args, **keywords)
 
         with mock.patch.object(tf.GradientTape, "gradient", watching):
@@ -191,8 +190,10 @@ def _of_keras(training: KerasTraining) -> TrainStep:
 
     plain = tf.autograph.experimental.do_not_convert(train_step)
     function = tf.function(plain, jit_compile=model.jit_compile or None)
-    inputs, targets = tf.nest.map_structure(tf.convert_to_tensor, batch[:2])
-    return TrainStep(function, (inputs, targets))
+    arrays = tf.nest.map_structure(
+        lambda one: None if one is None else tf.convert_to_tensor(one), batch[:2]
+    )
+    return TrainStep(function, arrays)
 
 
 def _note_new_traces(step: TrainStep, recorder: Recorder) -> None:

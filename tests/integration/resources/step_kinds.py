@@ -248,6 +248,20 @@ def model(
 
 
 @scenario
+def without_targets(steps: int) -> KerasTraining:
+    """A model that adds its own loss, with two inputs by name."""
+    import keras
+
+    x, y = keras.Input((steps, IN), name="x"), keras.Input((steps, IN), name="y")
+    both = keras.layers.Concatenate()([x, y])
+    outputs = keras.layers.GRU(U, activity_regularizer="l2")(both)
+    batch = {"x": _batch(B, steps, IN), "y": _batch(B, steps, IN)}
+    built = keras.Model({"x": x, "y": y}, outputs)
+    built.compile("sgd")
+    return KerasTraining(model=built, inputs=batch)
+
+
+@scenario
 def uncompiled(steps: int) -> KerasTraining:
     """A model without a loss."""
     import keras
