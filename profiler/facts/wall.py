@@ -107,8 +107,7 @@ class Certificate(Record, frozen=True, kw_only=True):
 
     ``kind`` is ``device`` or ``host``: the memory that is limited, and that ran out.
     ``explanation`` says what is held at the peak of ``last_ok``; ``unexplained`` why it is None.
-    ``unpredicted`` says how the short runs of the prediction failed, if they did; the search may
-    have predicted the wall from its own runs all the same.
+    ``unpredicted`` says how the short runs of the prediction failed, if they did.
     ``multiple_of``: the author allows only multiples of it; ``first_oom`` is then the next of them.
     ``schedules``: a short step in the other schedule; None where none was run.
     ``axis`` is the name of what is counted as steps.

@@ -20,7 +20,7 @@ from profiler.facts import (
     WallStatus,
     replace,
 )
-from profiler.forecast.lattice import off_lattice, on_lattice
+from profiler.forecast.lattice import off_lattice
 from profiler.forecast.search import FIRST, Bracket, find_wall
 from profiler.lengths import ANY, Lengths
 
@@ -199,8 +199,9 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         multiple_of=lengths.multiple_of,
         axis=conditions.axis,
     )
-    if bracket.prediction and bracket.prediction.steps < max_steps:
-        certificate = _with_prediction(certificate, bracket.prediction)
+    # What the search expects by its own runs is a place to begin at: no interval holds for it.
+    if given and given.steps < max_steps:
+        certificate = _with_prediction(certificate, given)
     if status is not WallStatus.EXACT or bracket.first_bad is None:
         return certificate
     if conditions.schedule is Schedule.PARALLEL:
@@ -221,7 +222,6 @@ def _find(prober: _Prober, prediction: WallPrediction | None, max_steps: int) ->
         first=max(1, lengths.number(FIRST)),
     )
     return Bracket(
-        prediction=found.prediction and on_lattice(found.prediction, lengths),
         demands={lengths.nth(n): demand for n, demand in found.demands.items()},
         passed={lengths.nth(n) for n in found.passed},
         failed={lengths.nth(n): cut_short for n, cut_short in found.failed.items()},

@@ -184,14 +184,13 @@ class TestPrediction:
         assert (wall.predicted_low, wall.predicted_high) == (EDGE - 1, EDGE + 2)
         assert wall.predicted_from == [8, 10]
 
-    def test_without_one_a_line_is_drawn_through_small_points(self) -> None:
-        """An affine peak predicts its edge exactly."""
+    def test_what_the_search_expects_by_its_own_runs_is_not_told(self) -> None:
+        """It is where the search goes next: no interval is known to hold for it."""
         wall = certify(CONDITIONS, _beyond(EDGE))
-        passed = {probe.steps for probe in wall.probes if probe.outcome == OK}
 
-        assert wall.predicted == pytest.approx(EDGE)
-        assert wall.predicted_by == "line"
-        assert set(wall.predicted_from) < passed
+        assert (wall.status, wall.last_ok) == (WallStatus.EXACT, EDGE)
+        assert (wall.predicted, wall.predicted_low, wall.predicted_by) == (None, None, None)
+        assert wall.predicted_from == []
 
     def test_a_prediction_that_failed_leaves_its_reason(self) -> None:
         """The search goes on without it, and finds the wall all the same."""
@@ -199,7 +198,7 @@ class TestPrediction:
 
         assert (wall.last_ok, wall.first_oom) == (EDGE, EDGE + 1)
         assert wall.unpredicted == "error in build: ValueError: bad shape"
-        assert wall.predicted_by == "line"
+        assert wall.predicted_by is None
         assert certify(CONDITIONS, _beyond(EDGE)).unpredicted is None
 
     def test_the_price_holds_the_forecast_and_every_probe(self) -> None:
@@ -304,13 +303,11 @@ class TestUnproven:
         assert "ruled out" not in (certify(CONDITIONS, _beyond(20, TIMEOUT)).reason or "")
 
     def test_what_was_known_before_is_kept(self) -> None:
-        """The points that survived, and the prediction made from them, stay true."""
+        """The points that survived stay true."""
         wall = certify(CONDITIONS, _beyond(20, TIMEOUT))
 
         assert wall.status is WallStatus.UNPROVEN
         assert wall.last_ok == max(p.steps for p in wall.probes if p.outcome == OK)
-        assert wall.predicted == pytest.approx(EDGE)
-        assert wall.predicted_from == [8, 16]
 
     def test_a_wall_needs_a_limit(self) -> None:
         """Without one there is nothing to run into, nor to predict."""
@@ -344,7 +341,6 @@ class TestHost:
 
         assert (wall.kind, wall.limit_bytes, wall.limit_by) == ("host", LIMIT, "cgroup v2")
         assert (wall.status, wall.last_ok) == (WallStatus.EXACT, EDGE)
-        assert wall.predicted == pytest.approx(EDGE)
         assert wall.survivor is not None
         assert wall.survivor.peak_bytes == PER_STEP * EDGE
 
