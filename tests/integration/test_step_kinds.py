@@ -187,6 +187,32 @@ class TestFunctions:
         assert found.graph
         assert found.graph.stages[0].parts["backward"] > 0
 
+    def test_several_losses_have_a_forward_part_each(
+        self, kinds: Measure, explain: Callable[..., Explanation]
+    ) -> None:
+        """Whichever of them peaks keeps its states, and nothing of it is a gradient."""
+        found = kinds("in_turn")
+        explained = explain("in_turn")
+
+        assert found.device
+        assert found.device.forward_peak_bytes is None
+        assert "update of another" in found.missing["device.forward_peak_bytes"]
+        kept = explained.by_role["forward tensors kept for backward"]
+        assert kept >= (STEPS - 1) * FLOAT * B * IN
+        gradients = [one for one in explained.holdings if one.role == "activation gradients"]
+        assert all(one.op.startswith("gradient_tape") for one in gradients)
+
+    def test_each_loss_adds_as_many_forward_nodes(self, kinds: Measure) -> None:
+        """As two such losses: at least a slice, a product, a sum and a tanh for each step."""
+        parts = [
+            found.graph.stages[0].parts["forward"]
+            for steps in (STEPS, STEPS + 1)
+            if (found := kinds("in_turn", steps=steps)).graph
+        ]
+
+        # Without its constants a slice, a product with what reads the weight, a sum, a tanh.
+        assert parts[1] - parts[0] >= 2 * 4
+
     @pytest.mark.parametrize(
         ("scenario", "words"),
         [

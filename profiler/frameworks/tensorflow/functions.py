@@ -70,7 +70,7 @@ class _Traced:
         concrete: the trace.
         inputs: what its arguments hold, a tensor each, in the trace's order.
         trains: whether it is to be a training step.
-        loss: the tensor whose gradients a tape was asked for; None for none.
+        losses: the tensors whose gradients tapes were asked for.
         forward: how many operations the trace had when these were asked for.
         trained: the handles of the variables that they were asked for.
         is_compiled: whether XLA compiles it.
@@ -80,7 +80,7 @@ class _Traced:
     concrete: Any
     inputs: Sequence[Any]
     trains: bool
-    loss: Any
+    losses: Sequence[Any]
     forward: int
     trained: Sequence[Any]
     is_compiled: bool
@@ -150,14 +150,14 @@ def _traced(build: Callable[[], object], recorder: Recorder) -> _Traced:
     losses = tapes.losses(concrete.graph)
     if len(losses) > 1:
         recorder.note(
-            f"gradients of {len(losses)} losses are asked for: what the first one needs counts as "
-            "forward, the rest as backward"
+            f"gradients of {len(losses)} losses are asked for: what any of them needs counts as "
+            "forward"
         )
     return _Traced(
         concrete=concrete,
         inputs=_flat_inputs(step, arguments, concrete),
         trains=not isinstance(step, InferenceStep),
-        loss=losses[0] if losses else None,
+        losses=losses,
         forward=tapes.operations,
         trained=tapes.handles,
         is_compiled=concrete.function_def.attr["_XlaMustCompile"].b,
@@ -295,21 +295,22 @@ class _Lift:
         definition.node.extend(kept)
         outputs = [tensor.name for tensor in self._outputs()]
         run = [operation.name for operation in self._origin.control_outputs]
-        loss = self._traced.loss
         found = tf1.import_graph_def(
             definition,
             input_map=replaced,
-            return_elements=[*outputs, *run, *([] if loss is None else [loss.name])],
+            return_elements=[*outputs, *run, *(one.name for one in self._traced.losses)],
             name="",
         )
-        fetched = found[: len(outputs)]
+        fetched, losses = found[: len(outputs)], found[len(outputs) + len(run) :]
         if not self._traced.trains:
             return self._made_of(fetched=found)
-        own = trained.find(_scalar(fetched) if loss is None else found[-1], self._feeds)
+        loss, *others = losses or [_scalar(fetched)]
+        own = trained.find(loss, self._feeds, others=others)
         if own is None:
             raise PointError(_NO_UPDATE)
         return self._made_of(
             loss=own.loss,
+            has_other_losses=bool(others),
             update=tf.group(*own.updates),
             fetched=found[: len(outputs) + len(run)],
             backward_names=own.backward,
@@ -339,7 +340,7 @@ class _Lift:
         pairs = zip(self._origin.outputs, call.outputs, strict=True)
         fetched = [here for there, here in pairs if there.dtype not in _UNFETCHED]
         after = (name for name, _ in self._operations[self._traced.forward :])
-        backward = after if self._traced.trains and self._traced.loss is not None else ()
+        backward = after if self._traced.trains and self._traced.losses else ()
         return self._made_of(
             loss=_scalar(fetched) if self._traced.trains else None,
             update=call if self._traced.trains else None,

@@ -89,4 +89,7 @@ COMPILED = (
     "XLA compiles the step as one operation and plans its memory as one block: its parts cannot be "
     "told apart"
 )
+SEVERAL_LOSSES = (
+    "one loss may wait for the update of another: there is no forward part to run alone"
+)
 LIMITS = (SizeLimit(metric="graph_bytes", most=(1 << 31) - 1, text=TOO_LARGE),)

@@ -42,6 +42,7 @@ class TrainingStep:
 
     Attributes:
         loss: the scalar to minimise; None where the step only runs forward.
+        has_other_losses: gradients of others are asked for, too.
         update: what trains; None as well.
         fetched: what the step returns beside them.
         operations: name and type of each one of the author's graph, with what backprop added.
@@ -60,6 +61,7 @@ class TrainingStep:
     """
 
     loss: Any
+    has_other_losses: bool = False
     update: Any
     fetched: Sequence[Any] = ()
     operations: Sequence[tuple[str, str]]

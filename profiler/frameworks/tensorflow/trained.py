@@ -63,13 +63,16 @@ def is_write(operation: Any) -> bool:
     return bool(WRITES.match(operation.type))
 
 
-def find(loss: Any, fed: Iterable[Any], update: Sequence[Any] = ()) -> Trained | None:
+def find(
+    loss: Any, fed: Iterable[Any], update: Sequence[Any] = (), *, others: Sequence[Any] = ()
+) -> Trained | None:
     """Return the training step that a graph with this loss holds; None if it holds none.
 
     Args:
         loss: the scalar to minimise.
         fed: the tensors that are fed.
         update: the operations that train; empty to look for any.
+        others: further losses: what any of them needs is forward, too.
 
     Raises:
         PointError: if the loss itself needs an operation in whose functions a trainable variable
@@ -78,7 +81,8 @@ def find(loss: Any, fed: Iterable[Any], update: Sequence[Any] = ()) -> Trained |
     operations = loss.graph.get_operations()
     trainable = {_handle(variable).name for variable in tf1.trainable_variables()}
     plain = _before_updates(loss)
-    forward = _needed([plain.op], by_data_only=True)
+    ends = {plain.op, *(one.op for one in others)}
+    forward = _needed(ends, by_data_only=True)
     computed = {op for op in forward if op.type not in _SOURCES}
     ran = _needed(update, by_data_only=False) if update else set(operations)
     written = _written_from(computed, [one for one in operations if one in ran and is_write(one)])
@@ -102,7 +106,7 @@ def find(loss: Any, fed: Iterable[Any], update: Sequence[Any] = ()) -> Trained |
         updates=[*updates, *([loss.op] if loss is not plain else [])],
         writes=writes,
         hidden=hidden,
-        backward=frozenset(_with_unused(operations, plain.op, forward, needed | set(updates))),
+        backward=frozenset(_with_unused(operations, ends, forward, needed | set(updates))),
     )
 
 
@@ -197,22 +201,22 @@ def _is_update(operation: Any) -> bool:
 
 
 def _with_unused(
-    operations: Sequence[Any], loss: Any, forward: set[Any], needed: set[Any]
+    operations: Sequence[Any], losses: set[Any], forward: set[Any], needed: set[Any]
 ) -> Iterator[str]:
     """Yield the names of what the updates need, and of what was built beside it for nothing.
 
-    Gradients also make operations that nothing needs. They stand behind the loss, in scopes
+    Gradients also make operations that nothing needs. They stand behind the last loss, in scopes
     that hold no operation of the forward part, or get what the backward part made.
     """
     scopes = {operation.name.partition("/")[0] for operation in needed if "/" in operation.name}
-    behind, found = False, set(needed)
-    for operation in operations:
-        if behind and operation not in found and not is_write(operation):
+    last = max(number for number, operation in enumerate(operations) if operation in losses)
+    found = set(needed)
+    for number, operation in enumerate(operations):
+        if number > last and operation not in found and not is_write(operation):
             inputs = {tensor.op for tensor in operation.inputs} | set(operation.control_inputs)
             scope = operation.name.partition("/")[0]
             if operation in forward or inputs & found or scope in scopes:
                 found.add(operation)
-        behind = behind or operation is loss
     yield from (operation.name for operation in found)
 
 

@@ -224,13 +224,15 @@ class GraphSteps:
 
     def _look_inside(self, session: Any, step: TrainingStep) -> None:
         recorder, allocator = self._recorder, self._runtime.allocator
-        if step.compiled_name is None:
+        if step.compiled_name is not None:
+            recorder.missing("device.forward_peak_bytes", phases.COMPILED)
+            recorder.note(phases.COMPILED)
+        elif step.has_other_losses:
+            recorder.missing("device.forward_peak_bytes", phases.SEVERAL_LOSSES)
+        else:
             allocator.reset()
             session.run(step.forward_fetches, step.feeds)
             recorder.device(forward_peak_bytes=allocator.peak())
-        else:
-            recorder.missing("device.forward_peak_bytes", phases.COMPILED)
-            recorder.note(phases.COMPILED)
         try:
             metadata = run_traced(session, step)
         except UnreadableRunError as error:

@@ -151,6 +151,27 @@ def silent(steps: int) -> TrainStep:
 
 
 @scenario
+def in_turn(steps: int) -> TrainStep:
+    """Two losses, each with its own variable and its own pass over the input."""
+    first, second = (tf.Variable(tf.eye(IN), name=name) for name in ("first", "second"))
+
+    def loss_of(x, weight):
+        state = x[0]
+        for t in range(steps):
+            state = tf.tanh(x[t] + state @ weight)
+        return tf.reduce_mean(tf.square(state))
+
+    @tf.function
+    def train_step(x):
+        for weight in (first, second):
+            with tf.GradientTape() as tape:
+                loss = loss_of(x, weight)
+            weight.assign_sub(1e-3 * tape.gradient(loss, weight))
+
+    return TrainStep(train_step, (_batch(steps, B, IN),))
+
+
+@scenario
 def untrained(steps: int) -> TrainStep:
     """A function that forgets the update."""
     kernel, _ = _weights()
