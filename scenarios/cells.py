@@ -31,3 +31,8 @@ def normal(*shape: int) -> npt.NDArray[np.float32]:
 def half_to_full(batch: int, steps: int) -> npt.NDArray[np.int32]:
     """Return the lengths of a batch of sequences: from half of the steps to all of them."""
     return np.linspace(max(1, steps // 2), steps, batch).astype(np.int32)
+
+
+def towards_zero(x: Any, outputs: Any) -> dict[str, Any]:
+    """Return what a training takes that pulls ``outputs`` towards zero, fed with ``x``."""
+    return {"feeds": {x: normal(*x.shape)}, "loss": tf.reduce_mean(tf.square(outputs))}

@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 from profiler import Training, scenario
-from scenarios.cells import Cell, half_to_full, make_cell, normal
-from scenarios.recurrent import Network
+from scenarios.cells import Cell, half_to_full, make_cell, towards_zero
+from scenarios.recurrent import Network, collected
 
 tf1 = tf.compat.v1
 
@@ -27,18 +27,7 @@ def while_loop(
     """A while loop by hand that reads and writes TensorArrays (tf.while_loop)."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
-    sequence = tf.TensorArray(tf.float32, steps).unstack(x)
-
-    def body(step: Any, state: Any, outputs: Any) -> Any:
-        state = network.step(sequence.read(step), state)
-        return step + 1, state, outputs.write(step, network.output(state))
-
-    _, _, outputs = tf.while_loop(
-        lambda step, *_: step < steps,
-        body,
-        (0, network.zero_state(batch), tf.TensorArray(tf.float32, steps)),
-    )
-    return _training(x, outputs.stack())
+    return Training(**towards_zero(x, collected(network, x)))
 
 
 @scenario(tags=LOOP)
@@ -57,7 +46,7 @@ def scan(
     states = tf.scan(
         lambda state, now: network.step(now, state), x, initializer=network.zero_state(batch)
     )
-    return _training(x, network.output(states))
+    return Training(**towards_zero(x, network.output(states)))
 
 
 @scenario(tags=UNROLLED)
@@ -75,7 +64,7 @@ def stacked_static(
     outputs, _ = tf1.nn.static_rnn(
         _stack(cell, layers, units), tf.unstack(x, axis=1), dtype=tf.float32
     )
-    return _training(x, tf.stack(outputs, axis=1))
+    return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
 @scenario(tags=LOOP)
@@ -91,7 +80,7 @@ def stacked_dynamic(
     """A stack of cells in one while loop (MultiRNNCell in dynamic_rnn)."""
     x = tf1.placeholder(tf.float32, [batch, steps, inputs])
     outputs, _ = tf1.nn.dynamic_rnn(_stack(cell, layers, units), x, dtype=tf.float32)
-    return _training(x, outputs)
+    return Training(**towards_zero(x, outputs))
 
 
 @scenario(tags=UNROLLED)
@@ -112,7 +101,7 @@ def bidirectional_static(
         tf.unstack(x, axis=1),
         dtype=tf.float32,
     )
-    return _training(x, tf.stack(outputs, axis=1))
+    return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
 @scenario(tags=LOOP)
@@ -130,7 +119,7 @@ def bidirectional_dynamic(
     outputs, _ = tf1.nn.bidirectional_dynamic_rnn(
         _stack(cell, layers, units), _stack(cell, layers, units), x, dtype=tf.float32
     )
-    return _training(x, tf.concat(outputs, axis=2))
+    return Training(**towards_zero(x, tf.concat(outputs, axis=2)))
 
 
 @scenario(tags=(*LOOP, "lengths"))
@@ -149,16 +138,12 @@ def dynamic_with_lengths(
     outputs, _ = tf1.nn.dynamic_rnn(
         _stack(cell, layers, units), x, sequence_length=lengths, dtype=tf.float32
     )
-    return _training(x, outputs, {lengths: half_to_full(batch, steps)})
+    training = towards_zero(x, outputs)
+    training["feeds"][lengths] = half_to_full(batch, steps)
+    return Training(**training)
 
 
 def _stack(cell: Cell, layers: int, units: int) -> Any:
     """Return one cell, or as many in a stack."""
     cells = [make_cell(cell, units) for _ in range(layers)]
     return cells[0] if layers == 1 else tf1.nn.rnn_cell.MultiRNNCell(cells)
-
-
-def _training(x: Any, outputs: Any, more: dict[Any, Any] | None = None) -> Training:
-    """Return the training that pulls all outputs towards zero, fed with ``x`` and ``more``."""
-    feeds = {x: normal(*x.shape), **(more or {})}
-    return Training(feeds=feeds, loss=tf.reduce_mean(tf.square(outputs)))

@@ -3,13 +3,11 @@
 Control flow is a switch of the whole process: this file turns version 2 off when it is imported.
 """
 
-from typing import Any
-
 import tensorflow as tf
 
 from profiler import Training, scenario
-from scenarios.cells import Cell, half_to_full, make_cell, normal
-from scenarios.recurrent import Network
+from scenarios.cells import Cell, half_to_full, make_cell, normal, towards_zero
+from scenarios.recurrent import Network, collected
 
 tf1 = tf.compat.v1
 tf1.disable_control_flow_v2()
@@ -29,10 +27,10 @@ def while_loop_v1(
     parallel_iterations: int = 10,
 ) -> Training:
     """A while loop by hand of Enter, Merge, Switch and NextIteration, with TensorArrays."""
-    return _looped(
-        Network(cell, layers=layers, inputs=inputs, units=units),
-        tf1.placeholder(tf.float32, [steps, batch, inputs]),
-        parallel_iterations=parallel_iterations,
+    x = tf1.placeholder(tf.float32, [steps, batch, inputs])
+    network = Network(cell, layers=layers, inputs=inputs, units=units)
+    return Training(
+        **towards_zero(x, collected(network, x, parallel_iterations=parallel_iterations))
     )
 
 
@@ -47,11 +45,9 @@ def swapped_v1(
     cell: Cell = "lstm",
 ) -> Training:
     """What backward needs goes to host memory (swap_memory); on a CPU there is nowhere to go."""
-    return _looped(
-        Network(cell, layers=layers, inputs=inputs, units=units),
-        tf1.placeholder(tf.float32, [steps, batch, inputs]),
-        swap_memory=True,
-    )
+    x = tf1.placeholder(tf.float32, [steps, batch, inputs])
+    network = Network(cell, layers=layers, inputs=inputs, units=units)
+    return Training(**towards_zero(x, collected(network, x, swap_memory=True)))
 
 
 @scenario(tags=(*LOOP, "remedies"))
@@ -65,11 +61,9 @@ def one_in_flight_v1(
     cell: Cell = "lstm",
 ) -> Training:
     """The loop may run no iterations at once (parallel_iterations=1)."""
-    return _looped(
-        Network(cell, layers=layers, inputs=inputs, units=units),
-        tf1.placeholder(tf.float32, [steps, batch, inputs]),
-        parallel_iterations=1,
-    )
+    x = tf1.placeholder(tf.float32, [steps, batch, inputs])
+    network = Network(cell, layers=layers, inputs=inputs, units=units)
+    return Training(**towards_zero(x, collected(network, x, parallel_iterations=1)))
 
 
 @scenario(tags=LOOP)
@@ -105,25 +99,4 @@ def static_with_lengths_v1(
     return Training(
         feeds={x: normal(batch, steps, inputs), lengths: half_to_full(batch, steps)},
         loss=tf.reduce_mean(tf.square(tf.stack(outputs, axis=1))),
-    )
-
-
-def _looped(network: Network, x: Any, **options: Any) -> Training:
-    """Return the training that pulls all outputs of a while loop towards zero."""
-    steps, batch, _ = (int(size) for size in x.shape)
-    sequence = tf.TensorArray(tf.float32, steps).unstack(x)
-
-    def body(step: Any, state: Any, outputs: Any) -> Any:
-        state = network.step(sequence.read(step), state)
-        return step + 1, state, outputs.write(step, network.output(state))
-
-    _, _, outputs = tf.while_loop(
-        lambda step, *_: step < steps,
-        body,
-        (0, network.zero_state(batch), tf.TensorArray(tf.float32, steps)),
-        **options,
-    )
-    return Training(
-        feeds={x: normal(*x.shape)},
-        loss=tf.reduce_mean(tf.square(outputs.stack())),
     )

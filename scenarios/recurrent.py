@@ -72,6 +72,24 @@ def looped(
     return state
 
 
+def collected(network: Network, x: Any, **options: Any) -> Any:
+    """Return the outputs of all steps, read and written through TensorArrays in a while loop."""
+    steps, batch, _ = (int(size) for size in x.shape)
+    sequence = tf.TensorArray(tf.float32, steps).unstack(x)
+
+    def body(step: Any, state: Any, outputs: Any) -> Any:
+        state = network.step(sequence.read(step), state)
+        return step + 1, state, outputs.write(step, network.output(state))
+
+    _, _, outputs = tf.while_loop(
+        lambda step, *_: step < steps,
+        body,
+        (0, network.zero_state(batch), tf.TensorArray(tf.float32, steps)),
+        **options,
+    )
+    return outputs.stack()
+
+
 def _share(items: Sequence[Any], layer: int, layers: int) -> Sequence[Any]:
     each = len(items) // layers
     return items[layer * each : (layer + 1) * each]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from profiler import Training, scenario
-from scenarios.cells import Cell, normal
+from scenarios.cells import Cell, towards_zero
 from scenarios.recurrent import Network, State, looped
 
 tf1 = tf.compat.v1
@@ -43,7 +43,7 @@ def plain_loop(
         body,
         (0, network.zero_state(batch), tf.TensorArray(tf.float32, steps)),
     )
-    return _training(x, outputs.stack()[-1])
+    return Training(**towards_zero(x, outputs.stack()[-1]))
 
 
 @scenario(tags=LOOP)
@@ -60,7 +60,7 @@ def last_output(
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     state = looped(network.step, x, network.zero_state(batch), (0, steps))
-    return _training(x, network.output(state))
+    return Training(**towards_zero(x, network.output(state)))
 
 
 @scenario(tags=LOOP)
@@ -79,7 +79,7 @@ def one_in_flight(
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     start = network.zero_state(batch)
     state = looped(network.step, x, start, (0, steps), parallel_iterations=parallel_iterations)
-    return _training(x, network.output(state))
+    return Training(**towards_zero(x, network.output(state)))
 
 
 @scenario(tags=LOOP, multiple_of=8)
@@ -103,7 +103,7 @@ def block_unrolled(
         return start + block, state
 
     _, state = tf.while_loop(lambda start, _: start < steps, body, (0, network.zero_state(batch)))
-    return _training(x, network.output(state))
+    return Training(**towards_zero(x, network.output(state)))
 
 
 @scenario(tags=RECOMPUTED)
@@ -127,7 +127,7 @@ def recomputed_steps(
         (0, steps),
         parallel_iterations=1,
     )
-    return _training(x, network.output(state))
+    return Training(**towards_zero(x, network.output(state)))
 
 
 @scenario(tags=RECOMPUTED)
@@ -144,7 +144,7 @@ def sqrt_segments(
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     state = _segmented(network, x, batch, math.isqrt(steps - 1) + 1)
-    return _training(x, network.output(state))
+    return Training(**towards_zero(x, network.output(state)))
 
 
 @scenario(tags=RECOMPUTED)
@@ -161,7 +161,7 @@ def fixed_segments(
     """Backward runs segments of a chosen length again."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
-    return _training(x, network.output(_segmented(network, x, batch, segment)))
+    return Training(**towards_zero(x, network.output(_segmented(network, x, batch, segment))))
 
 
 @scenario(tags=UNROLLED)
@@ -180,7 +180,7 @@ def unrolled(
     state = network.zero_state(batch)
     for now in tf.unstack(x):
         state = network.step(now, state)
-    return _training(x, network.output(state))
+    return Training(**towards_zero(x, network.output(state)))
 
 
 @scenario(tags=UNROLLED)
@@ -201,12 +201,7 @@ def unrolled_accumulated(
         handed = _in_turn(*state, *weights)
         state, weights = handed[: len(state)], list(handed[len(state) :])
         state = network.step(now, state, weights)
-    return _training(x, network.output(state))
-
-
-def _training(x: Any, last: Any) -> Training:
-    """Return the training that pulls the last output towards zero, fed with ``x``."""
-    return Training(feeds={x: normal(*x.shape)}, loss=tf.reduce_mean(tf.square(last)))
+    return Training(**towards_zero(x, network.output(state)))
 
 
 def _segmented(network: Network, x: Any, batch: int, each: int) -> State:

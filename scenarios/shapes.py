@@ -1,11 +1,9 @@
 """Shapes of sequence learning, each unrolled and as a loop; builds has an output for each input."""
 
-from typing import Any
-
 import tensorflow as tf
 
 from profiler import Training, scenario
-from scenarios.cells import Cell, last_output, make_cell, normal
+from scenarios.cells import Cell, last_output, make_cell, towards_zero
 
 tf1 = tf.compat.v1
 SEED = ("seed",)
@@ -19,7 +17,7 @@ def seq_to_vec_static(
     x = tf1.placeholder(tf.float32, [batch, steps, inputs])
     xs = tf.unstack(x, axis=1)
     _, state = tf1.nn.static_rnn(make_cell(cell, units), xs, dtype=tf.float32)
-    return _training(x, last_output(state))
+    return Training(**towards_zero(x, last_output(state)))
 
 
 @scenario(tags=SEED)
@@ -29,7 +27,7 @@ def seq_to_vec_dynamic(
     """Only the last output counts (a classifier), one cell in a while loop."""
     x = tf1.placeholder(tf.float32, [batch, steps, inputs])
     _, state = tf1.nn.dynamic_rnn(make_cell(cell, units), x, dtype=tf.float32)
-    return _training(x, last_output(state))
+    return Training(**towards_zero(x, last_output(state)))
 
 
 @scenario(tags=SEED)
@@ -40,7 +38,7 @@ def vec_to_seq_static(
     x = tf1.placeholder(tf.float32, [batch, inputs])
     xs = [x] + [tf.zeros([batch, inputs])] * (steps - 1)
     outputs, _ = tf1.nn.static_rnn(make_cell(cell, units), xs, dtype=tf.float32)
-    return _training(x, tf.stack(outputs, axis=1))
+    return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
 @scenario(tags=SEED)
@@ -51,7 +49,7 @@ def vec_to_seq_dynamic(
     x = tf1.placeholder(tf.float32, [batch, inputs])
     xs = tf.pad(x[:, tf.newaxis], [[0, 0], [0, steps - 1], [0, 0]])
     outputs, _ = tf1.nn.dynamic_rnn(make_cell(cell, units), xs, dtype=tf.float32)
-    return _training(x, outputs)
+    return Training(**towards_zero(x, outputs))
 
 
 @scenario(tags=SEED)
@@ -65,7 +63,7 @@ def delayed_seq_to_seq_static(
     encoder, decoder = make_cell(cell, units), make_cell(cell, units)
     _, state = tf1.nn.static_rnn(encoder, xs, dtype=tf.float32, scope="encoder")
     outputs, _ = tf1.nn.static_rnn(decoder, silence, initial_state=state, scope="decoder")
-    return _training(x, tf.stack(outputs, axis=1))
+    return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
 @scenario(tags=SEED)
@@ -79,9 +77,4 @@ def delayed_seq_to_seq_dynamic(
     encoder, decoder = make_cell(cell, units), make_cell(cell, units)
     _, state = tf1.nn.dynamic_rnn(encoder, x, dtype=tf.float32, scope="encoder")
     outputs, _ = tf1.nn.dynamic_rnn(decoder, silence, initial_state=state, scope="decoder")
-    return _training(x, outputs)
-
-
-def _training(x: Any, outputs: Any) -> Training:
-    """Return the training that pulls ``outputs`` towards zero, fed with ``x``."""
-    return Training(feeds={x: normal(*x.shape)}, loss=tf.reduce_mean(tf.square(outputs)))
+    return Training(**towards_zero(x, outputs))

@@ -24,7 +24,7 @@ NOTE = (
     "“Best” is a build that no other one beats: none goes further without a slower training step, "
     "or as far with a faster one; ? where noise hides that. A ratio of step times stands between "
     "the ends that noise allows, with a ? where it is not known. Whether a build computes the same "
-    "gradients as the first one, its author says: stepwall list."
+    "as the first one, with the same gradients, its author says: stepwall list."
 )
 # What a narrow terminal does without, in this order.
 LESS_IMPORTANT = ("building the graph", "nodes", "device peak", "steady step")
