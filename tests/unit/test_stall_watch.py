@@ -1,4 +1,7 @@
-"""A process that waits is noticed once; one that works is left alone."""
+"""A process that waits is noticed once; one that works is left alone.
+
+Each is tried in a fresh process: threads that other tests left in this one may work.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import hashlib
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -34,70 +40,76 @@ class _Calls:
         self.called.set()
 
 
-@pytest.fixture
-def calls() -> _Calls:
-    """The call back of the test."""
-    return _Calls()
+def _calls_of(body: Callable[[_Calls], None]) -> int:
+    """How often ``body``, in a process of its own, was called back."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_count, body).result()
 
 
-@linux
-def test_a_process_that_waits_is_noticed_once(calls: _Calls) -> None:
-    """However long it goes on waiting."""
+def _count(body: Callable[[_Calls], None]) -> int:
+    calls = _Calls()
+    body(calls)
+    return calls.count
+
+
+def _wait(calls: _Calls) -> None:
     with StallWatch(calls) as watch:
-        assert calls.called.wait(PATIENCE_S)
+        calls.called.wait(PATIENCE_S)
         watch._thread.join(PATIENCE_S)
-        ended = not watch._thread.is_alive()
-
-    assert ended
-    assert calls.count == 1
+        if watch._thread.is_alive():
+            calls.count = -1  # it goes on watching
 
 
-@linux
-def test_a_process_that_works_has_not_stalled(calls: _Calls) -> None:
-    """Nor does what it did before make up for what it does now."""
+def _work(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:  # outside of Python's lock: the thread never waits for it
+        hashlib.pbkdf2_hmac("sha256", b"any", b"salt", 50_000)
+
+
+def _only_work(calls: _Calls) -> None:
     with StallWatch(calls):
         _work(LONG_S)
 
-    assert calls.count == 0
 
-
-@linux
-def test_work_in_any_thread_counts(calls: _Calls) -> None:
-    """The one that entered may wait for another."""
+def _work_elsewhere(calls: _Calls) -> None:
     worker = threading.Thread(target=_work, args=(LONG_S,))
     with StallWatch(calls):
         worker.start()
         worker.join()
 
-    assert calls.count == 0
 
-
-@linux
-def test_a_stall_after_work_is_noticed(calls: _Calls) -> None:
-    """The time of the work is no excuse."""
+def _work_then_wait(calls: _Calls) -> None:
     with StallWatch(calls):
         _work(STALL_S / 2)
+        calls.called.wait(PATIENCE_S)
 
-        assert calls.called.wait(PATIENCE_S)
 
-
-def test_a_short_wait_is_none(calls: _Calls) -> None:
-    """As any step has them."""
+def _wait_shortly(calls: _Calls) -> None:
     with StallWatch(calls, stall_s=PATIENCE_S):
         time.sleep(STALL_S)
 
-    assert calls.count == 0
 
-
-def test_where_threads_cannot_be_read_nothing_is_said(
-    calls: _Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Evidence that cannot be had is none."""
-    monkeypatch.setattr(stall_watch, "_TASKS", tmp_path / "missing")
+def _wait_unseen(calls: _Calls) -> None:
+    stall_watch._TASKS = Path(__file__).with_name("missing")
     with StallWatch(calls):
         time.sleep(LONG_S)
 
-    assert calls.count == 0
+
+@linux
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        pytest.param(_wait, 1, id="waiting, however long, is noticed once"),
+        pytest.param(_only_work, 0, id="working is no stall"),
+        pytest.param(_work_elsewhere, 0, id="work in any thread counts"),
+        pytest.param(_work_then_wait, 1, id="a stall after work is noticed"),
+        pytest.param(_wait_shortly, 0, id="a short wait is none"),
+        pytest.param(_wait_unseen, 0, id="where threads cannot be read nothing is said"),
+    ],
+)
+def test_calls_back(body: Callable[[_Calls], None], count: int) -> None:
+    """Called back once where the process stalled, else not at all."""
+    assert _calls_of(body) == count
 
 
 @pytest.mark.parametrize("state", ["R", "D"])
@@ -127,9 +139,3 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _thread(tasks: Path, number: int, state: str) -> None:
     (tasks / str(number)).mkdir()
     (tasks / str(number) / "stat").write_text(f"{number} (odd) R name) {state} 1 2 3\n")
-
-
-def _work(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:  # outside of Python's lock: the thread never waits for it
-        hashlib.pbkdf2_hmac("sha256", b"any", b"salt", 50_000)
