@@ -201,9 +201,9 @@ class Bench:
         kept.write_text(json.dumps(asdict(done)))
         return done
 
-    def folder(self, name: str, parts: Iterable[Path], made_for: object = None) -> Path:
+    def folder(self, name: str, folders: Iterable[Path], made_for: object = None) -> Path:
         """Return the folder of that name, emptied if what it was made from or for has changed."""
-        folder, identity = self.results / name, f"{_identity(parts)} {made_for}"
+        folder, identity = self.results / name, f"{_identity(folders)} {made_for}"
         mark = folder / "identity"
         if not mark.exists() or mark.read_text() != identity:
             shutil.rmtree(folder, ignore_errors=True)
@@ -238,7 +238,7 @@ class Bench:
     def together(self, group: Sequence[Case]) -> Done:
         """Run the first lengths of scenarios that have them in common, with all files given."""
         lengths = ",".join(map(str, group[0].steps[:2]))
-        folder = self.folder(f"together-{lengths}", [CORPUS], [case.name for case in group])
+        folder = self.folder(f"together-{lengths}", _folders(group), [case.name for case in group])
         sources = [part for path in FOLDERS for part in ("--scenarios", path)]
         names = [case.name for case in group]
         words = ("profile", *names, "--steps", lengths, "--timeout", TIMEOUT_S, *sources)
@@ -246,7 +246,7 @@ class Bench:
 
     def equal_runs(self, group: Sequence[Case]) -> dict[str, Done]:
         """Run the same points several times, one run after another, and compare all pairs."""
-        folder = self.folder("equal", [CORPUS], [case.name for case in group])
+        folder = self.folder("equal", _folders(group), [case.name for case in group])
         sources = [part for path in FOLDERS for part in ("--scenarios", path)]
         names = [case.name for case in group]
         words = ("profile", *names, "--steps", "20,40", "--repeats", REPEATS)
@@ -289,11 +289,16 @@ def _measured(kept: Path, name: str, file: Path, steps: int) -> Done:
     return Done(exit=0, document=json.loads(kept.read_text()))
 
 
-def _identity(parts: Iterable[Path]) -> str:
+def _folders(group: Sequence[Case]) -> list[Path]:
+    return sorted({(CORPUS / case.file).parent for case in group})
+
+
+def _identity(folders: Iterable[Path]) -> str:
+    """Identify stepwall itself and the files of scenarios that lie directly in the folders."""
     digest = hashlib.sha256()
-    for part in (ROOT / "profiler", *parts):
-        for file in sorted(part.rglob("*.py")) if part.is_dir() else [part]:
-            digest.update(file.read_bytes())
+    files = sorted((ROOT / "profiler").rglob("*.py"))
+    for file in [*files, *(file for folder in folders for file in sorted(folder.glob("*.py")))]:
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
