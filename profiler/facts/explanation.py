@@ -47,17 +47,32 @@ class Holding(Record, frozen=True, kw_only=True):
     per_step_tensors: float | None = None
 
 
+class HoldersOverStep(Record, frozen=True, kw_only=True):
+    """The largest holders at some moments of a step.
+
+    ``ops`` and ``roles`` name each holder that is among the largest at any moment: an op, without
+    the numbers of copies, in one role. ``largest`` gives for each moment its largest holders, the
+    largest first: a position in ``ops``, then the bytes that were asked for, then the next one.
+    """
+
+    ops: list[str]
+    roles: list[str]
+    largest: list[list[Count]]
+
+
 class MemoryOverStep(Record, frozen=True, kw_only=True):
     """Bytes of each role over one training step, at some of its events.
 
     ``event`` counts allocations and releases from the step's begin; ``bytes`` gives for each
-    role what was asked for and is held after these, with ``allocator rounding`` apart.
+    role what was asked for and is held after these, with ``allocator rounding`` apart. ``holders``:
+    who holds most of it; None in steps that were explained before this was kept.
     """
 
     event: list[Count]
     bytes: dict[str, list[Count]]
     backward: Count
     peak: Count
+    holders: HoldersOverStep | None = None
 
 
 class PeakGrowth(Record, frozen=True, kw_only=True):

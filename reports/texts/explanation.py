@@ -50,6 +50,7 @@ __all__ = [
     "ExplanationSection",
     "explained_steps",
     "explanation_section",
+    "explanation_words",
     "section_lines",
 ]
 
@@ -138,13 +139,19 @@ def explanation_section(step: ExplainedStep, *, most: int = 40) -> ExplanationSe
         "host memory by phase": lambda: host_grid(phases, step.framework),
     }
     grids = [(name, _stands(make, _grid_of_one)) for name, make in tables.items()]
+    said, facts = explanation_words(step)
     return ExplanationSection(
         name=step.name,
         title=step.title,
-        story=_stands(lambda: story(explained), lambda reason: (reason,)),
-        facts=tuple(_facts(step)),
+        story=said,
+        facts=facts,
         tables=tuple((title, grid) for title, grid in grids if grid.rows),
     )
+
+
+def explanation_words(step: ExplainedStep) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return what an explanation says: its sentences, and its facts by their names."""
+    return _stands(lambda: story(step.explained), lambda reason: (reason,)), tuple(_facts(step))
 
 
 def _last_stage(graph: GraphSize) -> GraphStage | None:

@@ -14,16 +14,17 @@ from profiler.facts import (
     Measurement,
     ScheduleCheck,
     WallStatus,
+    encode,
     replace,
 )
 from profiler.facts.labels import Labels
-from reports.pages.page import Pictures, page, render
+from reports.pages.data import page_data
 from reports.plots.laws import law_plots
 from reports.plots.measurements import plots
 from reports.tables.grid import Grid, measurement_grid, wall_grid
-from reports.tables.versus import crossover_lines, versus_grid
+from reports.tables.versus import crossover_lines
+from reports.texts.answer import answer
 from reports.texts.certificate import certificate_lines
-from reports.texts.findings import findings
 from reports.texts.story import story
 
 # A number of steps, or what is counted by them; a training step has other words around it.
@@ -72,10 +73,8 @@ def run(axis: str) -> RunResults:
 
 
 def texts_of(results: RunResults) -> str:
-    """Return the page's own text, without its glossary of what a step is."""
-    html = render(page(results), Pictures())
-    body = html[html.index("<main>") : html.index('<section id="glossary">')]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+    """Return every text of the page, without its glossary of what a step is."""
+    return encode(page_data(results))
 
 
 def cells(grid: Grid, heading: str) -> list[str]:
@@ -127,15 +126,12 @@ def test_a_story_counts_by_its_axis() -> None:
 
 
 def test_growth_is_counted_by_the_axis() -> None:
-    """In the headline and in the table of laws."""
+    """In the answer and in the table of laws."""
     results = run("batch")
-    law = page(results).laws
+    law = page_data(results).laws
 
-    assert (
-        "nodes to its graph for every unit of batch over batch 8 to 256"
-        in (findings(results).headlines[0])
-    )
-    assert law.headings[2:4] == ("law (T: batch)", "one more unit of batch")
+    assert any(one.startswith("One more unit of batch costs") for one in answer(results).sentences)
+    assert [one.title for one in law.columns][2] == "law (T: batch)"
 
 
 def test_plots_name_the_axis() -> None:
@@ -180,21 +176,12 @@ class TestSeveralAxes:
         assert cells(wall_grid(run("units")), "survives")[0] == "650 units"
 
     def test_they_are_not_compared(self) -> None:
-        """The report says so, and no sentence sets one against the other."""
+        """No sentence sets one against the other, and neither needs less than the other."""
         results = self.mixed()
-        told = findings(results)
 
-        assert [row.cells for row in versus_grid(results).rows] == [
-            (
-                "one",
-                "every",
-                "not comparable, for they have different axes: a over steps and b over units",
-            )
-        ]
+        assert page_data(results).contests == []
         assert not any(
-            "a over steps" in text and "b over units" in text
-            for text in (*told.headlines, *told.details)
-            if "predicted" not in text
+            "a over steps" in text and "b over units" in text for text in answer(results).sentences
         )
 
     def test_plots_name_all_of_them(self) -> None:

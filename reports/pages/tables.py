@@ -1,0 +1,464 @@
+"""The tables of a page as columns of raw values: the page sorts, filters and exports them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from profiler.analysis.crossover.costs import (
+    PARETO_METRICS,
+    BuildCost,
+    Cost,
+    build_costs,
+    common_length,
+)
+from profiler.analysis.crossover.trade_offs import TradeOff, searched, trade_offs
+from profiler.analysis.laws import Law
+from profiler.analysis.metrics import METRICS
+from profiler.analysis.results import RunResults
+from profiler.analysis.series import MetricSeries
+from profiler.facts import Certificate, Measurement, Status, WallStatus
+from profiler.facts.codec import Record
+from reports.tables.grid import node_columns, outcome_sentence
+from reports.tables.laws import law_text, step_text
+from reports.texts.certificate import (
+    confirmation_text,
+    held_text,
+    learned_text,
+    miss_text,
+    room_text,
+    wall_schedules_text,
+    zone_text,
+)
+from reports.texts.numbers import size_text, steps_text
+from reports.texts.story import biggest_text
+
+__all__ = [
+    "Column",
+    "Table",
+    "answer_table",
+    "choice_tables",
+    "failure_table",
+    "law_table",
+    "measurement_table",
+    "no_law",
+    "probe_table",
+    "remedy_table",
+    "unknown_table",
+    "wall_table",
+]
+
+# Returns the number of the build that a point or a wall is of.
+Number = Callable[[Any], int]
+# The name, the title and the unit of a column.
+Head = tuple[str, str, str]
+_PAIR = 2
+_BUILD: Head = ("build", "scenario", "build")
+_PROOFS = {
+    WallStatus.EXACT: "both ends were really run",
+    WallStatus.BAND: "each end held every time; outcomes in between varied from run to run",
+    WallStatus.AT_LEAST: "nothing failed up to the most that was allowed",
+    WallStatus.AT_MOST: "even the first length ran out",
+    WallStatus.UNPROVEN: "the first failing run was no memory failure",
+}
+
+
+class Column(Record, frozen=True, kw_only=True):
+    """Values of one unit: ``text``, ``build`` (its number), ``count``, ``bytes``, ``seconds``...
+
+    ``name``: of a metric, or what a file of the table calls it.
+    """
+
+    name: str
+    title: str
+    unit: str
+    values: list[Any]
+
+
+class Table(Record, frozen=True, kw_only=True):
+    """A table; ``note`` says what must be known to read it."""
+
+    name: str
+    title: str
+    note: str
+    columns: list[Column]
+
+    @classmethod
+    def of_rows(
+        cls, name: str, title: str, heads: Sequence[Head], rows: Iterable[Sequence[Any]]
+    ) -> Table:
+        """Return a table of rows; what has no value in any row is no column of it."""
+        values = list(zip(*rows, strict=True)) or [()] * len(heads)
+        columns = [
+            Column(name=head[0], title=head[1], unit=head[2], values=list(column))
+            for head, column in zip(heads, values, strict=True)
+            if not column or any(value is not None for value in column)
+        ]
+        return cls(name=name, title=title, note="", columns=columns)
+
+    def noted(self, note: str) -> Table:
+        """Return the table with a note."""
+        return Table(name=self.name, title=self.title, note=note, columns=self.columns)
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column; none where there is no such column."""
+        return next((one.values for one in self.columns if one.name == name), [])
+
+
+def answer_table(results: RunResults, number: Number) -> Table:
+    """Return for each build its walls, what one more step costs, and what a step takes."""
+    heads = [
+        _BUILD,
+        ("limit", "limit", "size"),
+        ("last_ok", "survives", "count"),
+        ("first_oom", "runs out at", "count"),
+        ("status", "wall", "text"),
+        ("biggest", "what holds its memory there", "text"),
+        ("backprop", "one more costs, memory", "text"),
+        ("nodes", "nodes", "text"),
+        ("at", "longest measured", "count"),
+        ("peak", "device peak there", "bytes"),
+        ("step_time", "steady step there", "seconds"),
+    ]
+    walls: dict[int, list[Certificate]] = {}
+    for _, wall in results.walls:
+        walls.setdefault(number(wall), []).append(wall)
+    series: dict[int, dict[str, MetricSeries]] = {}
+    for one in results.series:
+        series.setdefault(number(one.conditions), {})[one.metric.name] = one
+    rows = [
+        (build, *_ends_of(wall), *_costs_of(series.get(build, {})))
+        for build in sorted({*walls, *series})
+        for wall in walls.get(build, [None])
+    ]
+    return Table.of_rows("answers", "Each build", heads, rows)
+
+
+def _ends_of(wall: Certificate | None) -> tuple[Any, ...]:
+    if wall is None:
+        return (None,) * 5
+    biggest = biggest_text(wall.explanation) if wall.explanation else None
+    status = wall.status.value.replace("_", " ")
+    return wall.limit_bytes, wall.last_ok, wall.first_oom, status, biggest
+
+
+def _costs_of(series: Mapping[str, MetricSeries]) -> tuple[Any, ...]:
+    """Return what one more step costs by the clear laws, and the medians at the longest length."""
+    per_step = [
+        step_text(one.clear_law, one.metric) if one and one.clear_law else None
+        for one in map(series.get, ("backprop", "nodes"))
+    ]
+    last = max((one.last for one in series.values()), default=None)
+    there = [
+        median(values) if one and last and (values := one.values_at(last)) else None
+        for one in map(series.get, ("peak", "step_time"))
+    ]
+    return (*per_step, last, *there)
+
+
+def measurement_table(results: RunResults, number: Number) -> Table:
+    """Return every point: its metrics, and how it ended."""
+    nodes = [column for column in node_columns(results) if column.heading != "nodes"]
+    heads = [
+        _BUILD,
+        ("steps", _axes(results), "count"),
+        ("repeat", "repeat", "count"),
+        ("limit", "limit", "size"),
+        *((metric.name, metric.title, metric.unit) for metric in METRICS),
+        *((column.heading, column.heading, "count") for column in nodes),
+        ("status", "outcome", "text"),
+        ("ending", "how it ended", "text"),
+    ]
+    repeated = any(m.point.repeat for _, m in results.measurements)
+    rows = [
+        (
+            *(number(m.point), m.point.steps, m.point.repeat if repeated else None),
+            m.point.limit_bytes,
+            *(metric.value(m) for metric in METRICS),
+            *(column.value(m) for column in nodes),
+            m.outcome.status.value,
+            None if m.outcome.status is Status.OK else outcome_sentence(m.outcome),
+        )
+        for _, m in results.measurements
+    ]
+    return Table.of_rows("measurements", "Measurements", heads, rows).noted(
+        "A dash was not measured. It is never zero."
+    )
+
+
+def _axes(results: RunResults) -> str:
+    return " or ".join(results.axes)
+
+
+def wall_table(results: RunResults, number: Number) -> Table:
+    """Return every wall: its ends, what was predicted, what holds the memory, what it cost."""
+    heads = [
+        _BUILD,
+        ("limit", "limit", "size"),
+        ("kind", "of", "text"),
+        ("last_ok", "survives", "count"),
+        ("first_oom", "runs out at", "count"),
+        ("status", "status", "text"),
+        ("predicted", "predicted", "count"),
+        ("low", "at least", "count"),
+        ("high", "at most", "count"),
+        ("miss", "prediction", "text"),
+        ("peak", "peak", "bytes"),
+        ("biggest", "what holds it", "text"),
+        ("ran_out", "what ran out", "text"),
+        ("price", "price", "times"),
+        ("seconds", "took", "seconds"),
+        ("proof", "proof", "text"),
+        ("more", "more", "text"),
+    ]
+    rows = [(number(wall), *_wall_row(results, wall)) for _, wall in results.walls]
+    return Table.of_rows("walls", "Walls", heads, rows).noted(
+        "Both ends of an exact wall were really run, each in a process of its own. A prediction "
+        "was made before any run near the wall. The price is the seconds of the whole search over "
+        "those of the two runs that prove it."
+    )
+
+
+def _wall_row(results: RunResults, wall: Certificate) -> tuple[Any, ...]:
+    framework, failure = results.run.framework(wall.framework), wall.failure
+    more = [
+        learned_text(wall),
+        room_text(wall),
+        zone_text(wall),
+        confirmation_text(wall),
+        wall_schedules_text(wall, framework),
+        held_text(wall, framework) if wall.explanation is None else None,
+    ]
+    return (
+        *(wall.limit_bytes, wall.kind, wall.last_ok, wall.first_oom),
+        wall.status.value.replace("_", " "),
+        *(_whole(one) for one in (wall.predicted, wall.predicted_low, wall.predicted_high)),
+        miss_text(wall),
+        wall.survivor.peak_bytes if wall.survivor else None,
+        biggest_text(wall.explanation) if wall.explanation else None,
+        outcome_sentence(failure.outcome) if failure else None,
+        *(wall.price, wall.seconds, wall.reason or _PROOFS[wall.status]),
+        "; ".join(filter(None, more)) or None,
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def probe_table(results: RunResults) -> Table:
+    """Return every run of every search; ``wall`` is a row of the table of walls."""
+    heads = [
+        ("wall", "wall", "count"),
+        ("steps", _axes(results), "count"),
+        ("peak", "peak", "bytes"),
+        ("seconds", "took", "seconds"),
+        ("repeat", "repeat", "count"),
+        ("ending", "outcome", "text"),
+    ]
+    rows = [
+        (
+            *(row, probe.steps, probe.peak_bytes, probe.seconds, probe.repeat or None),
+            "waited for memory, and was cut short"
+            if probe.outcome.cut_short
+            else outcome_sentence(probe.outcome),
+        )
+        for row, (_, wall) in enumerate(results.walls)
+        for probe in wall.probes
+    ]
+    return Table.of_rows("probes", "Runs of the searches", heads, rows)
+
+
+def law_table(results: RunResults, number: Number) -> Table:
+    """Return the law of each series."""
+    heads = [
+        _BUILD,
+        ("metric", "metric", "metric"),
+        ("law", f"law (T: {_axes(results)})", "text"),
+        ("per_step", "one more", "text"),
+        ("first", "measured from", "count"),
+        ("last", "to", "count"),
+        ("error", "residual", "share"),
+        ("outliers", "outliers at", "text"),
+        ("holdout", "hold-out error", "share"),
+    ]
+    rows = [(number(one.conditions), *_law_row(one)) for one in results.series]
+    return Table.of_rows("laws", "Laws of growth", heads, rows).noted(
+        "Fitted to the measured lengths, and to nothing beyond them. “One more” is what the last "
+        "measured length added, with the 95 % interval of a line's slope. “Residual” is the root "
+        "mean square of the residuals over that of the values. “Hold-out error” is the largest "
+        "error, in the longer half of the lengths, of a law fitted to the shorter half alone."
+    )
+
+
+def _law_row(one: MetricSeries) -> tuple[Any, ...]:
+    law = one.clear_law
+    if law is None:
+        return (one.metric.name, None, None, one.lengths[0], one.last, None, None, None)
+    return (
+        *(one.metric.name, law_text(law, one.metric), step_text(law, one.metric)),
+        *(law.first, law.last, law.error),
+        _outliers(law),
+        one.holdout_error,
+    )
+
+
+def _outliers(law: Law) -> str | None:
+    steps = dict.fromkeys(str(point.steps) for point in law.outliers)
+    return ", ".join(steps) or None
+
+
+def _costs(results: RunResults) -> Iterable[tuple[str, int, list[BuildCost]]]:
+    """Yield each family of two builds or more with the length at which all were measured."""
+    for family, members in results.comparable_series:
+        compared = [one for one in members if one.metric.name in PARETO_METRICS]
+        steps = common_length(compared)
+        builds = build_costs(members, results.run.walls, steps=steps) if steps else []
+        if steps is not None and len(builds) >= _PAIR:
+            yield family, steps, builds
+
+
+def choice_tables(results: RunResults, number: Number) -> list[Table]:
+    """Return for each family what a step of each build costs, at the longest common length."""
+    heads = [
+        _BUILD,
+        *((metric.name, metric.title, metric.unit) for metric in METRICS),
+        *((f"{metric.name}_{end}", "", metric.unit) for metric in METRICS for end in _ENDS),
+        ("best", "best in time and memory", "text"),
+    ]
+    return [
+        Table.of_rows(
+            family,
+            f"{family}: one training step at {steps_text(steps, builds[0].conditions.axis)}",
+            heads,
+            [
+                (
+                    number(one.conditions),
+                    *(_cost(one, metric.name).value for metric in METRICS),
+                    *(end for m in METRICS for end in _ends(_cost(one, m.name))),
+                    _BEST[one.is_optimal],
+                )
+                for one in builds
+            ],
+        ).noted(
+            "“Best” is a build that no other one beats: none needs less time without more memory, "
+            "or less memory without more time; ? where noise hides that."
+        )
+        for family, steps, builds in _costs(results)
+    ]
+
+
+_BEST = {True: "best", False: "", None: "?"}
+_ENDS = ("low", "high")
+_NO_COST = Cost(value=None, low=None, high=None)
+
+
+def _cost(one: BuildCost, metric: str) -> Cost:
+    return one.costs.get(metric, _NO_COST)
+
+
+def _ends(cost: Cost) -> tuple[float | None, float | None]:
+    """Return the least and the most that was measured, or between what the law lies."""
+    return (cost.measured[0], cost.measured[-1]) if cost.measured else (cost.low, cost.high)
+
+
+def remedy_table(results: RunResults, number: Number) -> Table | None:
+    """Return how far each build goes under a limit, and what that costs; None without walls."""
+    heads = [
+        _BUILD,
+        ("family", "family", "text"),
+        ("limit", "limit", "size"),
+        ("last_ok", "survives", "count"),
+        ("further", "wall, against the first", "times"),
+        ("slower", "step time, against the first", "times"),
+        ("slower_low", "at least", "times"),
+        ("slower_high", "at most", "times"),
+        ("best", "best", "text"),
+    ]
+    rows = [
+        (number(one.build.conditions), family, limit, *_remedy(one))
+        for family, _, builds in _costs(results)
+        for kind, limit in searched(builds)
+        for one in trade_offs(builds, kind=kind, limit_bytes=limit)
+    ]
+    if not rows:
+        return None
+    return Table.of_rows("remedies", "What moves the wall", heads, rows).noted(
+        "“Best” is a build that no other one beats: none goes further without a slower step, or as "
+        "far with a faster one; ? where noise hides that. Whether a build computes the same as the "
+        "first one of its family, its author says: stepwall list."
+    )
+
+
+def _remedy(one: TradeOff) -> tuple[Any, ...]:
+    slower = one.slower
+    return (
+        one.wall.last_ok if one.wall else None,
+        one.further,
+        *((slower.value, slower.low, slower.high) if slower else (None, None, None)),
+        _BEST[one.is_best],
+    )
+
+
+def failure_table(results: RunResults, number: Number) -> Table:
+    """Return every point that failed, with the framework's words and the end of its log."""
+    heads = [
+        _BUILD,
+        ("steps", _axes(results), "count"),
+        ("ending", "how it ended", "text"),
+        ("said", "in the framework's words", "lines"),
+        ("log", "end of its log", "lines"),
+    ]
+    rows = [
+        (number(m.point), m.point.steps, outcome_sentence(m.outcome), *_words(m))
+        for _, m in results.measurements
+        if m.outcome.status.is_failure
+    ]
+    return Table.of_rows("failures", "Points that failed", heads, rows)
+
+
+def _words(m: Measurement) -> tuple[str | None, str]:
+    shortage = m.outcome.shortage
+    said = "\n".join(shortage.lines) if shortage else None
+    return said, m.log_tail or "The child wrote nothing."
+
+
+def unknown_table(results: RunResults) -> Table:
+    """Return what could not be told, and why: each reason once, with what it holds for."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for label, m in results.measurements:
+        at = f"{label} at {steps_text(m.point.steps, m.point.axis)}"
+        lines = [*m.missing.items(), *(("note", note) for note in m.notes)]
+        if m.outcome.status is Status.SKIPPED:
+            lines.append(("the whole point", m.outcome.reason or "skipped"))
+        for line in lines:
+            found.setdefault(line, []).append(at)
+    for one in results.series:
+        if one.clear_law is None:
+            found.setdefault((f"law of {one.metric.title}", no_law(one)), []).append(one.label)
+    for label, wall in results.walls:
+        under = f"{label} under {size_text(wall.limit_bytes)}"
+        if wall.status is WallStatus.UNPROVEN:
+            found.setdefault(("wall", wall.reason or _PROOFS[wall.status]), []).append(under)
+        if wall.predicted is None:
+            why = wall.unpredicted or "short runs do not tell how its memory grows"
+            found.setdefault(("prediction of the wall", why), []).append(under)
+        if wall.unexplained is not None:
+            found.setdefault(("what holds the memory", wall.unexplained), []).append(under)
+    heads = [
+        ("what", "what", "text"),
+        ("reason", "reason", "text"),
+        ("count", "how often", "count"),
+        ("where", "where", "text"),
+    ]
+    rows = [(what, reason, len(at), "; ".join(at)) for (what, reason), at in found.items()]
+    return Table.of_rows("not_told", "Not measured, not told, and notes", heads, rows)
+
+
+def no_law(series: MetricSeries) -> str:
+    """Return why a series has no clear law."""
+    law = series.law
+    if not isinstance(law, Law):
+        return f"{law.lengths} of {law.needed} lengths: profile it with more --steps"
+    return "too noisy: take more --repeats" if series.is_noisy else "no law fits its bends"
