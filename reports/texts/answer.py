@@ -56,11 +56,12 @@ class Answer(Record, frozen=True, kw_only=True):
 
 def answer(results: RunResults) -> Answer:
     """Return what a run answers."""
-    walls = _chosen(results)
+    proven = _proven(results)
+    walls = [proven[0], proven[-1]] if len(proven) > 1 else proven
     family, members = _compared(results, walls)
     grown = {one.label for name in ("backprop", "nodes") for one in _slopes(members, name)}
     pair = [label for label, _ in walls if label in grown] or _steepest(members)
-    said = [*_walls(results, walls), *_growth(members, pair), *_held(walls)]
+    said = [*_walls(walls, len(proven)), *_growth(members, pair), *_held(walls)]
     if not walls:
         said += _costs(members, pair)
     return Answer(
@@ -72,15 +73,13 @@ def answer(results: RunResults) -> Answer:
     )
 
 
-def _chosen(results: RunResults) -> list[LabelledWall]:
-    """Return the wall that comes first and the furthest one of the largest group, or one alone."""
+def _proven(results: RunResults) -> list[LabelledWall]:
+    """Return the proven walls of the largest group under one limit, the first to end first."""
     groups = [
         [item for item in group if item[1].status is not WallStatus.UNPROVEN]
         for group in wall_groups(results)
     ]
-    group = max(groups, key=len, default=[])
-    ordered = sorted(group, key=lambda item: item[1].last_ok or 0)
-    return [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
+    return sorted(max(groups, key=len, default=[]), key=lambda item: item[1].last_ok or 0)
 
 
 def _compared(
@@ -96,7 +95,8 @@ def _compared(
             for family, members in found
             if family == facet and members[0].conditions.axis == wall.axis
         ]
-        return facet, mine[0] if mine else []
+        if mine:
+            return facet, mine[0]
     if not found:
         return None, []
     return max(
@@ -117,12 +117,12 @@ def _steepest(members: Sequence[MetricSeries]) -> list[str]:
     return [labels[0], labels[-1]] if len(labels) > 1 else labels
 
 
-def _walls(results: RunResults, walls: Sequence[LabelledWall]) -> list[str]:
+def _walls(walls: Sequence[LabelledWall], count: int) -> list[str]:
+    """Return which of so many builds ends first, and which last."""
     if not walls:
         return []
     wall = walls[0][1]
-    group = next(group for group in wall_groups(results) if walls[0] in group)
-    places = ["", ""] if len(group) <= _PAIR else [f", the first of {len(group)}", ", the last"]
+    places = ["", ""] if count <= _PAIR else [f", the first of {count}", ", the last"]
     clauses = [wall_clause(*item) + place for item, place in zip(walls, places, strict=False)]
     return [f"Under {size_text(wall.limit_bytes)} of {wall.kind} memory, {'; '.join(clauses)}."]
 
