@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from profiler.explain.roles import Op, Part, Roles, bytes_by_role, classify
 from profiler.facts.explanation import (
     Explanation,
     GraphParts,
+    HoldersOverStep,
     Holding,
     MemoryOverStep,
     Role,
@@ -23,6 +25,8 @@ from profiler.facts.explanation import (
 
 STEADY, FIRST = "steady", "first"
 _CURVE_POINTS = 240
+# Who holds most at each of them.
+_LARGEST = 5
 # The numbers at the end of a name's part tell unrolled copies apart; a part that is all number
 # belongs to the name.
 _COPY = re.compile(r"(?<=[^/])(_\d+)+(?=/|_grad|_on_device|$)|/_\d+__cf__\d+$")
@@ -152,12 +156,9 @@ class PeakAccount:
     def holdings(self, position: int | None = None) -> list[Holding]:
         """Return what is held at the peak, or at ``position``, by role and op, largest first."""
         held = self.held if position is None else self.ledger.held(position)
-        roles, kinds = list(Role), list(dict.fromkeys(map(self._kind, range(len(self._names)))))
-        number = {kind: position for position, kind in enumerate(kinds)}
-        kind_of = np.array([number[self._kind(op)] for op in range(len(self._names))], np.int64)
+        roles, kinds = list(Role), self._kinds
         at = np.flatnonzero(held)
-        keys = self.roles.codes[at].astype(np.int64) * len(kinds) + kind_of[self.ledger.op[at]]
-        groups, group_of = np.unique(keys, return_inverse=True)
+        groups, group_of = np.unique(self._keys(at), return_inverse=True)
         sizes: NDArray[np.int64] = self.ledger.requested[at]
         holdings = []
         for group, key in enumerate(groups):
@@ -175,6 +176,20 @@ class PeakAccount:
                 )
             )
         return sorted(holdings, key=lambda holding: -holding.bytes)
+
+    @cached_property
+    def _kinds(self) -> list[tuple[str, str | None, str | None]]:
+        return list(dict.fromkeys(map(self._kind, range(len(self._names)))))
+
+    @cached_property
+    def _kind_of(self) -> NDArray[np.int64]:
+        number = {kind: position for position, kind in enumerate(self._kinds)}
+        return np.array([number[self._kind(op)] for op in range(len(self._names))], np.int64)
+
+    def _keys(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return one number for each of these allocations: of its role and its kind together."""
+        codes: NDArray[np.int64] = self.roles.codes[at].astype(np.int64)
+        return codes * len(self._kinds) + self._kind_of[self.ledger.op[at]]
 
     def _kind(self, op: int) -> tuple[str, str | None, str | None]:
         facts = self.recorded.ops[op]
@@ -195,6 +210,35 @@ class PeakAccount:
             bytes={role: list(map(int, size)) for role, size in asked.items() if size.any()},
             backward=self.roles.backward - start,
             peak=self.position - start,
+            holders=self._holders(chosen),
+        )
+
+    def _holders(self, moments: NDArray[np.int64]) -> HoldersOverStep:
+        """Return who holds most after each of these events."""
+        groups, group_of = np.unique(
+            self._keys(np.arange(len(self.ledger.op))), return_inverse=True
+        )
+        # An allocation is held from the first moment that is not before it until its release.
+        change = np.zeros((len(groups), len(moments) + 1), np.int64)
+        begins = np.searchsorted(moments, self.ledger.began)
+        ends = np.searchsorted(moments, self.ledger.ended)
+        np.add.at(change, (group_of, begins), self.ledger.requested)
+        np.subtract.at(change, (group_of, ends), self.ledger.requested)
+        held = np.cumsum(change, axis=1)[:, :-1]
+        largest = np.argsort(-held, axis=0, kind="stable")[:_LARGEST].T
+        found = [
+            [(int(group), int(held[group, moment])) for group in row if held[group, moment]]
+            for moment, row in enumerate(largest)
+        ]
+        shown = {
+            group: number
+            for number, group in enumerate(sorted({g for row in found for g, _ in row}))
+        }
+        keys = [int(groups[group]) for group in shown]
+        return HoldersOverStep(
+            ops=[self._kinds[key % len(self._kinds)][0] for key in keys],
+            roles=[list(Role)[key // len(self._kinds)].value for key in keys],
+            largest=[[n for group, size in row for n in (shown[group], size)] for row in found],
         )
 
 

@@ -23,6 +23,7 @@ from profiler.facts import (
     GraphParts,
     GraphSize,
     GraphStage,
+    HoldersOverStep,
     Holding,
     HostMemory,
     Measurement,
@@ -184,6 +185,11 @@ EXPLANATION = Explanation(
         },
         backward=1_000,
         peak=2_500,
+        holders=HoldersOverStep(
+            ops=["update/rnn/cell/kernel/Assign", "gradients/rnn/cell/MatMul_grad/MatMul"],
+            roles=["weights", "weight gradients"],
+            largest=[[0, MIB], [0, MIB], [1, 200 * 96 * KIB, 0, MIB], [0, MIB]],
+        ),
     ),
     graph=GraphParts(
         by_scope={"rnn/cell": 600, "gradients/rnn/cell": 800},

@@ -264,6 +264,23 @@ def test_the_curve_of_a_long_step_has_few_points_and_its_peak(count: int) -> Non
     assert curve.bytes["temporaries"][curve.event.index(curve.peak)] == count
 
 
+@settings(max_examples=30)
+@given(recordings())
+def test_the_largest_holders_are_known_at_every_moment_of_the_curve(recorded: Recorded) -> None:
+    """The same as are held at that event, and no larger one is left out."""
+    account = PeakAccount(recorded)
+    over = account.explanation().over_step
+    start, _ = account.ledger.span(account.run)
+
+    assert over.holders is not None
+    for event, row in zip(over.event, over.holders.largest, strict=True):
+        held = account.holdings(start + event)
+        named = {(one.op, one.role) for one in held}
+        assert row[1::2] == [one.bytes for one in held if one.bytes][: len(row[1::2])]
+        assert len(row[1::2]) == min(5, sum(one.bytes > 0 for one in held))
+        assert {(over.holders.ops[n], over.holders.roles[n]) for n in row[::2]} <= named
+
+
 def test_highest_looks_only_where_the_op_allocates_in_the_step() -> None:
     """By its folded name; an op that the step never runs is nowhere."""
     tape = started()

@@ -139,7 +139,20 @@ def test_a_wall_s_step_names_its_row() -> None:
 
     assert row is not None
     assert rows(data.walls)[row]["last_ok"] == data.steps[0].steps == 200
-    assert data.steps[0].holders is None
+
+
+def test_who_holds_it_is_kept_for_each_moment() -> None:
+    """By name and role; steps that were stored without it have none."""
+    over = replace(samples.EXPLANATION.over_step, holders=None)
+    traces = [samples.EXPLANATION, replace(samples.EXPLANATION, over_step=over)]
+    points = [
+        replace(samples.measured(steps=n), trace=t) for n, t in zip((8, 16), traces, strict=True)
+    ]
+    kept, without = page_data(samples.loaded(points)).steps
+
+    assert kept.holders is not None
+    assert kept.holders.largest[2] == [1, 200 * 96 * KIB, 0, MIB]
+    assert without.holders is None
 
 
 def test_who_needs_least_is_told_by_length() -> None:
