@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from profiler.cli.common import OVER_BUDGET, Common, common_options, next_command
-from profiler.errors import UsageError
+from profiler.errors import StepwallError, UsageError
 from profiler.facts import Run
 from profiler.store.baseline import read_baseline
 from profiler.store.runs import Store
@@ -29,26 +29,48 @@ if TYPE_CHECKING:
     "or if a point fails now (repeatable).",
 )
 @click.option("--markdown", is_flag=True, help="Print what changed as Markdown.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page with both runs laid over each other.",
+)
 @common_options
-def command(
-    common: Common, *, before: str, after: str, rules: tuple[str, ...], markdown: bool
-) -> int:
+def command(common: Common, *, before: str, after: str, **given: Any) -> int:
     """Show what changed between two runs: names, ids, or baseline files of 'stepwall pin'."""
     # Late, as laws need NumPy, and --help does not.
     from profiler.analysis.compare.comparison import parse_rule
     from profiler.analysis.compare.runs import compare
     from reports.tables.comparison import breach_lines, inconclusive_lines
 
-    wanted = [parse_rule(rule) for rule in rules]
-    comparison = compare(_run(common, before), _run(common, after))
+    wanted = [parse_rule(rule) for rule in given["rules"]]
+    runs = _run(common, before), _run(common, after)
+    comparison = compare(*runs)
     broken = breach_lines(comparison, wanted)
-    _print(common, comparison, broken, markdown=markdown)
-    if not markdown:
+    _print(common, comparison, broken, markdown=given["markdown"])
+    if given["html"] is not None:
+        _write(given["html"], runs, comparison)
+    if not given["markdown"]:
+        if given["html"] is not None:
+            common.echo(f"Wrote {given['html']}")
         again = next_command(common, {}, "compare", before, after, "--fail", "peak:5%")
         common.echo(f"next: {again}  (exit code 3 if worse by more)")
     for line in (*inconclusive_lines(comparison, wanted), *broken):
         click.echo(f"stepwall: {line}", err=True)
     return OVER_BUDGET if broken else 0
+
+
+def _write(path: Path, runs: tuple[Run, Run], comparison: Comparison) -> None:
+    """Write the page of a comparison.
+
+    Raises:
+        StepwallError: if it cannot be written.
+    """
+    from reports.pages.comparison import comparison_page
+
+    try:
+        path.write_text(comparison_page(*runs, comparison), "utf-8")
+    except OSError as error:
+        raise StepwallError(f"--html {str(path)!r}: {error.strerror or error}") from error
 
 
 def _run(common: Common, name: str) -> Run:

@@ -19,7 +19,9 @@ __all__ = [
     "comparison_grid",
     "comparison_lines",
     "comparison_markdown",
+    "counts_text",
     "inconclusive_lines",
+    "run_names",
 ]
 
 LEGEND = (
@@ -46,13 +48,13 @@ def comparison_grid(comparison: Comparison) -> Grid:
     """Return every row, the worst first."""
     rows = sorted(comparison.rows, key=lambda row: _ORDER.index(row.mark))
     return Grid(
-        headings=("scenario", "metric", *_names(comparison), "change", "mark", "where"),
+        headings=("scenario", "metric", *run_names(comparison), "change", "mark", "where"),
         numeric=(False, False, True, True, True, False, False),
         rows=tuple(GridRow(cells=_cells(row), failed=row.mark is Mark.FAILS) for row in rows),
     )
 
 
-def _names(comparison: Comparison) -> tuple[str, str]:
+def run_names(comparison: Comparison) -> tuple[str, str]:
     """Return the names of the runs; a baseline and the run after it may share a name."""
     names = comparison.before, comparison.after
     return names if names[0] != names[1] else (f"{names[0]} before", f"{names[1]} now")
@@ -111,8 +113,8 @@ def _named(points: tuple[str, ...]) -> str:
 def comparison_markdown(comparison: Comparison) -> str:
     """Return what changed as a Markdown table, and the rest as counts."""
     changed = [row for row in comparison.rows if row.mark not in {Mark.EQUAL, Mark.UNCLEAR}]
-    title = " → ".join(_names(comparison))
-    lines = [f"**{_escaped(title)}**: {_counts(comparison.rows)}"]
+    title = " → ".join(run_names(comparison))
+    lines = [f"**{_escaped(title)}**: {counts_text(comparison.rows)}"]
     if changed:
         lines += [
             "",
@@ -130,7 +132,8 @@ def _table(grid: Grid) -> list[str]:
     return [f"| {' | '.join(map(_escaped, cells))} |" for cells in table]
 
 
-def _counts(rows: Iterable[ComparedNumber]) -> str:
+def counts_text(rows: Iterable[ComparedNumber]) -> str:
+    """Return how many numbers became worse, better and so on."""
     marks = [row.mark for row in rows]
     counts = [f"{marks.count(mark)} {mark.value}" for mark in _ORDER if mark in marks]
     return ", ".join(counts) or "no number in common"

@@ -195,3 +195,21 @@ class TestPin:
 
         assert code == 1
         assert err == ["stepwall: 'none/base.json': No such file or directory"]
+
+
+def test_a_page_lays_both_runs_over_each_other(stepwall: Stepwall) -> None:
+    """One file, whose title names both; what is printed stays as it is."""
+    code, printed, _ = stepwall("compare", "less", "more", "--html", "both.html")
+    html = Path("both.html").read_text()
+
+    assert code == 0
+    assert "Wrote both.html" in printed
+    assert "<h1>What changed from less to more</h1>" in html
+
+
+def test_a_page_that_cannot_be_written_is_an_error(stepwall: Stepwall) -> None:
+    """In one line that names the file."""
+    code, _, said = stepwall("compare", "less", "more", "--html", "none/both.html")
+
+    assert code == 1
+    assert said == ["stepwall: --html 'none/both.html': No such file or directory"]

@@ -35,7 +35,7 @@ function walls() {
     scale: { type: log, domain: [log === "log" ? Math.min(1, ...ends) : 0, most * (log === "log" ? 2 : 1.12)] }, axis: axisOf("count") });
   const y = { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 110 : 260 } };
   chart({
-    height: { step: 26 }, data: { values: data },
+    height: 26 * data.length, data: { values: data },
     encoding: { y, tooltip: { field: "tip" } },
     layer: [
       { mark: { type: "bar", cursor: "pointer" }, encoding: { x: x("end"), ...(log === "log" && { x2: { datum: Math.min(1, ...ends) } }), color: { field: "colour", type: "nominal", scale: null } } },
@@ -223,7 +223,7 @@ function overview() {
   const roles = [...new Set(rows.map((row) => row.role))];
   put(node("h2", {}, "What holds the peak of each, at its last recorded length"));
   chart({
-    height: { step: 24 }, data: { values: rows }, mark: { type: "bar", cursor: "pointer" },
+    height: 24 * steps.length, data: { values: rows }, mark: { type: "bar", cursor: "pointer" },
     encoding: { y: { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 120 : 300 } },
       x: { field: "value", type: "quantitative", title: "held at the peak", axis: { ...axisOf("bytes"), values: bytesTicks(steps.map((step) => step.peak_bytes), false) } },
       color: { field: "role", type: "nominal", sort: null, scale: scaleOf(roles, roles.map((role) => ROLE_COLOURS[role])) }, order: { field: "order" }, tooltip: { field: "tip" } },
@@ -261,7 +261,7 @@ function contests() {
     const colours = names.map((name) => (name === noise ? css("--noise") : name === "all equal" ? css("--soft") : rows.find((row) => row.name === name).colour));
     put(node("h2", {}, `${group}: which build needs least, from which length`));
     chart({
-      height: { step: 30 }, data: { values: rows }, mark: { type: "bar", height: 18 },
+      height: 30 * mine.length, data: { values: rows }, mark: { type: "bar", height: 18 },
       encoding: { y: { field: "metric", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 110 : 200 } },
         x: { field: "first", type: "quantitative", title: `${axisName()} (logarithmic)`, scale: { type: "log", base: 2, nice: false }, axis: { ...axisOf("count"), values: powers(rows.flatMap((row) => [row.first, row.last])) } }, x2: { field: "last" },
         color: { field: "name", type: "nominal", sort: null, scale: scaleOf(names, colours) }, opacity: { condition: { test: "datum.predicted", value: 0.45 }, value: 1 }, tooltip: { field: "tip" } },
@@ -325,7 +325,7 @@ function remedies() {
 
 function changes() {
   put(tableOf(D.changes));
-  D.notes.forEach((words) => say(words));
+  (D.notes ?? []).forEach((words) => say(words));
 }
 
 const VIEWS = [
