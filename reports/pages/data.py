@@ -36,6 +36,7 @@ from reports.pages.tables import (
 from reports.tables.laws import law_text, step_text
 from reports.tables.versus import crossover_text
 from reports.texts.answer import Answer, answer
+from reports.texts.graph_size import size_sentences
 
 __all__ = [
     "BuildData",
@@ -122,7 +123,8 @@ class PageData(Record, frozen=True, kw_only=True):
     """Everything that the page shows.
 
     ``together``: by metric, the builds whose points coincide, as groups. ``answers``: a row for
-    each build. ``changes`` and ``notes``: of a comparison of two runs.
+    each build. ``changes``: of a comparison of two runs. ``notes``: sentences beside it, or on the
+    size of the graphs.
     """
 
     answer: Answer
@@ -229,6 +231,7 @@ def page_data(results: RunResults) -> PageData:
         remedies=remedy_table(results, builds.of),
         failures=failure_table(results, builds.of),
         unknown=unknown_table(results),
+        notes=size_sentences(results),
     )
 
 

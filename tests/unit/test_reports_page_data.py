@@ -8,7 +8,7 @@ import pytest
 import report_samples as samples
 
 from profiler.analysis.results import RunResults
-from profiler.facts import WallStatus, decode, encode, replace
+from profiler.facts import SizeLimit, WallStatus, decode, encode, replace
 from reports.pages.data import PageData, page_data
 from reports.pages.tables import Table
 
@@ -96,6 +96,14 @@ def test_a_wall_is_a_row_with_its_proof_and_every_run() -> None:
     assert wall["price"] == 15 / (11 + 2)
     assert wall["proof"] == "both ends were really run"
     assert [row["steps"] for row in probes] == [40, 80, 651, 650]
+
+
+def test_runs_say_if_they_were_cut_short_or_repeated() -> None:
+    """Evidence and confirmation are told apart from proof."""
+    probes = rows(page_data(samples.loaded([], [samples.band()])).probes)
+
+    assert probes[4]["ending"] == "waited for memory, and was cut short"
+    assert [row["repeat"] for row in probes[5:8]] == [1, 2, 3]
 
 
 def test_a_wall_that_proves_nothing_says_so() -> None:
@@ -198,6 +206,18 @@ def test_what_is_not_told_is_counted_once_for_each_reason() -> None:
 
     assert found["device.peak_bytes"]["reason"] == "the step never ended"
     assert found["device.peak_bytes"]["count"] == 5
+
+
+def test_where_a_graph_cannot_be_serialized_is_noted() -> None:
+    """Runs of graphs that reach a limit of their framework say at how many steps."""
+    limits = [SizeLimit(metric="graph_bytes", most=(1 << 31) - 1, text="it cannot be saved")]
+    machine = samples.ENVIRONMENT
+    framework = replace(samples.FRAMEWORK, limits=limits)
+    run = samples.run([samples.measured(steps=n) for n in (*samples.DOUBLED, 512, 1024)])
+    run = replace(run, environment=replace(machine, frameworks={"sampleflow": framework}))
+
+    (note,) = page_data(RunResults(run)).notes
+    assert note.startswith("The serialized graph of static_rnn reaches 2 GiB at about ")
 
 
 def test_the_page_is_read_back_as_it_was_written() -> None:

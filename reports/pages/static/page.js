@@ -98,7 +98,7 @@ const families = () => [...new Set(D.builds.map((build) => build.family))];
 const family = () => get("family", D.answer.family ?? families()[0] ?? "*");
 
 function choice(name, title, options, current, other = {}) {
-  const select = node("select", { onchange: (event) => set({ [name]: event.target.value, ...other }) },
+  const select = node("select", { "aria-label": title, onchange: (event) => set({ [name]: event.target.value, ...other }) },
     options.map(([value, shown]) => node("option", { value, selected: value === current }, shown)));
   return node("label", {}, title, select);
 }

@@ -11,6 +11,7 @@ const nameOf = (builds) => {
 const axisName = () => [...new Set(chosenBuilds().map((build) => D.builds[build].axis))].join(" or ") || "steps";
 const runsOf = () => [...new Set(D.builds.map((build) => build.run))];
 const named = (build) => D.builds[build].label + (runsOf().length > 1 ? ` (${D.builds[build].run})` : "");
+const brief = (long, short) => (isNarrow() ? short : long);
 const scaleOf = (names, range) => ({ domain: names, range });
 
 function walls() {
@@ -31,7 +32,7 @@ function walls() {
   }));
   const ends = data.map((row) => row.end).filter(Boolean);
   const most = Math.max(...data.map((row) => row.far), 1);
-  const x = (field) => ({ field, type: "quantitative", title: `${axisName()} that survive under ${sizeText(limit)} of ${rows[0].kind} memory`,
+  const x = (field) => ({ field, type: "quantitative", title: brief(`${axisName()} that survive under ${sizeText(limit)} of ${rows[0].kind} memory`, axisName()),
     scale: { type: log, domain: [log === "log" ? Math.min(1, ...ends) : 0, most * (log === "log" ? 2 : 1.12)] }, axis: axisOf("count") });
   const y = { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 110 : 260 } };
   chart({
@@ -45,6 +46,8 @@ function walls() {
   }, `The most ${axisName()} that survive under ${sizeText(limit)}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`,
   { click: openWall });
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
+  const least = D.builds[rows.at(-1).build];
+  say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " foretells the wall from short runs, without such a card.");
   put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)) }));
   put(node("details", {}, node("summary", {}, "How each wall was found: prediction, price, every run"),
     tableOf(D.walls, { rows, open: openWall }),
@@ -122,6 +125,7 @@ function growth() {
   { click: (row) => (row.wall ? openWall(row) : row.build != null && openPoint(row)), signals: { brush: (value) => fill(value?.steps) } });
   drawn.dataset.points = points.length;
   say(`Marks were measured, lines are fitted laws, dotted ones only join points, bands hold 95 % of single measurements${wallMarks.length ? ", large diamonds are walls" : ""}. Click a name to see it alone, a mark for who holds its memory; drag over ${axisName()} to narrow the table.`);
+  if (metric.name === "nodes") (D.notes ?? []).forEach((words) => say(words));
   const place = node("div");
   put(place);
   function fill(range) {
@@ -180,7 +184,7 @@ function oneStep(step) {
   const place = node("div");
   const slider = node("input", { type: "range", min: 0, max: events.length - 1, value: get("at", String(peak)), "aria-label": "moment of the step",
     oninput: () => fill(Number(slider.value)), onchange: () => { state.set("at", slider.value); history.replaceState(null, "", `#${state}`); } });
-  const x = { field: "event", type: "quantitative", title: "allocations and releases of one training step, in order", scale: { nice: false, domain: [0, events.at(-1)] }, axis: { tickCount: 6 } };
+  const x = { field: "event", type: "quantitative", title: brief("allocations and releases of one training step, in order", "moments of the step"), scale: { nice: false, domain: [0, events.at(-1)] }, axis: { tickCount: 6 } };
   const total = events.map((_, i) => bytes.reduce((sum, [, values]) => sum + values[i], 0));
   const drawn = chart({
     height: 260, data: { values: rows }, params: [{ name: "cursor", value: { event: step.peak } }],
