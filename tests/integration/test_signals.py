@@ -46,7 +46,7 @@ def processes_of(folder: Path) -> list[str]:
 @pytest.mark.parametrize("case", range(CASES))
 def test_an_interrupt_ends_a_command_at_once(case: int, tmp_path: Path) -> None:
     """While the server imports, while children run, and while all that is closed."""
-    chance = random.Random(SEED + case)
+    chance = random.Random(SEED + case)  # noqa: S311 (no secret)
     command = COMMANDS[case % len(COMMANDS)]
     moment = chance.choice([chance.uniform(STARTED_S, 2), chance.uniform(STARTED_S, 6)])
     gap, times = chance.choice([0, 0.01, 0.2]), chance.choice([1, 2, 10])
