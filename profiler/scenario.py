@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +79,7 @@ _registry: dict[str, Scenario] = {}
 _unusable: dict[str, str] | None = None
 
 
+_FAMILY = re.compile(r"\w[\w.-]*")
 _FIRST = "its first argument must be what is swept, as 'steps: int' or 'units: int'"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,7 +90,7 @@ def scenario(function: F, /) -> F: ...
 
 @overload
 def scenario(
-    *, multiple_of: int = ..., at_least: int = ..., tags: Sequence[str] = ...
+    *, multiple_of: int = ..., at_least: int = ..., tags: Sequence[str] = ..., family: str = ...
 ) -> Callable[[F], F]: ...
 
 
@@ -98,7 +100,8 @@ def scenario(function: F | None = None, /, **options: Any) -> F | Callable[[F], 
     What its first argument is called, texts call the swept axis.
     Its return annotation is a type that a framework knows, as ``Training``. As
     ``@scenario(multiple_of=20, at_least=40)`` it is only run at multiples of 20 from 40 steps on.
-    ``@scenario(tags=("loops", "lstm"))`` lets ``--tag loops`` choose it.
+    ``@scenario(tags=("loops", "lstm"))`` lets ``--tag loops`` choose it. The scenarios of one
+    family are compared with each other; it is the file's name, or ``@scenario(family="encoder")``.
 
     Raises:
         ScenarioError: if its name is taken, or its signature or an option cannot be used.
@@ -177,7 +180,7 @@ def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scena
     taken = [declared(owner, one, hints.get(one.name)) for one in arguments[1:]]
     return Scenario(
         name=name,
-        family=function.__module__.rpartition(".")[2],
+        family=_family(owner, options.get("family", function.__module__.rpartition(".")[2])),
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
         parameters=tuple(parameter for parameter, _ in taken),
         source=source,
@@ -191,15 +194,22 @@ def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scena
 
 def _lengths(owner: str, axis: str, options: Mapping[str, Any]) -> Lengths:
     allowed = ("multiple_of", "at_least")
+    options_known = (*allowed, "tags", "family")
     for name in options:
-        if name not in (*allowed, "tags"):
-            hint = did_you_mean(name, (*allowed, "tags"))
+        if name not in options_known:
+            hint = did_you_mean(name, options_known)
             raise ScenarioError(f"{owner}: @scenario takes no {name!r}{hint}")
     given = {name: value for name, value in options.items() if name in allowed}
     for name, value in given.items():
         if type(value) is not int or value < 1:
             raise ScenarioError(f"{owner}: {name} must be a whole number from 1 on, not {value!r}")
     return Lengths(axis=axis, **given)
+
+
+def _family(owner: str, family: Any) -> str:
+    if not isinstance(family, str) or not _FAMILY.fullmatch(family):
+        raise ScenarioError(f"{owner}: family must be a name, as 'encoder', not {family!r}")
+    return family
 
 
 def _tags(owner: str, tags: Any) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def scan(
     return Training(**towards_zero(x, network.output(states)))
 
 
-@scenario(tags=UNROLLED)
+@scenario(tags=UNROLLED, family="stacked")
 def stacked_static(
     steps: int,
     *,
@@ -67,7 +67,7 @@ def stacked_static(
     return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
-@scenario(tags=LOOP)
+@scenario(tags=LOOP, family="stacked")
 def stacked_dynamic(
     steps: int,
     *,
@@ -83,7 +83,7 @@ def stacked_dynamic(
     return Training(**towards_zero(x, outputs))
 
 
-@scenario(tags=UNROLLED)
+@scenario(tags=UNROLLED, family="bidirectional")
 def bidirectional_static(
     steps: int,
     *,
@@ -104,7 +104,7 @@ def bidirectional_static(
     return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
-@scenario(tags=LOOP)
+@scenario(tags=LOOP, family="bidirectional")
 def bidirectional_dynamic(
     steps: int,
     *,
@@ -122,7 +122,7 @@ def bidirectional_dynamic(
     return Training(**towards_zero(x, tf.concat(outputs, axis=2)))
 
 
-@scenario(tags=(*LOOP, "lengths"))
+@scenario(tags=(*LOOP, "lengths"), family="with_lengths")
 def dynamic_with_lengths(
     steps: int,
     *,

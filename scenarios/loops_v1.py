@@ -78,7 +78,7 @@ def dynamic_rnn_v1(
     )
 
 
-@scenario(tags=("loops", "unrolled", "lengths", "v1"))
+@scenario(tags=("loops", "unrolled", "lengths", "v1"), family="with_lengths")
 def static_with_lengths_v1(
     steps: int,
     *,

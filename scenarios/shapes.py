@@ -9,7 +9,7 @@ tf1 = tf.compat.v1
 SEED = ("seed",)
 
 
-@scenario(tags=SEED)
+@scenario(tags=SEED, family="seq_to_vec")
 def seq_to_vec_static(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:
@@ -20,7 +20,7 @@ def seq_to_vec_static(
     return Training(**towards_zero(x, last_output(state)))
 
 
-@scenario(tags=SEED)
+@scenario(tags=SEED, family="seq_to_vec")
 def seq_to_vec_dynamic(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:
@@ -30,7 +30,7 @@ def seq_to_vec_dynamic(
     return Training(**towards_zero(x, last_output(state)))
 
 
-@scenario(tags=SEED)
+@scenario(tags=SEED, family="vec_to_seq")
 def vec_to_seq_static(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:
@@ -41,7 +41,7 @@ def vec_to_seq_static(
     return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
-@scenario(tags=SEED)
+@scenario(tags=SEED, family="vec_to_seq")
 def vec_to_seq_dynamic(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:
@@ -52,7 +52,7 @@ def vec_to_seq_dynamic(
     return Training(**towards_zero(x, outputs))
 
 
-@scenario(tags=SEED)
+@scenario(tags=SEED, family="delayed_seq_to_seq")
 def delayed_seq_to_seq_static(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:
@@ -66,7 +66,7 @@ def delayed_seq_to_seq_static(
     return Training(**towards_zero(x, tf.stack(outputs, axis=1)))
 
 
-@scenario(tags=SEED)
+@scenario(tags=SEED, family="delayed_seq_to_seq")
 def delayed_seq_to_seq_dynamic(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "basic"
 ) -> Training:

@@ -43,7 +43,7 @@ from profiler.planning.points import Conditions, point, select
 
 ROOT = Path(__file__).parents[1]
 CORPUS = Path(__file__).parent / "corpus"
-FOLDERS = tuple(CORPUS / name for name in (".", "speech", "text"))
+FOLDERS = tuple(CORPUS / name for name in (".", "speech", "text", "kinds"))
 BEGIN, END = "<!-- corpus: begin -->", "<!-- corpus: end -->"
 TIMEOUT_S = 240
 # Of how many scenarios runs are compared, how often each point is run, and how many runs.

@@ -72,7 +72,7 @@ def _run(name: str, steps: str, results: Path) -> Run:
 
 
 def _stepwall(*arguments: str, results: Path) -> str:
-    command = [sys.executable, "-c", "from profiler.cli import main; main()", *arguments]
+    command = [sys.executable, "-m", "profiler", *arguments]
     done = subprocess.run(
         [*command, f"--results={results}"], stdout=subprocess.PIPE, text=True, check=False
     )

@@ -68,11 +68,12 @@ def stepwall() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its documented code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_exit_code(given or ["--help"]))
+    sys.exit(exit_code(sys.argv[1:] if arguments is None else arguments))
 
 
-def _exit_code(arguments: list[str]) -> int:
+def exit_code(arguments: list[str]) -> int:
+    """Run the command line and return its documented code."""
+    arguments = arguments or ["--help"]
     try:
         code = stepwall.main(arguments, prog_name="stepwall", standalone_mode=False)
     except click.ClickException as error:

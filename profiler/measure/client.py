@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +28,7 @@ from profiler.lengths import Lengths
 from profiler.measure import outcomes
 from profiler.measure.job import Job, Task
 from profiler.measure.launcher import ByFramework, JobResult
+from profiler.measure.pool import run_all
 from profiler.planning.catalog import Catalog, FileListing, Listing, merged, unknown_scenario
 from profiler.planning.files import ScenarioFile, scenario_files
 from profiler.planning.sources import source_hash
@@ -192,8 +192,8 @@ class Client:
         return Outcome(status=Status.ERROR, reason=reason)
 
     def _listed(self, files: list[ScenarioFile | str]) -> dict[ScenarioFile | str, _Listed]:
-        with ThreadPoolExecutor(_LISTED_AT_ONCE) as pool:
-            return dict(zip(files, pool.map(self._listings, files), strict=True))
+        found = run_all(lambda file, _: self._listings(file), files, _LISTED_AT_ONCE)
+        return dict(zip(files, found, strict=True))
 
     def _merged(self, found: Iterable[_Listed]) -> Catalog:
         listed = [one for of_file in found for one in of_file]

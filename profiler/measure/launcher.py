@@ -28,6 +28,8 @@ from profiler.measure.workspace import Workspace, end_marked, marked
 # How long a killed process may take to be gone.
 GRACE_S = 2.0
 START_TIMEOUT_S = 120.0
+_ANSWER_S = 0.5
+_CLOSED = "no child is started any more: its launcher was closed"
 _SHOWN_BYTES = 200
 
 
@@ -70,10 +72,13 @@ class Launchers(Closing):
         self._supervisor = supervisor or Supervisor()
         self._open: dict[str, ForkLauncher] = {}
         self._stack = contextlib.ExitStack()
+        self._closed = False
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """End every server, its children and the temporary files."""
+        with self._lock:  # a thread that an interrupt left behind must not open another
+            self._closed = True
         self._stack.close()
 
     def __getitem__(self, name: str) -> Launcher:
@@ -81,8 +86,11 @@ class Launchers(Closing):
 
         Raises:
             UsageError: if it is not installed.
+            StepwallError: if they were closed.
         """
         with self._lock:
+            if self._closed:
+                raise StepwallError(_CLOSED)
             if name not in self._open:
                 launcher = ForkLauncher(framework(name), self._supervisor)
                 self._open[name] = self._stack.enter_context(launcher)
@@ -98,10 +106,13 @@ class ForkLauncher(Closing):
         self._supervisor = supervisor or Supervisor()
         self._workspace = Workspace()
         self._server: _ServerProcess | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """End every server, its children and the temporary files."""
+        with self._lock:
+            self._closed = True
         if self._server is not None:
             self._server.close()
         self._workspace.close()
@@ -115,7 +126,8 @@ class ForkLauncher(Closing):
             fork = server.fork(folder)
             timed_out = None
             with child.guarded(lambda: fork.pid, lambda: server.kill(folder)):
-                if not fork.done.wait(timeout_s):
+                # The second wait is for a process that was stopped meanwhile: the answer is there.
+                if not (fork.done.wait(timeout_s) or fork.done.wait(_ANSWER_S)):
                     timed_out = timeout_s
                     server.stop(folder, fork)
             if fork.fault is not None:
@@ -125,12 +137,16 @@ class ForkLauncher(Closing):
 
     def _running_server(self) -> _ServerProcess:
         with self._lock:
+            if self._closed:
+                raise StepwallError(_CLOSED)
             if self._server is not None and not self._server.alive:
                 self._server.close()
                 self._server = None
             if self._server is None:
                 self._server = _ServerProcess(self._workspace.path, self._framework)
-            return self._server
+            server = self._server
+        server.wait_until_ready()
+        return server
 
 
 class _Fork:
@@ -185,7 +201,15 @@ class _ServerProcess:
                 start_new_session=True,
             )
         threading.Thread(target=self._listen, daemon=True).start()
+
+    def wait_until_ready(self) -> None:
+        """Wait until it can fork.
+
+        Raises:
+            StepwallError: if it cannot; it is dead then.
+        """
         if not self._ready.wait(START_TIMEOUT_S) or not self.alive:
+            self.alive = False
             output = "\n".join(filter(None, [self._fault, job_folder.tail(self._log)]))
             self.close()
             raise StepwallError(f"the fork server did not start; the end of its output:\n{output}")
@@ -211,6 +235,8 @@ class _ServerProcess:
     def close(self) -> None:
         """Hang up, which makes the server kill its children and leave."""
         self._closing = True
+        if not self._ready.is_set():  # it is importing, and would notice much later
+            self._process.kill()
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)
         try:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import TypeVar
 
 from profiler.facts import (
     Certificate,
@@ -25,13 +24,11 @@ from profiler.frameworks import Mode
 from profiler.lengths import counted, one_of
 from profiler.limits import machine
 from profiler.measure.client import Client, unexplained
+from profiler.measure.pool import run_all
 from profiler.measure.remedies import tried
 from profiler.measure.schedules import checked, with_schedules
 from profiler.planning.points import by_series
 from profiler.store.runs import Store
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 # A failing probe waits for 10 s without using a core, so walls overlap well.
 WALLS_AT_ONCE = 6
@@ -104,7 +101,7 @@ class Runner:
                     self._skip(members[position + 1 :], after=point)
                     return
 
-        _run_all(series, by_series(points), jobs)
+        run_all(series, by_series(points), jobs)
 
     def _skip(self, points: Iterable[Point], *, after: Point) -> None:
         for point in points:
@@ -153,7 +150,7 @@ class Runner:
             self.on_wall(certificate)
             return certificate
 
-        return _run_all(find, wanted, _walls_at_once(wanted))
+        return run_all(find, wanted, _walls_at_once(wanted))
 
     def _explained(self, conditions: Point, wall: Certificate) -> Certificate:
         """Return the wall with what is held at the peak of the last steps that fit."""
@@ -186,28 +183,3 @@ def _walls_at_once(conditions: list[Point]) -> int:
     largest = max(limits, default=0)
     room = machine.available_bytes() // (largest + _HOST_BYTES_PER_WALL)
     return max(1, min(WALLS_AT_ONCE, room))
-
-
-def _run_all(work: Callable[[T, threading.Event], R], items: list[T], jobs: int) -> list[R]:
-    """Run ``work`` on every item, ``jobs`` at a time; an interrupt stops the rest at once."""
-    stopped = threading.Event()
-    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
-    try:
-        return list(_results(pool, work, items, stopped))
-    except BaseException:
-        stopped.set()
-        raise
-    finally:
-        # Not waiting: after an interrupt the children end with the launcher.
-        pool.shutdown(wait=not stopped.is_set(), cancel_futures=True)
-
-
-def _results(
-    pool: ThreadPoolExecutor,
-    work: Callable[[T, threading.Event], R],
-    items: list[T],
-    stopped: threading.Event,
-) -> Iterator[R]:
-    futures = [pool.submit(work, item, stopped) for item in items]
-    for future in futures:
-        yield future.result()

@@ -6,7 +6,9 @@ import contextlib
 import os
 import shutil
 import signal
+import stat
 import tempfile
+import time
 from pathlib import Path
 
 from profiler.closing import Closing
@@ -15,7 +17,10 @@ from profiler.filelock import FileLock
 
 PREFIX = "stepwall-"
 OWNER_FILE = "owner"
+_OWNER_FILES = (OWNER_FILE, f"{OWNER_FILE}.draft")
 MARKER = "STEPWALL_FOLDER"
+# Of a folder that mkdtemp makes. One so new may be about to get its lock.
+_MODE, _NEW_S = 0o700, 5.0
 _ROUNDS = 100
 
 
@@ -38,22 +43,45 @@ class Workspace(Closing):
 
     def close(self) -> None:
         """End the marked processes that are left, and remove the folder."""
-        end_marked(self.path)
-        shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.release()
+        _remove(self.path, self._lock)
 
 
 def sweep(parent: Path) -> None:
     """Remove the workspaces in ``parent`` whose owner is dead, and end their processes."""
-    for owner in parent.glob(f"{PREFIX}*/{OWNER_FILE}"):
+    for folder in parent.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
-            if owner.stat().st_uid != os.getuid():
+            if folder.stat().st_uid != os.getuid():
+                continue
+            owner = next(filter(Path.exists, (folder / name for name in _OWNER_FILES)), None)
+            if owner is None:
+                _remove_unowned(folder)
                 continue
             lock = FileLock.take(owner)
             if lock is not None:
-                end_marked(owner.parent)
-                shutil.rmtree(owner.parent, ignore_errors=True)
-                lock.release()
+                _remove(folder, lock)
+
+
+def _remove(folder: Path, lock: FileLock) -> None:
+    """Remove the folder of an owner whose lock we hold; whoever is killed here, it can be swept."""
+    end_marked(folder)
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.name in _OWNER_FILES:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    lock.release()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_unowned(folder: Path) -> None:
+    """Remove what an owner left that was killed before it had a lock, or after it gave it back."""
+    found = folder.stat()
+    is_ours = stat.S_IMODE(found.st_mode) == _MODE and time.time() - found.st_mtime > _NEW_S
+    if is_ours and folder.is_dir() and not folder.is_symlink():
+        folder.rmdir()  # unless something is in it
 
 
 def marked(folder: Path) -> dict[str, str]:
@@ -96,7 +124,7 @@ def _is_marked(pid: int, folder: Path) -> bool:
 
 def _owned(folder: Path) -> FileLock:
     # Locked before it has its name: a sweep never sees it free.
-    draft = folder / f"{OWNER_FILE}.draft"
+    draft = folder / _OWNER_FILES[1]
     lock = FileLock.take(draft)
     if lock is None:
         raise StepwallError(f"{draft} is locked by another process")

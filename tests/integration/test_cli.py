@@ -410,7 +410,8 @@ class TestReading:
 
         assert (seed.returncode, own.returncode) == (OK, OK)
         headings = [line for line in seed.stdout.splitlines() if line.endswith(".py)")]
-        assert headings == ["builds  (builds.py)", "shapes  (shapes.py)"]
+        shapes = ("seq_to_vec", "vec_to_seq", "delayed_seq_to_seq")
+        assert headings == ["builds  (builds.py)", *(f"{shape}  (shapes.py)" for shape in shapes)]
         assert "my_rnn" not in seed.stdout
         assert f"mine  ({mine})" in own.stdout.splitlines()
         assert "(builds.py)" not in own.stdout

@@ -290,6 +290,18 @@ class TestResuming:
         query = "SELECT json_extract(data, '$.last_ok') FROM walls ORDER BY rowid"
         assert stored(tmp_path, query) == [wall["last_ok"] for wall in walls]
 
+    def test_adds_the_rest_of_a_grid(self, toy: Stepwall, tmp_path: Path) -> None:
+        """Values that were measured are not measured again."""
+        options = ["toy_loop", "--steps", "4,8", "--name", "grid", "--json", "-"]
+        first = toy("profile", *options, "--set", "units=16", cwd=tmp_path)
+        second = toy("profile", *options, "--set", "units=16,32", "--resume", cwd=tmp_path)
+        before, after = (json.loads(done.stdout)["measurements"] for done in (first, second))
+
+        assert (first.returncode, second.returncode) == (OK, OK)
+        assert after[: len(before)] == before
+        found = [(one["parameters"]["units"], one["steps"]) for one in after]
+        assert found == [(16, 4), (16, 8), (32, 4), (32, 8)]
+
     def test_keeps_what_was_skipped(self, toy: Stepwall, tmp_path: Path) -> None:
         """Beyond an out-of-memory nothing is run: that stands in all results, also resumed."""
         options = ["--limit", "64KiB", "--set", "units=32", "--name", "out", "--json", "-"]

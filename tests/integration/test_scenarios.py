@@ -189,7 +189,7 @@ class TestCatalogue:
         assert {scenario.tags for scenario in CATALOGUE.values()} == {("seed",)}
 
         assert families == dict.fromkeys(BUILDS, "builds") | {
-            f"{shape}_{form}": "shapes" for shape in SHAPES for form in ("static", "dynamic")
+            f"{shape}_{form}": shape for shape in SHAPES for form in ("static", "dynamic")
         }
 
     @pytest.mark.parametrize("name", UNROLLED + LOOPED)

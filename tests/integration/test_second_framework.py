@@ -310,10 +310,11 @@ class TestPredict:
         assert "its short runs failed" in done.stdout
 
 
-def test_builds_are_compared(toy: Command, profiled: Profiled) -> None:
+@pytest.mark.parametrize("builds", [tuple(PEAKS), ("--tag", "compared")])
+def test_builds_are_compared(toy: Command, profiled: Profiled, builds: tuple[str, ...]) -> None:
     """A loop needs less memory at any length, and fewer nodes from two steps on."""
     options = [*SIZES, "--json", "versus.json", "--run", "both"]
-    done = toy("versus", *PEAKS, *options, cwd=profiled.folder)
+    done = toy("versus", *builds, *options, cwd=profiled.folder)
     metrics = json.loads((profiled.folder / "versus.json").read_text())["metrics"]
     zones = {one["metric"]: one["zones"] for one in metrics}
 

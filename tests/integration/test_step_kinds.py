@@ -314,9 +314,9 @@ class TestInference:
         }
 
 
-@pytest.mark.parametrize("scenario", ["model", "generated"])
+@pytest.mark.parametrize("scenario", ["model", "generated", "from_iterator"])
 def test_peaks_repeat_to_the_byte(kinds: Measure, scenario: str) -> None:
-    """Whatever order a function keeps its variables in."""
+    """Whatever order a function keeps its variables in, and however fast data comes."""
     peaks = {found.device.peak_bytes for _ in range(3) if (found := kinds(scenario)).device}
 
     assert len(peaks) == 1

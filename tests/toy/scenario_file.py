@@ -5,13 +5,13 @@ from stepwall_toy import Recurrence
 from profiler import scenario
 
 
-@scenario
+@scenario(tags=("compared",))
 def toy_unrolled(steps: int, *, batch: int = 4, units: int = 8) -> Recurrence:
     """Keeps the weight gradient of every step until the end."""
     return Recurrence(steps=steps, batch=batch, units=units)
 
 
-@scenario
+@scenario(tags=("compared",))
 def toy_loop(steps: int, *, batch: int = 4, units: int = 8) -> Recurrence:
     """Adds the weight gradients up as it goes."""
     return Recurrence(steps=steps, batch=batch, units=units, accumulate=True)

@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("profiler.analysis", "profiler.measure"),
     ("reports",),
     ("profiler.cli",),
-    ("profiler.pytest_plugin",),
+    ("profiler.pytest_plugin", "profiler.__main__"),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = ("tensorflow", "tf_keras", "keras", "matplotlib", "pandas", "scipy")

@@ -83,6 +83,8 @@ def test_an_author_rules_out_lengths() -> None:
     [
         ({"multiple_of": 0}, "multiple_of must be a whole number from 1 on, not 0"),
         ({"at_least": 2.5}, "at_least must be a whole number from 1 on, not 2.5"),
+        ({"family": "two words"}, "family must be a name, as 'encoder', not 'two words'"),
+        ({"family": 3}, "family must be a name, as 'encoder', not 3"),
         ({"multiple_off": 2}, "@scenario takes no 'multiple_off' (did you mean 'multiple_of'?)"),
         ({"tag": ("a",)}, "@scenario takes no 'tag' (did you mean 'tags'?)"),
         ({"tags": "seed"}, "tags must be texts, as ('loops', 'lstm'), not 'seed'"),
@@ -110,6 +112,22 @@ def test_tags_are_kept_once_and_in_their_order() -> None:
     assert registered()["toy"].tags == ()
     assert registered()["tagged"].tags == ("loops", "lstm")
     assert registered()["tagged"].lengths == Lengths(multiple_of=2)
+
+
+def test_a_family_is_the_files_name_unless_its_author_names_one() -> None:
+    """So scenarios of one file need not be compared, and those of two files can be."""
+
+    def encoder(steps: int) -> Training:
+        raise NotImplementedError
+
+    def decoder(steps: int) -> Training:
+        raise NotImplementedError
+
+    scenario(encoder)
+    scenario(family="decoders-2.0")(decoder)
+
+    families = {name: one.family for name, one in registered().items()}
+    assert families == {"encoder": __name__.rpartition(".")[2], "decoder": "decoders-2.0"}
 
 
 def test_while_a_file_is_loaded_a_mistake_ends_nothing() -> None:

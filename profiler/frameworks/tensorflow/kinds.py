@@ -43,7 +43,7 @@ class InferenceStep(TrainStep):
     """A ``tf.function`` without a loss, as it stands, and its arguments: scoring, generation."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class KerasTraining:
     """A Keras 3 model that is trained by ``train_on_batch``, or by ``fit``.
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import tensorflow as tf
+from tensorflow.python.ops import gen_dataset_ops
 
 from profiler.facts import Point, Schedule, Shortage
 from profiler.frameworks import Description, PointError
@@ -43,11 +47,26 @@ class TensorFlowRuntime:
         self.graph: Any = None
         self._region_bytes: int | None = None
         self._started = False
+        self._is_serial = False
 
     @property
     def copies_feeds(self) -> bool:
         """Whether fed tensors are copied within the step, as a GPU gets them."""
         return self._region_bytes is not None
+
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """While a graph is built: in the serial schedule, data is fetched in the caller's thread.
+
+        The usual kernel fetches in a thread of its own and goes on there: nodes run in an order
+        that depends on which thread is first.
+        """
+        if not self._is_serial:
+            yield
+            return
+        in_turn = gen_dataset_ops.iterator_get_next_sync
+        with mock.patch.object(gen_dataset_ops, "iterator_get_next", in_turn):
+            yield
 
     def prepare(self, point: Point) -> None:
         """Set the runtime up, without starting it, for the point's device, limit, schedule."""
@@ -76,6 +95,7 @@ class TensorFlowRuntime:
         self.allocator = Allocator(is_complete=False)
 
     def _serialize(self) -> None:
+        self._is_serial = True
         # All are needed for peaks that repeat to the byte: by default the executor takes
         # ready nodes in an order that depends on addresses and on measured kernel times.
         os.environ["TF_DETERMINISTIC_ORDER"] = "1"

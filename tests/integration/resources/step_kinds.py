@@ -96,6 +96,21 @@ def fed(steps: int) -> Training:
 
 
 @scenario
+def from_iterator(steps: int) -> Training:
+    """An unrolled loop over an iterator's data: its slices are ready as soon as the data is."""
+    data = tf1.data.make_initializable_iterator(
+        tf1.data.Dataset.from_tensors(_batch(B, steps, U)).repeat()
+    )
+    x = data.get_next()
+    kernel = tf1.get_variable("kernel", [U, U])
+    state = tf.zeros([B, U])
+    for t in range(steps):
+        state = tf.tanh(x[:, t] + state @ kernel)
+    loss = tf.reduce_mean(state)
+    return Training(feeds={}, loss=loss, initialize=[data.initializer])
+
+
+@scenario
 def scored(steps: int) -> Inference:
     """The graph's forward part alone."""
     x, outputs, state, _ = _recurrent(steps, tf1.nn.rnn_cell.BasicRNNCell(U))
@@ -288,4 +303,4 @@ def uncompiled(steps: int) -> KerasTraining:
     import keras
 
     built = keras.Sequential([keras.Input((steps, IN)), keras.layers.LSTM(U)])
-    return KerasTraining(model=built, inputs=_batch(B, steps, IN))
+    return KerasTraining(built, _batch(B, steps, IN))
