@@ -8,6 +8,8 @@ from profiler.errors import UsageError
 
 MIB = 1 << 20
 MAX_STEPS = 1_000_000
+# Common sizes of device memory.
+CARD_BYTES = tuple(gib * 1024 * MIB for gib in (4, 8, 12, 16, 24, 40, 80, 141))
 _UNITS = {
     "B": 1,
     "KIB": 1 << 10,

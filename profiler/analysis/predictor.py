@@ -35,10 +35,8 @@ from profiler.facts import (
 from profiler.forecast.demand import DemandLine
 from profiler.frameworks import Mode, PredictionRequest
 from profiler.lengths import ANY, Lengths
-from profiler.units import MIB
+from profiler.units import CARD_BYTES
 
-# Common sizes of device memory.
-CARD_BYTES = tuple(gib * 1024 * MIB for gib in (4, 8, 12, 16, 24, 40, 80, 141))
 _MAX_STEPS = 10**9
 # In the parallel schedule peaks differ from run to run.
 _REPEATS = 3

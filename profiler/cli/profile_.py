@@ -20,13 +20,14 @@ from profiler.cli.common import (
 )
 from profiler.cli.opening import Opening, note_rounding, opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
+from profiler.errors import UsageError
 from profiler.facts import Certificate, Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
 from profiler.lengths import counted
 from profiler.measure.runner import Explain
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
-from profiler.units import listed_steps, parse_steps
+from profiler.units import CARD_BYTES, listed_steps, parse_steps
 
 DEFAULT_STEPS = "8:256:x2"
 
@@ -48,6 +49,7 @@ class _Options:
     timeline: bool
     trace: bool
     wall_limit: int | None
+    cards: bool
     name: str | None
     resume: bool
 
@@ -63,6 +65,11 @@ class _Options:
 @click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
 @click.option(
     "--wall-limit", metavar="SIZE", help="Also find each scenario's wall under this limit."
+)
+@click.option(
+    "--cards",
+    is_flag=True,
+    help="With --wall-limit: also predict each wall on cards of 4 to 141 GiB (slow; none is run).",
 )
 @group_options
 @schedule_option
@@ -89,6 +96,8 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
     Without names: a --suite, those with a --tag, else all of the files of --scenarios, else all.
     """
     check_run_name(given["name"])
+    if given["cards"] and given["wall_limit"] is None:
+        raise UsageError("--cards: needs --wall-limit SIZE, the limit of the walls that are run")
     options = _Options(
         names=scenario,
         group=planning.Group(suite=given["suite"], tags=given["tags"]),
@@ -105,6 +114,7 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
         timeline=given["timeline"],
         trace=given["trace"],
         wall_limit=limit_of(given["wall_limit"]),
+        cards=given["cards"],
         name=given["name"],
         resume=given["resume"],
     )
@@ -143,7 +153,8 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
         conditions = replace(options.conditions, limit_bytes=options.wall_limit)
         walls = [point for one in listings for point in planning.points(one, conditions, steps=1)]
         report.stage("searching walls", len(walls))
-        runner.find_walls(walls, max_steps=DEFAULT_MAX_STEPS)
+        cards = CARD_BYTES if options.cards else ()
+        runner.find_walls(walls, max_steps=DEFAULT_MAX_STEPS, cards=cards)
     store.finish_run(run)
     return store.load(run.id)
 

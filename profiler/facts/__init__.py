@@ -38,6 +38,7 @@ from profiler.facts.point import Point, Schedule
 from profiler.facts.run import SCHEMA, Environment, Run
 from profiler.facts.schedules import ScheduleCheck
 from profiler.facts.wall import (
+    CardWall,
     Certificate,
     Confirmation,
     PeakPrediction,
@@ -51,6 +52,7 @@ __all__ = [
     "SCHEMA",
     "STOPPED",
     "Advice",
+    "CardWall",
     "Caveat",
     "CaveatEffect",
     "Certificate",

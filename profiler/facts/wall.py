@@ -95,6 +95,19 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     caveats: list[Caveat] = []
 
 
+class CardWall(Record, frozen=True, kw_only=True):
+    """Where the wall is expected under another limit on the device's memory; it was not run.
+
+    ``is_least``: memory may be less than predicted there, and the wall further on than ``low``.
+    Without a prediction ``reason`` says why.
+    """
+
+    limit_bytes: Bytes
+    prediction: WallPrediction | None = None
+    is_least: bool = False
+    reason: str | None = None
+
+
 class Certificate(Record, frozen=True, kw_only=True):
     """The wall of one scenario under one limit: both ends were really run, to their own end.
 
@@ -110,7 +123,8 @@ class Certificate(Record, frozen=True, kw_only=True):
     ``unpredicted`` says how the short runs of the prediction failed, if they did.
     ``multiple_of``: the author allows only multiples of it; ``first_oom`` is then the next of them.
     ``schedules``: a short step in the other schedule; None where none was run.
-    ``axis`` is the name of what is counted as steps.
+    ``axis`` is the name of what is counted as steps. ``cards``: what is expected under other
+    limits.
     """
 
     framework: str
@@ -140,6 +154,7 @@ class Certificate(Record, frozen=True, kw_only=True):
     multiple_of: Count = 1
     schedules: ScheduleCheck | None = None
     axis: str = STEPS
+    cards: list[CardWall] = []
 
     @property
     def survivor(self) -> Probe | None:

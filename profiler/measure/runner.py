@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
+import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
 from profiler.facts import (
+    CardWall,
+    Caveat,
+    CaveatEffect,
     Certificate,
     Explanation,
     Measurement,
@@ -20,7 +24,7 @@ from profiler.facts import (
     replace,
 )
 from profiler.forecast.certificate import certify
-from profiler.frameworks import Mode
+from profiler.frameworks import Mode, PredictionRequest
 from profiler.lengths import counted, one_of
 from profiler.limits import machine
 from profiler.measure.client import Client, unexplained
@@ -34,6 +38,7 @@ from profiler.store.runs import Store
 WALLS_AT_ONCE = 6
 # What a child holds on the host beside its limited device memory, at most, in a wall search.
 _HOST_BYTES_PER_WALL = 1 << 30
+_MOST_PREDICTED = 10**9
 _NO_HOST_TRACE = "under a host limit no allocations are recorded"
 
 
@@ -113,11 +118,22 @@ class Runner:
             self.on_skip(point)
 
     def find_walls(
-        self, conditions: Iterable[Point], *, max_steps: int, confirm: int = 0
+        self,
+        conditions: Iterable[Point],
+        *,
+        max_steps: int,
+        confirm: int = 0,
+        cards: Sequence[int] = (),
     ) -> list[Certificate]:
         """Return the wall under each of the conditions (points whose steps do not matter).
 
         Probes that the run holds from before it was interrupted are not run again.
+
+        Args:
+            conditions: with the limits.
+            max_steps: the most that are run.
+            confirm: how many more times both ends are run.
+            cards: other limits on the device's memory, under which walls are only predicted.
         """
         wanted = [replace(point, steps=0) for point in conditions]
 
@@ -144,6 +160,8 @@ class Runner:
                     lengths=self.client.lengths(point),
                 )
                 certificate = replace(certificate, schedules=check)
+            if cards and point.host_limit_bytes is None:
+                certificate = replace(certificate, cards=self._on_cards(point, cards))
             if stopped.is_set():
                 raise CancelledError
             self.store.add_wall(self.run, point.key, certificate)
@@ -163,6 +181,29 @@ class Runner:
             return replace(wall, explanation=found)
         return replace(wall, unexplained=unexplained(found))
 
+    def _on_cards(self, conditions: Point, limits: Sequence[int]) -> list[CardWall]:
+        """Return where the wall is expected under each of these limits, or why that is not told."""
+        request = PredictionRequest(
+            limits_bytes=list(limits), max_steps=_MOST_PREDICTED, changes=True
+        )
+        found = self.client.predict_walls(conditions, request)
+        if isinstance(found, Outcome):
+            reason = f"the short runs that predict it ended with {found.sentence}"
+            return [CardWall(limit_bytes=limit, reason=reason) for limit in limits]
+        bound = min(
+            (one.from_steps or 0 for one in found.caveats if _is_bound(one)), default=math.inf
+        )
+        reasons = found.reasons or [None] * len(limits)
+        return [
+            CardWall(
+                limit_bytes=limit,
+                prediction=wall,
+                is_least=wall is not None and wall.steps >= bound,
+                reason=reason,
+            )
+            for limit, wall, reason in zip(limits, found.walls, reasons, strict=True)
+        ]
+
     def _quick(self, point: Point) -> Measurement:
         self.on_start(point)
         return self.client.measure(point, mode=Mode(inspect=False))
@@ -176,6 +217,11 @@ class Runner:
             raise CancelledError
         self.store.add_probe(self.run, measurement)
         return measurement
+
+
+def _is_bound(caveat: Caveat) -> bool:
+    """Whether from somewhere on the device's peak is at most as predicted."""
+    return caveat.metric == "peak" and caveat.effect is CaveatEffect.UPPER_BOUND
 
 
 def _walls_at_once(conditions: list[Point]) -> int:

@@ -70,7 +70,17 @@ def merged(one: PageData, other: PageData) -> PageData:
     tables = {
         name: joined(getattr(one, name), getattr(other, name))
         for name in (
-            *("answers", "points", "walls", "probes", "laws", "remedies", "failures", "unknown"),
+            *(
+                "answers",
+                "points",
+                "walls",
+                "fits",
+                "probes",
+                "laws",
+                "remedies",
+                "failures",
+                "unknown",
+            ),
         )
     }
     return replace(

@@ -25,6 +25,7 @@ from reports.pages.tables import (
     answer_table,
     choice_tables,
     failure_table,
+    fit_table,
     law_table,
     measurement_table,
     no_law,
@@ -138,6 +139,7 @@ class PageData(Record, frozen=True, kw_only=True):
     answers: Table
     points: Table
     walls: Table
+    fits: Table
     probes: Table
     laws: Table
     choices: list[Table]
@@ -225,6 +227,7 @@ def page_data(results: RunResults) -> PageData:
         answers=answer_table(results, builds.of),
         points=measurement_table(results, builds.of),
         walls=wall_table(results, builds.of),
+        fits=fit_table(results, builds.of),
         probes=probe_table(results),
         laws=law_table(results, builds.of),
         choices=choice_tables(results, builds.of),

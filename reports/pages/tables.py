@@ -18,7 +18,7 @@ from profiler.analysis.laws import Law
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
-from profiler.facts import Certificate, Measurement, Status, WallStatus
+from profiler.facts import CardWall, Certificate, Measurement, Status, WallStatus
 from profiler.facts.codec import Record
 from reports.tables.grid import node_columns, outcome_sentence
 from reports.tables.laws import law_text, step_text
@@ -40,6 +40,7 @@ __all__ = [
     "answer_table",
     "choice_tables",
     "failure_table",
+    "fit_table",
     "law_table",
     "measurement_table",
     "no_law",
@@ -245,6 +246,39 @@ def _wall_row(results: RunResults, wall: Certificate) -> tuple[Any, ...]:
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
+
+
+def fit_table(results: RunResults, number: Number) -> Table:
+    """Return what is expected to fit under other limits, or why that is not told."""
+    heads = [
+        _BUILD,
+        ("limit", "device memory", "size"),
+        ("steps", f"{_axes(results)} that fit, predicted", "count"),
+        ("low", "at least", "count"),
+        ("high", "at most", "count"),
+        ("how", "how", "text"),
+        ("reason", "why it is not told", "text"),
+    ]
+    rows = [
+        (number(wall), card.limit_bytes, *_fit(card))
+        for _, wall in results.walls
+        for card in wall.cards
+    ]
+    return Table.of_rows("fits", "How many fit on a card", heads, rows).noted(
+        "Predicted from short runs, and not run. It leaves out the workspace of GPU kernels, the "
+        "driver's context, other programs, and host memory, which a long unrolled graph may "
+        "exhaust first."
+    )
+
+
+def _fit(card: CardWall) -> tuple[Any, ...]:
+    wall = card.prediction
+    if wall is None:
+        return None, None, None, None, card.reason or "short runs do not tell it"
+    how = "by a law of short runs" if wall.is_line else "replayed"
+    if card.is_least:
+        return int(wall.low), int(wall.low), None, f"{how}; or more", None
+    return int(wall.steps), int(wall.low), int(wall.high), how, None
 
 
 def probe_table(results: RunResults) -> Table:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import report_samples as samples
 
-from profiler.analysis.predictor import CARD_BYTES, ScenarioPredictor
+from profiler.analysis.predictor import ScenarioPredictor
 from profiler.errors import FailedPointError
 from profiler.facts import (
     Caveat,
@@ -30,6 +30,7 @@ from profiler.facts import (
 )
 from profiler.frameworks import Mode, PredictionRequest
 from profiler.lengths import Lengths
+from profiler.units import CARD_BYTES
 
 MIB = 1 << 20
 LIMIT = 64 * MIB

@@ -8,7 +8,7 @@ import pytest
 import report_samples as samples
 
 from profiler.analysis.results import RunResults
-from profiler.facts import SizeLimit, WallStatus, decode, encode, replace
+from profiler.facts import CardWall, SizeLimit, WallPrediction, WallStatus, decode, encode, replace
 from reports.pages.data import PageData, page_data
 from reports.pages.tables import Table
 
@@ -104,6 +104,25 @@ def test_runs_say_if_they_were_cut_short_or_repeated() -> None:
 
     assert probes[4]["ending"] == "waited for memory, and was cut short"
     assert [row["repeat"] for row in probes[5:8]] == [1, 2, 3]
+
+
+def test_what_fits_on_a_card_is_marked_as_predicted() -> None:
+    """A bound gives its lower end alone; without a prediction there is the reason."""
+    far = WallPrediction(steps=900.5, low=890, high=911, learned_from=[8])
+    cards = [
+        CardWall(limit_bytes=1 << 30, prediction=far),
+        CardWall(limit_bytes=1 << 31, prediction=far, is_least=True),
+        CardWall(limit_bytes=1 << 32, reason="it varies"),
+    ]
+    found = rows(page_data(samples.loaded([], [replace(samples.wall(), cards=cards)])).fits)
+
+    assert [(row["steps"], row["low"], row["high"]) for row in found] == [
+        (900, 890, 911),
+        (890, 890, None),
+        (None, None, None),
+    ]
+    assert [row["how"] for row in found] == ["replayed", "replayed; or more", None]
+    assert found[2]["reason"] == "it varies"
 
 
 def test_a_wall_that_proves_nothing_says_so() -> None:

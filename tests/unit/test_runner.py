@@ -14,6 +14,9 @@ import report_samples as samples
 import stub_framework
 
 from profiler.facts import (
+    CardWall,
+    Caveat,
+    CaveatEffect,
     Confirmation,
     DeviceMemory,
     Outcome,
@@ -79,6 +82,7 @@ class _Launcher:
         self.whole: list[bool] = []
         self.explained: list[tuple[int, bool]] = []
         self.explanation = ChildReport(outcome=samples.OK, answer=encode(samples.EXPLANATION))
+        self.caveats: list[Caveat] = []
         self._ends = ends
         self._predicted = predicted
         self._lock = threading.Lock()
@@ -91,7 +95,10 @@ class _Launcher:
         assert timeout_s > 0
         assert job.point is not None
         if job.task is Task.PREDICT:
-            walls = WallPredictions(walls=[self._predicted])
+            request = job.request
+            assert request is not None
+            found = [self._predicted] * len(request.limits_bytes)
+            walls = WallPredictions(walls=found, caveats=self.caveats if request.changes else [])
             report = ChildReport(outcome=samples.OK, answer=encode(walls))
         elif job.task is Task.EXPLAIN:
             self.explained.append((job.point.steps, job.alone))
@@ -265,6 +272,26 @@ def test_walls_are_found_side_by_side_and_stored(store: Store) -> None:
     assert [(w.scenario, w.status) for w in found] == [(n, WallStatus.EXACT) for n in ("a", "b")]
     assert {(w.last_ok, w.first_oom) for w in stored} == {(EDGE, EDGE + 1)}
     assert len(told) == sum(len(w.probes) for w in stored)
+
+
+def test_walls_on_cards_are_predicted_and_not_run(store: Store) -> None:
+    """One for each size; where memory may be less, it is a bound; no probe is made for them."""
+    far = WallPrediction(steps=9_000, low=8_900, high=9_100, learned_from=[8, 16])
+    launcher = _Launcher(_oom_beyond(EDGE), far)
+    plain, foretold = (_runner(store, launcher) for _ in range(2))
+    (without,) = plain.find_walls([CONDITION], max_steps=MAX_STEPS)
+    asked = len(launcher.asked)
+    launcher.caveats = [
+        Caveat(metric="peak", effect=CaveatEffect.UPPER_BOUND, text="less", from_steps=5_000)
+    ]
+    (wall,) = foretold.find_walls([CONDITION], max_steps=MAX_STEPS, cards=[1 << 30, 1 << 31])
+
+    assert without.cards == []
+    assert len(launcher.asked) == 2 * asked
+    assert wall.cards == [
+        CardWall(limit_bytes=limit, prediction=far, is_least=True) for limit in (1 << 30, 1 << 31)
+    ]
+    assert store.load(foretold.run.id).walls[0].cards == wall.cards
 
 
 def test_a_stored_wall_is_returned_and_not_searched_again(store: Store) -> None:

@@ -9,6 +9,7 @@ const nameOf = (builds) => {
   return labels.length > 4 ? `${labels.slice(0, 3).join(", ")} and ${labels.length - 3} more` : labels.join(", ");
 };
 const axisName = () => [...new Set(chosenBuilds().map((build) => D.builds[build].axis))].join(" or ") || "steps";
+const count = (table) => table.columns[0]?.values.length ?? 0;
 const runsOf = () => [...new Set(D.builds.map((build) => build.run))];
 const named = (build) => D.builds[build].label + (runsOf().length > 1 ? ` (${D.builds[build].run})` : "");
 const brief = (long, short) => (isNarrow() ? short : long);
@@ -47,12 +48,32 @@ function walls() {
   { click: openWall });
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
   const least = D.builds[rows.at(-1).build];
-  say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " foretells the wall from short runs, without such a card.");
+  if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " foretells the wall from short runs, without such a card.");
   put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)) }));
   put(node("details", {}, node("summary", {}, "How each wall was found: prediction, price, every run"),
     tableOf(D.walls, { rows, open: openWall }),
     tableOf({ ...D.probes, title: "Runs of these searches" },
       { rows: rowsOf(D.probes).filter((row) => rows.some((wall) => wall.at === row.wall)).map((row) => ({ ...row, build: D.walls.columns[0].values[row.wall] })) })));
+}
+// On cards that nobody has here: what short runs foretell.
+function fits() {
+  const limits = [...new Set(column(D.fits, "limit"))];
+  const limit = Number(get("card", limits.includes(16 * 2 ** 30) ? 16 * 2 ** 30 : limits[0]));
+  controls(choice("card", "device memory", limits.map((one) => [String(one), sizeText(one)]), String(limit)), buildControls());
+  const rows = rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build) && row.limit === limit);
+  const data = rows.filter((row) => row.steps != null).sort((a, b) => b.steps - a.steps).map((row) => ({ ...row, name: named(row.build), colour: colourOf(row.build),
+    said: `${text(row.steps, "count")}${row.high == null ? " or more" : ""}`, tip: `${named(row.build)} in ${sizeText(limit)}: predicted, not run\n${text(row.low, "count")} to ${row.high == null ? "more" : text(row.high, "count")}\n${row.how}` }));
+  if (data.length) {
+    const x = (field) => ({ field, type: "quantitative", title: brief(`${axisName()} predicted to fit in ${sizeText(limit)}`, axisName()), axis: axisOf("count"), scale: { domain: [0, 1.2 * Math.max(...data.map((row) => row.high ?? row.steps))] } });
+    chart({ height: 26 * data.length, data: { values: data },
+      encoding: { y: { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 110 : 260 } }, tooltip: { field: "tip" } },
+      layer: [
+        { mark: { type: "bar", opacity: 0.55 }, encoding: { x: x("steps"), color: { field: "colour", type: "nominal", scale: null } } },
+        { mark: { type: "rule", strokeWidth: 2, color: css("--ink") }, transform: [{ filter: "datum.high != null" }], encoding: { x: x("low"), x2: { field: "high" } } },
+        { mark: { type: "text", align: "left", dx: 8 }, encoding: { x: x("steps"), text: { field: "said" } } },
+      ] }, `Predicted to fit in ${sizeText(limit)}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`);
+  }
+  put(tableOf(D.fits, { rows: rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build)) }));
 }
 const stepOfWall = (wall) => D.steps.find((step) => step.wall === wall);
 const openWall = (row) => stepOfWall(row.at) && set({ view: "memory", step: D.steps.indexOf(stepOfWall(row.at)), at: "", build: "", n: "" });
@@ -334,10 +355,11 @@ function changes() {
 
 const VIEWS = [
   ["changes", "What changed?", changes, () => D.changes],
-  ["walls", "Which build ends where?", walls, () => D.walls.columns[0].values.length],
-  ["growth", "How does it grow?", growth, () => D.points.columns[0].values.length || !D.walls.columns[0].values.length],
+  ["walls", "Which build ends where?", walls, () => count(D.walls)],
+  ["fits", "How many fit on a card?", fits, () => count(D.fits)],
+  ["growth", "How does it grow?", growth, () => count(D.points) || !count(D.walls)],
   ["contests", "Which build, from which length?", contests, () => D.contests.length],
-  ["memory", "What holds the memory?", memory, () => D.steps.length || D.points.columns[0].values.length],
+  ["memory", "What holds the memory?", memory, () => D.steps.length || count(D.points)],
   ["remedies", "What would help?", remedies, () => D.steps.length || D.remedies],
 ];
 const views = VIEWS.filter(([, , , has]) => has());
@@ -355,7 +377,6 @@ function show() {
 function details(title, table, options) {
   return table.columns[0]?.values.length ? node("details", { id: table.name }, node("summary", {}, title), tableOf(table, options)) : null;
 }
-const count = (table) => table.columns[0]?.values.length ?? 0;
 $("more").append(...[
   details(`${count(D.failures)} points failed: how, with the end of their logs`, D.failures),
   details(`${column(D.unknown, "count").reduce((sum, one) => sum + one, 0)} numbers were not measured or could not be told, for ${count(D.unknown)} reasons`, D.unknown),
