@@ -51,9 +51,9 @@ __all__ = [
 ]
 
 # Of a law: so many lengths that straight pieces between them look like its curve.
-_SAMPLES = 49
+_SAMPLES = 33
 # Numbers on a curve that is only looked at.
-_DIGITS = 6
+_DIGITS = 5
 # Series closer than this at every length lie on one line of a picture.
 _SAME = 0.005
 

@@ -15,6 +15,8 @@ const named = (build) => D.builds[build].label + (runsOf().length > 1 ? ` (${D.b
 const brief = (long, short) => (isNarrow() ? short : long);
 const scaleOf = (names, range) => ({ domain: names, range });
 
+// More than so many are not told apart in one picture.
+const [MOST_BARS, MOST_NAMES] = [60, 24];
 function walls() {
   const builds = chosenBuilds();
   const limits = [...new Set(column(D.walls, "limit"))];
@@ -24,7 +26,8 @@ function walls() {
   controls(buildControls(), limits.length > 1 && choice("limit", "limit", limits.map((one) => [String(one), sizeText(one)]), String(limit)),
     scaleControl("bar", axisName(), log));
   if (!rows.length) return say("No wall was searched for these. ", command("stepwall profile --wall-limit 16MiB"), " finds them.");
-  const data = rows.sort((a, b) => (b.last_ok ?? 0) - (a.last_ok ?? 0)).map((row) => ({
+  rows.sort((a, b) => (b.last_ok ?? 0) - (a.last_ok ?? 0));
+  const data = rows.slice(0, MOST_BARS).map((row) => ({
     ...row, name: named(row.build), colour: colourOf(row.build), end: row.last_ok ?? 0, far: Math.max(row.last_ok ?? 0, row.predicted ?? 0),
     said: row.last_ok == null ? `before ${text(row.first_oom, "count")}` : `${text(row.last_ok, "count")}${row.status === "exact" ? "" : ` (${row.status})`}`,
     tip: `${named(row.build)} under ${sizeText(row.limit)} of ${row.kind} memory\nsurvives ${text(row.last_ok, "count")}, runs out at ${text(row.first_oom, "count")}: ${row.status}`
@@ -46,6 +49,7 @@ function walls() {
     ],
   }, `The most ${axisName()} that survive under ${sizeText(limit)}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`,
   { click: openWall });
+  if (rows.length > MOST_BARS) say(`Drawn are the ${MOST_BARS} that go furthest of ${rows.length}; the table has all.`);
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
   const least = D.builds[rows.at(-1).build];
   if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " foretells the wall from short runs, without such a card.");
@@ -121,10 +125,10 @@ function growth() {
       axis: { ...axisOf("count"), values: xScale === "log" ? powers([...points, ...wallMarks].map((row) => row.steps)) : undefined } },
     y: { field: "value", type: "quantitative", title: metric.title + (log === "log" ? " (logarithmic)" : ""), scale: { type: log, nice: metric.unit !== "bytes" },
       axis: { ...axisOf(metric.unit), ...(metric.unit === "bytes" && { values: bytesTicks(heights, log === "log") }) } },
-    color: { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => colourOf(group[0]))), sort: null },
+    color: { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => colourOf(group[0]))), sort: null, ...(names.length > MOST_NAMES && { legend: null }) },
     opacity: { condition: { param: "only", value: 1 }, value: 0.12 },
   };
-  const shape = { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => SHAPES[placeOf(group[0]) % SHAPES.length])), sort: null };
+  const shape = { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => SHAPES[placeOf(group[0]) % SHAPES.length])), sort: null, ...(names.length > MOST_NAMES && { legend: null }) };
   const dash = runsOf().length > 1 && { strokeDash: { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => (second(group) ? [5, 3] : [1, 0]))), sort: null } };
   const drawn = chart({
     height: isNarrow() ? 300 : 400, encoding,
@@ -134,7 +138,7 @@ function growth() {
       { data: { values: curves }, mark: { type: "line", strokeWidth: 1.7, clip: true }, encoding: { ...dash } },
       { data: { values: joined }, mark: { type: "line", strokeWidth: 1, strokeDash: [1, 3] } },
       { data: { values: points }, mark: { type: "point", filled: true, size: 70, cursor: "pointer" },
-        params: [{ name: "only", select: { type: "point", fields: ["name"] }, bind: "legend" },
+        params: [{ name: "only", select: { type: "point", fields: ["name"] }, ...(names.length <= MOST_NAMES && { bind: "legend" }) },
           { name: "brush", select: { type: "interval", encodings: ["x"] } }],
         encoding: { shape, tooltip: { field: "tip" } } },
       { data: { values: failed }, mark: { type: "text", text: "✕", fontSize: 16, fontWeight: "bold" }, encoding: { tooltip: { field: "tip" } } },
