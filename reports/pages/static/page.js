@@ -194,12 +194,12 @@ function cellOf(row, one) {
 }
 
 // Charts: a specification, drawn as SVG in the page's own colours.
-function look() {
+function look(longest) {
   const [ink, soft, line] = ["--ink", "--soft", "--line"].map(css);
   return {
     background: null, font: "system-ui, sans-serif", view: { stroke: null },
     axis: { labelColor: soft, titleColor: soft, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
-    legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, labelLimit: 420, symbolStrokeWidth: 2, symbolOpacity: 1, orient: "top", columns: isNarrow() ? 1 : 3, title: null },
+    legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, labelLimit: 420, symbolStrokeWidth: 2, symbolOpacity: 1, orient: "top", columns: isNarrow() ? 1 : longest > 28 ? 2 : 3, title: null },
     title: { color: ink, anchor: "start", fontSize: 13 }, rule: { color: soft }, text: { color: ink },
   };
 }
@@ -228,13 +228,13 @@ function tell(words, x, y) {
   tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - box.width - 8))}px`;
   tip.style.top = `${y + 18 + box.height > innerHeight ? Math.max(4, y - box.height - 10) : y + 18}px`;
 }
-// Draws into a new element; on: {click: (datum) => ..., signals: {name: (value) => ...}}.
+// Draws into a new element; on: {click: (datum) => ..., signals: {name: (value) => ...}, names: of the legend}.
 function chart(spec, alt, on = {}) {
   const place = node("div", { class: "chart" });
   $("view").append(place);
   const whole = { width: Math.max(260, place.clientWidth - 4), autosize: { type: "fit-x", contains: "padding" }, description: alt, ...spec };
   const tooltip = (_, event, item, value) => tell(value == null ? "" : String(value), event.clientX, event.clientY);
-  place.drawn = vegaEmbed(place, whole, { mode: "vega-lite", renderer: "svg", actions: false, config: look(), tooltip, expressionFunctions: { inUnit }, logLevel: 1 })
+  place.drawn = vegaEmbed(place, whole, { mode: "vega-lite", renderer: "svg", actions: false, config: look(Math.max(0, ...(on.names ?? []).map((name) => name.length))), tooltip, expressionFunctions: { inUnit }, logLevel: 1 })
     .then(({ view }) => {
       if (on.click) view.addEventListener("click", (_, item) => item?.datum && on.click(item.datum));
       for (const [name, run] of Object.entries(on.signals ?? {})) view.addSignalListener(name, (_, value) => run(value));

@@ -65,16 +65,16 @@ function fits() {
   const limit = Number(get("card", limits.includes(16 * 2 ** 30) ? 16 * 2 ** 30 : limits[0]));
   controls(choice("card", "device memory", limits.map((one) => [String(one), sizeText(one)]), String(limit)), buildControls());
   const rows = rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build) && row.limit === limit);
-  const data = rows.filter((row) => row.steps != null).sort((a, b) => b.steps - a.steps).map((row) => ({ ...row, name: named(row.build), colour: colourOf(row.build),
+  const data = rows.filter((row) => row.steps != null).sort((a, b) => b.steps - a.steps).map((row) => ({ ...row, name: named(row.build), colour: colourOf(row.build), far: row.high ?? row.steps,
     said: `${text(row.steps, "count")}${row.high == null ? " or more" : ""}`, tip: `${named(row.build)} in ${sizeText(limit)}: predicted, not run\n${text(row.low, "count")} to ${row.high == null ? "more" : text(row.high, "count")}\n${row.how}` }));
   if (data.length) {
-    const x = (field) => ({ field, type: "quantitative", title: brief(`${axisName()} predicted to fit in ${sizeText(limit)}`, axisName()), axis: axisOf("count"), scale: { domain: [0, 1.2 * Math.max(...data.map((row) => row.high ?? row.steps))] } });
+    const x = (field) => ({ field, type: "quantitative", title: brief(`${axisName()} predicted to fit in ${sizeText(limit)}`, axisName()), axis: axisOf("count"), scale: { domain: [0, 1.2 * Math.max(...data.map((row) => row.far))] } });
     chart({ height: 26 * data.length, data: { values: data },
       encoding: { y: { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 110 : 260 } }, tooltip: { field: "tip" } },
       layer: [
         { mark: { type: "bar", opacity: 0.55 }, encoding: { x: x("steps"), color: { field: "colour", type: "nominal", scale: null } } },
         { mark: { type: "rule", strokeWidth: 2, color: css("--ink") }, transform: [{ filter: "datum.high != null" }], encoding: { x: x("low"), x2: { field: "high" } } },
-        { mark: { type: "text", align: "left", dx: 8 }, encoding: { x: x("steps"), text: { field: "said" } } },
+        { mark: { type: "text", align: "left", dx: 8 }, encoding: { x: x("far"), text: { field: "said" } } },
       ] }, `Predicted to fit in ${sizeText(limit)}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`);
   }
   put(tableOf(D.fits, { rows: rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build)) }));
@@ -147,7 +147,7 @@ function growth() {
       { data: { values: limits }, mark: { type: "text", align: "left", dy: -6, dx: 4 }, encoding: { x: { value: 0 }, text: { field: "said" }, color: { value: css("--soft") }, opacity: { value: 1 } } },
     ],
     }, `${metric.title} against ${axisName()}: ${groups.map((group) => { const own = points.filter((row) => group.includes(row.build)); return own.length ? `${nameOf(group)} from ${text(own[0].value, metric.unit)} to ${text(own.at(-1).value, metric.unit)}` : nameOf(group); }).slice(0, 10).join("; ")}.`,
-  { click: (row) => (row.wall ? openWall(row) : row.build != null && openPoint(row)), signals: { brush: (value) => fill(value?.steps) } });
+  { click: (row) => (row.wall ? openWall(row) : row.build != null && openPoint(row)), signals: { brush: (value) => fill(value?.steps) }, names });
   drawn.dataset.points = points.length;
   say(`Marks were measured, lines are fitted laws, dotted ones only join points, bands hold 95 % of single measurements${wallMarks.length ? ", large diamonds are walls" : ""}. Click a name to see it alone, a mark for who holds its memory; drag over ${axisName()} to narrow the table.`);
   if (metric.name === "nodes") (D.notes ?? []).forEach((words) => say(words));
@@ -182,7 +182,9 @@ function chosenStep() {
   if (get("step") !== "") return D.steps[Number(get("step"))];
   const wanted = Number(get("n"));
   const own = get("build") === "" ? D.steps.filter((step) => chosenBuilds().includes(step.build)) : D.steps.filter((step) => step.build === Number(get("build")));
-  if (get("build") === "") return own[0] ?? D.steps[0];
+  // Of those that nobody asked for: the wall that comes first, else the longest point.
+  const ends = own.filter((step) => step.wall != null).sort((a, b) => a.steps - b.steps);
+  if (get("build") === "") return ends[0] ?? own.sort((a, b) => b.steps - a.steps)[0] ?? D.steps[0];
   return own.sort((a, b) => Math.abs(Math.log(a.steps / wanted)) - Math.abs(Math.log(b.steps / wanted)))[0];
 }
 function memory() {
@@ -266,8 +268,9 @@ function overLengths(step) {
   const roles = [...new Set(rows.map((row) => row.role))];
   put(node("h2", {}, `What holds the peak of ${named(step.build)}, by length`));
   chart({
-    height: 240, data: { values: rows }, transform: [{ impute: "value", key: "steps", value: 0, groupby: ["role"] }], mark: { type: "area", line: true },
-    encoding: { x: { field: "steps", type: "quantitative", title: D.builds[step.build].axis, scale: { nice: false } }, y: { field: "value", type: "quantitative", stack: true, title: "held at the peak", axis: axisOf("bytes") },
+    height: 240, data: { values: rows }, transform: [{ impute: "value", key: "steps", value: 0, groupby: ["role"] }], mark: { type: "area" },
+    encoding: { x: { field: "steps", type: "quantitative", title: D.builds[step.build].axis, scale: { nice: false }, axis: axisOf("count") },
+      y: { field: "value", type: "quantitative", stack: true, title: "held at the peak", axis: { ...axisOf("bytes"), values: bytesTicks(own.map((one) => one.peak_bytes), false) } },
       color: { field: "role", type: "nominal", sort: null, scale: scaleOf(roles, roles.map((role) => ROLE_COLOURS[role])) }, order: { field: "order" } },
   }, `What holds the peak of ${named(step.build)} from ${own[0].steps} to ${own.at(-1).steps} ${D.builds[step.build].axis}.`);
 }
@@ -359,10 +362,10 @@ function changes() {
 
 const VIEWS = [
   ["changes", "What changed?", changes, () => D.changes],
-  ["walls", "Which build ends where?", walls, () => count(D.walls)],
+  ["walls", "Where does it end?", walls, () => count(D.walls)],
   ["fits", "How many fit on a card?", fits, () => count(D.fits)],
   ["growth", "How does it grow?", growth, () => count(D.points) || !count(D.walls)],
-  ["contests", "Which build, from which length?", contests, () => D.contests.length],
+  ["contests", "Which build when?", contests, () => D.contests.length],
   ["memory", "What holds the memory?", memory, () => D.steps.length || count(D.points)],
   ["remedies", "What would help?", remedies, () => D.steps.length || D.remedies],
 ];
