@@ -35,7 +35,7 @@ from reports.pages.tables import (
     wall_table,
 )
 from reports.tables.laws import law_text, step_text
-from reports.tables.versus import crossover_text
+from reports.tables.versus import stored_text
 from reports.texts.answer import Answer, answer
 from reports.texts.graph_size import size_sentences
 
@@ -336,11 +336,14 @@ def _contests(results: RunResults, builds: Builds) -> list[ContestData]:
     found = []
     for family, members in results.comparable_series:
         numbers = {one.label: builds.of(one.conditions) for one in members}
-        found += [_contest(family, one, numbers) for one in crossovers(members)]
+        found += [
+            _contest(family, one, numbers, stored_text(one, members[0]))
+            for one in crossovers(members)
+        ]
     return found
 
 
-def _contest(family: str, one: Crossover, numbers: Mapping[str, int]) -> ContestData:
+def _contest(family: str, one: Crossover, numbers: Mapping[str, int], text: str) -> ContestData:
     zones = one.zones if one.is_by_law else one.lengths
     return ContestData(
         family=family,
@@ -356,5 +359,5 @@ def _contest(family: str, one: Crossover, numbers: Mapping[str, int]) -> Contest
             )
             for zone in zones
         ],
-        text=crossover_text(one),
+        text=text,
     )

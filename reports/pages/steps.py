@@ -10,6 +10,7 @@ from profiler.facts import (
     Holding,
     Measurement,
     MemoryOverStep,
+    PhaseRole,
 )
 from profiler.facts.codec import Record
 from reports.pages.tables import Table
@@ -57,6 +58,7 @@ class StepData(Record, frozen=True, kw_only=True):
     holders: HolderData | None
     held: Table
     tried: Table | None
+    phases: Table | None
     story: list[str]
     advice: list[str]
     facts: list[list[str]]
@@ -92,6 +94,7 @@ def step_data(
         holders=_holders(over),
         held=_held(explained),
         tried=_tried(explained),
+        phases=_phases(measurement, framework) if measurement else None,
         story=list(story),
         advice=[one.text for one in explained.advice],
         facts=[list(pair) for pair in facts],
@@ -164,6 +167,33 @@ def _tried(explained: Explanation) -> Table | None:
             ("parallel", "in the parallel schedule", "text"),
             ("changes", "what else it changes", "text"),
             ("reason", "why it has no number", "text"),
+        ],
+        rows,
+    )
+
+
+def _phases(measurement: Measurement, framework: FrameworkFacts) -> Table | None:
+    """Return the host's memory and the seconds of each phase of the point."""
+    details = {phase.name: phase.detail for phase in framework.phases}
+    rows = [
+        (
+            *(framework.phase_title(phase.name), phase.seconds),
+            *(phase.host_peak_bytes, phase.host_kept_bytes, details.get(phase.name)),
+        )
+        for phase in measurement.phases
+        if phase.role is not PhaseRole.OVERHEAD
+    ]
+    if not rows:
+        return None
+    return Table.of_rows(
+        "phases",
+        "Host memory and time by phase",
+        [
+            ("phase", "phase", "text"),
+            ("seconds", "took", "seconds"),
+            ("peak", "peak over the baseline", "bytes"),
+            ("kept", "kept after it", "bytes"),
+            ("detail", "what takes it", "text"),
         ],
         rows,
     )

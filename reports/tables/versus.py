@@ -28,6 +28,7 @@ __all__ = [
     "crossover_lines",
     "crossover_text",
     "schedule_lines",
+    "stored_text",
     "versus_document",
     "versus_grid",
 ]
@@ -60,7 +61,7 @@ def versus_grid(results: RunResults) -> Grid:
 def _crossed(results: RunResults) -> Iterator[GridRow]:
     for family, members in results.comparable_series:
         for one in crossovers(members):
-            yield GridRow(cells=(family, one.metric.title, _stored_text(one, members[0])))
+            yield GridRow(cells=(family, one.metric.title, stored_text(one, members[0])))
 
 
 def _not_comparable(results: RunResults) -> Iterator[GridRow]:
@@ -104,7 +105,7 @@ def schedule_lines(found: Sequence[Crossover], *, unchecked: str | None) -> list
     ]
 
 
-def _stored_text(one: Crossover, series: MetricSeries) -> str:
+def stored_text(one: Crossover, series: MetricSeries) -> str:
     """Return the crossover as stored points tell it, which are of one schedule."""
     is_serial = series.conditions.schedule is Schedule.SERIAL
     only = is_serial and one.is_known and follows_schedule(one.metric)

@@ -451,14 +451,14 @@ class TestExplain:
         assert trace["growth"]["between"] == [9, 12]
 
     def test_leaves_a_report_with_its_plot(self, explained: Explained) -> None:
-        """The page holds the story and the picture."""
+        """The page holds the story, the account and the step over time, beside the picture."""
         folder = explained.folder / "results" / "why"
         page = (folder / "report.html").read_text()
 
         assert (folder / "one_step_static_rnn.png").stat().st_size > 10_000
         assert "What holds the memory" in page
         assert "equal to the byte" in page
-        assert "one_step_static_rnn" in page
+        assert '"largest":[[' in page
 
     def test_prints_words_and_tables(self, explained: Explained) -> None:
         """The story first, the next command last."""

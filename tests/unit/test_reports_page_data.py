@@ -157,6 +157,18 @@ def _summed(differences: list[int]) -> list[int]:
     return found
 
 
+def test_a_point_s_step_has_its_phases() -> None:
+    """In the framework's words, without what ordinary training does not have."""
+    point = replace(samples.measured(steps=200), trace=samples.EXPLANATION)
+    (step,) = page_data(samples.loaded([point])).steps
+    assert step.phases is not None
+
+    assert step.phases.column("phase") == [
+        *("forward graph", "gradients", "first step", "steady steps"),
+    ]
+    assert step.phases.column("peak")[0] == 200 * 50 * KIB
+
+
 def test_a_wall_s_step_names_its_row() -> None:
     """So a click on a wall finds who holds the memory there."""
     wall = replace(samples.wall(last_ok=200), explanation=samples.EXPLANATION)

@@ -207,7 +207,7 @@ const isNarrow = () => $("view").clientWidth < 600;
 // Labels of an axis, in the unit of a metric.
 const inUnit = (value, unit) => text(value, unit === "bytes" ? "size" : unit).replace(/\.(\d*?)0+ /, (_, digits) => (digits ? `.${digits} ` : " "));
 const axisOf = (unit, title) => ({ title, labelExpr: `inUnit(datum.value, '${unit}')`, labelOverlap: true, tickCount: 7 });
-// Bytes are ticked at powers of two.
+// Round ticks: bytes at powers of two, a logarithmic axis of others at 1, 2 and 5 times powers of ten.
 function bytesTicks(values, log) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   if (!log) {
@@ -217,6 +217,12 @@ function bytesTicks(values, log) {
   const [first, last] = [Math.floor(Math.log2(low)), Math.ceil(Math.log2(high))];
   const every = Math.max(1, Math.ceil((last - first) / 8));
   return Array.from({ length: last - first + 1 }, (_, at) => 2 ** (first + at)).filter((_, at) => at % every === 0);
+}
+function ticksOf(unit, values, log) {
+  if (unit === "bytes") return bytesTicks(values, log);
+  if (!log) return undefined;
+  const [first, last] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];
+  return Array.from({ length: last - first + 1 }, (_, at) => (last - first > 4 ? [1] : [1, 2, 5]).map((digit) => digit * 10 ** (first + at))).flat();
 }
 
 const tip = $("tip");

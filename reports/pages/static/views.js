@@ -119,12 +119,14 @@ function growth() {
   const names = groups.map(nameOfGroup);
   if (!points.length && !wallMarks.length) return say(`No ${metric.title} was measured for these.`);
   const heights = [...values, ...wallMarks.map((row) => row.value), ...limits.map((row) => row.value)];
+  const domain = log === "log" ? [Math.min(...heights) / 1.25, Math.max(...heights) * 1.25] : [Math.min(0, ...heights), 1.06 * Math.max(...heights, 0) || 1];
+  const within = (value) => Math.min(domain[1], Math.max(domain[0], value));
   const second = (group) => runsOf().indexOf(D.builds[group[0]].run) > 0;
   const encoding = {
     x: { field: "steps", type: "quantitative", title: axisName() + (xScale === "log" ? " (logarithmic)" : ""), scale: { type: xScale, nice: false, padding: 12, ...(xScale === "log" && { base: 2 }) },
       axis: { ...axisOf("count"), values: xScale === "log" ? powers([...points, ...wallMarks].map((row) => row.steps)) : undefined } },
-    y: { field: "value", type: "quantitative", title: metric.title + (log === "log" ? " (logarithmic)" : ""), scale: { type: log, nice: metric.unit !== "bytes" },
-      axis: { ...axisOf(metric.unit), ...(metric.unit === "bytes" && { values: bytesTicks(heights, log === "log") }) } },
+    y: { field: "value", type: "quantitative", title: metric.title + (log === "log" ? " (logarithmic)" : ""), scale: { type: log, nice: false, domain },
+      axis: { ...axisOf(metric.unit), values: ticksOf(metric.unit, heights, log === "log") } },
     color: { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => colourOf(group[0]))), sort: null, ...(names.length > MOST_NAMES && { legend: null }) },
     opacity: { condition: { param: "only", value: 1 }, value: 0.12 },
   };
@@ -133,7 +135,7 @@ function growth() {
   const drawn = chart({
     height: isNarrow() ? 300 : 400, encoding,
     layer: [
-      { data: { values: curves.filter((row) => row.high != null) }, mark: { type: "area", opacity: 0.16, clip: true },
+      { data: { values: curves.filter((row) => row.high != null).map((row) => ({ ...row, low: within(row.low), high: within(row.high) })) }, mark: { type: "area", opacity: 0.16, clip: true },
         encoding: { y: { ...encoding.y, field: "low" }, y2: { field: "high" }, opacity: { condition: { param: "only", value: 0.16 }, value: 0.02 } } },
       { data: { values: curves }, mark: { type: "line", strokeWidth: 1.7, clip: true }, encoding: { ...dash } },
       { data: { values: joined }, mark: { type: "line", strokeWidth: 1, strokeDash: [1, 3] } },
@@ -240,7 +242,7 @@ function oneStep(step) {
   fill(Number(get("at", String(peak))));
   step.story.slice(0, 3).forEach((sentence) => put(node("p", {}, sentence)));
   if (step.tried) put(tableOf(step.tried));
-  put(node("details", {}, node("summary", {}, "Everything held at the peak, and the account of it"), tableOf(step.held),
+  put(node("details", {}, node("summary", {}, "Everything held at the peak, and the account of it"), tableOf(step.held), step.phases && tableOf(step.phases),
     node("dl", {}, step.facts.flatMap(([name, words]) => [node("dt", {}, name), node("dd", {}, words)]))));
 }
 const atPeak = (step) => Object.entries(step.bytes).map(([role, values]) => [role, undiffed(values)[undiffed(step.event).indexOf(step.peak)]]);
@@ -301,7 +303,7 @@ function contests() {
     put(node("details", {}, node("summary", {}, "In words, with the reasons"),
       node("dl", {}, mine.flatMap((one) => [node("dt", {}, metricOf(one.metric).title), node("dd", {}, one.text)]))));
   }
-  say("A build counts only where its 95 % interval lies below those of all others. Pale parts lie outside the measured lengths and follow from the laws.");
+  say("A build counts only where its 95 % interval lies below those of all others. Pale parts lie outside the measured lengths and follow from the laws. Memory is compared in the schedule that was run; ", command("stepwall versus"), " checks the other one.");
   choices();
 }
 
