@@ -86,4 +86,4 @@ def _slim_stage(stage: GraphStage) -> GraphStage:
 
 
 def _slim_wall(wall: Certificate) -> Certificate:
-    return replace(wall, probes=[], explanation=None, unexplained=None, schedules=None)
+    return replace(wall, probes=[], explanation=None, unexplained=None, schedules=None, cards=[])

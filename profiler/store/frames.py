@@ -34,7 +34,8 @@ seconds                            the point's own seconds, from fork to end
 Parts, stages and phases are those of the run's frameworks (``Run.environment.frameworks``).
 Explanations are no columns: ``LoadedRun.run.measurements[i].trace`` and ``walls[i].explanation``
 hold them (``facts.Explanation``); ``walls[i].schedules`` holds what was run in the
-parallel schedule (``facts.ScheduleCheck``).
+parallel schedule (``facts.ScheduleCheck``), ``walls[i].cards`` what is predicted under other limits
+(``facts.CardWall``).
 
 Columns of ``LoadedRun.walls``, one row per certificate: ``label``, the fields of
 ``facts.Certificate`` (``confirmation_repeats``, ``confirmation_survived`` and
@@ -207,7 +208,7 @@ _PROBE_COLUMNS = [
     *("reason", "cut_short", "peak_bytes", "seconds"),
 ]
 _SHORTAGE_COLUMNS = [f"oom_{name}" for name in Shortage.__struct_fields__ if name != "lines"]
-_NESTED = {"probes", "confirmation", "explanation", "schedules"}
+_NESTED = {"probes", "confirmation", "explanation", "schedules", "cards"}
 _WALL_COLUMNS = [
     "label",
     *(name for name in Certificate.__struct_fields__ if name not in _NESTED),
