@@ -38,6 +38,7 @@ Exit codes:
   3    a budget is broken, or worse than a --fail rule allows
   4    a point ended in an error or an unexpected crash, or could not be explained or judged
   130  interrupted by Ctrl-C (finished points are kept)
+  141  whoever read its output left
 """
 
 
@@ -82,9 +83,8 @@ def exit_code(arguments: list[str]) -> int:
         return _fail(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted; what had finished is kept", _INTERRUPTED, [])
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left, and Python would complain
-        return 1
+    except (BrokenPipeError, SystemExit) as error:  # click makes the one of the other
+        raise BrokenPipeError from error
     except Exception as error:  # noqa: BLE001 (the last resort, so that no traceback is shown)
         return _fail(_unexpected(error), StepwallError.exit_code, arguments)
     return code if isinstance(code, int) else 0
