@@ -267,4 +267,4 @@ def test_the_page_grows_with_its_points_only() -> None:
         ]
         return len(encode(page_data(RunResults(samples.run(points)))))
 
-    assert size(16) - size(8) <= 2.2 * (size(8) - size(4))
+    assert size(8) - size(4) <= 2.2 * (size(4) - size(2))
