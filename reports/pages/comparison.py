@@ -9,10 +9,10 @@ from typing import Any
 from profiler.analysis.compare.comparison import ComparedNumber, Comparison, Mark
 from profiler.analysis.results import RunResults
 from profiler.facts import Run, replace
+from reports.pages.columns import Table
 from reports.pages.data import PageData, page_data
 from reports.pages.library import drawing_library
 from reports.pages.page import render
-from reports.pages.tables import Table
 from reports.tables.comparison import comparison_lines, counts_text, run_names
 from reports.texts.answer import Answer, about_run, environment
 from reports.texts.numbers import UNIT_TEXTS

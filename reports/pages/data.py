@@ -19,21 +19,19 @@ from profiler.facts import Certificate, Point
 from profiler.facts.codec import Record
 from profiler.lengths import one_of
 from profiler.parameters import describe_parameters, value_text
+from reports.pages.columns import Table
 from reports.pages.steps import StepData, step_data
 from reports.pages.tables import (
-    Table,
     answer_table,
     choice_tables,
     failure_table,
-    fit_table,
     law_table,
     measurement_table,
     no_law,
-    probe_table,
     remedy_table,
     unknown_table,
-    wall_table,
 )
+from reports.pages.walls import fit_table, probe_table, wall_table
 from reports.tables.laws import law_text, step_text
 from reports.tables.versus import stored_text
 from reports.texts.answer import Answer, answer

@@ -13,7 +13,7 @@ from profiler.facts import (
     PhaseRole,
 )
 from profiler.facts.codec import Record
-from reports.pages.tables import Table
+from reports.pages.columns import Table
 from reports.texts.explanation import ExplainedStep, explanation_words
 from reports.texts.story import formula
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Any
 
@@ -18,99 +18,32 @@ from profiler.analysis.laws import Law
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
-from profiler.facts import CardWall, Certificate, Measurement, Status, WallStatus
-from profiler.facts.codec import Record
+from profiler.facts import Certificate, Measurement, Status, WallStatus
+from reports.pages.columns import BUILD, Number, Table, axes_of
+from reports.pages.walls import PROOFS
 from reports.tables.grid import node_columns, outcome_sentence
 from reports.tables.laws import law_text, step_text
-from reports.texts.certificate import (
-    confirmation_text,
-    held_text,
-    learned_text,
-    miss_text,
-    room_text,
-    wall_schedules_text,
-    zone_text,
-)
 from reports.texts.numbers import size_text, steps_text
 from reports.texts.story import biggest_text
 
 __all__ = [
-    "Column",
-    "Table",
     "answer_table",
     "choice_tables",
     "failure_table",
-    "fit_table",
     "law_table",
     "measurement_table",
     "no_law",
-    "probe_table",
     "remedy_table",
     "unknown_table",
-    "wall_table",
 ]
 
-# Returns the number of the build that a point or a wall is of.
-Number = Callable[[Any], int]
-# The name, the title and the unit of a column.
-Head = tuple[str, str, str]
 _PAIR = 2
-_BUILD: Head = ("build", "scenario", "build")
-_PROOFS = {
-    WallStatus.EXACT: "both ends were really run",
-    WallStatus.BAND: "each end held every time; outcomes in between varied from run to run",
-    WallStatus.AT_LEAST: "nothing failed up to the most that was allowed",
-    WallStatus.AT_MOST: "even the first length ran out",
-    WallStatus.UNPROVEN: "the first failing run was no memory failure",
-}
-
-
-class Column(Record, frozen=True, kw_only=True):
-    """Values of one unit: ``text``, ``build`` (its number), ``count``, ``bytes``, ``seconds``...
-
-    ``name``: of a metric, or what a file of the table calls it.
-    """
-
-    name: str
-    title: str
-    unit: str
-    values: list[Any]
-
-
-class Table(Record, frozen=True, kw_only=True):
-    """A table; ``note`` says what must be known to read it."""
-
-    name: str
-    title: str
-    note: str
-    columns: list[Column]
-
-    @classmethod
-    def of_rows(
-        cls, name: str, title: str, heads: Sequence[Head], rows: Iterable[Sequence[Any]]
-    ) -> Table:
-        """Return a table of rows; what has no value in any row is no column of it."""
-        values = list(zip(*rows, strict=True)) or [()] * len(heads)
-        columns = [
-            Column(name=head[0], title=head[1], unit=head[2], values=list(column))
-            for head, column in zip(heads, values, strict=True)
-            if not column or any(value is not None for value in column)
-        ]
-        return cls(name=name, title=title, note="", columns=columns)
-
-    def noted(self, note: str) -> Table:
-        """Return the table with a note."""
-        return Table(name=self.name, title=self.title, note=note, columns=self.columns)
-
-    def column(self, name: str) -> list[Any]:
-        """Return the values of a column; none where there is no such column."""
-        return next((one.values for one in self.columns if one.name == name), [])
 
 
 def answer_table(results: RunResults, number: Number) -> Table:
     """Return for each build its walls, what one more step costs, and what a step takes."""
     heads = [
-        _BUILD,
+        BUILD,
         ("limit", "limit", "size"),
         ("last_ok", "survives", "count"),
         ("first_oom", "runs out at", "count"),
@@ -162,8 +95,8 @@ def measurement_table(results: RunResults, number: Number) -> Table:
     """Return every point: its metrics, and how it ended."""
     nodes = [column for column in node_columns(results) if column.heading != "nodes"]
     heads = [
-        _BUILD,
-        ("steps", _axes(results), "count"),
+        BUILD,
+        ("steps", axes_of(results), "count"),
         ("repeat", "repeat", "count"),
         ("limit", "limit", "size"),
         *((metric.name, metric.title, metric.unit) for metric in METRICS),
@@ -188,128 +121,12 @@ def measurement_table(results: RunResults, number: Number) -> Table:
     )
 
 
-def _axes(results: RunResults) -> str:
-    return " or ".join(results.axes)
-
-
-def wall_table(results: RunResults, number: Number) -> Table:
-    """Return every wall: its ends, what was predicted, what holds the memory, what it cost."""
-    heads = [
-        _BUILD,
-        ("limit", "limit", "size"),
-        ("kind", "of", "text"),
-        ("last_ok", "survives", "count"),
-        ("first_oom", "runs out at", "count"),
-        ("status", "status", "text"),
-        ("predicted", "predicted", "count"),
-        ("low", "at least", "count"),
-        ("high", "at most", "count"),
-        ("miss", "prediction", "text"),
-        ("peak", "peak", "bytes"),
-        ("biggest", "what holds it", "text"),
-        ("ran_out", "what ran out", "text"),
-        ("price", "price", "times"),
-        ("seconds", "took", "seconds"),
-        ("proof", "proof", "text"),
-        ("more", "more", "text"),
-    ]
-    rows = [(number(wall), *_wall_row(results, wall)) for _, wall in results.walls]
-    return Table.of_rows("walls", "Walls", heads, rows).noted(
-        "Both ends of an exact wall were really run, each in a process of its own. A prediction "
-        "was made before any run near the wall. The price is the seconds of the whole search over "
-        "those of the two runs that prove it."
-    )
-
-
-def _wall_row(results: RunResults, wall: Certificate) -> tuple[Any, ...]:
-    framework, failure = results.run.framework(wall.framework), wall.failure
-    more = [
-        learned_text(wall),
-        room_text(wall),
-        zone_text(wall),
-        confirmation_text(wall),
-        wall_schedules_text(wall, framework),
-        held_text(wall, framework) if wall.explanation is None else None,
-    ]
-    return (
-        *(wall.limit_bytes, wall.kind, wall.last_ok, wall.first_oom),
-        wall.status.value.replace("_", " "),
-        *(_whole(one) for one in (wall.predicted, wall.predicted_low, wall.predicted_high)),
-        miss_text(wall),
-        wall.survivor.peak_bytes if wall.survivor else None,
-        biggest_text(wall.explanation) if wall.explanation else None,
-        outcome_sentence(failure.outcome) if failure else None,
-        *(wall.price, wall.seconds, wall.reason or _PROOFS[wall.status]),
-        "; ".join(filter(None, more)) or None,
-    )
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
-
-
-def fit_table(results: RunResults, number: Number) -> Table:
-    """Return what is expected to fit under other limits, or why that is not told."""
-    heads = [
-        _BUILD,
-        ("limit", "device memory", "size"),
-        ("steps", f"{_axes(results)} that fit, predicted", "count"),
-        ("low", "at least", "count"),
-        ("high", "at most", "count"),
-        ("how", "how", "text"),
-        ("reason", "why it is not told", "text"),
-    ]
-    rows = [
-        (number(wall), card.limit_bytes, *_fit(card))
-        for _, wall in results.walls
-        for card in wall.cards
-    ]
-    return Table.of_rows("fits", "How many fit on a card", heads, rows).noted(
-        "Predicted from short runs, and not run. It leaves out the workspace of GPU kernels, the "
-        "driver's context, other programs, and host memory, which a long unrolled graph may "
-        "exhaust first."
-    )
-
-
-def _fit(card: CardWall) -> tuple[Any, ...]:
-    wall = card.prediction
-    if wall is None:
-        return None, None, None, None, card.reason or "short runs do not tell it"
-    how = "by a law of short runs" if wall.is_line else "replayed"
-    if card.is_least:
-        return int(wall.low), int(wall.low), None, f"{how}; or more", None
-    return int(wall.steps), int(wall.low), int(wall.high), how, None
-
-
-def probe_table(results: RunResults) -> Table:
-    """Return every run of every search; ``wall`` is a row of the table of walls."""
-    heads = [
-        ("wall", "wall", "count"),
-        ("steps", _axes(results), "count"),
-        ("peak", "peak", "bytes"),
-        ("seconds", "took", "seconds"),
-        ("repeat", "repeat", "count"),
-        ("ending", "outcome", "text"),
-    ]
-    rows = [
-        (
-            *(row, probe.steps, probe.peak_bytes, probe.seconds, probe.repeat or None),
-            "waited for memory, and was cut short"
-            if probe.outcome.cut_short
-            else outcome_sentence(probe.outcome),
-        )
-        for row, (_, wall) in enumerate(results.walls)
-        for probe in wall.probes
-    ]
-    return Table.of_rows("probes", "Runs of the searches", heads, rows)
-
-
 def law_table(results: RunResults, number: Number) -> Table:
     """Return the law of each series."""
     heads = [
-        _BUILD,
+        BUILD,
         ("metric", "metric", "metric"),
-        ("law", f"law (T: {_axes(results)})", "text"),
+        ("law", f"law (T: {axes_of(results)})", "text"),
         ("per_step", "one more", "text"),
         ("first", "measured from", "count"),
         ("last", "to", "count"),
@@ -356,7 +173,7 @@ def _costs(results: RunResults) -> Iterable[tuple[str, int, list[BuildCost]]]:
 def choice_tables(results: RunResults, number: Number) -> list[Table]:
     """Return for each family what a step of each build costs, at the longest common length."""
     heads = [
-        _BUILD,
+        BUILD,
         *((metric.name, metric.title, metric.unit) for metric in METRICS),
         *((f"{metric.name}_{end}", "", metric.unit) for metric in METRICS for end in _ENDS),
         ("best", "best in time and memory", "text"),
@@ -400,7 +217,7 @@ def _ends(cost: Cost) -> tuple[float | None, float | None]:
 def remedy_table(results: RunResults, number: Number) -> Table | None:
     """Return how far each build goes under a limit, and what that costs; None without walls."""
     heads = [
-        _BUILD,
+        BUILD,
         ("family", "family", "text"),
         ("limit", "limit", "size"),
         ("last_ok", "survives", "count"),
@@ -438,8 +255,8 @@ def _remedy(one: TradeOff) -> tuple[Any, ...]:
 def failure_table(results: RunResults, number: Number) -> Table:
     """Return every point that failed, with the framework's words and the end of its log."""
     heads = [
-        _BUILD,
-        ("steps", _axes(results), "count"),
+        BUILD,
+        ("steps", axes_of(results), "count"),
         ("ending", "how it ended", "text"),
         ("said", "in the framework's words", "lines"),
         ("log", "end of its log", "lines"),
@@ -474,7 +291,7 @@ def unknown_table(results: RunResults) -> Table:
     for label, wall in results.walls:
         under = f"{label} under {size_text(wall.limit_bytes)}"
         if wall.status is WallStatus.UNPROVEN:
-            found.setdefault(("wall", wall.reason or _PROOFS[wall.status]), []).append(under)
+            found.setdefault(("wall", wall.reason or PROOFS[wall.status]), []).append(under)
         if wall.predicted is None:
             why = wall.unpredicted or "short runs do not tell how its memory grows"
             found.setdefault(("prediction of the wall", why), []).append(under)

@@ -9,8 +9,8 @@ import report_samples as samples
 
 from profiler.analysis.results import RunResults
 from profiler.facts import CardWall, SizeLimit, WallPrediction, WallStatus, decode, encode, replace
+from reports.pages.columns import Table
 from reports.pages.data import PageData, page_data
-from reports.pages.tables import Table
 
 KIB, MIB = samples.KIB, samples.MIB
 
