@@ -19,11 +19,12 @@ const scaleOf = (names, range) => ({ domain: names, range });
 const [MOST_BARS, MOST_NAMES] = [60, 24];
 function walls() {
   const builds = chosenBuilds();
-  const limits = [...new Set(column(D.walls, "limit"))];
-  const limit = Number(get("limit", limits[0]));
-  const rows = rowsOf(D.walls).filter((row) => builds.includes(row.build) && row.limit === limit);
+  const under = (row) => `${sizeText(row.limit)} of ${row.kind} memory`;
+  const limits = [...new Set(rowsOf(D.walls).map(under))];
+  const limit = get("limit", limits[0]);
+  const rows = rowsOf(D.walls).filter((row) => builds.includes(row.build) && under(row) === limit);
   const log = get("bar", "linear");
-  controls(buildControls(), limits.length > 1 && choice("limit", "limit", limits.map((one) => [String(one), sizeText(one)]), String(limit)),
+  controls(buildControls(), limits.length > 1 && choice("limit", "limit", limits.map((one) => [one, one]), limit),
     scaleControl("bar", axisName(), log));
   if (!rows.length) return say("No wall was searched for these. ", command("stepwall profile --wall-limit 16MiB"), " finds them.");
   rows.sort((a, b) => (b.last_ok ?? 0) - (a.last_ok ?? 0));
@@ -36,7 +37,7 @@ function walls() {
   }));
   const ends = data.map((row) => row.end).filter(Boolean);
   const most = Math.max(...data.map((row) => row.far), 1);
-  const x = (field) => ({ field, type: "quantitative", title: brief(`${axisName()} that survive under ${sizeText(limit)} of ${rows[0].kind} memory`, axisName()),
+  const x = (field) => ({ field, type: "quantitative", title: brief(`${axisName()} that survive under ${limit}`, axisName()),
     scale: { type: log, domain: [log === "log" ? Math.min(1, ...ends) : 0, most * (log === "log" ? 2 : 1.12)] }, axis: axisOf("count") });
   const y = { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 110 : 260 } };
   chart({
@@ -47,7 +48,7 @@ function walls() {
       { mark: { type: "tick", thickness: 2, size: 22, color: css("--ink") }, transform: [{ filter: "datum.predicted != null" }], encoding: { x: x("predicted") } },
       { mark: { type: "text", align: "left", dx: 6 }, encoding: { x: x("far"), text: { field: "said" } } },
     ],
-  }, `The most ${axisName()} that survive under ${sizeText(limit)}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`,
+  }, `The most ${axisName()} that survive under ${limit}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`,
   { click: openWall });
   if (rows.length > MOST_BARS) say(`Drawn are the ${MOST_BARS} that go furthest of ${rows.length}; the table has all.`);
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
@@ -91,6 +92,9 @@ function growth() {
     scaleControl("x", axisName(), xScale), scaleControl("y", metric.title, yScale));
   const groups = (D.together[metric.name] ?? []).map((group) => group.filter((build) => builds.includes(build))).filter((group) => group.length);
   const nameOfGroup = (group) => nameOf(group) + (runsOf().length > 1 ? ` (${D.builds[group[0]].run})` : "");
+  const isWall = (row) => row.kind === metric.limit && row.peak && row.last_ok && builds.includes(row.build);
+  const marks = metric.limit ? rowsOf(D.walls).filter(isWall) : [];
+  for (const row of marks) if (!groups.some((group) => group.includes(row.build))) groups.push([row.build]);
   const lineOf = (build) => D.lines.find((line) => line.build === build && line.metric === metric.name);
   const all = rowsOf(D.points).map((row) => ({ ...row, value: row[metric.name] }));
   const [curves, joined, points] = [[], [], []];
@@ -112,7 +116,6 @@ function growth() {
   const failed = all.filter((row) => builds.includes(row.build) && !["ok", "skipped"].includes(row.status)).map((row) => ({
     name: nameOfGroup(groups.find((group) => group.includes(row.build)) ?? [row.build]), steps: row.steps, value: Math.max(...values, 1),
     tip: `${named(row.build)} at ${text(row.steps, "count")}: ${row.ending}` }));
-  const marks = metric.limit ? rowsOf(D.walls).filter((row) => builds.includes(row.build) && row.kind === metric.limit && row.peak && row.last_ok) : [];
   const wallMarks = marks.map((row) => ({ name: nameOfGroup(groups.find((group) => group.includes(row.build)) ?? [row.build]), steps: row.last_ok, value: row.peak, at: row.at, wall: true,
     tip: `wall of ${named(row.build)} under ${sizeText(row.limit)}\nsurvives ${text(row.last_ok, "count")}: peak ${text(row.peak, "bytes")}\nruns out at ${text(row.first_oom, "count")}\nclick: who holds the memory` }));
   const limits = [...new Set(marks.map((row) => row.limit))].map((value) => ({ value, said: `limit ${sizeText(value)}` }));
