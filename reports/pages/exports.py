@@ -27,6 +27,7 @@ from profiler.facts import (
     to_json,
 )
 from profiler.store.frames import LoadedRun, graph_columns, phase_columns
+from reports.tables.spreadsheet import csv_text
 
 __all__ = [
     "json_text",
@@ -169,7 +170,7 @@ def _csv(frame: pd.DataFrame) -> str:
         elif column.endswith(_WHOLE):
             # A column with a gap is float in pandas; bytes must not be written as 1024.0.
             rows[column] = pd.to_numeric(rows[column]).astype("Int64")
-    return rows.to_csv(index=False, lineterminator="\n")
+    return csv_text(rows)
 
 
 def _cell(value: object) -> str | None:
