@@ -20,7 +20,7 @@ from profiler.store.runs import FILE_NAME, LATEST, Store
 
 # A name that is not what SQL, JSON or a pattern take for text only.
 NAMES = ("rnn", "rnn_2", "it's", 'a"b', "ünroll%", "$.x")
-KEPT = (
+KEPT: tuple[list[tuple[str, int]], ...] = (
     [("rnn", 8), ("it's", 8), ("rnn", 16), ("$.x", 4)],
     [],
     [('a"b', 2), ("ünroll%", 2), ("rnn_2", 2), ("rnn", 2)],
