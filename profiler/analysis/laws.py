@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -187,7 +187,7 @@ class Law:
     last: int
     every: int
     jump: tuple[int, int] | None
-    rivals: Spread | None = None
+    rivals: Spread | None = field(default=None, compare=False, repr=False)
 
     @property
     def formula(self) -> str:

@@ -103,15 +103,23 @@ def rivals(steps: Array, values: Array, weightings: Sequence[Array]) -> Rivals:
         ]
     )
     likely = np.exp(logs - logs.max())
-    variances = (
-        np.array([np.concatenate([one.squares for one in batches]) for batches in found]) / free
-    )
+    coefficients = np.zeros((*logs.shape, _MOST))
+    inverses = np.zeros((*logs.shape, _MOST, _MOST))
+    squares = np.empty_like(logs)
+    for which, batches in enumerate(found):
+        start = 0
+        for one in batches:
+            rows = slice(start, start + len(one.tried))
+            coefficients[which, rows, : one.order] = one.coefficients
+            inverses[which, rows, : one.order, : one.order] = one.inverse
+            squares[which, rows] = one.squares
+            start = rows.stop
+    variances = squares / free
     return Rivals(
         tried=tried,
         weights=likely / likely.sum(),
-        coefficients=np.array([_padded(batches) for batches in found]),
-        covariances=variances[:, :, None, None]
-        * np.array([_inverses(batches) for batches in found]),
+        coefficients=coefficients,
+        covariances=variances[:, :, None, None] * inverses,
         noises=np.sqrt(variances),
         limits=np.array([student(1 - CONFIDENCE, int(one)) for one in free]),
     )
@@ -140,16 +148,3 @@ def _deviances(batches: Sequence[Solved], weights: Array) -> Array:
     squares = np.concatenate([one.squares for one in batches])
     deviances: Array = len(weights) * np.log(squares) + 2 * float(np.log(weights).sum())
     return deviances
-
-
-def _padded(batches: Sequence[Solved]) -> Array:
-    return np.concatenate(
-        [np.pad(one.coefficients, ((0, 0), (0, _MOST - one.order))) for one in batches]
-    )
-
-
-def _inverses(batches: Sequence[Solved]) -> Array:
-    ends = [(0, _MOST - one.order) for one in batches]
-    return np.concatenate(
-        [np.pad(one.inverse, ((0, 0), end, end)) for one, end in zip(batches, ends, strict=True)]
-    )
