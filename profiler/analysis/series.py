@@ -70,10 +70,17 @@ class MetricSeries:
         """Return the caveat with that effect, or None."""
         return next((one for one in self.caveats if one.effect is effect), None)
 
-    @property
+    @cached_property
     def lengths(self) -> list[int]:
         """The distinct steps, ascending."""
-        return sorted({steps for steps, _ in self.points})
+        return sorted(self._values)
+
+    @cached_property
+    def _values(self) -> dict[int, list[float]]:
+        found: dict[int, list[float]] = {}
+        for steps, value in self.points:
+            found.setdefault(steps, []).append(value)
+        return found
 
     @property
     def is_noisy(self) -> bool:
@@ -91,7 +98,7 @@ class MetricSeries:
 
     def values_at(self, steps: int) -> list[float]:
         """Return what was measured at these steps, one value for each repeat."""
-        return [value for at, value in self.points if at == steps]
+        return self._values.get(steps, [])
 
 
 def metric_series(run: Run) -> list[MetricSeries]:
