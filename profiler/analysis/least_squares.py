@@ -45,7 +45,7 @@ class Solved:
     @property
     def order(self) -> int:
         """How many terms each has."""
-        return self.coefficients.shape[1]
+        return int(self.coefficients.shape[1])
 
 
 class Designs:

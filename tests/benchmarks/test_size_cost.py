@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def test_report_of_a_large_run(
 
 
 @pytest.fixture(scope="module")
-def many(small: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def many(small: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a database of 800 runs: the real one first, then others of an older source."""
     results = tmp_path_factory.mktemp("many")
     older = replace(
