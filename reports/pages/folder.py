@@ -19,18 +19,18 @@ from reports.plots.pareto import pareto_plots
 __all__ = ["write_folder"]
 
 
-def write_folder(results: RunResults, folder: Path) -> list[Path]:
-    """Write ``report.html``, the plots and the data of a run, and return their paths."""
+def write_folder(results: RunResults, folder: Path, *, with_plots: bool = False) -> list[Path]:
+    """Write ``report.html``, the data of a run and its plots if asked for; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, content in _files(results):
+    for name, content in _files(results, with_plots=with_plots):
         path = folder / name
         path.write_bytes(content)
         written.append(path)
     return written
 
 
-def _files(results: RunResults) -> Iterator[tuple[str, bytes]]:
+def _files(results: RunResults, *, with_plots: bool) -> Iterator[tuple[str, bytes]]:
     drawn = _drawn(plots(results))
     explaining = {name: _drawn(found) for name, found in explaining_plots(results).items()}
     shown = {name: _pictures(found) for name, found in explaining.items()}
@@ -50,6 +50,8 @@ def _files(results: RunResults) -> Iterator[tuple[str, bytes]]:
     yield "walls.csv", walls_csv(loaded).encode()
     yield "laws.csv", laws_csv(results).encode()
     yield "measurements.json", json_text(run_document(results.run)).encode()
+    if not with_plots:
+        return
     for plot, svg in chain(drawn, frontier, laws, choices, *explaining.values()):
         yield f"{plot.name}.svg", svg
         yield f"{plot.name}.png", image(plot.figure, "png")
