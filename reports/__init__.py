@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(results: RunResults, folder: Path) -> list[Path]:
+def write_report(results: RunResults, folder: Path, *, with_plots: bool = False) -> list[Path]:
     """Write the report of a run into a folder, which is created where it does not exist.
 
     Args:
         results: the run, as ``profiler.store.frames.load_run`` returns it.
-        folder: where ``report.html``, the plots (PNG and SVG), ``measurements.csv``,
-            ``walls.csv``, ``laws.csv`` and ``measurements.json`` go; files of an earlier
-            report are replaced.
+        folder: where ``report.html``, ``measurements.csv``, ``walls.csv``, ``laws.csv`` and
+            ``measurements.json`` go; files of an earlier report are replaced.
+        with_plots: whether to draw the plots as PNG and SVG files, too.
 
     Returns:
         The paths of the written files, ``report.html`` first.
@@ -26,4 +26,4 @@ def write_report(results: RunResults, folder: Path) -> list[Path]:
     # Late: the command line imports this package, and needs pandas and matplotlib only here.
     from reports.pages.folder import write_folder
 
-    return write_folder(results, folder)
+    return write_folder(results, folder, with_plots=with_plots)

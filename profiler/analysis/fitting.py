@@ -18,9 +18,10 @@ wrong one, noise at the longest lengths looks like a bend.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from statistics import median
 
 import numpy as np
@@ -31,7 +32,6 @@ from profiler.analysis.laws import (
     CONSTANT,
     LAW_KINDS,
     LINEAR,
-    RIVAL_KINDS,
     Array,
     FittedPoint,
     Law,
@@ -40,13 +40,11 @@ from profiler.analysis.laws import (
     dot,
     student,
 )
+from profiler.analysis.least_squares import ROUNDING, Designs, Tried
+from profiler.analysis.rivals import rivals
 
 # How likely points without an outlier are to have one reported.
 _OUTLIER_LEVEL = 0.01
-# The most parameters of a law that an interval averages over.
-_MOST = max(len(kind.terms) for kind in RIVAL_KINDS.values())
-# Residuals below this share of the values are rounding.
-_ROUNDING = 1e-10
 
 
 def fit(points: Sequence[tuple[int, float]], *, whole: bool = False) -> Law | TooFewLengths:
@@ -69,7 +67,10 @@ def fit(points: Sequence[tuple[int, float]], *, whole: bool = False) -> Law | To
     if few is not None:
         return few
     exact = _exact_law(data) if whole else None
-    return exact or replace(_noisy_law(data), rivals=_rivals(data))
+    if exact is not None:
+        return exact
+    found = rivals(data.steps, data.values, _weightings(data))
+    return replace(_noisy_law(data), rivals=found)
 
 
 def validate(points: Sequence[tuple[int, float]], *, whole: bool = False) -> float | None:
@@ -122,18 +123,23 @@ def _data(points: Sequence[tuple[int, float]]) -> _Data:
     return _Data(steps=ordered[:, 0], values=ordered[:, 1], lengths=lengths)
 
 
-def _tried(data: _Data, kinds: Mapping[str, LawKind] = LAW_KINDS) -> Iterator[tuple[LawKind, int]]:
+def _tried(lengths: Sequence[int]) -> Iterator[Tried]:
     """Yield each kind that has enough lengths, with every J it may have."""
-    for kind in kinds.values():
-        if not _too_few(data, kind):
-            yield from ((kind, jump) for jump in kind.jumps(data.lengths))
+    for kind in LAW_KINDS.values():
+        if len(lengths) >= kind.lengths:
+            yield from ((kind, jump) for jump in kind.jumps(lengths))
+
+
+@lru_cache(maxsize=8)  # the series of a run have the same lengths
+def _designs(steps: tuple[float, ...]) -> Designs:
+    return Designs(list(_tried(sorted({int(n) for n in steps}))), steps)
 
 
 def _exact_law(data: _Data) -> Law | None:
     """Return the exact law without the fewest of the shortest lengths, then the simplest."""
     for dropped, first in enumerate(data.lengths):
         kept = data.since(first)
-        for kind, jump in _tried(kept):
+        for kind, jump in _tried(kept.lengths):
             parameters = len(kind.terms) + bool(jump) + dropped
             proven = len(kept.lengths) > parameters
             if proven and (coefficients := _through(kept, kind, jump)):
@@ -177,7 +183,6 @@ def _exactly(
     columns = kind.columns(data.steps, jump)
     pairs = zip(columns, data.values.tolist(), strict=True)
     residuals = np.array([float(Fraction(v) - dot(coefficients, row)) for row, v in pairs])
-    order = len(coefficients)
     return Law(
         kind=kind.name,
         coefficients=coefficients,
@@ -188,11 +193,7 @@ def _exactly(
         first=kept.lengths[0],
         last=kept.lengths[-1],
         every=_distance(kept.lengths),
-        count=len(kept.values),
         jump=_jump(kept, jump),
-        relative=False,
-        noise=0.0,
-        covariance=((0.0,) * order,) * order,
     )
 
 
@@ -230,9 +231,9 @@ class _Fit:
     coefficients: Array
     residuals: Array
     base: Array  # orthonormal, of the same space as the columns
-    unit: Array  # the coefficients of unit columns are this times those of the base
-    sizes: Array  # of the columns
-    floor: float  # what rounding may add to the sum of the squared residuals
+    inverse: Array  # the coefficients' covariance for a noise of 1
+    squares: float  # the sum of the squared residuals, or what rounding alone may make it
+    floor: float  # the least of it
 
     @property
     def free(self) -> int:
@@ -240,19 +241,9 @@ class _Fit:
         return len(self.residuals) - len(self.coefficients)
 
     @property
-    def squares(self) -> float:
-        return max(float(self.residuals @ self.residuals), self.floor)
-
-    @property
     def deviance(self) -> float:
         """Minus twice the logarithm of the likelihood, but for a constant."""
         return len(self.weights) * math.log(self.squares) + 2 * float(np.log(self.weights).sum())
-
-    @property
-    def inverse(self) -> Array:
-        """The coefficients' covariance for a noise of 1."""
-        inverse: Array = (self.unit @ self.unit.T) / np.outer(self.sizes, self.sizes)
-        return inverse
 
     def score(self, places: int) -> float:
         """Return the criterion: the smallest is the best. A jump may be at so many places."""
@@ -266,7 +257,7 @@ class _Fit:
         if self.free < len(LINEAR.terms):
             return np.zeros(len(self.weights), bool)
         leverage = (self.base**2).sum(axis=1)
-        left = np.maximum(1 - leverage, _ROUNDING)
+        left = np.maximum(1 - leverage, ROUNDING)
         squares = self.residuals**2 / left
         others = np.maximum(self.squares - squares, self.floor) / (self.free - 1)
         limit = student(_OUTLIER_LEVEL / len(self.weights), self.free - 1)
@@ -282,32 +273,26 @@ def _penalty(count: int, order: int, level: float) -> float:
     return count * math.log1p(student(level, free) ** 2 / free)
 
 
-def _least_squares(data: _Data, kind: LawKind, jump: int, weights: Array) -> _Fit:
-    columns = kind.columns(data.steps, jump) / weights[:, None]
-    values = data.values / weights
-    sizes = np.linalg.norm(columns, axis=0)
-    base, triangle = np.linalg.qr(columns / sizes)
-    unit = np.linalg.inv(triangle)
-    scaled = unit @ (base.T @ values)
-    return _Fit(
-        kind=kind,
-        jump=jump,
-        weights=weights,
-        coefficients=scaled / sizes,
-        residuals=values - (columns / sizes) @ scaled,
-        base=base,
-        unit=unit,
-        sizes=sizes,
-        floor=max(
-            len(values) * (_ROUNDING * float(np.abs(values).max())) ** 2,
-            float(np.finfo(np.float64).tiny),
-        ),
-    )
+def _fits(data: _Data, weights: Array) -> Iterator[_Fit]:
+    """Yield every kind with every J, fitted; the simpler ones first."""
+    for found in _designs(tuple(data.steps.tolist())).solved(data.values, weights):
+        for row, (kind, jump) in enumerate(found.tried):
+            yield _Fit(
+                kind=kind,
+                jump=jump,
+                weights=weights,
+                coefficients=found.coefficients[row],
+                residuals=found.residuals[row],
+                base=found.base[row],
+                inverse=found.inverse[row],
+                squares=float(found.squares[row]),
+                floor=found.floor,
+            )
 
 
 def _best(data: _Data, weights: Array) -> _Fit:
     """Return the fit with the smallest criterion, of equal ones the simplest."""
-    fits = (_least_squares(data, kind, jump, weights) for kind, jump in _tried(data))
+    fits = _fits(data, weights)
     return min(fits, key=lambda fit: fit.score(len(fit.kind.jumps(data.lengths))))
 
 
@@ -315,34 +300,9 @@ def _noisy_law(data: _Data) -> Law:
     """Return the simpler of the laws under both assumptions on noise; of equals, the likelier."""
     bests = [_best(data, weights) for weights in _weightings(data)]
     best = min(bests, key=lambda fit: (len(fit.coefficients), fit.deviance))
-    law = _law(data, best, relative=best is not bests[0])
+    law = _law(data, best)
     residuals = best.residuals * best.weights
     return replace(law, points=_fitted(data, residuals, best.outliers()))
-
-
-def _rivals(data: _Data) -> tuple[Law, ...]:
-    """Return every law under both assumptions on noise, weighted by how well it fits.
-
-    A weight is the likelihood at the law's own noise, for as many points as are left beyond the
-    parameters of the largest law. Repeats of a length tell less about the law than further lengths
-    do, so the geometric mean of points and lengths counts.
-    """
-    even, *_ = weightings = _weightings(data)
-    kinds = list(_tried(data, RIVAL_KINDS))
-    changes = sum(kind.side > 0 for kind, _ in kinds)
-    fits = [_least_squares(data, *one, weights) for weights in weightings for one in kinds]
-    count = len(data.values)
-    left = math.sqrt((count - _MOST) * (len(data.lengths) - _MOST))
-    logs = [
-        math.log(fit.kind.likely / (changes if fit.kind.side else 1))
-        - left / 2 * (fit.deviance / count - math.log(fit.free - bool(fit.jump)))
-        for fit in fits
-    ]
-    shares = np.exp(np.array(logs) - max(logs))
-    return tuple(
-        replace(_law(data, fit, relative=fit.weights is not even), weight=share)
-        for fit, share in zip(fits, (shares / shares.sum()).tolist(), strict=True)
-    )
 
 
 def _weightings(data: _Data) -> list[Array]:
@@ -358,11 +318,10 @@ def _sizes(data: _Data) -> Array:
     return np.array([medians[int(n)] for n in data.steps])
 
 
-def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
-    """Return a fit as a law without its points: rivals need none."""
+def _law(data: _Data, fit: _Fit) -> Law:
+    """Return a fit as a law without its points."""
     variance = fit.squares / fit.free
-    covariance = variance * fit.inverse
-    half = student(1 - CONFIDENCE, fit.free) * np.sqrt(covariance.diagonal())
+    half = student(1 - CONFIDENCE, fit.free) * np.sqrt(variance * fit.inverse.diagonal())
     residuals = fit.residuals * fit.weights
     return Law(
         kind=fit.kind.name,
@@ -374,11 +333,7 @@ def _law(data: _Data, fit: _Fit, *, relative: bool) -> Law:
         first=data.lengths[0],
         last=data.lengths[-1],
         every=_distance(data.lengths),
-        count=len(data.values),
         jump=_jump(data, fit.jump),
-        relative=relative,
-        noise=math.sqrt(variance),
-        covariance=tuple(map(tuple, covariance.tolist())),
     )
 
 

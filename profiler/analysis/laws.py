@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
-from statistics import NormalDist
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,6 @@ Number = Fraction | float
 Array = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
-_NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 # A law whose error is larger than this says nothing about one step.
 _UNCLEAR = 0.2
 # Whole numbers below it are floats without rounding.
@@ -125,7 +123,6 @@ RIVAL_KINDS = _by_name(
     _bent("step", _JUMP, side=1),
     _bent("bend", _BEND, side=1, between=True),
 )
-_ALL_KINDS = LAW_KINDS | RIVAL_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +147,14 @@ class FittedPoint:
     outlier: bool
 
 
+class Spread(Protocol):
+    """How sure a law is, by all laws that its points may follow (``rivals.Rivals``)."""
+
+    def spread(self, steps: Array, values: Array) -> Array:
+        """Return half the width of the interval around these values, squared."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Law:
     """The fitted law of one metric over steps.
@@ -166,14 +171,10 @@ class Law:
         last: the largest one.
         every: how far the lengths that it was fitted to lie apart: all of their distances are
             multiples of it. What repeats after so many steps does not show in them.
-        count: how many points it was fitted to, repeats included.
         jump: the last length before the jump and the first one after it, J; the jump may be
             anywhere between. None where the kind has no jump.
-        relative: whether the noise is in proportion to the metric.
-        noise: its standard deviation: a share of the metric if relative, else in its unit.
-        covariance: of the coefficients.
-        rivals: the laws that the interval averages over, this one's kind among them.
-        weight: of a rival: how well it explains the points; those of all rivals add up to 1.
+        rivals: the laws that the interval averages over, this one's kind among them; None for an
+            exact law, and for one that was made to be checked by further lengths.
     """
 
     kind: str
@@ -185,13 +186,8 @@ class Law:
     first: int
     last: int
     every: int
-    count: int
     jump: tuple[int, int] | None
-    relative: bool
-    noise: float
-    covariance: tuple[tuple[float, ...], ...]
-    rivals: tuple[Law, ...] = ()
-    weight: float = 1.0
+    rivals: Spread | None = field(default=None, compare=False, repr=False)
 
     @property
     def formula(self) -> str:
@@ -257,20 +253,14 @@ class Law:
     def bounds(self, steps: Sequence[int] | Array) -> tuple[Array, Array]:
         """Return the ends of the 95 % prediction interval of a single measurement.
 
-        It lies around the value. Its width adds up, by the weights of the rivals, the squares of
-        how sure each of them is and of how far it is from the value (Burnham & Anderson, Model
-        Selection and Multimodel Inference, 2002, ch. 4). Both ends of an exact law are the value;
-        beyond the lengths, one with a jump allows for further ones.
+        It lies around the value, and is averaged over the rivals. Both ends of an exact law are
+        the value; beyond the lengths, one with a jump allows for further ones.
         """
         values = self.values(steps)
-        if self.exact:
+        if self.rivals is None:
             more = self._further_jumps(np.asarray(steps, np.float64))
             return values + np.minimum(more, 0), values + np.maximum(more, 0)
-        spread = sum(
-            law.weight * (_spread(law, steps) + (_NORMAL * (law.values(steps) - values)) ** 2)
-            for law in self.rivals or (self,)
-        )
-        half = np.sqrt(spread)
+        half = np.sqrt(self.rivals.spread(np.asarray(steps, np.float64), values))
         return values - half, values + half
 
     def _further_jumps(self, steps: Array) -> Array:
@@ -287,18 +277,9 @@ class Law:
         return float(low[0]), float(high[0])
 
 
-def _spread(law: Law, steps: Sequence[int] | Array) -> Array:
-    """Return half the width of the interval of one law, as if it were right, squared."""
-    terms = _terms(law, steps)
-    noise = law.noise * (np.abs(law.values(steps)) if law.relative else 1)
-    variance: Array = ((terms @ np.array(law.covariance)) * terms).sum(axis=1) + noise**2
-    limit = student(1 - CONFIDENCE, law.count - len(law.coefficients))
-    return limit**2 * np.maximum(variance, 0.0)
-
-
 def _terms(law: Law, steps: Sequence[int] | Array) -> Array:
     jump = law.jump[1] if law.jump else 0
-    return _ALL_KINDS[law.kind].columns(np.asarray(steps, np.float64), jump)
+    return LAW_KINDS[law.kind].columns(np.asarray(steps, np.float64), jump)
 
 
 def _value(law: Law, steps: int) -> Fraction:

@@ -50,6 +50,17 @@ class MetricSeries:
         """
         return validate(self._independent, whole=self.metric.is_whole)
 
+    @cached_property
+    def intervals(self) -> dict[int, tuple[float, float]]:
+        """The 95 % interval of single measurements at every measured length; empty without a law.
+
+        All at once: one alone takes nearly as long.
+        """
+        if not isinstance(self.law, Law):
+            return {}
+        lows, highs = (ends.tolist() for ends in self.law.bounds(self.lengths))
+        return dict(zip(self.lengths, zip(lows, highs, strict=True), strict=True))
+
     @property
     def clear_law(self) -> Law | None:
         """The law, if its error is small enough to say something about one step."""
@@ -59,10 +70,17 @@ class MetricSeries:
         """Return the caveat with that effect, or None."""
         return next((one for one in self.caveats if one.effect is effect), None)
 
-    @property
+    @cached_property
     def lengths(self) -> list[int]:
         """The distinct steps, ascending."""
-        return sorted({steps for steps, _ in self.points})
+        return sorted(self._values)
+
+    @cached_property
+    def _values(self) -> dict[int, list[float]]:
+        found: dict[int, list[float]] = {}
+        for steps, value in self.points:
+            found.setdefault(steps, []).append(value)
+        return found
 
     @property
     def is_noisy(self) -> bool:
@@ -80,7 +98,7 @@ class MetricSeries:
 
     def values_at(self, steps: int) -> list[float]:
         """Return what was measured at these steps, one value for each repeat."""
-        return [value for at, value in self.points if at == steps]
+        return self._values.get(steps, [])
 
 
 def metric_series(run: Run) -> list[MetricSeries]:

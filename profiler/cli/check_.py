@@ -89,7 +89,7 @@ def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run,
     from profiler.analysis.budgets.check import judge_stored, planned
 
     with Store(common.results) as store:
-        run = store.load(name)
+        run = store.load(name, scenarios=[one.scenario for one in wanted])
     # A child lists the scenarios: budgets leave parameters at their defaults.
     with (
         reporter(quiet=common.quiet, verbose=common.verbose) as report,

@@ -140,6 +140,10 @@ schedule_option = click.option(
     help="serial: one thread, in a fixed order, so peaks repeat; parallel: the default threads.",
 )
 
+plots_option = click.option(
+    "--plots", is_flag=True, help="Also write the report's plots as PNG and SVG files."
+)
+
 _MEASURING_OPTIONS = (
     click.option(
         "--set",

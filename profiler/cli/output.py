@@ -41,7 +41,7 @@ def check_run_name(name: str | None) -> None:
         )
 
 
-def publish(common: Common, run: Run) -> Path:
+def publish(common: Common, run: Run, *, plots: bool) -> Path:
     """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
     from profiler.analysis.results import RunResults
     from reports.pages.exports import run_document
@@ -63,13 +63,13 @@ def publish(common: Common, run: Run) -> Path:
         common.echo(textwrap.fill(NOTE, common.width, break_long_words=False))
     for sentence in [*size_sentences(results), *note_sentences(results)]:
         common.echo(textwrap.fill(sentence, common.width, break_long_words=False))
-    folder = write_folder(common, run, common.results / run.name)
+    folder = write_folder(common, run, common.results / run.name, plots=plots)
     common.write_json(run_document(run))
     return folder
 
 
-def write_folder(common: Common, run: Run, folder: Path) -> Path:
-    """Write the run's report into ``folder`` and say so.
+def write_folder(common: Common, run: Run, folder: Path, *, plots: bool = False) -> Path:
+    """Write the run's report into ``folder``, with its plots if asked for, and say so.
 
     Raises:
         StepwallError: if the folder cannot be written.
@@ -78,7 +78,7 @@ def write_folder(common: Common, run: Run, folder: Path) -> Path:
     from reports import write_report
 
     try:
-        write_report(RunResults(run), folder)
+        write_report(RunResults(run), folder, with_plots=plots)
         if folder.parent == common.results:
             _point_latest(folder)
     except OSError as error:

@@ -16,6 +16,7 @@ from profiler.cli.common import (
     measuring_options,
     next_command,
     parse_settings,
+    plots_option,
     schedule_option,
 )
 from profiler.cli.opening import Opening, note_rounding, opened, usable_scenarios
@@ -88,6 +89,7 @@ class _Options:
 @click.option(
     "--resume", is_flag=True, help="Continue the run --name, or the newest that is unfinished."
 )
+@plots_option
 @measuring_options
 @common_options
 def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **given: Any) -> int:
@@ -122,7 +124,7 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
     with opened(common, timeout_s=timeout, name=name) as opening:
         run = _profile(common, options, opening)
         opening.report.stage("writing the report")
-        folder = publish(common, run)
+        folder = publish(common, run, plots=given["plots"])
     print_failures(run)
     report = next_command(common, {}, "report", run.name)
     common.echo(f"next: {report}  (or open {folder / 'report.html'})")

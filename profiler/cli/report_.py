@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from profiler.cli.common import Common, common_options
+from profiler.cli.common import Common, common_options, plots_option
 from profiler.cli.output import write_folder
 from profiler.errors import UsageError
 from profiler.store.runs import Store
@@ -18,14 +18,17 @@ from profiler.store.runs import Store
     "-o", "--output", type=click.Path(path_type=Path), help="Folder (default: results/RUN)."
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is in the --output folder.")
+@plots_option
 @common_options
-def command(common: Common, *, run: str | None, output: Path | None, force: bool) -> None:
+def command(
+    common: Common, *, run: str | None, output: Path | None, force: bool, plots: bool
+) -> None:
     """Write the report of a stored run (default: the newest) again."""
     if output is not None and not force and output.exists() and any(output.iterdir()):
         raise UsageError(f"{str(output)!r} is not empty: choose another folder or add --force")
     with Store(common.results) as store:
         loaded = store.load(run)
-    folder = write_folder(common, loaded, output or common.results / loaded.name)
+    folder = write_folder(common, loaded, output or common.results / loaded.name, plots=plots)
     if common.json_path is not None:
         from reports.pages.exports import run_document
 

@@ -19,10 +19,10 @@ from profiler.cli.common import (
 from profiler.cli.opening import Opening
 from profiler.cli.output import print_failures
 from profiler.errors import UsageError
-from profiler.facts import Environment, Point, Run, Schedule, replace
+from profiler.facts import Environment, Point, Run, Schedule, Status, replace
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
-from profiler.planning.identity import difference, measured_lengths
+from profiler.planning.identity import difference, lengths_of
 from profiler.store.runs import Store
 
 # What a quick run measures, or what of it the author allows: enough lengths for a law and for
@@ -37,7 +37,7 @@ class StoredPoints:
     """A run that holds enough lengths of what was asked for.
 
     Attributes:
-        run: all of it.
+        run: what it holds of these scenarios.
         series: the conditions of each scenario's points, by its name.
     """
 
@@ -81,8 +81,9 @@ def measured(
     series = {one.name: planning.point(one, conditions, steps=0) for one in listings}
     environment = opening.environment(list(series.values()))
     if given["run"] is not None:
-        run = opening.store.load(given["run"])
-        lacks = _lacking(run, series, environment)
+        run = opening.store.load(given["run"], scenarios=series)
+        points = [m.point for m in run.measurements]
+        lacks = _lacking(run, points, series, environment, well=_ended_well(run))
         if lacks:
             again = next_command(common, given, "profile", *series)
             raise UsageError(f"{lacks[0].text}: measure again with {again}")
@@ -100,19 +101,41 @@ class _Lacking:
     is_other: bool
 
 
-def _lacking(run: Run, series: Mapping[str, Point], environment: Environment) -> list[_Lacking]:
-    """Return what the run lacks of these series, a line for each."""
+def _lacking(
+    run: Run,
+    points: Sequence[Point],
+    series: Mapping[str, Point],
+    environment: Environment,
+    *,
+    well: Sequence[Point],
+) -> list[_Lacking]:
+    """Return what a run lacks of these series, a line for each.
+
+    Args:
+        run: the run; its header is enough.
+        points: what it measured of the scenarios.
+        series: what is asked for.
+        environment: this machine and its software.
+        well: those of the points that ended well.
+    """
     lacks = []
     for name, point in series.items():
-        found = len(measured_lengths(run, point))
-        text = difference(run, point, environment)
+        text = difference(run, points, point, environment)
         if text is not None:
-            there = any(m.point.scenario == name for m in run.measurements)
+            there = any(one.scenario == name for one in points)
             lacks.append(_Lacking(text=text, is_other=there))
-        elif found < _FEWEST:
+        elif not _has_enough(well, point):
             text = f"run {run.name!r} has fewer than {_FEWEST} lengths of {name} that ended well"
             lacks.append(_Lacking(text=text, is_other=False))
     return lacks
+
+
+def _has_enough(points: Sequence[Point], conditions: Point) -> bool:
+    return len(lengths_of(points, conditions)) >= _FEWEST
+
+
+def _ended_well(run: Run) -> list[Point]:
+    return [m.point for m in run.measurements if m.outcome.status is Status.OK]
 
 
 def _stored(
@@ -120,9 +143,15 @@ def _stored(
 ) -> StoredPoints | None:
     """Return the newest run that has all of it; else say why those with other points have not."""
     others: list[str] = []
-    for summary in reversed(store.summaries()):
-        run = store.load(summary.id)
-        lacks = _lacking(run, series, environment)
+    for run_id, points in store.holding(series):
+        may_do = all(_has_enough(points, point) for point in series.values())
+        if others and not may_do:  # one run is named, not all
+            continue
+        run = store.header(run_id)
+        lacks = _lacking(run, points, series, environment, well=points)
+        if not lacks:
+            run = store.load(run_id, scenarios=series)
+            lacks = _lacking(run, points, series, environment, well=_ended_well(run))
         if not lacks:
             return StoredPoints(run=run, series=series)
         others += [one.text for one in lacks if one.is_other]

@@ -104,7 +104,7 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
         )
         walls = runner.find_walls(points, max_steps=given["max_steps"], confirm=given["confirm"])
         store.finish_run(run)
-        run = store.load(run.id)
+        run = store.load(run.id) if points[1:] else store.header(run.id)
     if points[1:]:
         _print_frontier(common, walls, run)
     else:

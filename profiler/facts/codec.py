@@ -37,6 +37,9 @@ class Record(
     """A frozen record. Unknown fields and wrong values are errors when it is decoded."""
 
 
+_PLAIN = {int, float, str, bool, type(None)}
+
+
 def encode(record: object) -> str:
     """Return a record as compact JSON; fields that have their default value are left out."""
     return msgspec.json.encode(record).decode()
@@ -84,8 +87,10 @@ def convert(kind: type[T], data: object) -> T:
         raise RecordError(str(error)) from None
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:  # noqa: PLR0911 (a line for each kind of value)
     """Return records, dataclasses and containers as plain dicts, lists and scalars, all fields."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, msgspec.Struct):
@@ -95,5 +100,6 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
+        # Most items of long lists are numbers.
+        return [item if type(item) in _PLAIN else to_json(item) for item in value]
     return value

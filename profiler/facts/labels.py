@@ -94,10 +94,9 @@ class LabelledRun:
 
         Searches run side by side and are stored as they end.
         """
-        order = list(dict.fromkeys(m.point.scenario for m in self.run.measurements))
-        walls = sorted(
-            self.run.walls, key=lambda w: order.index(w.scenario) if w.scenario in order else 0
-        )
+        scenarios = dict.fromkeys(m.point.scenario for m in self.run.measurements)
+        order = {scenario: place for place, scenario in enumerate(scenarios)}
+        walls = sorted(self.run.walls, key=lambda wall: order.get(wall.scenario, 0))
         return [(self.labels(wall), wall) for wall in walls]
 
     @cached_property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from profiler.facts import Environment, Point, Run, Status, replace
+from collections.abc import Iterable
+
+from profiler.facts import Environment, Point, Run, replace
 from profiler.parameters import value_text
 
 
@@ -11,26 +13,25 @@ def conditions_of(point: Point) -> Point:
     return replace(point, steps=0, repeat=0)
 
 
-def measured_lengths(run: Run, conditions: Point) -> set[int]:
-    """Return the lengths at which the run measured just these conditions and ended well."""
-    return {
-        m.point.steps
-        for m in run.measurements
-        if m.outcome.status is Status.OK and conditions_of(m.point) == conditions
-    }
+def lengths_of(points: Iterable[Point], conditions: Point) -> set[int]:
+    """Return the lengths of those points that are of just these conditions."""
+    return {point.steps for point in points if conditions_of(point) == conditions}
 
 
-def difference(run: Run, conditions: Point, environment: Environment | None = None) -> str | None:
-    """Return in words why the run's points are not of these conditions; None where some are.
+def difference(
+    run: Run, points: Iterable[Point], conditions: Point, environment: Environment | None = None
+) -> str | None:
+    """Return in words why a run's points are not of these conditions; None where some are.
 
     Args:
-        run: what was stored.
+        run: the run; its header is enough.
+        points: what it measured of the scenario, or more.
         conditions: a point of the scenario as it is now, with steps and repeat 0.
         environment: this machine and its software; None: any will do.
     """
     scenario = conditions.scenario
-    stored = {conditions_of(m.point).key: m.point for m in run.measurements}
-    others = [point for point in stored.values() if point.scenario == scenario]
+    mine = (point for point in points if point.scenario == scenario)
+    others = list({conditions_of(point).key: point for point in mine}.values())
     if not others:
         return f"run {run.name!r} has no {scenario!r}"
     words = min((_differing(conditions_of(one), conditions) for one in others), key=len)

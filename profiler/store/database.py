@@ -7,9 +7,9 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from profiler.errors import StepwallError, UsageError
 
@@ -34,6 +34,7 @@ _WAL_TRIES = 100
 _LOCK_WAIT_S = 60.0
 _NO_ROOM_BYTES = 1 << 16
 _NO_PLACE = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+T = TypeVar("T")
 _FULL = "the disk is full; what was stored is kept: free some space and go on by --resume"
 
 
@@ -41,7 +42,7 @@ class Database:
     """An open database; several threads may use it."""
 
     def __init__(self, path: Path, *, create: bool) -> None:
-        """Open the file, made if ``create``.
+        """Open the file, made if ``create``; without, nothing of it can be changed.
 
         Raises:
             UsageError: if it cannot be opened, or another version of stepwall wrote it.
@@ -49,12 +50,16 @@ class Database:
         """
         self.path = path
         self._lock = threading.RLock()
-        self._connection = self._connect("")
+        # Whoever closes a file last merges into it what a killed writer left in its log: only a
+        # connection that cannot write leaves that to the next writer. Elsewhere it would leave
+        # files of its own beside it.
+        unmerged = not create and self._has_log()
+        self._connection = self._connect("?mode=ro" if unmerged else "")
         with self._translated():
             try:
                 version = self._version()
             except sqlite3.OperationalError as error:
-                if create or _kind(error) not in _NO_PLACE or not self._is_closed():
+                if create or _kind(error) not in _NO_PLACE or not self.path.is_file() or unmerged:
                     raise
                 # Reading takes a file of its own beside it: none can be made on a full or a
                 # read-only disk, and none is needed where nobody writes.
@@ -65,8 +70,12 @@ class Database:
 
     def fetch(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows that a query finds."""
+        return self.records(lambda *row: row, query, values)
+
+    def records(self, read: Callable[..., T], query: str, values: tuple[Any, ...] = ()) -> list[T]:
+        """Return what ``read`` makes of each row that a query finds; one row at a time is held."""
         with self._translated():
-            return self._connection.execute(query, values).fetchall()
+            return [read(*row) for row in self._connection.execute(query, values)]
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -103,10 +112,10 @@ class Database:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         return int(version)
 
-    def _is_closed(self) -> bool:
-        """Whether the last writer has left nothing to be merged."""
+    def _has_log(self) -> bool:
+        """Whether a writer, at work or killed, has left something to be merged."""
         log = self.path.with_name(f"{self.path.name}-wal")
-        return self.path.is_file() and not (log.exists() and log.stat().st_size)
+        return log.exists() and log.stat().st_size > 0
 
     def _prepare(self, version: int, *, create: bool) -> None:
         if version not in {0, VERSION}:
@@ -117,8 +126,10 @@ class Database:
                 f"{self.path} was written by {age} stepwall (schema {version}, this one reads "
                 f"{VERSION}): {remedy}use another --results folder"
             )
-        if create:
-            self._use_wal()
+        if not create:
+            self._connection.execute("PRAGMA query_only = 1")
+            return
+        self._use_wal()
         if version == 0:
             self._make_tables()
 

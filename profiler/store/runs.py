@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from profiler.closing import Closing
 from profiler.errors import StepwallError, UsageError, did_you_mean
@@ -19,6 +22,7 @@ from profiler.facts import (
     Run,
     decode,
     encode,
+    replace,
 )
 from profiler.filelock import FileLock, holder
 from profiler.store.database import Database
@@ -26,6 +30,8 @@ from profiler.store.database import Database
 FILE_NAME = "stepwall.sqlite"
 # The newest run, by the name of the link to its report folder.
 LATEST = "latest"
+# Of two that were made in one second, the later one.
+_NEWEST_FIRST = "ORDER BY created_at DESC, rowid DESC"
 T = TypeVar("T")
 
 
@@ -53,7 +59,7 @@ class Store(Closing):
         """
         self.path = folder / FILE_NAME
         self._held: list[FileLock] = []
-        if not create and not self.path.exists():
+        if not create and not (self.path.exists() and self.path.stat().st_size):
             raise UsageError(f"no results in {str(folder)!r}: run 'stepwall profile' first")
         try:
             if create:
@@ -110,7 +116,7 @@ class Store(Closing):
             )
 
     def resume(self, name: str | None = None) -> Run:
-        """Hold a stored run until the store is closed, and return it.
+        """Hold a stored run until the store is closed, and return its header.
 
         Args:
             name: the run's name or id; None is the newest unfinished run.
@@ -118,12 +124,11 @@ class Store(Closing):
         Raises:
             UsageError: if there is no such run, or another process works on it.
         """
-        unfinished = [run for run in self.summaries() if not run.finished]
-        if name is None and not unfinished:
+        found = self._newest("WHERE finished = 0") if name is None else self.header(name)
+        if found is None:
             raise UsageError("--resume: no unfinished run; leave it out, or give --name RUN")
-        found = unfinished[-1] if name is None else self._find(name)
         self._hold(found.id, found.name)
-        return self.load(found.id)
+        return found
 
     def _hold(self, run_id: str, name: str) -> None:
         path = self.path.with_name(f".{run_id}.lock")
@@ -205,40 +210,77 @@ class Store(Closing):
             for row in self._db.fetch(query)
         ]
 
-    def load(self, name: str | None = None) -> Run:
-        """Return the run of that name or id, with all it holds; None or ``LATEST`` is the newest.
+    def header(self, name: str | None = None) -> Run:
+        """Return the run of that name or id, without its measurements and walls.
+
+        Args:
+            name: None or ``LATEST`` is the newest.
 
         Raises:
             UsageError: if there is no such run.
         """
-        found = self._find(name)
-        query = "SELECT environment FROM runs WHERE id = ?"
-        ((environment,),) = self._db.fetch(query, (found.id,))
-        return Run(
-            id=found.id,
-            name=found.name,
-            created_at=found.created_at,
-            command=found.command,
-            environment=self._read(Environment, environment),
-            finished=found.finished,
-            measurements=self._rows(Measurement, "measurements", found),
-            walls=self._rows(Certificate, "walls", found),
+        is_newest = name in {None, LATEST}
+        found = self._newest() if is_newest else self._newest("WHERE ? IN (id, name)", name)
+        if found is not None:
+            return found
+        names = self._db.records(str, "SELECT name FROM runs")
+        if not names:
+            raise UsageError(f"no runs in {self.path}: run 'stepwall profile' first")
+        raise UsageError(f"no run {name!r}{did_you_mean(str(name), names)}")
+
+    def load(self, name: str | None = None, *, scenarios: Iterable[str] | None = None) -> Run:
+        """Return the run of that name or id, with what it holds.
+
+        Args:
+            name: None or ``LATEST`` is the newest.
+            scenarios: those whose measurements and walls are read [default: all].
+
+        Raises:
+            UsageError: if there is no such run.
+        """
+        header = self.header(name)
+        return replace(
+            header,
+            measurements=self._rows(Measurement, "measurements", header, scenarios),
+            walls=self._rows(Certificate, "walls", header, scenarios),
         )
 
-    def _find(self, name: str | None) -> RunSummary:
-        runs = self.summaries()
-        if not runs:
-            raise UsageError(f"no runs in {self.path}: run 'stepwall profile' first")
-        if name in {None, LATEST}:
-            return runs[-1]
-        for run in runs:
-            if name in {run.id, run.name}:
-                return run
-        raise UsageError(f"no run {name!r}{did_you_mean(name, [run.name for run in runs])}")
+    def holding(self, scenarios: Iterable[str]) -> Iterator[tuple[str, list[Point]]]:
+        """Yield the id of each run that measured one of the scenarios, newest first.
 
-    def _rows(self, kind: type[T], table: str, run: RunSummary) -> list[T]:
-        query = f"SELECT data FROM {table} WHERE run = ? ORDER BY rowid"  # noqa: S608
-        return [self._read(kind, data) for (data,) in self._db.fetch(query, (run.id,))]
+        Beside it stand the points of these scenarios; no measurement is read.
+        """
+        wanted = tuple(scenarios)
+        for run_id in self._db.records(str, f"SELECT id FROM runs {_NEWEST_FIRST}"):  # noqa: S608
+            query, values = _selected("key", "measurements", run_id, wanted)
+            points = self._db.records(partial(self._read, Point), query, values)
+            if points:
+                yield run_id, points
+
+    def _newest(self, condition: str = "", *values: str | None) -> Run | None:
+        query = f"""
+            SELECT id, name, created_at, command, finished, environment FROM runs
+            WHERE id = (SELECT id FROM runs {condition} {_NEWEST_FIRST} LIMIT 1)"""  # noqa: S608
+        return next(iter(self._db.records(self._header, query, values)), None)
+
+    def _header(self, *columns: Any) -> Run:
+        run_id, name, created_at, command, finished, environment = columns
+        return Run(
+            id=run_id,
+            name=name,
+            created_at=created_at,
+            command=command,
+            environment=self._read(Environment, environment),
+            finished=bool(finished),
+            measurements=[],
+            walls=[],
+        )
+
+    def _rows(
+        self, kind: type[T], table: str, run: Run, scenarios: Iterable[str] | None
+    ) -> list[T]:
+        query, values = _selected("data", table, run.id, scenarios)
+        return self._db.records(partial(self._read, kind), query, values)
 
     def _read(self, kind: type[T], data: str) -> T:
         try:
@@ -251,3 +293,15 @@ class Store(Closing):
         with self._db.transaction() as connection:
             connection.execute(query, (run.id, key, encode(fact)))
             connection.execute("UPDATE runs SET finished = 0 WHERE id = ?", (run.id,))
+
+
+def _selected(
+    column: str, table: str, run_id: str, scenarios: Iterable[str] | None
+) -> tuple[str, tuple[str, ...]]:
+    """Return the query for a column of a run's rows, those of some scenarios or all."""
+    query = f"SELECT {column} FROM {table} WHERE run = ?"  # noqa: S608 (our own names)
+    if scenarios is None:
+        return f"{query} ORDER BY rowid", (run_id,)
+    # The key is in the index: of other scenarios no row is read.
+    chosen = "json_extract(key, '$.scenario') IN (SELECT value FROM json_each(?))"
+    return f"{query} AND {chosen} ORDER BY rowid", (run_id, json.dumps(list(scenarios)))

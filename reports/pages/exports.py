@@ -27,6 +27,7 @@ from profiler.facts import (
     to_json,
 )
 from profiler.store.frames import LoadedRun, graph_columns, phase_columns
+from reports.tables.spreadsheet import csv_text
 
 __all__ = [
     "json_text",
@@ -157,8 +158,20 @@ def measurement_document(measurement: Measurement, run: Run) -> Document:
 
 
 def json_text(document: Document) -> str:
-    """Return a document as text that ends in a newline."""
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return a document as text that ends in a newline, each item of its lists in one line."""
+    parts = [f'"{name}": {_lines(value)}' for name, value in document.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _lines(value: object) -> str:
+    # Indented text is several times as long, and Python writes it slowly.
+    if not isinstance(value, list) or not value:
+        return _line(value)
+    return "[\n" + ",\n".join(map(_line, value)) + "\n]"
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _csv(frame: pd.DataFrame) -> str:
@@ -169,7 +182,7 @@ def _csv(frame: pd.DataFrame) -> str:
         elif column.endswith(_WHOLE):
             # A column with a gap is float in pandas; bytes must not be written as 1024.0.
             rows[column] = pd.to_numeric(rows[column]).astype("Int64")
-    return rows.to_csv(index=False, lineterminator="\n")
+    return csv_text(rows)
 
 
 def _cell(value: object) -> str | None:

@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import op_def_pb2
+from tensorflow.python.client import pywrap_tf_session
 
 from profiler import Training
+from profiler.frameworks.tensorflow.trained import WRITES
 from profiler.scenario import registered
 from scenarios import builds, shapes
 
@@ -352,3 +355,14 @@ class TestGraphs:
         step = run_scenario(name, steps=1, **settings)
 
         assert all(np.isfinite(gradient).all() for gradient in step.gradients)
+
+
+def test_what_counts_as_an_assignment_takes_a_variable() -> None:
+    """Of every operation that TensorFlow knows; others only have such a name."""
+    known = op_def_pb2.OpList()
+    known.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
+    first = {op.name: op.input_arg[0] for op in known.op if WRITES.match(op.name)}
+    resource = tf.resource.as_datatype_enum
+
+    assert {"AssignSubVariableOp", "ResourceScatterNdUpdate", "ResourceApplyAdam"} <= first.keys()
+    assert [name for name, one in first.items() if not (one.is_ref or one.type == resource)] == []

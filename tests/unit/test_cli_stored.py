@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from profiler.cli.opening import Opening
 from profiler.cli.progress import Reporter
 from profiler.cli.stored import StoredPoints, measured
 from profiler.errors import UsageError
-from profiler.facts import Environment, Measurement, replace
+from profiler.facts import Environment, Measurement, Point, decode, replace
 from profiler.measure.client import Client
 from profiler.parameters import Parameter
 from profiler.planning import points
 from profiler.planning.catalog import Catalog, Listing
 from profiler.planning.files import ScenarioFile
+from profiler.store import runs as stored_runs
 from profiler.store.runs import Store
 
 POINT = samples.measured().point
@@ -189,3 +191,32 @@ def test_a_run_of_another_source_is_left_out_aloud(
     assert capsys.readouterr().err == (
         "stepwall: run 'one' measured static_rnn from another source: a quick run is measured now\n"
     )
+
+
+def test_of_other_runs_and_scenarios_no_measurement_is_read(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten runs, only the points of the scenario in the one that is taken; keys tell which."""
+    count: Counter[type] = Counter()
+
+    def counting(kind: type[Any], text: str) -> Any:
+        count[kind] += 1
+        return decode(kind, text)
+
+    monkeypatch.setattr(stored_runs, "decode", counting)
+    others = {f"other {index}": series("dynamic_rnn") for index in range(3)}
+    short = {f"short {index}": series(steps=STEPS[:2]) for index in range(3)}
+    good = {"old": series(), "good": [*series(), *series("dynamic_rnn")]}
+    found = stored({**good, **others, **short})
+
+    assert found.run.name == "good"
+    assert found.run.measurements == series()
+    assert (count[Measurement], count[Environment]) == (len(STEPS), 3 + 2)
+    assert count[Point] == len(STEPS) + 3 * 2
+
+
+def test_lengths_that_did_not_end_well_do_not_count(stored: Stored) -> None:
+    """Their keys are there: the run is read, and left."""
+    failing = [*series()[:2], *(samples.failed(point) for point in series()[2:])]
+
+    assert stored({"old": series(), "failing": failing}).run.name == "old"

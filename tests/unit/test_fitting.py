@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,9 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.analysis.fitting import fit
-from profiler.analysis.laws import RIVAL_KINDS, Law, student
+from profiler.analysis.laws import Law, student
+from profiler.analysis.rivals import Rivals
 
 LENGTHS = (64, 96, 128, 192, 256)
+
+
+def weights_of(law: Law) -> dict[str, float]:
+    """Return the weights of the rivals, those of a kind added up."""
+    found: dict[str, float] = {}
+    assert isinstance(law.rivals, Rivals)
+    for index, (kind, _) in enumerate(law.rivals.tried):
+        own = float(law.rivals.weights[:, index].sum())
+        found[kind.name] = found.get(kind.name, 0) + own
+    return found
 
 
 @settings(max_examples=15)
@@ -27,7 +39,7 @@ def test_the_interval_of_a_constant_allows_for_a_slope(*, scale: float) -> None:
     near, far = (high - low for low, high in map(found.interval_at, (256, 2048)))
 
     assert found.kind == "constant"
-    assert {"linear", "quadratic"} <= {rival.kind for rival in found.rivals}
+    assert {"linear", "quadratic"} <= set(weights_of(found))
     assert far > 5 * near
 
 
@@ -41,11 +53,11 @@ def test_a_line_that_the_points_reject_has_no_weight(bend: float) -> None:
     ]
     found = fit(points)
     assert isinstance(found, Law)
-    lines = [rival.weight for rival in found.rivals if rival.kind == "linear"]
+    weights = weights_of(found)
 
-    assert sum(rival.weight for rival in found.rivals) == pytest.approx(1)
-    assert (sum(lines) > 0.1) is (not bend)
-    assert (sum(lines) < 1e-6) is bool(bend)
+    assert sum(weights.values()) == pytest.approx(1)
+    assert (weights["linear"] > 0.1) is (not bend)
+    assert (weights["linear"] < 1e-6) is bool(bend)
 
 
 def test_changes_at_many_lengths_have_the_weight_of_one_law() -> None:
@@ -54,9 +66,7 @@ def test_changes_at_many_lengths_have_the_weight_of_one_law() -> None:
     points = [(10 * n, 10 * n + z / 100) for n, z in zip(range(1, 13), noise, strict=True)]
     found = fit(points)
     assert isinstance(found, Law)
-    weights = dict.fromkeys(("linear", "step", "bend"), 0.0)
-    for rival in found.rivals:
-        weights[rival.kind] = weights.get(rival.kind, 0) + rival.weight
+    weights = weights_of(found)
 
     assert found.kind == "linear"
     assert weights["step"] + weights["bend"] < weights["linear"]
@@ -70,12 +80,18 @@ def test_an_interval_adds_up_laws_by_their_weights(noise: float) -> None:
     found = fit(points)
     assert isinstance(found, Law)
     squares, far = 0.0, 384
-    for law in found.rivals:
-        terms = RIVAL_KINDS[law.kind].columns(np.array([far]), law.jump[1] if law.jump else 0)[0]
-        own = float(terms @ np.array(law.covariance) @ terms)
-        own += (law.noise * (law.at(far) if law.relative else 1)) ** 2
-        sure = student(0.05, len(points) - len(terms)) ** 2 * own
-        squares += law.weight * (sure + (1.959964 * (law.at(far) - found.at(far))) ** 2)
+    rivals = found.rivals
+    assert isinstance(rivals, Rivals)
+    for is_relative, index in itertools.product((0, 1), range(len(rivals.tried))):
+        one = is_relative, index
+        kind, jump = rivals.tried[index]
+        terms = kind.columns(np.array([far]), jump)[0]
+        order = len(terms)
+        value = float(terms @ rivals.coefficients[one][:order])
+        own = float(terms @ rivals.covariances[one][:order, :order] @ terms)
+        own += (rivals.noises[one] * (value if is_relative else 1)) ** 2
+        sure = student(0.05, len(points) - order) ** 2 * own
+        squares += rivals.weights[one] * (sure + (1.959964 * (value - found.at(far))) ** 2)
     low, high = found.interval_at(far)
 
     assert high - found.at(far) == pytest.approx(math.sqrt(squares), rel=1e-5)

@@ -8,19 +8,20 @@ import pytest
 import report_samples as samples
 
 from profiler.facts import Schedule, replace
-from profiler.planning.identity import conditions_of, difference, measured_lengths
+from profiler.planning.identity import conditions_of, difference, lengths_of
 
 STORED = replace(samples.measured().point, source="abc", parameters={"units": 64, "deep": True})
 RUN = samples.run(
     [replace(samples.measured(), point=replace(STORED, steps=steps)) for steps in (8, 16)]
 )
+POINTS = [m.point for m in RUN.measurements]
 NOW = conditions_of(STORED)
 
 
 def test_equal_points_differ_in_nothing() -> None:
     """But their steps and repeats; those that ended well have lengths."""
-    assert difference(RUN, NOW, samples.ENVIRONMENT) is None
-    assert measured_lengths(RUN, NOW) == {8, 16}
+    assert difference(RUN, POINTS, NOW, samples.ENVIRONMENT) is None
+    assert lengths_of(POINTS, NOW) == {8, 16}
 
 
 @pytest.mark.parametrize(
@@ -43,20 +44,19 @@ def test_what_differs_is_said(change: dict[str, Any], words: str) -> None:
     """In one line; such points have no lengths."""
     now = replace(NOW, **change)
 
-    assert difference(RUN, now) == f"run 'sample' measured static_rnn {words}"
-    assert measured_lengths(RUN, now) == set()
+    assert difference(RUN, POINTS, now) == f"run 'sample' measured static_rnn {words}"
+    assert lengths_of(POINTS, now) == set()
 
 
 def test_of_several_the_nearest_is_named() -> None:
     """It has less that differs."""
     far = replace(STORED, source="other", device="gpu:0", parameters={"units": 1, "deep": False})
-    run = samples.run([replace(samples.measured(), point=one) for one in (far, STORED)])
 
-    assert difference(run, replace(NOW, device="gpu:1")) == (
+    assert difference(RUN, [far, STORED], replace(NOW, device="gpu:1")) == (
         "run 'sample' measured static_rnn on cpu (now gpu:1)"
     )
 
 
 def test_a_run_without_the_scenario_says_so() -> None:
     """There is nothing to compare."""
-    assert difference(RUN, replace(NOW, scenario="other")) == "run 'sample' has no 'other'"
+    assert difference(RUN, POINTS, replace(NOW, scenario="other")) == "run 'sample' has no 'other'"

@@ -101,6 +101,15 @@ def test_a_measurement_comes_back_convert() -> None:
     assert convert(list[GraphStage], found["graph"]["stages"]) == samples.graph(40 + 17 * 32).stages
 
 
+def test_the_document_has_a_line_for_each_record() -> None:
+    """Large runs stay small files, and a line can be found by its scenario."""
+    run = samples.run([samples.measured(steps=8), samples.measured(steps=16)], [samples.wall()])
+    text = json_text(run_document(run))
+
+    assert json.loads(text) == run_document(run)
+    assert sum('"scenario":"static_rnn"' in line for line in text.splitlines()) == 3
+
+
 def test_a_measurement_document_has_the_promised_keys() -> None:
     """Parts and stages of the graph, phases of training and the host memory of each phase."""
     (found,) = run_document(samples.run([samples.measured(steps=32)]))["measurements"]

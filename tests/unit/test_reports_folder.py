@@ -50,13 +50,20 @@ def test_a_report_is_a_page_its_data_and_its_plots(
 ) -> None:
     """The folder is created, and every returned path exists and holds something."""
     folder = tmp_path / "results" / "run"
-    paths = write_report(results, folder)
+    paths = write_report(results, folder, with_plots=True)
 
     assert [path.name for path in paths] == [
         *DATA,
         *(f"{name}.{kind}" for name in plots for kind in ("svg", "png")),
     ]
     assert all(path.parent == folder and path.stat().st_size for path in paths)
+
+
+def test_plots_are_files_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    """Page and tables alone are the report."""
+    write_report(_graphs(), tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == set(DATA)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,19 @@ class TestZones:
             (129, 1024, True),
         ]
 
+    @pytest.mark.parametrize("at_once", [2, 7, 14, 1_000])
+    def test_zones_do_not_depend_on_how_many_steps_are_looked_at_together(
+        self, at_once: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A change may lie where one part ends and the next begins."""
+        laws = {"one": _line((100, 2)), "two": _line((0, 9)), "three": _line((3, 9))}
+        noisy = {"one": _noisy(100, 2), "two": _noisy(1, 9)}
+        whole = [zones(laws, until=60), zones(noisy, until=60)]
+        monkeypatch.setattr("profiler.analysis.crossover.zones._AT_ONCE", at_once)
+
+        assert [zones(laws, until=60), zones(noisy, until=60)] == whole
+        assert len(whole[0]) > 2
+
     @pytest.mark.parametrize(("last", "until"), [(1, 8), (200_000, 1_000_000), (3 * 10**6,) * 2])
     def test_the_reach_has_an_end(self, last: int, until: int) -> None:
         """A million steps, or what was really measured."""

@@ -91,7 +91,7 @@ def _missing_text(one: PlannedBudget, missing: Sequence[Point], run: Run) -> str
         return f"has {what} at {absent} {often}: set repeats, or profile with --repeats"
     series = plan.series_of(one.conditions)
     there = _lengths(m.point.steps for m in _measured(run) if plan.series_of(m.point) == series)
-    other = None if there else difference(run, one.conditions)
+    other = None if there else difference(run, [m.point for m in run.measurements], one.conditions)
     why = f": {other}" if other else ""
     return f"has no {what} at {absent}; it has {there or 'none'} of it{why}"
 

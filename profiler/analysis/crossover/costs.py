@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from profiler.analysis.laws import Law
 from profiler.analysis.prediction import predicted_value
 from profiler.analysis.series import MetricSeries
 from profiler.facts import Certificate, Point
@@ -94,10 +93,10 @@ def _ends(
     series: MetricSeries, steps: int, values: tuple[float, ...]
 ) -> tuple[float, float] | None:
     """Return the ends of single measurements at a measured length, or None."""
-    if series.is_noisy and isinstance(series.law, Law):
+    if series.is_noisy and steps in series.intervals:
         # Repeats run one after the other, so a disturbance may reach all of them: only other
         # lengths show it. So an unclear law counts, too; its interval is only wider.
-        low, high = series.law.interval_at(steps)
+        low, high = series.intervals[steps]
         return min(low, values[0]), max(high, values[-1])
     known = not series.is_noisy or len(values) >= ENOUGH_REPEATS
     return (values[0], values[-1]) if known else None

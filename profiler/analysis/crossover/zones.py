@@ -8,6 +8,7 @@ as noise even if many repeats would prove it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +23,8 @@ Flags = npt.NDArray[np.bool_]
 
 # No longer lengths are predicted.
 _FURTHEST = 1_000_000
+# The bounds of so many laws times steps are held at once.
+_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +60,7 @@ def zones(laws: Mapping[str, Law], *, until: int | None = None) -> list[Zone]:
     first = max(law.first for law in laws.values())
     last = min(law.last for law in laws.values())
     until = reach(last) if until is None else until
-    steps = np.arange(1, until + 1, dtype=np.float64)
-    bounds = [law.bounds(steps) for law in laws.values()]
-    lows, highs = (np.stack(ends) for ends in zip(*bounds, strict=True))
-    # Nothing that is measured is negative: there the law is wrong.
-    wrong = lows + highs < 0
-    lows[wrong], highs[wrong] = -np.inf, np.inf
-    return _zones(tuple(laws), least(lows, highs), measured=(first, last))
+    return _zones(tuple(laws), _changes(laws, until), measured=(first, last), until=until)
 
 
 def reach(last: int) -> int:
@@ -84,20 +81,42 @@ def least(lows: Array, highs: Array) -> Flags:
     return flags
 
 
-def _zones(labels: Sequence[str], winners: Flags, *, measured: tuple[int, int]) -> list[Zone]:
-    """Return the zones of equal columns, cut where the measured lengths begin and end."""
-    until = winners.shape[1]
-    changes = np.flatnonzero((winners[:, 1:] != winners[:, :-1]).any(axis=0)) + 2
-    cuts = {1, *changes.tolist(), *(n for n in (measured[0], measured[1] + 1) if 1 < n <= until)}
-    starts = [*sorted(cuts), until + 1] if until else []
-    return [
-        Zone(
-            first=start,
-            last=end - 1,
-            least=tuple(
-                n for n, is_least in zip(labels, winners[:, start - 1], strict=True) if is_least
-            ),
-            predicted=not measured[0] <= start <= measured[1],
-        )
-        for start, end in pairwise(starts)
-    ]
+def _changes(laws: Mapping[str, Law], until: int) -> list[tuple[int, Flags]]:
+    """Return from which steps on which laws are least, where that changes; 1 is the first."""
+    found: list[tuple[int, Flags]] = []
+    size = max(1, _AT_ONCE // len(laws))
+    for start in range(1, until + 1, size):
+        flags = _least_at(laws, np.arange(start, min(start + size, until + 1), dtype=np.float64))
+        before = np.column_stack([found[-1][1] if found else ~flags[:, 0], flags[:, :-1]])
+        changed = np.flatnonzero((flags != before).any(axis=0))
+        found += [(start + index, flags[:, index].copy()) for index in changed.tolist()]
+    return found
+
+
+def _least_at(laws: Mapping[str, Law], steps: Array) -> Flags:
+    bounds = [law.bounds(steps) for law in laws.values()]
+    lows, highs = (np.stack(ends) for ends in zip(*bounds, strict=True))
+    # Nothing that is measured is negative: there the law is wrong.
+    wrong = lows + highs < 0
+    lows[wrong], highs[wrong] = -np.inf, np.inf
+    return least(lows, highs)
+
+
+def _zones(
+    labels: Sequence[str],
+    changes: Sequence[tuple[int, Flags]],
+    *,
+    measured: tuple[int, int],
+    until: int,
+) -> list[Zone]:
+    """Return the zones between changes, cut where the measured lengths begin and end."""
+    starts = [start for start, _ in changes]
+    cuts = {*starts, *(n for n in (measured[0], measured[1] + 1) if 1 < n <= until)}
+    ends = [*sorted(cuts), until + 1] if until else []
+    found = []
+    for start, end in pairwise(ends):
+        flags = changes[bisect_right(starts, start) - 1][1].tolist()
+        names = tuple(name for name, is_least in zip(labels, flags, strict=True) if is_least)
+        is_predicted = not measured[0] <= start <= measured[1]
+        found.append(Zone(first=start, last=end - 1, least=names, predicted=is_predicted))
+    return found

@@ -19,7 +19,8 @@ from profiler.frameworks.tensorflow.values import HANDLES
 tf1 = tf.compat.v1
 
 WRITES = re.compile(
-    r"^(Resource)?(Sparse)?Apply[A-Z]|^Assign(Add|Sub)?(VariableOp)?$|^(Resource)?Scatter[A-Z]"
+    r"^(Resource)?(Sparse)?Apply[A-Z]|^Assign(Add|Sub)?(VariableOp)?$|^(Resource)?StridedSliceAssign$"
+    r"|^(Resource)?Scatter(Nd)?(Update|Add|Sub|Mul|Div|Min|Max)$"
 )
 # Of what an assignment takes, what the gradient comes in.
 _GRADIENTS = ("grad", "delta", "updates", "value")
