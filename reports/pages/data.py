@@ -15,12 +15,12 @@ from profiler.analysis.crossover.crossovers import Crossover, crossovers
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
-from profiler.facts import Certificate, Point
+from profiler.facts import Certificate, Explanation, FrameworkFacts, Measurement, Point
 from profiler.facts.codec import Record
 from profiler.lengths import one_of
 from profiler.parameters import describe_parameters, value_text
 from reports.pages.columns import Table
-from reports.pages.steps import StepData, step_data
+from reports.pages.steps import COARSE, FINE, StepData, step_data
 from reports.pages.tables import (
     answer_table,
     choice_tables,
@@ -35,6 +35,7 @@ from reports.pages.walls import fit_table, probe_table, wall_table
 from reports.tables.laws import law_text, step_text
 from reports.tables.versus import stored_text
 from reports.texts.answer import Answer, answer
+from reports.texts.explanation import ExplainedStep
 from reports.texts.graph_size import size_sentences
 
 __all__ = [
@@ -50,6 +51,8 @@ __all__ = [
 
 # Of a law: so many lengths that straight pieces between them look like its curve.
 _SAMPLES = 33
+# Of more explained steps a page keeps less of each, and of more than the most not all points.
+_MANY_STEPS, _MOST_STEPS = 80, 300
 # Numbers on a curve that is only looked at.
 _DIGITS = 5
 # Series closer than this at every length lie on one line of a picture.
@@ -313,21 +316,48 @@ def _lie_together(one: Mapping[int, float], other: Mapping[int, float]) -> bool:
 
 
 def _steps(results: RunResults, builds: Builds) -> list[StepData]:
-    """Return every training step that is explained: points, then walls."""
-    found = [
-        step_data(
-            builds.of(m.point), m.trace, results.run.framework(m.point.framework), measurement=m
-        )
-        for _, m in results.measurements
-        if m.trace is not None
+    """Return the training steps that are explained: the longest points, then all walls.
+
+    Of very many, so many points as ``_MOST_STEPS`` leaves room for, and less of each.
+    """
+    walls = [
+        (row, wall) for row, (_, wall) in enumerate(results.walls) if wall.explanation is not None
     ]
-    return found + [
-        step_data(
-            builds.of(wall), wall.explanation, results.run.framework(wall.framework), wall=row
-        )
-        for row, (_, wall) in enumerate(results.walls)
-        if wall.explanation is not None
+    points = [m for _, m in results.measurements if m.trace is not None]
+    room = max(0, _MOST_STEPS - len(walls))
+    if len(points) > room:
+        points = sorted(points, key=lambda m: -m.point.steps)[:room]
+    detail = FINE if len(points) + len(walls) <= _MANY_STEPS else COARSE
+    framework = results.run.framework
+    return [
+        *(
+            step_data(
+                builds.of(m.point),
+                _explained(m.trace, framework(m.point.framework), m),
+                detail=detail,
+            )
+            for m in points
+            if m.trace is not None
+        ),
+        *(
+            step_data(
+                builds.of(wall),
+                _explained(wall.explanation, framework(wall.framework)),
+                wall=row,
+                detail=detail,
+            )
+            for row, wall in walls
+            if wall.explanation is not None
+        ),
     ]
+
+
+def _explained(
+    explained: Explanation, framework: FrameworkFacts, measurement: Measurement | None = None
+) -> ExplainedStep:
+    return ExplainedStep(
+        name="", title="", explained=explained, framework=framework, measurement=measurement
+    )
 
 
 def _contests(results: RunResults, builds: Builds) -> list[ContestData]:

@@ -11,16 +11,29 @@ from profiler.facts import (
     Measurement,
     MemoryOverStep,
     PhaseRole,
+    replace,
 )
 from profiler.facts.codec import Record
 from reports.pages.columns import Table
 from reports.texts.explanation import ExplainedStep, explanation_words
 from reports.texts.story import formula
 
-__all__ = ["HolderData", "StepData", "step_data"]
+__all__ = ["COARSE", "FINE", "Detail", "HolderData", "StepData", "step_data"]
 
-# Rows of a table; what is left out is summed up in one more.
-_MOST_HOLDERS = 40
+
+class Detail(Record, frozen=True, kw_only=True):
+    """How much of each step a page keeps: moments, largest holders at each, rows of a table.
+
+    What a table leaves out is summed up in one more row.
+    """
+
+    moments: int
+    largest: int
+    rows: int
+
+
+FINE = Detail(moments=1_000, largest=5, rows=40)
+COARSE = Detail(moments=60, largest=3, rows=12)
 _IN_PARALLEL = {-1: "less", 0: "no difference is clear", 1: "more"}
 
 
@@ -65,20 +78,12 @@ class StepData(Record, frozen=True, kw_only=True):
 
 
 def step_data(
-    build: int,
-    explained: Explanation,
-    framework: FrameworkFacts,
-    *,
-    measurement: Measurement | None = None,
-    wall: int | None = None,
+    build: int, step: ExplainedStep, *, wall: int | None = None, detail: Detail = FINE
 ) -> StepData:
     """Return one explained training step of a build: a measured point, or the last of a wall."""
-    over = explained.over_step
-    story, facts = explanation_words(
-        ExplainedStep(
-            name="", title="", explained=explained, framework=framework, measurement=measurement
-        )
-    )
+    explained, measurement = step.explained, step.measurement
+    over = _thinned(explained.over_step, detail)
+    story, facts = explanation_words(step)
     return StepData(
         build=build,
         steps=explained.steps,
@@ -92,12 +97,32 @@ def step_data(
         backward=over.backward,
         peak=over.peak,
         holders=_holders(over),
-        held=_held(explained),
+        held=_held(explained, detail.rows),
         tried=_tried(explained),
-        phases=_phases(measurement, framework) if measurement else None,
+        phases=_phases(measurement, step.framework) if measurement else None,
         story=list(story),
         advice=[one.text for one in explained.advice],
         facts=[list(pair) for pair in facts],
+    )
+
+
+def _thinned(over: MemoryOverStep, detail: Detail) -> MemoryOverStep:
+    """Return the curves at fewer moments, the first, the last and the peak among them."""
+    count = len(over.event)
+    every = max(1, -(-count // detail.moments))
+    kept = [
+        at
+        for at, event in enumerate(over.event)
+        if at % every == 0 or at == count - 1 or event == over.peak
+    ]
+    holders = over.holders and replace(
+        over.holders, largest=[over.holders.largest[at][: 2 * detail.largest] for at in kept]
+    )
+    return replace(
+        over,
+        event=[over.event[at] for at in kept],
+        bytes={role: [sizes[at] for at in kept] for role, sizes in over.bytes.items()},
+        holders=holders,
     )
 
 
@@ -119,10 +144,9 @@ def _holders(over: MemoryOverStep) -> HolderData | None:
     )
 
 
-def _held(explained: Explanation) -> Table:
+def _held(explained: Explanation, most: int) -> Table:
     """Return who holds the memory at the peak, the largest first; the rest as one row."""
-    shown = explained.holdings[:_MOST_HOLDERS]
-    rest = explained.holdings[_MOST_HOLDERS:]
+    shown, rest = explained.holdings[:most], explained.holdings[most:]
     rows = [(one.op, one.role, one.op_type, _each(explained, one), one.bytes) for one in shown]
     if rest:
         total = sum(one.bytes for one in rest)

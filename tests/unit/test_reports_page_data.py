@@ -157,6 +157,26 @@ def _summed(differences: list[int]) -> list[int]:
     return found
 
 
+def test_a_page_of_very_many_explained_steps_keeps_less_of_each() -> None:
+    """The peak stays to the byte; walls and the longest points stay."""
+    count = 900
+    sizes = list(range(count))
+    over = replace(
+        samples.EXPLANATION.over_step, event=sizes, bytes={"weights": sizes}, peak=777, holders=None
+    )
+    trace = replace(samples.EXPLANATION, over_step=over)
+    points = [replace(samples.measured(steps=n), trace=trace) for n in range(8, 408)]
+    wall = replace(samples.wall(last_ok=200), explanation=trace)
+    steps = page_data(samples.loaded(points, [wall])).steps
+
+    assert len(steps) == 300
+    assert [step.wall for step in steps].count(0) == 1
+    assert len(steps[0].event) <= 62
+    assert 777 in _summed(steps[0].event)
+    assert _summed(steps[0].event)[-1] == count - 1
+    assert _summed(steps[0].event) == _summed(steps[0].bytes["weights"])
+
+
 def test_a_point_s_step_has_its_phases() -> None:
     """In the framework's words, without what ordinary training does not have."""
     point = replace(samples.measured(steps=200), trace=samples.EXPLANATION)
