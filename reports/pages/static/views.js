@@ -197,7 +197,7 @@ function memory() {
   const step = chosenStep();
   const [build, wanted] = [get("build") === "" ? null : D.builds[Number(get("build"))], Number(get("n"))];
   if (build && (!step || step.steps !== wanted))
-    say(`The allocations of ${build.label} at ${text(wanted, "count")} ${build.axis} were not recorded`,
+    say(`The allocations of ${build.label} at ${text(wanted, "count")} ${build.axis} were not recorded${D.steps.length < 300 ? "" : ", or are left out of so large a page"}`,
       step ? "; the nearest recorded length of it is shown. " : ". ", "To record this one: ",
       command(`stepwall explain ${build.scenario} --steps ${wanted}`), "; of every point: ", command("stepwall profile --trace"), ".");
   if (step) oneStep(step);
