@@ -10,6 +10,7 @@ import traceback
 import click
 
 import profiler
+from profiler.cli import terminal
 from profiler.errors import StepwallError, did_you_mean
 
 _COMMANDS = (
@@ -99,5 +100,5 @@ def _unexpected(error: Exception) -> str:
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     if "--debug" in arguments:
         traceback.print_exc()
-    click.echo(f"stepwall: {message}", err=True)
+    terminal.warn(message)
     return code

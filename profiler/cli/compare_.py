@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import OVER_BUDGET, Common, common_options, next_command
 from profiler.errors import UsageError
 from profiler.facts import Run
@@ -47,7 +48,7 @@ def command(
         again = next_command(common, {}, "compare", before, after, "--fail", "peak:5%")
         common.echo(f"next: {again}  (exit code 3 if worse by more)")
     for line in (*inconclusive_lines(comparison, wanted), *broken):
-        click.echo(f"stepwall: {line}", err=True)
+        terminal.warn(line)
     return OVER_BUDGET if broken else 0
 
 
@@ -73,12 +74,10 @@ def _print(common: Common, comparison: Comparison, broken: list[str], *, markdow
         comparison_lines,
         comparison_markdown,
     )
-    from reports.tables.grid import grid_table
 
     common.write_json(comparison_document(comparison, broken))
     if markdown:
         common.echo(comparison_markdown(comparison))
         return
-    common.table(grid_table(comparison_grid(comparison), width=common.width))
-    for line in (LEGEND, *comparison_lines(comparison)):
-        common.echo(line)
+    common.table(comparison_grid(comparison))
+    common.lines([LEGEND, *comparison_lines(comparison)])

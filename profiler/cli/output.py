@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-import textwrap
 from pathlib import Path
 
-import click
-
+from profiler.cli import terminal
 from profiler.cli.common import Common
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Run
@@ -45,24 +43,22 @@ def publish(common: Common, run: Run) -> Path:
     """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
     from profiler.analysis.results import RunResults
     from reports.pages.exports import run_document
-    from reports.tables.grid import grid_table, measurement_table, wall_table
-    from reports.tables.trade_offs import LESS_IMPORTANT, NOTE, trade_off_tables
+    from reports.tables.grid import measurement_grid, wall_grid
+    from reports.tables.trade_offs import NOTE, trade_off_tables
     from reports.texts.graph_size import size_sentences
     from reports.texts.notes import note_sentences
 
     results = RunResults(run)
     if run.measurements:
-        common.table(measurement_table(results, width=common.width))
+        common.table(measurement_grid(results))
     if run.walls:
-        common.table(wall_table(results))
+        common.table(wall_grid(results))
     tables = trade_off_tables(results)
     for table in tables:
-        common.echo(table.title)
-        common.table(grid_table(table.grid, less_important=LESS_IMPORTANT, width=common.width))
-    if tables:
-        common.echo(textwrap.fill(NOTE, common.width, break_long_words=False))
-    for sentence in [*size_sentences(results), *note_sentences(results)]:
-        common.echo(textwrap.fill(sentence, common.width, break_long_words=False))
+        common.lines([table.title])
+        common.table(table.grid)
+    common.lines([NOTE] if tables else [])
+    common.lines([*size_sentences(results), *note_sentences(results)])
     folder = write_folder(common, run, common.results / run.name)
     common.write_json(run_document(run))
     return folder
@@ -93,7 +89,7 @@ def print_failures(run: Run) -> None:
         point, end = measurement.point, measurement.outcome
         if end.status.is_failure:
             at = counted(point.steps, point.axis)
-            click.echo(f"{label} at {at}: {end.sentence}", err=True)
+            terminal.tell(f"{label} at {at}: {end.sentence}")
 
 
 def _point_latest(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -162,10 +163,9 @@ def _points(listings: Sequence[Listing], options: _Options) -> list[Point]:
             steps = planning.allowed_steps(listing, options.steps, listed=options.listed)
             left_out = len(options.steps) - len(steps)
             if left_out:
-                click.echo(
-                    f"stepwall: {listing.name}: {left_out} of {len(options.steps)} lengths left "
-                    f"out: its author allows only {listing.lengths}",
-                    err=True,
+                terminal.warn(
+                    f"{listing.name}: {left_out} of {len(options.steps)} lengths left "
+                    f"out: its author allows only {listing.lengths}"
                 )
         points += planning.expand([listing], steps, options.conditions, options.repeats)
     return points

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from profiler.cli import terminal
 from profiler.facts import Measurement
 from profiler.lengths import counted
 from profiler.measure.runner import Runner
@@ -56,7 +56,7 @@ class Reporter:
         if self._progress:
             self._progress.console.print(text, markup=False, highlight=False)
         else:
-            click.echo(text, err=True)
+            terminal.tell(text)
 
 
 def reporting(report: Reporter, **parts: Any) -> Runner:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import (
     Command,
     Common,
@@ -127,7 +128,7 @@ def _stored(
             return StoredPoints(run=run, series=series)
         others += [one.text for one in lacks if one.is_other]
     if others:
-        click.echo(f"stepwall: {others[0]}: a quick run is measured now", err=True)
+        terminal.warn(f"{others[0]}: a quick run is measured now")
     return None
 
 

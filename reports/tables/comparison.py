@@ -49,6 +49,7 @@ def comparison_grid(comparison: Comparison) -> Grid:
         headings=("scenario", "metric", *_names(comparison), "change", "mark", "where"),
         numeric=(False, False, True, True, True, False, False),
         rows=tuple(GridRow(cells=_cells(row), failed=row.mark is Mark.FAILS) for row in rows),
+        least=("where", *_names(comparison)),
     )
 
 

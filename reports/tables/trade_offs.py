@@ -18,7 +18,7 @@ from reports.tables.costs import cost_text, reach_text
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import DASH, size_text, steps_text, times_text
 
-__all__ = ["LESS_IMPORTANT", "NOTE", "TradeOffTable", "trade_off_tables"]
+__all__ = ["NOTE", "TradeOffTable", "trade_off_tables"]
 
 NOTE = (
     "“Best” is a build that no other one beats: none goes further without a slower training step, "
@@ -26,8 +26,7 @@ NOTE = (
     "the ends that noise allows, with a ? where it is not known. Whether a build computes the same "
     "as the first one, with the same gradients, its author says: stepwall list."
 )
-# What a narrow terminal does without, in this order.
-LESS_IMPORTANT = ("building the graph", "nodes", "device peak", "steady step")
+_LEAST = ("building the graph", "nodes", "device peak", "steady step")
 _COSTS = tuple(BY_NAME[name] for name in ("peak", "nodes", "build_time", "step_time"))
 _PAIR = 2
 
@@ -80,6 +79,7 @@ def _grid(builds: list[BuildCost], found: list[TradeOff]) -> Grid:
             )
             for one in found
         ),
+        least=_LEAST,
     )
 
 
