@@ -24,6 +24,7 @@ _COMMANDS = (
     "compare",
     "pin",
     "report",
+    "plot",
     "runs",
     "doctor",
     "new",

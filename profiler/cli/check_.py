@@ -82,7 +82,7 @@ def _check(
         plans = planned(wanted, usable_scenarios(common, opening.client, names))
         points = [point for one in plans for point in one.points]
         runner = opening.runner(opening.run(points, name=name))
-        opening.report.stage(f"{len(plans)} budgets", len(points))
+        opening.report.stage(f"{len(plans)} budgets", points=points)
         return measure_budgets(plans, runner)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from profiler.cli import terminal
 from profiler.cli.common import Common
@@ -14,6 +15,9 @@ from profiler.facts.labels import LabelledRun
 from profiler.lengths import counted
 from profiler.store.runs import FILE_NAME, LATEST
 from profiler.units import parse_size
+
+if TYPE_CHECKING:
+    from profiler.analysis.results import RunResults
 
 
 def limit_of(text: str | None) -> int | None:
@@ -40,7 +44,7 @@ def check_run_name(name: str | None) -> None:
 
 
 def publish(common: Common, run: Run) -> Path:
-    """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
+    """Print the run's answer, write its report folder and JSON, and point ``latest`` to it."""
     from profiler.analysis.results import RunResults
     from reports.pages.exports import run_document
     from reports.tables.grid import measurement_grid, wall_grid
@@ -49,9 +53,10 @@ def publish(common: Common, run: Run) -> Path:
     from reports.texts.notes import note_sentences
 
     results = RunResults(run)
-    if run.measurements:
+    print_answer(common, results)
+    if common.verbose and run.measurements:
         common.table(measurement_grid(results))
-    if run.walls:
+    if common.verbose and run.walls:
         common.table(wall_grid(results))
     tables = trade_off_tables(results)
     for table in tables:
@@ -62,6 +67,15 @@ def publish(common: Common, run: Run) -> Path:
     folder = write_folder(common, run, common.results / run.name)
     common.write_json(run_document(run))
     return folder
+
+
+def print_answer(common: Common, results: RunResults) -> None:
+    """Print what a run is about, the sentences that answer first, and its small table."""
+    from reports.tables.summary import summary_grid
+    from reports.texts.answer import answer, title
+
+    common.lines([title(results), *(f"  {one}" for one in answer(results))])
+    common.table(summary_grid(results))
 
 
 def write_folder(common: Common, run: Run, folder: Path) -> Path:

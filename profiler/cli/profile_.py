@@ -133,7 +133,8 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
         on_probe=lambda p, probe: report.doing(_probe_line(p, probe)),
         on_wall=lambda w: report.done(_wall_line(w)),
     )
-    report.stage(f"{len(listings)} scenarios", len(points))
+    missing = [one for one in points if not store.has("measurements", run, one.key)]
+    report.stage(f"{len(listings)} scenarios", points=missing, at_once=options.jobs)
     runner.measure(
         points,
         jobs=options.jobs,

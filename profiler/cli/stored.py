@@ -144,7 +144,7 @@ def _quick(
         for point in planning.expand([one], one.lengths.spread(QUICK_STEPS), conditions, 1)
     ]
     run = opening.run(points, name=given["name"])
-    opening.report.stage("a quick run", len(points))
+    opening.report.stage("a quick run", points=points)
     opening.runner(run).measure(points)
     opening.store.finish_run(run)
     run = opening.store.load(run.id)
