@@ -100,6 +100,6 @@ def _unexpected(error: Exception) -> str:
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     if "--debug" in arguments:
-        traceback.print_exc()
+        terminal.tell(traceback.format_exc().rstrip("\n"))
     terminal.warn(message)
     return code

@@ -69,15 +69,23 @@ def _run(common: Common, name: str) -> Run:
 def _print(common: Common, comparison: Comparison, broken: list[str], *, markdown: bool) -> None:
     from reports.tables.comparison import (
         LEGEND,
+        changed,
         comparison_document,
         comparison_grid,
         comparison_lines,
         comparison_markdown,
+        comparison_text,
     )
 
     common.write_json(comparison_document(comparison, broken))
     if markdown:
         common.echo(comparison_markdown(comparison))
         return
-    common.table(comparison_grid(comparison))
-    common.lines([LEGEND, *comparison_lines(comparison)])
+    common.lines([comparison_text(comparison)])
+    grid = comparison_grid(comparison if common.verbose else changed(comparison))
+    if grid.rows:
+        common.table(grid)
+        common.lines([LEGEND])
+    if len(grid.rows) < len(comparison.rows):
+        common.lines(["(only what changed is shown: -v shows every number, --json too)"])
+    common.lines(comparison_lines(comparison))

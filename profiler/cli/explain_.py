@@ -23,6 +23,8 @@ from profiler.planning import points as planning
 from profiler.units import MAX_STEPS
 
 _MOST_ROWS = 10
+# By role, by operation, and what was tried.
+_FIRST = 3
 
 
 @click.command("explain")
@@ -84,9 +86,12 @@ def _print(common: Common, run: Run) -> None:
     for step in explained_steps(RunResults(run)):
         section = explanation_section(step, most=_MOST_ROWS)
         common.lines(section_lines(section, run.measurements[0].point))
-        for title, grid in section.tables:
+        shown = section.tables if common.verbose else section.tables[:_FIRST]
+        for title, grid in shown:
             common.echo(f"\n{title}")
             common.table(grid)
+        more = [title for title, _ in section.tables[len(shown) :]]
+        common.lines([f"(with -v, and in the report: {'; '.join(more)})"] if more else [])
 
 
 def _write_json(common: Common, measurement: Measurement, run: Run) -> None:

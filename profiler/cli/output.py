@@ -72,9 +72,10 @@ def publish(common: Common, run: Run) -> Path:
 def print_answer(common: Common, results: RunResults) -> None:
     """Print what a run is about, the sentences that answer first, and its small table."""
     from reports.tables.summary import summary_grid
-    from reports.texts.answer import answer, title
+    from reports.texts.answer import answer
 
-    common.lines([title(results), *(f"  {one}" for one in answer(results))])
+    said = answer(results)
+    common.lines([said.title, *(f"  {sentence}" for sentence in said.sentences)])
     common.table(summary_grid(results))
 
 

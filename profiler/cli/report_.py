@@ -32,7 +32,7 @@ _WIDEST = 100
 @click.option("--markdown", is_flag=True, help="Markdown for a pull request instead of a page.")
 @click.option("--terminal", "charts", is_flag=True, help="Charts in the terminal, no page.")
 @common_options
-def command(
+def command(  # noqa: PLR0913 (the options of the command line)
     common: Common,
     *,
     run: str | None,
@@ -96,12 +96,11 @@ def _markdown(common: Common, results: RunResults, output: Path | None) -> None:
 def _charts(common: Common, results: RunResults) -> None:
     from reports.pages.terminal import chart_lines
     from reports.tables.summary import summary_grid
-    from reports.texts.answer import answer, title
+    from reports.texts.answer import answer
 
-    common.lines([title(results), *(f"  {one}" for one in answer(results))])
-    common.echo()
-    for line in chart_lines(results, min(terminal.width(), _WIDEST)):
-        common.echo(line)
+    said = answer(results)
+    common.lines([said.title, *(f"  {sentence}" for sentence in said.sentences), ""])
+    common.lines(chart_lines(results, min(terminal.width(), _WIDEST)))
     common.table(summary_grid(results))
     _write_json(common, results)
     common.echo(f"next: {next_command(common, {}, 'report', results.run.name)}")

@@ -62,6 +62,8 @@ def _is_bounded() -> bool:
 
 
 def _fold(line: str) -> str:
+    if len(line) <= width():
+        return line
     indent = line[: len(line) - len(line.lstrip())]
     return textwrap.fill(
         line.strip(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from profiler.analysis.results import RunResults
 from reports.tables.grid import Grid, measurement_grid, wall_grid
 from reports.tables.laws import law_grid
@@ -11,7 +9,7 @@ from reports.tables.summary import summary_grid
 from reports.tables.trade_offs import NOTE, trade_off_tables
 from reports.tables.versus import versus_grid
 from reports.texts import markdown
-from reports.texts.answer import answer, environment_text, title
+from reports.texts.answer import answer
 from reports.texts.notes import note_sentences
 
 __all__ = ["run_markdown"]
@@ -19,11 +17,11 @@ __all__ = ["run_markdown"]
 
 def run_markdown(results: RunResults) -> str:
     """Return the run as one Markdown text."""
-    run = results.run
-    lines = [f"## {markdown.escaped(title(results))}", ""]
-    lines += [markdown.escaped(sentence) for sentence in _spaced(answer(results))]
-    lines += ["", *_table(summary_grid(results))]
-    lines += [f"Run {markdown.escaped(run.name)} · {markdown.escaped(environment_text(run))}", ""]
+    said = answer(results)
+    lines = [f"## {markdown.escaped(said.title)}", ""]
+    for sentence in said.sentences:
+        lines += [markdown.escaped(sentence), ""]
+    lines += [*_table(summary_grid(results)), markdown.escaped(" · ".join(said.about)), ""]
     for name, grid in _tables(results):
         if grid.rows:
             lines += markdown.details(f"{name} ({len(grid.rows):,})", markdown.table(grid))
@@ -33,11 +31,6 @@ def run_markdown(results: RunResults) -> str:
     notes = [f"- {markdown.escaped(note)}" for note in note_sentences(results)]
     lines += markdown.details(f"Notes ({len(notes)})", notes) if notes else []
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _spaced(sentences: Sequence[str]) -> list[str]:
-    """Return sentences as paragraphs."""
-    return [line for sentence in sentences for line in (sentence, "")][:-1]
 
 
 def _table(grid: Grid) -> list[str]:

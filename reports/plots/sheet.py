@@ -21,6 +21,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from profiler.errors import UsageError
 from reports.plots import look
+from reports.tables.spreadsheet import harmless
 
 __all__ = ["FORMATS", "Drawing", "Row", "Sheet", "inches"]
 
@@ -56,6 +57,10 @@ def inches(text: str, option: str) -> float:
             f"89mm, 8.9cm or 252pt, or {', '.join(_NAMED)}"
         )
     return value
+
+
+def _cell(value: object) -> object:
+    return harmless(value) if isinstance(value, str) else value
 
 
 def _wrapped(line: str, room: int) -> list[str]:
@@ -96,7 +101,7 @@ class Drawing:
         names = [*COLUMNS, *(name for name in more if name not in COLUMNS)]
         writer = csv.DictWriter(target, names, lineterminator="\n", restval="")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in self.rows)
         return target.getvalue()
 
 

@@ -20,7 +20,7 @@ __all__ = ["FittedTable", "fitted"]
 _GAP = 2
 _LINES = 2
 # A column of words needs this much, a name that is cut no more.
-_WORDS, _NAME, _LEAST = 20, 24, 8
+_WORDS, _NAME, _LEAST = 16, 24, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,19 +75,16 @@ def fitted(grid: Grid, width: int, *, encoding: str | None = None) -> FittedTabl
         encoding: of the terminal; characters that it lacks are replaced.
     """
     whole = _plain(grid, encoding)
-    kept, names = list(range(len(whole.headings))), None
+    kept = list(range(len(whole.headings)))
     columns = [_Column.of(whole, at) for at in kept]
     if not columns or _needed(columns, kept) <= width:
         return FittedTable(grid=whole)
     for at in _leaving(whole):
         if _needed(columns, kept, short=True) <= width:
             break
-        important = whole.headings[at] not in whole.least
-        if important:
-            # Short names tell more than whole ones and nothing beside them.
-            names = max(_NAME, width - _needed(columns, kept[1:], short=True) - _GAP)
-            if _needed(columns, kept, short=True, names=names) <= width:
-                break
+        # Short names and words tell more than whole ones and nothing beside them.
+        if whole.headings[at] not in whole.least and _needed(columns, kept, least=True) <= width:
+            break
         kept.remove(at)
     cut = encodable("…", encoding)
     return _laid_out(whole, columns, kept, width, cut if len(cut) == 1 else "~")
@@ -95,21 +92,25 @@ def fitted(grid: Grid, width: int, *, encoding: str | None = None) -> FittedTabl
 
 @dataclass(frozen=True, kw_only=True)
 class _Column:
-    """A column's widths: of its texts, of its heading, and of both broken into lines."""
+    """A column's widths: in full, broken into lines, and with names and words cut."""
 
     full: int
     short: int
+    least: int
 
     @classmethod
     def of(cls, grid: Grid, at: int) -> _Column:
-        cells = [row.cells[at] for row in grid.rows]
-        body = max(map(cell_len, cells), default=0)
-        heading = _broken_heading(grid.headings[at])
-        words = at == _words(grid)
-        least = min(body, max(_WORDS, -(-body // _LINES) + 4)) if words else body
+        body = max((cell_len(row.cells[at]) for row in grid.rows), default=0)
+        short = least = body
+        if at == _words(grid):
+            short = min(body, max(_WORDS, -(-body // _LINES) + 4))
+            least = min(body, _WORDS)
+        elif at == 0:
+            least = min(body, _NAME)
+        heading = grid.headings[at]
+        broken = max(map(cell_len, _broken_heading(heading).split("\n")))
         return cls(
-            full=max(body, cell_len(grid.headings[at])),
-            short=max(least, *map(cell_len, heading.split("\n"))),
+            full=max(body, cell_len(heading)), short=max(short, broken), least=max(least, broken)
         )
 
 
@@ -135,15 +136,13 @@ def _leaving(grid: Grid) -> list[int]:
 
 
 def _needed(
-    columns: Sequence[_Column],
-    kept: Sequence[int],
-    *,
-    short: bool = False,
-    names: int | None = None,
+    columns: Sequence[_Column], kept: Sequence[int], *, short: bool = False, least: bool = False
 ) -> int:
-    widths = [columns[at].short if short else columns[at].full for at in kept]
-    if names is not None and widths:
-        widths[0] = min(widths[0], names)
+    """Return the characters that these columns take: in full, broken into lines, or cut."""
+    widths = [
+        columns[at].least if least else columns[at].short if short else columns[at].full
+        for at in kept
+    ]
     return sum(widths) + _GAP * max(0, len(kept) - 1)
 
 
@@ -153,12 +152,15 @@ def _laid_out(
     """Return the kept columns at their widths; ``cut`` stands where a cell ends early."""
     widths = {at: columns[at].short for at in kept}
     spare = width - _needed(columns, kept, short=True)
-    # What is missing is taken from the names, then from the last column; what is left over is
-    # for the words.
-    if spare < 0:
-        widths[0] -= min(-spare, max(0, widths[0] - _LEAST))
-        over = sum(widths.values()) + _GAP * (len(kept) - 1) - width
-        widths[kept[-1]] = max(_LEAST, widths[kept[-1]] - max(0, over))
+    # What is missing is taken from the words and the names, then also from numbers.
+    for at in sorted(kept, reverse=True):
+        less = min(max(0, -spare), widths[at] - columns[at].least)
+        widths[at] -= less
+        spare += less
+    for at in sorted({0, kept[-1]}):
+        less = min(max(0, -spare), max(0, widths[at] - _LEAST))
+        widths[at] -= less
+        spare += less
     for at in sorted(kept, key=lambda at: at == _words(grid)):
         more = min(max(0, spare), columns[at].full - widths[at])
         if at == _words(grid) or more == columns[at].full - widths[at]:

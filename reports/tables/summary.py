@@ -53,7 +53,7 @@ def summary_grid(results: RunResults) -> Grid:
             )
             for label in labels
         ),
-        least=("step there", "longest", "steady step there", "device peak there"),
+        least=("longest", "steady step there", "device peak there"),
     )
 
 
