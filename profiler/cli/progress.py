@@ -21,7 +21,7 @@ from profiler.plain_text import encodable, one_line
 
 _SHOW_AFTER_S = 2.0
 # Where stderr is no terminal, a line so often.
-_LINE_EVERY_S = 30.0
+_LINE_EVERY_S = 60.0
 
 
 class Reporter:

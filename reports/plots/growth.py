@@ -15,14 +15,15 @@ from profiler.facts import Point
 from reports.plots import look
 from reports.plots.axes import are_geometric, set_steps, set_values
 from reports.plots.law_panels import LawPanel, Line, metric_panels
-from reports.plots.sheet import Drawing, Row, Sheet
+from reports.plots.sheet import Drawing, Row, Sheet, Strip
 from reports.texts.numbers import axes_title
 
 __all__ = ["DEFAULT_METRICS", "Coinciding", "coinciding", "growth"]
 
 DEFAULT_METRICS = ("nodes", "build_time", "peak")
-_PANEL_INCHES = 1.75
-_MARGIN_INCHES = 0.55
+_PANEL_INCHES = 1.25
+# Of text around a panel: its title, the ticks and what they are of.
+_LINES = 4.0
 # Values that differ less at every length are one line on paper.
 _SAME = 0.01
 _DRAWN = 100
@@ -93,12 +94,13 @@ def growth(
     if not sheet.is_wide:
         rows = [[panel] for row in rows for panel in row]
     across = max(map(len, rows))
-    width = (sheet.width - _MARGIN_INCHES * across) / across
+    width = sheet.width / across - sheet.margin
     with sheet.look():
         keys = [[_entries(panel, sheet, width) for panel in row] for row in rows]
-        heights = []
+        heights: list[Strip] = []
         for each in keys:
-            heights += [_PANEL_INCHES, max(map(sheet.legend_inches, each))]
+            heights.append(Strip(inches=_PANEL_INCHES, lines=_LINES))
+            heights.append(Strip(inches=max(map(sheet.legend_inches, each))))
         figure, axes = sheet.figure(heights, across)
         for at, (row, key) in enumerate(zip(rows, keys, strict=True)):
             for place in range(across):
@@ -130,7 +132,7 @@ def _draw(axes: Axes, panel: LawPanel, sheet: Sheet, width: float, *, predicted:
         panel.metric.unit,
         logarithmic=up,
         named=False,
-        most_ticks=sheet.high_ticks(_PANEL_INCHES - 0.4),
+        most_ticks=sheet.high_ticks(_PANEL_INCHES),
     )
     axes.set_xlabel(title)
     axes.set_title(sheet.wrapped(f"{panel.family}: {panel.metric.title}", width + 0.4))

@@ -15,7 +15,7 @@ from profiler.analysis.results import RunResults
 from profiler.facts import Remedy
 from reports.plots import look
 from reports.plots.axes import set_linear
-from reports.plots.sheet import Drawing, Row, Sheet
+from reports.plots.sheet import Drawing, Row, Sheet, Strip
 from reports.tables.costs import reach_text
 from reports.tables.trade_offs import TradeOffs, compared
 from reports.texts.explanation import ExplainedStep, explained_steps
@@ -23,7 +23,7 @@ from reports.texts.numbers import UNIT_TEXTS, axes_title, bytes_text, size_text,
 
 __all__ = ["no_remedies", "remedies"]
 
-_MARGIN_INCHES, _SCATTER_INCHES = 0.65, 2.2
+_LINES, _SCATTER_INCHES = 5.2, 1.7
 _BEST, _OTHER, _UNSURE = "#0072B2", "#9ecae1", "#d9d9d9"
 _VERDICTS = {
     _BEST: "best: no other one is better in both",
@@ -162,9 +162,10 @@ def _drawn(rows: Sequence[Sequence[Bars]], sheet: Sheet, *, texts: dict[str, str
         key = [_square(colour, text) for colour, text in texts.items() if colour in colours]
         names = [sheet.short(bar.label) for row in rows for bars in row for bar in bars.bars]
         each = sheet.row_inches(names)
-        heights = [_MARGIN_INCHES + each * len(row[0].bars) + 0.12 for row in shown]
+        strips = [Strip(inches=each * len(row[0].bars), lines=_LINES) for row in shown]
+        strips.append(Strip(inches=sheet.legend_inches(key)))
         across = max(map(len, shown))
-        figure, axes = sheet.figure([*heights, sheet.legend_inches(key)], across)
+        figure, axes = sheet.figure(strips, across)
         for line, row in zip(axes, shown, strict=False):
             for at, place in enumerate(line):
                 if at < len(row):
@@ -212,10 +213,11 @@ def _bars(axes: Axes, bars: Bars, sheet: Sheet, *, named: bool, width: float) ->
 def _pareto(found: Sequence[TradeOffs], sheet: Sheet) -> Figure:
     with sheet.look():
         keys = [_marks(one, sheet) for one in found]
-        heights = []
+        strips: list[Strip] = []
         for key in keys:
-            heights += [_SCATTER_INCHES, sheet.legend_inches(key)]
-        figure, axes = sheet.figure(heights, 1)
+            strips.append(Strip(inches=_SCATTER_INCHES, lines=_LINES))
+            strips.append(Strip(inches=sheet.legend_inches(key)))
+        figure, axes = sheet.figure(strips, 1)
         for at, (one, key) in enumerate(zip(found, keys, strict=True)):
             _scatter(axes[2 * at][0], one, sheet)
             sheet.legend(axes[2 * at + 1][0], key)
@@ -263,7 +265,7 @@ def _scatter(axes: Axes, found: TradeOffs, sheet: Sheet) -> None:
     ticks = sheet.ticks(sheet.width - 0.7)
     set_linear(axes.xaxis, axes.set_xlim, across, "nodes", most_ticks=ticks)
     up = (0.0, 1.1 * max((mark.high for mark in marks), default=0) or 1.0)
-    ticks = sheet.high_ticks(_SCATTER_INCHES - 0.5)
+    ticks = sheet.high_ticks(_SCATTER_INCHES)
     set_linear(axes.yaxis, axes.set_ylim, up, "seconds", most_ticks=ticks)
 
 

@@ -14,13 +14,13 @@ from profiler.facts import Explanation
 from reports.plots import look
 from reports.plots.axes import set_linear
 from reports.plots.memory import ORDER
-from reports.plots.sheet import Drawing, Row, Sheet
+from reports.plots.sheet import Drawing, Row, Sheet, Strip
 from reports.texts.explanation import ExplainedStep, explained_steps
 from reports.texts.numbers import axes_title, bytes_text, steps_text
 
 __all__ = ["no_roles", "roles"]
 
-_PANEL_INCHES, _MARGIN_INCHES = 1.7, 0.62
+_PANEL_INCHES, _LINES = 1.25, 4.0
 
 
 def roles(results: RunResults, sheet: Sheet) -> Drawing | None:
@@ -50,11 +50,11 @@ def no_roles(results: RunResults) -> str:
 def _areas(steps: Sequence[ExplainedStep], sheet: Sheet) -> Figure:
     across = min(len(steps), 2 if sheet.is_wide else 1)
     down = -(-len(steps) // across)
-    key = _key([one for step in steps for one in _lengths(step)])
     columns = 3 if sheet.is_wide else 2
-    figure, axes = sheet.figure(
-        [*[_PANEL_INCHES] * down, sheet.legend_inches(key, columns)], across
-    )
+    key = _key([one for step in steps for one in _lengths(step)], sheet, columns)
+    strips = [Strip(inches=_PANEL_INCHES, lines=_LINES)] * down
+    legend = Strip(inches=sheet.legend_inches(key, columns))
+    figure, axes = sheet.figure([*strips, legend], across)
     most = max(sum(one.by_role.values()) for step in steps for one in _lengths(step))
     for at in range(across * down):
         place = axes[at // across][at % across]
@@ -80,18 +80,19 @@ def _area(axes: Axes, step: ExplainedStep, most: int, sheet: Sheet, width: float
     axes.plot(places, totals, ".", color="black", markersize=4, clip_on=False)
     axes.set_title(sheet.short(step.series))
     axes.set_xlabel(axes_title(one.axis for one in lengths))
-    ticks = sheet.high_ticks(_PANEL_INCHES - 0.4)
+    ticks = sheet.high_ticks(_PANEL_INCHES)
     set_linear(axes.yaxis, axes.set_ylim, (0.0, 1.08 * most or 1.0), "bytes", most_ticks=ticks)
     ends = (places[0], places[-1])
     set_linear(axes.xaxis, axes.set_xlim, ends, "nodes", most_ticks=sheet.ticks(width))
 
 
 def _bars(steps: Sequence[ExplainedStep], sheet: Sheet) -> Figure:
-    key = _key([step.explained for step in steps])
     columns = 3 if sheet.is_wide else 2
-    names = [sheet.short(f"{one.series}, {_length(one)}") for one in steps]
-    height = _MARGIN_INCHES + sheet.row_inches(names) * len(steps)
-    figure, axes = sheet.figure([height, sheet.legend_inches(key, columns)], 1)
+    key = _key([step.explained for step in steps], sheet, columns)
+    names = [sheet.short(one.series, _length(one)) for one in steps]
+    bars_strip = Strip(inches=sheet.row_inches(names) * len(steps), lines=_LINES)
+    legend = Strip(inches=sheet.legend_inches(key, columns))
+    figure, axes = sheet.figure([bars_strip, legend], 1)
     bars = axes[0][0]
     bars.set_title("what holds the peak")
     bars.set_yticks(range(len(steps)), names)
@@ -131,10 +132,11 @@ def _lengths(step: ExplainedStep) -> list[Explanation]:
     return sorted([*step.shorter, step.explained], key=lambda one: one.steps)
 
 
-def _key(explained: Sequence[Explanation]) -> list[Patch]:
+def _key(explained: Sequence[Explanation], sheet: Sheet, columns: int) -> list[Patch]:
+    room = (sheet.width - 0.1) / columns
     names = {role for one in explained for role, size in one.by_role.items() if size}
     return [
-        Patch(facecolor=look.ROLE_COLOURS[role], label=role.value)
+        Patch(facecolor=look.ROLE_COLOURS[role], label=sheet.wrapped(role.value, room))
         for role in reversed(ORDER)
         if role.value in names
     ]

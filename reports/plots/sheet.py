@@ -23,7 +23,7 @@ from profiler.errors import UsageError
 from reports.plots import look
 from reports.tables.spreadsheet import harmless
 
-__all__ = ["FORMATS", "Drawing", "Row", "Sheet", "inches"]
+__all__ = ["FORMATS", "Drawing", "Row", "Sheet", "Strip", "inches"]
 
 FORMATS = ("pdf", "svg", "png")
 _NAMED = {"single": 3.5, "text": 5.5, "double": 7.16}
@@ -31,7 +31,8 @@ _UNITS = {"in": 1.0, "mm": 1 / 25.4, "cm": 1 / 2.54, "pt": 1 / 72}
 _LEAST_INCHES, _MOST_INCHES = 1.0, 40.0
 _POINTS = 72
 # Width of a letter, and distance of two lines, over the size of the font; as measured.
-_LETTER, _LINE = 0.56, 1.42
+_LETTER, _LINE = 0.58, 1.42
+_EDGE_INCHES, _LEAST_SCALE = 0.15, 0.45
 _DPI = 300
 _HANDLE_LETTERS = 6
 
@@ -103,6 +104,19 @@ class Drawing:
         writer.writeheader()
         writer.writerows({name: _cell(value) for name, value in row.items()} for row in self.rows)
         return target.getvalue()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """A part of a figure: panels side by side, or the legends below them.
+
+    Args:
+        inches: its height, of panels without what stands around them.
+        lines: of text around the panels; none for legends.
+    """
+
+    inches: float
+    lines: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +202,11 @@ class Sheet:
         """Whether panels stand side by side."""
         return self.width >= _NAMED["text"] - 1
 
+    @property
+    def margin(self) -> float:
+        """The width of what stands to the left of a vertical axis: ``979.0 KiB``."""
+        return 8 * _LETTER * self.font / _POINTS
+
     def ticks(self, width: float) -> int:
         """Return how many ticks a horizontal axis of that width has room for."""
         return max(3, min(9, int(width * _POINTS / (5.5 * _LETTER * self.font))))
@@ -209,11 +228,18 @@ class Sheet:
     def row_inches(self, names: Iterable[str]) -> float:
         """Return the height of a row of bars beside these names."""
         lines = max((name.count("\n") + 1 for name in names), default=1)
-        return (lines * 1.25 + 0.7) * self.font / _POINTS
+        return (lines * 1.2 + 0.45) * self.font / _POINTS
 
-    def short(self, label: str) -> str:
-        """Return a name beside an axis: in two lines at most, a longer one keeps its ends."""
+    def short(self, label: str, below: str = "") -> str:
+        """Return a name beside an axis, in two lines at most; a longer one keeps its ends.
+
+        ``below``: the second line, where it is taken.
+        """
         room = max(12, int(0.36 * self.width * _POINTS / (_LETTER * self.font)))
+        if below:
+            tail = room // 2
+            cut = f"{label[: room - tail - 1]}…{label[-tail:]}" if len(label) > room else label
+            return f"{cut}\n{below}"
         if len(label) <= room:
             return label
         first, last = _halves(label)
@@ -228,12 +254,26 @@ class Sheet:
         size = max(self.font - 0.5, 1)
         return (sum(rows) * _LINE * size + len(rows) * 0.3 * size + 4) / _POINTS if rows else 0.05
 
-    def figure(self, heights: Sequence[float], columns: int) -> tuple[Figure, Any]:
-        """Return a figure of these rows, and its axes."""
-        height = self.height or sum(heights) + 0.1
+    def figure(self, strips: Sequence[Strip], columns: int) -> tuple[Figure, Any]:
+        """Return a figure of these strips, one below the other, and its axes.
+
+        Raises:
+            UsageError: if the height that was asked for leaves the panels no room.
+        """
+        around = sum(strip.lines * self.font * _LINE / _POINTS for strip in strips) + _EDGE_INCHES
+        legends = sum(strip.inches for strip in strips if not strip.lines)
+        panels = sum(strip.inches for strip in strips if strip.lines)
+        height = self.height or panels + legends + around
+        scale = (height - legends - around) / panels
+        if scale < _LEAST_SCALE:
+            raise UsageError(
+                f"a figure of {self.width:.3g} by {height:.3g} inches is too small for what it "
+                f"shows: give it --height {legends + around + panels:.1f}in, smaller letters, or "
+                "less to show (--scenario, --family, --metric)"
+            )
+        ratios = [strip.inches * (scale if strip.lines else 1) for strip in strips]
         figure = Figure(figsize=(self.width, height), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, hspace=0.01, wspace=0.03)  # type: ignore[union-attr, call-arg]
-        ratios = list(heights)
         return figure, figure.subplots(len(ratios), columns, squeeze=False, height_ratios=ratios)
 
     def legend(

@@ -13,14 +13,14 @@ from matplotlib.ticker import MaxNLocator
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, WallStatus
 from reports.plots import look
-from reports.plots.sheet import Drawing, Row, Sheet
+from reports.plots.sheet import Drawing, Row, Sheet, Strip
 from reports.tables.costs import reach_text
 from reports.texts.numbers import axes_title, count_text, size_text
 
 __all__ = ["Labelled", "no_walls", "walls"]
 
 Labelled = tuple[str, Certificate]
-_MARGIN_INCHES = 0.62
+_LINES = 4.0
 _SHAPES = {**look.WALL_MARKERS, WallStatus.AT_LEAST: ">", WallStatus.AT_MOST: "<"}
 _KEYS = {
     WallStatus.EXACT: "proven: survives this, runs out at the next",
@@ -49,8 +49,9 @@ def walls(results: RunResults, sheet: Sheet) -> Drawing | None:
         key = _key([wall for group in shown for _, wall in group], sheet)
         names = [sheet.short(label) for group in shown for label, _ in group]
         row = sheet.row_inches(names)
-        heights = [_MARGIN_INCHES + row * len(group) for group in shown]
-        figure, axes = sheet.figure([*heights, sheet.legend_inches(key)], 1)
+        strips = [Strip(inches=row * len(group), lines=_LINES) for group in shown]
+        strips.append(Strip(inches=sheet.legend_inches(key)))
+        figure, axes = sheet.figure(strips, 1)
         for place, group in zip(axes[:, 0], shown, strict=False):
             _draw(place, group, sheet)
         sheet.legend(axes[-1][0], key, across=True)
@@ -145,14 +146,14 @@ def _key(found: Sequence[Certificate], sheet: Sheet) -> list[Line2D | Patch]:
             markeredgecolor="black",
             markersize=5.5,
             linestyle="none",
-            label=sheet.wrapped(_KEYS[status], sheet.width - 0.2),
+            label=sheet.wrapped(_KEYS[status], sheet.width - 0.3),
         )
         for status in statuses
     ]
     if any(wall.predicted is not None for wall in found):
         text = "predicted before any run near it, with its margin"
         style = {"marker": "|", "markersize": 11, "color": "black", "linewidth": 0.8}
-        key.append(Line2D([], [], label=sheet.wrapped(text, sheet.width - 0.2), **style))  # type: ignore[arg-type]
+        key.append(Line2D([], [], label=sheet.wrapped(text, sheet.width - 0.3), **style))  # type: ignore[arg-type]
     return key
 
 

@@ -25,7 +25,7 @@ from reports.texts.numbers import (
 from reports.texts.story import biggest_text
 from reports.texts.walls import LabelledWall, wall_clause, wall_groups
 
-__all__ = ["Answer", "Environment", "answer", "environment"]
+__all__ = ["Answer", "Environment", "about_run", "answer", "environment"]
 
 # A sentence names at most so many things; more are a table.
 _MOST_NAMED = 3
@@ -66,7 +66,7 @@ def answer(results: RunResults) -> Answer:
         said += _costs(members, pair)
     return Answer(
         title=_title(results),
-        about=_about(results.run),
+        about=about_run(results.run),
         sentences=said or _nothing(results),
         family=family,
         environments=[environment(results.run)],
@@ -77,9 +77,10 @@ def _proven(results: RunResults) -> list[LabelledWall]:
     """Return the proven walls of the largest group under one limit, the first to end first."""
     groups = [
         [item for item in group if item[1].status is not WallStatus.UNPROVEN]
-        for group in wall_groups(results)
+        for group in reversed(wall_groups(results))
     ]
-    return sorted(max(groups, key=len, default=[]), key=lambda item: item[1].last_ok or 0)
+    groups.sort(key=len)
+    return sorted(groups[-1] if groups else [], key=lambda item: item[1].last_ok or 0)
 
 
 def _compared(
@@ -225,7 +226,8 @@ def _title(results: RunResults) -> str:
     return f"{what} over {over}{f', and {ends}' if walls else ''}"
 
 
-def _about(run: Run) -> list[str]:
+def about_run(run: Run) -> list[str]:
+    """Return when and on what a run was measured, and how much of it there is."""
     machine = run.environment
     schedules = dict.fromkeys(
         [

@@ -17,7 +17,7 @@ _BLOCK = "\N{FULL BLOCK}"
 _LEAST_BAR = 10
 _NAMES = 0.4
 # An axis over a wider range is logarithmic.
-_WIDE = 16
+_WIDE, _WIDEST = 16, 1e12
 _SEVERAL = "+"
 _HEIGHT = 13
 
@@ -62,7 +62,7 @@ def chart(
     """
     points = [point for found in series.values() for point in found]
     known = limits or {}
-    across = _Scale.of([steps for steps, _ in points])
+    across = _Scale.of([steps for steps, _ in points], from_0=False)
     up = _Scale.of([*(value for _, value in points), *known])
     ticks = [text(up.value(1 - row / (_HEIGHT - 1))) for row in (0, _HEIGHT // 2, _HEIGHT - 1)]
     margin = max(map(cell_len, ticks))
@@ -100,14 +100,14 @@ class _Scale:
     is_log: bool
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> _Scale:
+    def of(cls, values: Sequence[float], *, from_0: bool = True) -> _Scale:
         low, high = min(values), max(values)
-        is_log = low > 0 and high >= _WIDE * low
-        return cls(low=low if is_log else min(0.0, low), high=high or 1.0, is_log=is_log)
+        is_log = low > 0 and _WIDE <= high / low <= _WIDEST
+        if from_0 and not is_log:
+            low = min(0.0, low)
+        return cls(low=low, high=high if high > low else low + 1.0, is_log=is_log)
 
     def share(self, value: float) -> float:
-        if self.high == self.low:
-            return 1.0
         if self.is_log:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)

@@ -60,7 +60,7 @@ class TestPlot:
 
         assert (code, err) == (0, "")
         assert Path(f"{kind}.pdf").read_bytes().startswith(b"%PDF")
-        assert {row["unit"] for row in csv.DictReader(Path(f"{kind}.csv").open())}  # noqa: SIM115
+        assert next(csv.DictReader(Path(f"{kind}.csv").read_text().splitlines()))["unit"]
         assert out.splitlines()[0].startswith(f"Wrote {kind}.pdf (3.50 by ")
 
     def test_what_is_chosen_is_all_that_is_drawn(self, stepwall: Stepwall) -> None:
@@ -150,7 +150,7 @@ class TestReport:
         assert stepwall("report", "--markdown", "--json", "-")[0] == 2
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
 @pytest.mark.parametrize(
     "arguments", [("runs",), ("report", "--terminal"), ("compare", "both", "long")]
 )
@@ -175,7 +175,7 @@ def test_no_line_is_wider_than_the_terminal(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("runs",), ("report",), ("report", "--terminal"), ("report", "--markdown"), ("report", EVIL)],
+    [("runs",), ("report", "--terminal"), ("report", "--markdown"), ("report", EVIL)],
 )
 def test_what_an_author_wrote_is_printed_and_not_obeyed(
     stepwall: Stepwall, arguments: tuple[str, ...]
