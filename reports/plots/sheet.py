@@ -252,7 +252,7 @@ class Sheet:
         lines = [str(one.get_label()).count("\n") + 1 for one in entries]
         rows = [max(lines[at : at + columns]) for at in range(0, len(lines), columns)]
         size = max(self.font - 0.5, 1)
-        return (sum(rows) * _LINE * size + len(rows) * 0.3 * size + 4) / _POINTS if rows else 0.05
+        return (sum(rows) * 1.2 * size + len(rows) * 0.25 * size + 6) / _POINTS if rows else 0.05
 
     def figure(self, strips: Sequence[Strip], columns: int) -> tuple[Figure, Any]:
         """Return a figure of these strips, one below the other, and its axes.
