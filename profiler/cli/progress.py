@@ -22,6 +22,7 @@ from profiler.plain_text import encodable, one_line
 _SHOW_AFTER_S = 2.0
 # Where stderr is no terminal, a line so often.
 _LINE_EVERY_S = 60.0
+_BAR_FROM = 60
 
 
 class Reporter:
@@ -146,6 +147,7 @@ def reporter(*, quiet: bool, verbose: bool) -> Iterator[Reporter]:
     if quiet or not console.is_terminal:
         yield Reporter(None, verbose=verbose and not quiet, lines=not quiet)
         return
+    is_wide = console.width >= _BAR_FROM
     progress = Progress(
         # What is measured gives way to the numbers where the terminal is narrow.
         TextColumn(
@@ -153,9 +155,9 @@ def reporter(*, quiet: bool, verbose: bool) -> Iterator[Reporter]:
             markup=False,
             table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
         ),
-        BarColumn(bar_width=16),
+        *([BarColumn(bar_width=16)] if is_wide else []),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        *([TimeElapsedColumn()] if is_wide else []),
         TextColumn("{task.fields[left]}", markup=False, table_column=Column(no_wrap=True)),
         console=console,
         transient=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from matplotlib.patches import Patch
 from matplotlib.transforms import blended_transform_factory
 
 from profiler.errors import UsageError
+from profiler.plain_text import one_line
 from reports.plots import look
 from reports.tables.spreadsheet import harmless
 
@@ -35,6 +37,8 @@ _LETTER, _LINE = 0.58, 1.42
 _EDGE_INCHES, _LEAST_SCALE = 0.15, 0.45
 _DPI = 300
 _HANDLE_LETTERS = 6
+# Names of scenarios are neither LaTeX nor formulas, whatever a style says.
+_PLAIN: dict[Any, Any] = {"text.usetex": False, "text.parse_math": False}
 
 Row = dict[str, object]
 """One number of a figure, for its CSV file."""
@@ -77,6 +81,21 @@ def _wrapped(line: str, room: int) -> list[str]:
             parts.append(current[:room])
             current = f"{indent}  {current[room:]}"
     return [*parts, current.rstrip()]
+
+
+@contextlib.contextmanager
+def _heard(said: list[str]) -> Iterator[None]:
+    """Take down what matplotlib only logs: settings that it does not know."""
+    logger = logging.getLogger("matplotlib")
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
 
 
 def _halves(label: str) -> tuple[str, str]:
@@ -158,25 +177,34 @@ class Sheet:
         with warnings.catch_warnings():
             # A letter that the font lacks is drawn as a box, which says it.
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
-            with mpl.rc_context(look.LOOK), mpl.rc_context({**own, **self._styled}):
+            with mpl.rc_context(look.LOOK), mpl.rc_context({**own, **self._styled, **_PLAIN}):
                 yield
 
     @property
     def _styled(self) -> dict[Any, Any]:
+        """The settings that the style changes.
+
+        Raises:
+            UsageError: for a style that cannot be read, or with settings that do not exist.
+        """
         if self.style is None:
             return {}
+        said: list[str] = []
         try:
-            with mpl.rc_context(), warnings.catch_warnings():
-                warnings.simplefilter("error")
+            if "://" in self.style:
+                raise ValueError("not a file on this machine")  # noqa: TRY301 (told as the others)
+            with mpl.rc_context(), _heard(said):
                 before = dict(mpl.rcParams)
                 style.use(self.style)
                 changed = {k: v for k, v in mpl.rcParams.items() if before.get(k) != v}
-        except (OSError, ValueError, Warning) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except (OSError, ValueError) as error:
+            said.append(str(error) or type(error).__name__)
+        if said:
+            reason = one_line(said[0].splitlines()[0].partition(" (library")[0]).rstrip(".")
             raise UsageError(
                 f"--style {self.style!r}: {reason}: give a matplotlib style file, or a name of "
                 "matplotlib.style.available"
-            ) from None
+            )
         return changed
 
     @property

@@ -8,6 +8,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import report_samples as samples
@@ -264,13 +265,34 @@ def test_nothing_to_draw_is_told() -> None:
     assert remedies(empty, Sheet(), pareto=False) is None
 
 
-def test_a_style_file_is_applied_and_a_bad_one_refused(tmp_path: object) -> None:
-    """Its colours, too."""
-    path = f"{tmp_path}/paper.mplstyle"
-    with open(path, "w") as file:  # noqa: PTH123 (a text of two lines)
-        file.write("axes.grid: False\naxes.prop_cycle: cycler('color', ['ff0000', '00ff00'])\n")
-    sheet = Sheet(style=path)
+def test_a_style_file_is_applied(tmp_path: Path) -> None:
+    """Its colours, too; but names stay no LaTeX."""
+    path = tmp_path / "paper.mplstyle"
+    path.write_text("text.usetex: True\naxes.prop_cycle: cycler('color', ['ff0000', '00ff00'])\n")
+    sheet = Sheet(style=str(path))
+    drawing = walls(samples.contrast(), sheet)
 
     assert sheet.style_of(1)["color"].strip("#") == "00ff00"
-    with pytest.raises(UsageError, match="--style 'none such'"), Sheet(style="none such").look():
+    assert drawing is not None
+    assert sheet.saved(drawing.figure, "pdf").startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"no.such.key: 1\n", b"font.size: huge\n", b"\x00\xff\xfe"]
+)
+def test_a_style_that_cannot_be_used_is_one_line(tmp_path: Path, content: bytes | None) -> None:
+    """Also where matplotlib would only log it."""
+    path = tmp_path / "bad.mplstyle"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(UsageError, match="--style ") as raised, Sheet(style=str(path)).look():
+        pass
+
+    assert "\n" not in str(raised.value)
+
+
+def test_a_style_is_never_fetched() -> None:
+    """Reports need no network."""
+    with pytest.raises(UsageError, match="not a file"), Sheet(style="https://x/y.mplstyle").look():
         pass
