@@ -111,7 +111,9 @@ def growth(
                     axes[2 * at][place].set_axis_off()
                     axes[2 * at + 1][place].set_axis_off()
     panels = [panel for row in rows for panel in row]
-    return Drawing(figure=figure, rows=[r for p in panels for r in _rows(p, predicted=predicted)])
+    return Drawing(
+        figure=figure, numbers=[r for p in panels for r in _rows(p, predicted=predicted)]
+    )
 
 
 def _draw(axes: Axes, panel: LawPanel, sheet: Sheet, width: float, *, predicted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -68,13 +69,13 @@ def remedies(results: RunResults, sheet: Sheet, *, pareto: bool) -> Drawing | No
         figure = (
             _pareto(found, sheet) if pareto else _drawn(_reaches(found), sheet, texts=_VERDICTS)
         )
-        return Drawing(figure=figure, rows=[row for one in found for row in _rows(one)])
+        return Drawing(figure=figure, numbers=[row for one in found for row in _rows(one)])
     tried = [step for step in explained_steps(results) if step.explained.remedies]
     if not tried:
         return None
     rows = [row for step in tried for row in _tried_rows(step)]
     figure = _drawn([[_tried(step)] for step in tried], sheet, texts=_TRIED)
-    return Drawing(figure=figure, rows=rows)
+    return Drawing(figure=figure, numbers=rows)
 
 
 def no_remedies(results: RunResults) -> str:
@@ -131,11 +132,15 @@ def _step(one: TradeOff) -> Bar:
     return Bar(
         label=one.build.label,
         value=cost.value,
-        low=cost.measured[0] if cost.measured else cost.low,
-        high=cost.measured[-1] if cost.measured else cost.high,
+        low=_finite(cost.measured[0] if cost.measured else cost.low),
+        high=_finite(cost.measured[-1] if cost.measured else cost.high),
         text=f"{sign}{UNIT_TEXTS['seconds'](cost.value)}",
         colour=_colour(one),
     )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _tried(step: ExplainedStep) -> Bars:

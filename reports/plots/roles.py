@@ -36,7 +36,7 @@ def roles(results: RunResults, sheet: Sheet) -> Drawing | None:
     shown = grown or steps
     with sheet.look():
         figure = (_areas if grown else _bars)(shown, sheet)
-    return Drawing(figure=figure, rows=[row for step in shown for row in _rows(step)])
+    return Drawing(figure=figure, numbers=[row for step in shown for row in _rows(step)])
 
 
 def no_roles(results: RunResults) -> str:

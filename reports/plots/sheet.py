@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import logging
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -65,6 +66,8 @@ def inches(text: str, option: str) -> float:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return harmless(value) if isinstance(value, str) else value
 
 
@@ -111,7 +114,12 @@ class Drawing:
     """A figure, and the numbers behind it."""
 
     figure: Figure
-    rows: Sequence[Row]
+    numbers: Sequence[Row]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The numbers as JSON and CSV hold them: none that is not finite, no cell a formula."""
+        return [{name: _cell(value) for name, value in row.items()} for row in self.numbers]
 
     @property
     def table(self) -> str:
@@ -121,7 +129,7 @@ class Drawing:
         names = [*COLUMNS, *(name for name in more if name not in COLUMNS)]
         writer = csv.DictWriter(target, names, lineterminator="\n", restval="")
         writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in self.rows)
+        writer.writerows(self.rows)
         return target.getvalue()
 
 

@@ -56,7 +56,7 @@ def walls(results: RunResults, sheet: Sheet) -> Drawing | None:
             _draw(place, group, sheet)
         sheet.legend(axes[-1][0], key, across=True)
     return Drawing(
-        figure=figure, rows=[row for group in shown for one in group for row in _rows(one)]
+        figure=figure, numbers=[row for group in shown for one in group for row in _rows(one)]
     )
 
 
