@@ -22,7 +22,9 @@ __all__ = [
     "comparison_lines",
     "comparison_markdown",
     "comparison_text",
+    "counts_text",
     "inconclusive_lines",
+    "run_names",
 ]
 
 LEGEND = (
@@ -49,14 +51,14 @@ def comparison_grid(comparison: Comparison) -> Grid:
     """Return every row, the worst first."""
     rows = sorted(comparison.rows, key=lambda row: _ORDER.index(row.mark))
     return Grid(
-        headings=("scenario", "metric", *_names(comparison), "change", "mark", "where"),
+        headings=("scenario", "metric", *run_names(comparison), "change", "mark", "where"),
         numeric=(False, False, True, True, True, False, False),
         rows=tuple(GridRow(cells=_cells(row), failed=row.mark is Mark.FAILS) for row in rows),
-        least=("where", *_names(comparison)),
+        least=("where", *run_names(comparison)),
     )
 
 
-def _names(comparison: Comparison) -> tuple[str, str]:
+def run_names(comparison: Comparison) -> tuple[str, str]:
     """Return the names of the runs; a baseline and the run after it may share a name."""
     names = comparison.before, comparison.after
     return names if names[0] != names[1] else (f"{names[0]} before", f"{names[1]} now")
@@ -114,7 +116,7 @@ def _named(points: tuple[str, ...]) -> str:
 
 def comparison_text(comparison: Comparison) -> str:
     """Return which runs are compared, and how many numbers became what."""
-    return f"{_title(comparison)}: {_counts(comparison.rows)}"
+    return f"{_title(comparison)}: {counts_text(comparison.rows)}"
 
 
 def changed(comparison: Comparison) -> Comparison:
@@ -124,12 +126,12 @@ def changed(comparison: Comparison) -> Comparison:
 
 
 def _title(comparison: Comparison) -> str:
-    return " → ".join(_names(comparison))
+    return " → ".join(run_names(comparison))
 
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Return what changed as a Markdown table, and the rest as counts."""
-    lines = [f"**{markdown.escaped(_title(comparison))}**: {_counts(comparison.rows)}"]
+    lines = [f"**{markdown.escaped(_title(comparison))}**: {counts_text(comparison.rows)}"]
     grid = comparison_grid(changed(comparison))
     if grid.rows:
         lines += ["", *markdown.table(grid), "", LEGEND]
@@ -137,7 +139,8 @@ def comparison_markdown(comparison: Comparison) -> str:
     return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 
-def _counts(rows: Iterable[ComparedNumber]) -> str:
+def counts_text(rows: Iterable[ComparedNumber]) -> str:
+    """Return how many numbers became worse, better and so on."""
     marks = [row.mark for row in rows]
     counts = [f"{marks.count(mark)} {mark.value}" for mark in _ORDER if mark in marks]
     return ", ".join(counts) or "no number in common"

@@ -38,6 +38,7 @@ __all__ = [
     "GridRow",
     "frontier_grid",
     "measurement_grid",
+    "node_columns",
     "outcome_sentence",
     "probe_grid",
     "wall_grid",
@@ -156,7 +157,7 @@ def _end(name: str) -> Callable[[Any], str | None]:
     return text
 
 
-def _node_columns(results: RunResults) -> list[_Column]:
+def node_columns(results: RunResults) -> list[_Column]:
     """Return the columns of nodes: all, the parts of the graph as built, and what really ran."""
     graphs = [m.graph for _, m in results.measurements if m.graph is not None]
     parts = dict.fromkeys(part for one in graphs if one.built for part in one.built.parts)
@@ -225,7 +226,7 @@ _PROBE = (
 
 def measurement_grid(results: RunResults) -> Grid:
     """Return every measurement of a run as texts, in the order of the run."""
-    columns = (_axis_column(results.axes), *_node_columns(results), *_MEASURED)
+    columns = (_axis_column(results.axes), *node_columns(results), *_MEASURED)
     return _labelled_grid(
         columns,
         [
