@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from profiler.plain_text import plain
+
 if TYPE_CHECKING:
     from profiler.analysis.budgets.budget import Verdict
     from profiler.facts import Run
@@ -87,7 +89,7 @@ def _judge(item: pytest.Item) -> None:
     verdicts = _measured(item).verdicts
     bad = [verdict_text(one) for one in verdicts if one.ruling is not Ruling.KEPT]
     if bad:
-        pytest.fail("\n".join(bad), pytrace=False)
+        pytest.fail(plain("\n".join(bad)), pytrace=False)
 
 
 def _measured(item: pytest.Item) -> _BudgetResults:
@@ -100,7 +102,7 @@ def _measured(item: pytest.Item) -> _BudgetResults:
         except StepwallError as error:
             mistake = f"{MARKER}: {error}"
     if mistake is not None:  # out here, so that pytest shows no chain of exceptions
-        pytest.fail(mistake, pytrace=False)
+        pytest.fail(plain(mistake), pytrace=False)
     return item.stash[_MEASURED]
 
 

@@ -10,6 +10,7 @@ import traceback
 import click
 
 import profiler
+from profiler.cli import terminal
 from profiler.errors import StepwallError, did_you_mean
 
 _COMMANDS = (
@@ -23,6 +24,7 @@ _COMMANDS = (
     "compare",
     "pin",
     "report",
+    "plot",
     "runs",
     "doctor",
     "new",
@@ -99,6 +101,6 @@ def _unexpected(error: Exception) -> str:
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:
     if "--debug" in arguments:
-        traceback.print_exc()
-    click.echo(f"stepwall: {message}", err=True)
+        terminal.tell(traceback.format_exc().rstrip("\n"))
+    terminal.warn(message)
     return code

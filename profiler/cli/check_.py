@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import (
     FAILED_POINT,
     OVER_BUDGET,
@@ -81,7 +82,7 @@ def _check(
         plans = planned(wanted, usable_scenarios(common, opening.client, names))
         points = [point for one in plans for point in one.points]
         runner = opening.runner(opening.run(points, name=name))
-        opening.report.stage(f"{len(plans)} budgets", len(points))
+        opening.report.stage(f"{len(plans)} budgets", points=points)
         return measure_budgets(plans, runner)
 
 
@@ -104,14 +105,13 @@ def _check_stored(common: Common, wanted: list[Budget], name: str) -> tuple[Run,
 def _print(common: Common, run: Run, verdicts: list[Verdict]) -> None:
     from profiler.analysis.budgets.budget import Ruling
     from reports.tables.budgets import verdict_document, verdict_grid, verdict_text
-    from reports.tables.grid import grid_table
 
-    common.table(grid_table(verdict_grid(verdicts), width=common.width))
+    common.table(verdict_grid(verdicts))
     common.write_json(verdict_document(run.name, verdicts))
     common.echo(f"next: {next_command(common, {}, 'report', run.name)}")
     for verdict in verdicts:
         if verdict.ruling is not Ruling.KEPT:
-            click.echo(f"stepwall: {verdict_text(verdict)}", err=True)
+            terminal.warn(verdict_text(verdict))
 
 
 def _exit_code(verdicts: list[Verdict]) -> int:

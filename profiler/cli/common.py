@@ -5,23 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from profiler.cli import terminal
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Schedule
 from profiler.measure.client import POINT_TIMEOUT_S
 
+if TYPE_CHECKING:
+    from reports.tables.grid import Grid
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 OVER_BUDGET = 3
 FAILED_POINT = 4
-_WIDE = 200
 DEFAULT_RESULTS = Path("results")
 _MEASURING_DEFAULTS = {
     "device": "cpu",
@@ -47,22 +49,25 @@ class Common:
         """Whether results go to stdout as text (else: as JSON, or nowhere)."""
         return not self.quiet and self.json_path != "-"
 
-    @property
-    def width(self) -> int:
-        """Characters of the terminal; plenty where stdout is a file or a pipe."""
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
-
     def echo(self, text: str = "") -> None:
         """Print a result to stdout, unless quiet or JSON goes there."""
         if self.prints_text:
-            click.echo(text)
+            terminal.say(text)
 
-    def table(self, table: Any) -> None:
-        """Print a rich table to stdout, unless quiet or JSON goes there."""
-        if self.prints_text:
-            from rich.console import Console
+    def lines(self, texts: Iterable[str]) -> None:
+        """Print sentences to stdout, each broken into lines of the terminal."""
+        for text in texts:
+            self.echo(terminal.folded(text))
 
-            Console(width=self.width).print(table)
+    def table(self, grid: Grid) -> None:
+        """Print a table to stdout, as much of it as fits, and what was left out."""
+        if not self.prints_text:
+            return
+        from reports.tables.fitting import fitted
+
+        found = fitted(grid, terminal.width(), encoding=terminal.encoding())
+        terminal.console().print(found.table)
+        self.lines([found.note] if found.note else [])
 
     def write_json(self, document: Any) -> None:
         """Write the document to where ``--json`` says, if it was given.
@@ -74,7 +79,7 @@ class Common:
             return
         text = json.dumps(document, indent=2, allow_nan=False)
         if self.json_path == "-":
-            click.echo(text)
+            terminal.say(text)
             return
         try:
             Path(self.json_path).write_text(text + "\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import OVER_BUDGET, Common, common_options, next_command
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Run
@@ -55,7 +56,7 @@ def command(common: Common, *, before: str, after: str, **given: Any) -> int:
         again = next_command(common, {}, "compare", before, after, "--fail", "peak:5%")
         common.echo(f"next: {again}  (exit code 3 if worse by more)")
     for line in (*inconclusive_lines(comparison, wanted), *broken):
-        click.echo(f"stepwall: {line}", err=True)
+        terminal.warn(line)
     return OVER_BUDGET if broken else 0
 
 
@@ -90,17 +91,23 @@ def _run(common: Common, name: str) -> Run:
 def _print(common: Common, comparison: Comparison, broken: list[str], *, markdown: bool) -> None:
     from reports.tables.comparison import (
         LEGEND,
+        changed,
         comparison_document,
         comparison_grid,
         comparison_lines,
         comparison_markdown,
+        comparison_text,
     )
-    from reports.tables.grid import grid_table
 
     common.write_json(comparison_document(comparison, broken))
     if markdown:
         common.echo(comparison_markdown(comparison))
         return
-    common.table(grid_table(comparison_grid(comparison), width=common.width))
-    for line in (LEGEND, *comparison_lines(comparison)):
-        common.echo(line)
+    common.lines([comparison_text(comparison)])
+    grid = comparison_grid(comparison if common.verbose else changed(comparison))
+    if grid.rows:
+        common.table(grid)
+        common.lines([LEGEND])
+    if len(grid.rows) < len(comparison.rows):
+        common.lines(["(only what changed is shown: -v shows every number, --json too)"])
+    common.lines(comparison_lines(comparison))

@@ -162,10 +162,13 @@ def _missing(name: str, group: Record | None, measurement: Measurement) -> str:
 
 
 def _print(common: Common, checks: list[Check]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+    from reports.tables.grid import Grid, GridRow
 
-    table = Table("what", "", "detail")
-    for check in checks:
-        table.add_row(check.what, "yes" if check.works else "no", escape(check.detail))
-    common.table(table)
+    rows = ((check.what, "yes" if check.works else "no", check.detail) for check in checks)
+    common.table(
+        Grid(
+            headings=("what", "works", "detail"),
+            numeric=(False, False, False),
+            rows=tuple(GridRow(cells=cells) for cells in rows),
+        )
+    )

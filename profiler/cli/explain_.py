@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -23,13 +23,8 @@ from profiler.planning import points as planning
 from profiler.units import MAX_STEPS
 
 _MOST_ROWS = 10
-_WRAP: dict[str, Any] = {
-    "subsequent_indent": "    ",
-    "break_long_words": False,
-    "break_on_hyphens": False,
-}
-# What a narrow terminal does without, in this order; the report and --json hold all.
-_LESS_IMPORTANT = ("type", "each", "what takes it", "in functions", "share", "per step")
+# By role, by operation, and what was tried.
+_FIRST = 3
 
 
 @click.command("explain")
@@ -86,16 +81,17 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
 
 def _print(common: Common, run: Run) -> None:
     from profiler.analysis.results import RunResults
-    from reports.tables.grid import grid_table
     from reports.texts.explanation import explained_steps, explanation_section, section_lines
 
     for step in explained_steps(RunResults(run)):
         section = explanation_section(step, most=_MOST_ROWS)
-        for line in section_lines(section, run.measurements[0].point):
-            common.echo(textwrap.fill(line, common.width, **_WRAP))
-        for title, grid in section.tables:
+        common.lines(section_lines(section, run.measurements[0].point))
+        shown = section.tables if common.verbose else section.tables[:_FIRST]
+        for title, grid in shown:
             common.echo(f"\n{title}")
-            common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
+            common.table(grid)
+        more = [title for title, _ in section.tables[len(shown) :]]
+        common.lines([f"(with -v, and in the report: {'; '.join(more)})"] if more else [])
 
 
 def _write_json(common: Common, measurement: Measurement, run: Run) -> None:
@@ -107,4 +103,4 @@ def _write_json(common: Common, measurement: Measurement, run: Run) -> None:
 def _say_why(measurement: Measurement) -> None:
     reason = measurement.missing.get("trace")
     if reason is not None:
-        click.echo(f"stepwall: no explanation: {reason}", err=True)
+        terminal.warn(f"no explanation: {reason}")

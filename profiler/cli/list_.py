@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import Common, common_options, group_options, next_command
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
@@ -17,6 +18,9 @@ from profiler.lengths import STEPS
 from profiler.parameters import describe_parameters
 from profiler.planning.catalog import Listing
 from profiler.planning.points import Group
+
+if TYPE_CHECKING:
+    from reports.tables.grid import Grid
 
 
 @click.command("list")
@@ -30,9 +34,9 @@ def command(common: Common, *, suite: str | None, tags: tuple[str, ...]) -> int:
     listings = Group(suite=suite, tags=tags).of(catalog.scenarios.values())
     for (family, source), members in groupby(listings, key=_heading):
         common.echo(f"\n{family}  ({source})")
-        common.table(_table(list(members)))
+        common.table(_grid(list(members)))
     for line in catalog.broken:
-        click.echo(f"stepwall: left out {line}", err=True)
+        terminal.warn(f"left out {line}")
     common.write_json(
         {
             "schema": SCHEMA,
@@ -54,17 +58,18 @@ def _heading(listing: Listing) -> tuple[str, str]:
     return listing.family, path.name if listing.file.is_installed else str(path)
 
 
-def _table(listings: Sequence[Listing]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
+def _grid(listings: Sequence[Listing]) -> Grid:
+    from reports.tables.grid import Grid, GridRow
 
-    table = Table(box=None, padding=(0, 2), pad_edge=False)
-    for heading in ("scenario", "what it builds", "parameters", "tags"):
-        table.add_column(heading, no_wrap=heading == "scenario")
+    rows = []
     for item in listings:
         defaults = {parameter.name: parameter.default for parameter in item.parameters}
         over = [] if item.lengths.axis == STEPS else [f"over {item.lengths.axis}"]
         parameters = " · ".join(filter(None, [*over, describe_parameters(defaults)]))
-        cells = (item.name, item.summary, parameters, " ".join(item.tags))
-        table.add_row(*map(Text, cells))
-    return table
+        rows.append((item.name, " ".join(item.tags), parameters, item.summary))
+    return Grid(
+        headings=("scenario", "tags", "parameters", "what it builds"),
+        numeric=(False,) * 4,
+        rows=tuple(GridRow(cells=cells) for cells in rows),
+        least=("tags", "parameters"),
+    )

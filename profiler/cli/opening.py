@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
+from profiler.cli import terminal
 from profiler.cli.common import Common, command_line
 from profiler.cli.progress import Reporter, reporter, reporting
 from profiler.errors import UsageError
@@ -139,7 +138,7 @@ def usable_scenarios(
     named = [line for line in catalog.broken if any(line.startswith(f"{file}:") for file in given)]
     for line in catalog.broken:
         if line not in named:
-            click.echo(f"stepwall: left out {line}", err=True)
+            terminal.warn(f"left out {line}")
     if named:
         raise UsageError("\n".join(named))
     return catalog.scenarios
@@ -150,4 +149,4 @@ def note_rounding(given_bytes: int | None, point: Point) -> None:
     limit = point.limit_bytes or point.host_limit_bytes
     if given_bytes is not None and limit is not None and limit != given_bytes:
         shown = f"{limit // MIB} MiB" if limit % MIB == 0 else f"{limit} bytes"
-        click.echo(f"stepwall: limit of {given_bytes} bytes rounded down to {shown}", err=True)
+        terminal.warn(f"limit of {given_bytes} bytes rounded down to {shown}")

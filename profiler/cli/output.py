@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-
+from profiler.cli import terminal
 from profiler.cli.common import Common
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Run
@@ -16,6 +15,9 @@ from profiler.facts.labels import LabelledRun
 from profiler.lengths import counted
 from profiler.store.runs import FILE_NAME, LATEST
 from profiler.units import parse_size
+
+if TYPE_CHECKING:
+    from profiler.analysis.results import RunResults
 
 
 def limit_of(text: str | None) -> int | None:
@@ -42,30 +44,39 @@ def check_run_name(name: str | None) -> None:
 
 
 def publish(common: Common, run: Run, *, plots: bool) -> Path:
-    """Print the run's tables, write its report folder and JSON, and point ``latest`` to it."""
+    """Print the run's answer, write its report folder and JSON, and point ``latest`` to it."""
     from profiler.analysis.results import RunResults
     from reports.pages.exports import run_document
-    from reports.tables.grid import grid_table, measurement_table, wall_table
-    from reports.tables.trade_offs import LESS_IMPORTANT, NOTE, trade_off_tables
+    from reports.tables.grid import measurement_grid, wall_grid
+    from reports.tables.trade_offs import NOTE, trade_off_tables
     from reports.texts.graph_size import size_sentences
     from reports.texts.notes import note_sentences
 
     results = RunResults(run)
-    if run.measurements:
-        common.table(measurement_table(results, width=common.width))
-    if run.walls:
-        common.table(wall_table(results))
+    print_answer(common, results)
+    if common.verbose and run.measurements:
+        common.table(measurement_grid(results))
+    if common.verbose and run.walls:
+        common.table(wall_grid(results))
     tables = trade_off_tables(results)
     for table in tables:
-        common.echo(table.title)
-        common.table(grid_table(table.grid, less_important=LESS_IMPORTANT, width=common.width))
-    if tables:
-        common.echo(textwrap.fill(NOTE, common.width, break_long_words=False))
-    for sentence in [*size_sentences(results), *note_sentences(results)]:
-        common.echo(textwrap.fill(sentence, common.width, break_long_words=False))
+        common.lines([table.title])
+        common.table(table.grid)
+    common.lines([NOTE] if tables else [])
+    common.lines([*size_sentences(results), *note_sentences(results)])
     folder = write_folder(common, run, common.results / run.name, plots=plots)
     common.write_json(run_document(run))
     return folder
+
+
+def print_answer(common: Common, results: RunResults) -> None:
+    """Print what a run is about, the sentences that answer first, and its small table."""
+    from reports.tables.summary import summary_grid
+    from reports.texts.answer import answer
+
+    said = answer(results)
+    common.lines([said.title, *(f"  {sentence}" for sentence in said.sentences)])
+    common.table(summary_grid(results))
 
 
 def write_folder(common: Common, run: Run, folder: Path, *, plots: bool = False) -> Path:
@@ -93,7 +104,7 @@ def print_failures(run: Run) -> None:
         point, end = measurement.point, measurement.outcome
         if end.status.is_failure:
             at = counted(point.steps, point.axis)
-            click.echo(f"{label} at {at}: {end.sentence}", err=True)
+            terminal.tell(f"{label} at {at}: {end.sentence}")
 
 
 def _point_latest(folder: Path) -> None:

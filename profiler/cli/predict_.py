@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import FAILED_POINT, Common, common_options, next_command
 from profiler.cli.opening import opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of
@@ -50,12 +51,11 @@ def command(common: Common, *, scenario: str, **given: Any) -> int:
         prediction = predictor.predict(limit_bytes=limit, steps=given["steps"])
     _print(common, prediction, given)
     for reason in prediction.failed:
-        click.echo(f"stepwall: {scenario}: {reason}", err=True)
+        terminal.warn(f"{scenario}: {reason}")
     return FAILED_POINT if prediction.failed else 0
 
 
 def _print(common: Common, prediction: ScenarioPrediction, given: dict[str, Any]) -> None:
-    from reports.tables.grid import grid_table
     from reports.tables.prediction import (
         card_grid,
         prediction_document,
@@ -63,11 +63,10 @@ def _print(common: Common, prediction: ScenarioPrediction, given: dict[str, Any]
         value_grid,
     )
 
-    for line in prediction_lines(prediction):
-        common.echo(line)
+    common.lines(prediction_lines(prediction))
     for grid in (value_grid(prediction), card_grid(prediction)):
         if grid.rows:
-            common.table(grid_table(grid, less_important=("95 % interval",), width=common.width))
+            common.table(grid)
     common.write_json(prediction_document(prediction))
     common.echo(f"next: {_next(common, prediction, given)}")
 

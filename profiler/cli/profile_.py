@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -144,7 +145,8 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
         on_probe=lambda p, probe: report.doing(_probe_line(p, probe)),
         on_wall=lambda w: report.done(_wall_line(w)),
     )
-    report.stage(f"{len(listings)} scenarios", len(points))
+    missing = [one for one in points if not store.has("measurements", run, one.key)]
+    report.stage(f"{len(listings)} scenarios", points=missing, at_once=options.jobs)
     runner.measure(
         points,
         jobs=options.jobs,
@@ -175,10 +177,9 @@ def _points(listings: Sequence[Listing], options: _Options) -> list[Point]:
             steps = planning.allowed_steps(listing, options.steps, listed=options.listed)
             left_out = len(options.steps) - len(steps)
             if left_out:
-                click.echo(
-                    f"stepwall: {listing.name}: {left_out} of {len(options.steps)} lengths left "
-                    f"out: its author allows only {listing.lengths}",
-                    err=True,
+                terminal.warn(
+                    f"{listing.name}: {left_out} of {len(options.steps)} lengths left "
+                    f"out: its author allows only {listing.lengths}"
                 )
         points += planning.expand([listing], steps, options.conditions, options.repeats)
     return points

@@ -1,36 +1,117 @@
-"""``stepwall report``: write the report of a stored run again."""
+"""``stepwall report``: a stored run as a page, as Markdown, or in the terminal."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from profiler.cli.common import Common, common_options, plots_option
-from profiler.cli.output import write_folder
-from profiler.errors import UsageError
+from profiler.cli import terminal
+from profiler.cli.common import Common, common_options, next_command, plots_option
+from profiler.cli.output import print_answer, write_folder
+from profiler.errors import StepwallError, UsageError
 from profiler.store.runs import Store
+
+if TYPE_CHECKING:
+    from profiler.analysis.results import RunResults
+
+# A chart as wide as a file's lines would be hard to read.
+_WIDEST = 100
 
 
 @click.command("report")
 @click.argument("run", required=False)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder (default: results/RUN)."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder (default: results/RUN); with --markdown a file (default: stdout).",
 )
-@click.option("-f", "--force", is_flag=True, help="Overwrite what is in the --output folder.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--markdown", is_flag=True, help="Markdown for a pull request instead of a page.")
+@click.option("--terminal", "charts", is_flag=True, help="Charts in the terminal, no page.")
 @plots_option
 @common_options
-def command(
-    common: Common, *, run: str | None, output: Path | None, force: bool, plots: bool
+def command(  # noqa: PLR0913 (the options of the command line)
+    common: Common,
+    *,
+    run: str | None,
+    output: Path | None,
+    force: bool,
+    markdown: bool,
+    charts: bool,
+    plots: bool,
 ) -> None:
     """Write the report of a stored run (default: the newest) again."""
-    if output is not None and not force and output.exists() and any(output.iterdir()):
-        raise UsageError(f"{str(output)!r} is not empty: choose another folder or add --force")
+    from profiler.analysis.results import RunResults
+
+    if plots and (markdown or charts):
+        raise UsageError("report --plots: goes with the page, not with --markdown or --terminal")
+    if markdown and charts:
+        raise UsageError("report: --markdown or --terminal, not both")
+    if charts and output is not None:
+        raise UsageError("report --terminal: writes no file, so leave --output out")
+    if markdown and common.json_path == "-" and output is None:
+        raise UsageError("report --markdown: --json - and Markdown cannot both go to stdout")
+    _check(output, is_file=markdown, force=force)
     with Store(common.results) as store:
-        loaded = store.load(run)
-    folder = write_folder(common, loaded, output or common.results / loaded.name, plots=plots)
+        results = RunResults(store.load(run))
+    if markdown:
+        _markdown(common, results, output)
+    elif charts:
+        _charts(common, results)
+    else:
+        _page(common, results, output, plots=plots)
+
+
+def _check(output: Path | None, *, is_file: bool, force: bool) -> None:
+    if output is None or (force and not (is_file and output.is_dir())):
+        return
+    if is_file and output.exists():
+        raise UsageError(f"--output {str(output)!r}: it exists; --force overwrites a file")
+    if not is_file and output.exists() and any(output.iterdir()):
+        raise UsageError(f"{str(output)!r} is not empty: choose another folder or add --force")
+
+
+def _page(common: Common, results: RunResults, output: Path | None, *, plots: bool) -> None:
+    run = results.run
+    print_answer(common, results)
+    folder = write_folder(common, run, output or common.results / run.name, plots=plots)
+    _write_json(common, results)
+    common.echo(f"next: open {folder / 'report.html'}")
+
+
+def _markdown(common: Common, results: RunResults, output: Path | None) -> None:
+    from reports.pages.markdown import run_markdown
+
+    text = run_markdown(results)
+    _write_json(common, results)
+    if output is None:
+        common.echo(text.rstrip("\n"))
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StepwallError(f"--output {str(output)!r}: {error.strerror or error}") from None
+    common.echo(f"Wrote {output}")
+
+
+def _charts(common: Common, results: RunResults) -> None:
+    from reports.pages.terminal import chart_lines
+    from reports.tables.summary import summary_grid
+    from reports.texts.answer import answer
+
+    said = answer(results)
+    common.lines([said.title, *(f"  {sentence}" for sentence in said.sentences), ""])
+    common.lines(chart_lines(results, min(terminal.width(), _WIDEST)))
+    common.table(summary_grid(results))
+    _write_json(common, results)
+    common.echo(f"next: {next_command(common, {}, 'report', results.run.name)}")
+
+
+def _write_json(common: Common, results: RunResults) -> None:
     if common.json_path is not None:
         from reports.pages.exports import run_document
 
-        common.write_json(run_document(loaded))
-    common.echo(f"next: open {folder / 'report.html'}")
+        common.write_json(run_document(results.run))

@@ -22,17 +22,24 @@ def command(common: Common) -> None:
 
 
 def _print(common: Common, runs: list[RunSummary]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+    from reports.tables.grid import Grid, GridRow
 
-    table = Table("run", "made at", "measurements", "walls", "state", "command")
-    for run in runs:
-        table.add_row(
-            escape(run.name),
+    rows = (
+        (
+            run.name,
             run.created_at,
-            str(run.measurements),
-            str(run.walls),
+            f"{run.measurements:,}",
+            f"{run.walls:,}",
             "complete" if run.finished else "unfinished",
-            escape(run.command),
+            run.command,
         )
-    common.table(table)
+        for run in runs
+    )
+    common.table(
+        Grid(
+            headings=("run", "made at", "measurements", "walls", "state", "command"),
+            numeric=(False, False, True, True, False, False),
+            rows=tuple(GridRow(cells=cells) for cells in rows),
+            least=("made at", "state", "walls", "measurements"),
+        )
+    )

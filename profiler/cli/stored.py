@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import (
     Command,
     Common,
@@ -156,7 +157,7 @@ def _stored(
             return StoredPoints(run=run, series=series)
         others += [one.text for one in lacks if one.is_other]
     if others:
-        click.echo(f"stepwall: {others[0]}: a quick run is measured now", err=True)
+        terminal.warn(f"{others[0]}: a quick run is measured now")
     return None
 
 
@@ -172,7 +173,7 @@ def _quick(
         for point in planning.expand([one], one.lengths.spread(QUICK_STEPS), conditions, 1)
     ]
     run = opening.run(points, name=given["name"])
-    opening.report.stage("a quick run", len(points))
+    opening.report.stage("a quick run", points=points)
     opening.runner(run).measure(points)
     opening.store.finish_run(run)
     run = opening.store.load(run.id)

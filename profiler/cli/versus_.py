@@ -32,15 +32,6 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 _FORMATS = (".png", ".svg")
 _PAIR = 2
 _FEW = "{}: name two different scenarios or more, or a suite or a tag that two have"
-# A narrow terminal leaves out these columns, in this order; --json holds all.
-_LESS_IMPORTANT = (
-    "first step",
-    "building the graph",
-    "backprop memory",
-    "host memory",
-    "nodes",
-    "wall",
-)
 
 
 @click.command("versus")
@@ -208,22 +199,17 @@ def _ends(found: Sequence[MetricSeries]) -> tuple[int, int]:
 
 def _print(common: Common, answer: _Answer) -> None:
     from reports.tables.costs import cost_grid, cost_notes
-    from reports.tables.grid import grid_table
     from reports.tables.versus import crossover_lines, schedule_lines, versus_document
 
-    for line in _heading(answer):
-        common.echo(line)
-    for line in crossover_lines(answer.crossovers):
-        common.echo(f"  {line}")
+    common.lines(_heading(answer))
+    common.lines(f"  {line}" for line in crossover_lines(answer.crossovers))
     if answer.is_serial:
-        for line in schedule_lines(answer.crossovers, unchecked=answer.unchecked):
-            common.echo(f"  {line}")
+        checked = schedule_lines(answer.crossovers, unchecked=answer.unchecked)
+        common.lines(f"  {line}" for line in checked)
     common.echo()
     common.echo(f"at {counted(f'{answer.steps:,}', answer.axis)}")
-    grid = cost_grid(answer.builds)
-    common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
-    for note in cost_notes(answer.builds, measured_to=answer.measured[1]):
-        common.echo(note)
+    common.table(cost_grid(answer.builds))
+    common.lines(cost_notes(answer.builds, measured_to=answer.measured[1]))
     common.write_json(
         versus_document(
             answer.crossovers, answer.builds, run=answer.source.run.name, steps=answer.steps

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from profiler.cli import terminal
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -35,9 +36,6 @@ from profiler.lengths import counted
 from profiler.limits import machine
 from profiler.planning import points as planning
 from profiler.units import MAX_STEPS, MIB, size_option
-
-# A narrow terminal does without these columns, in this order; the report and --json hold all.
-_LESS_IMPORTANT = ("peak", "price", "error", "during", "what ran out", "status")
 
 
 @click.command("wall")
@@ -143,8 +141,7 @@ def _print(common: Common, certificate: Certificate, run: Run, given: dict[str, 
     from reports.pages.exports import wall_document
     from reports.texts.certificate import certificate_lines
 
-    for line in certificate_lines(certificate, run.framework(certificate.framework)):
-        common.echo(line)
+    common.lines(certificate_lines(certificate, run.framework(certificate.framework)))
     common.write_json(wall_document(certificate))
     common.echo(f"next: {_next(common, certificate, run.name, given)}")
 
@@ -153,7 +150,7 @@ def _print_frontier(common: Common, walls: list[Certificate], run: Run) -> None:
     """Print the walls of a grid as one table, and write the report with their plot."""
     from profiler.analysis.results import RunResults
     from reports.pages.exports import wall_document
-    from reports.tables.grid import frontier_grid, grid_table
+    from reports.tables.grid import frontier_grid
     from reports.texts.certificate import certificate_lines
 
     results = RunResults(replace(run, measurements=[], walls=walls))
@@ -163,12 +160,11 @@ def _print_frontier(common: Common, walls: list[Certificate], run: Run) -> None:
         if name not in results.labels.varied(walls[0])
     }
     one = replace(walls[0], parameters=shared)
-    common.echo(certificate_lines(one, run.framework(one.framework))[0])
-    grid = frontier_grid(results)
-    common.table(grid_table(grid, less_important=_LESS_IMPORTANT, width=common.width))
+    common.lines(certificate_lines(one, run.framework(one.framework))[:1])
+    common.table(frontier_grid(results))
     for label, wall in results.walls:
         if wall.status is WallStatus.UNPROVEN:
-            click.echo(f"stepwall: {label}: {wall.reason or 'no reason given'}", err=True)
+            terminal.warn(f"{label}: {wall.reason or 'no reason given'}")
     write_folder(common, run, common.results / run.name)
     common.write_json(
         {"schema": SCHEMA, "run": run.name, "walls": [wall_document(wall) for wall in walls]}

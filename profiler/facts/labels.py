@@ -12,6 +12,7 @@ from profiler.facts.run import Run
 from profiler.facts.wall import Certificate
 from profiler.lengths import STEPS
 from profiler.parameters import ParameterValue, value_text
+from profiler.plain_text import one_line
 
 
 class Labels:
@@ -38,7 +39,7 @@ class Labels:
         """Return the label of a point or a wall."""
         parts = [f"{name}={value_text(value)}" for name, value in self.varied(item).items()]
         axis = [f"over {item.axis}"] if len(self._axes) > 1 else []
-        return " ".join([item.scenario, *parts, *axis])
+        return one_line(" ".join([item.scenario, *parts, *axis]))
 
     def varied(self, item: Point | Certificate) -> dict[str, ParameterValue]:
         """Return those of its parameters that take more than one value for its scenario."""
@@ -55,7 +56,7 @@ class Labels:
         scenario alone are shown together.
         """
         grid = [f"{name}={value_text(item.parameters[name])}" for name in self._facets[item.family]]
-        return ", ".join([item.family, *grid])
+        return one_line(", ".join([item.family, *grid]))
 
 
 def _families(items: Iterable[Point | Certificate]) -> dict[str, set[str]]:

@@ -356,7 +356,12 @@ def _explained(
     explained: Explanation, framework: FrameworkFacts, measurement: Measurement | None = None
 ) -> ExplainedStep:
     return ExplainedStep(
-        name="", title="", explained=explained, framework=framework, measurement=measurement
+        name="",
+        title="",
+        series="",
+        explained=explained,
+        framework=framework,
+        measurement=measurement,
     )
 
 

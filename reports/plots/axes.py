@@ -46,8 +46,14 @@ def set_steps(
     axes.set_xlabel(title + (_LOG if logarithmic else ""))
 
 
-def set_values(
-    axes: Axes, values: Iterable[float], unit: Unit, *, logarithmic: bool, named: bool = True
+def set_values(  # noqa: PLR0913 (the options of an axis, each by its name)
+    axes: Axes,
+    values: Iterable[float],
+    unit: Unit,
+    *,
+    logarithmic: bool,
+    named: bool = True,
+    most_ticks: int = _MOST_TICKS,
 ) -> None:
     """Make the vertical axis that of values of a unit; linear where one is not positive.
 
@@ -57,6 +63,7 @@ def set_values(
         unit: of the values; memory is ticked at powers of two.
         logarithmic: whether the axis is so, with round ends.
         named: whether the axis says what it shows.
+        most_ticks: of the axis.
     """
     low, high = min(known := list(values)), max(known)
     logarithmic = logarithmic and low > 0
@@ -64,26 +71,32 @@ def set_values(
         base, digits = (2, (1,)) if unit == "bytes" else (10, (1, 2, 5))
         if high > _FEW_DECADES * low:
             digits = (1,)
-        locator = LogLocator(base, digits, numticks=_MOST_TICKS)
+        locator = LogLocator(base, digits, numticks=most_ticks)
         _set_logarithmic(axes.set_yscale, axes.yaxis, locator)
         axes.set_ylim(*_round_ends(low / 1.15, high * 1.15, base, digits))
         axes.yaxis.set_major_formatter(lambda value, _position: tick_text(value, unit))
     else:
-        set_linear(axes.yaxis, axes.set_ylim, (min(low, 0.0), 1.08 * max(high, 0.0) or 1.0), unit)
+        ends = (min(low, 0.0), 1.08 * max(high, 0.0) or 1.0)
+        set_linear(axes.yaxis, axes.set_ylim, ends, unit, most_ticks=most_ticks)
     if named:
         axes.set_ylabel(_NOUNS[unit] + (_LOG if logarithmic else ""))
 
 
 def set_linear(
-    axis: Any, set_ends: Callable[..., object], ends: tuple[float, float], unit: Unit
+    axis: Any,
+    set_ends: Callable[..., object],
+    ends: tuple[float, float],
+    unit: Unit,
+    *,
+    most_ticks: int = _MOST_TICKS,
 ) -> None:
     """Give an axis these ends and round ticks; memory is ticked at multiples of a power of two."""
     set_ends(*ends)
     if unit == "bytes":
-        spacing = 2.0 ** math.ceil(math.log2((ends[1] - ends[0]) / (_MOST_TICKS - 2)))
+        spacing = 2.0 ** math.ceil(math.log2((ends[1] - ends[0]) / max(1, most_ticks - 2)))
         axis.set_major_locator(MultipleLocator(spacing))
     else:
-        axis.set_major_locator(MaxNLocator(_MOST_TICKS - 1, steps=_STEPS))
+        axis.set_major_locator(MaxNLocator(most_ticks - 1, steps=_STEPS))
     axis.set_major_formatter(lambda value, _position: tick_text(value, unit))
 
 

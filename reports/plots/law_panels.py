@@ -18,7 +18,7 @@ from profiler.facts import Certificate, WallStatus
 from reports.tables.laws import law_text
 from reports.texts.numbers import steps_text
 
-__all__ = ["Ahead", "LawPanel", "Line", "law_panels"]
+__all__ = ["Ahead", "LawPanel", "Line", "law_panels", "metric_panels"]
 
 _AHEAD = 13
 _LEGEND_CHARACTERS = 42
@@ -56,7 +56,7 @@ class Line:
     @property
     def text(self) -> str:
         """The label, the law in its units or why there is none, and the walls."""
-        text = self._text
+        text = self.law_text
         short = len(self.series.label) + len(text) < _LEGEND_CHARACTERS
         walls = [
             f"{_INDENT}survives {steps_text(wall.last_ok or 0, wall.axis)}" for wall in self.walls
@@ -64,7 +64,8 @@ class Line:
         return f"{self.series.label}:{' ' if short else _INDENT}{text}{''.join(walls)}"
 
     @property
-    def _text(self) -> str:
+    def law_text(self) -> str:
+        """The law in its units, or why there is none."""
         if isinstance(self.series.law, TooFewLengths):
             return f"{self.series.law.lengths} of {self.series.law.needed} lengths"
         if self.law is None:
@@ -182,6 +183,11 @@ class LawPanel:
 
 def law_panels(results: RunResults, metric: Metric) -> list[LawPanel]:
     """Return the panels of one metric, those of families with enough lengths for a law."""
+    return [panel for panel in metric_panels(results, metric) if panel.is_long_enough]
+
+
+def metric_panels(results: RunResults, metric: Metric) -> list[LawPanel]:
+    """Return the panels of one metric, of every family of which it was measured."""
     # The places are those of the other plots, where a series without this metric counts too.
     places = results.families
     walls = results.walls if metric.name == "peak" else []
@@ -192,11 +198,10 @@ def law_panels(results: RunResults, metric: Metric) -> list[LawPanel]:
             index = places[family].index(series.label)
             line = Line(series=series, index=index, walls=_walls_of(series, walls))
             lines.setdefault(family, []).append(line)
-    panels = [
+    return [
         LawPanel(family=family, metric=metric, lines=tuple(members))
         for family, members in lines.items()
     ]
-    return [panel for panel in panels if panel.is_long_enough]
 
 
 def _walls_of(

@@ -77,6 +77,8 @@ LOOK: dict[Any, Any] = {
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.8,
     "svg.hashsalt": "stepwall",
+    # A dollar in a scenario's parameter is no formula.
+    "text.parse_math": False,
     "xtick.color": "#555555",
     "ytick.color": "#555555",
     "xtick.labelcolor": "#222222",

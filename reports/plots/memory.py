@@ -16,7 +16,7 @@ from reports.plots.measurements import Plot
 from reports.texts.explanation import ExplainedStep, explained_steps
 from reports.texts.numbers import axes_title, bytes_text
 
-__all__ = ["explaining_plots", "over_lengths", "over_one_step"]
+__all__ = ["ORDER", "explaining_plots", "over_lengths", "over_one_step"]
 
 _ONE_STEP = (
     "What the device's allocator has handed out over one training step, by what it is held for. "
@@ -26,7 +26,7 @@ _ONE_STEP = (
 _LENGTHS = "What is held at the peak of a training step, by what it is held for."
 
 # From the bottom up: what is there all the time, then what comes and goes.
-_ORDER = (
+ORDER = (
     Role.WEIGHTS,
     Role.OPTIMIZER,
     Role.CONSTANTS,
@@ -116,7 +116,7 @@ def _figure(title: str) -> tuple[Figure, Axes]:
 
 def _stack(axes: Axes, xs: Sequence[int], sizes: dict[str, list[int]]) -> list[int]:
     """Draw the roles that occur, and return their sum at each x."""
-    roles = [role for role in _ORDER if role.value in sizes]
+    roles = [role for role in ORDER if role.value in sizes]
     heights = [sizes[role.value] for role in roles]
     axes.stackplot(
         xs,

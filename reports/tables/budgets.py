@@ -67,6 +67,7 @@ def verdict_grid(verdicts: Sequence[Verdict]) -> Grid:
             GridRow(cells=_cells(verdict), failed=verdict.ruling is not Ruling.KEPT)
             for verdict in verdicts
         ),
+        least=(at, "allowed", "measured"),
     )
 
 

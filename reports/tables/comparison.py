@@ -10,15 +10,18 @@ from typing import Any
 from profiler.analysis.compare.comparison import ALL, ComparedNumber, Comparison, Mark, Rule
 from profiler.facts import SCHEMA
 from reports.tables.grid import Grid, GridRow
+from reports.texts import markdown
 from reports.texts.numbers import DASH, UNIT_TEXTS, size_text
 
 __all__ = [
     "LEGEND",
     "breach_lines",
+    "changed",
     "comparison_document",
     "comparison_grid",
     "comparison_lines",
     "comparison_markdown",
+    "comparison_text",
     "counts_text",
     "inconclusive_lines",
     "run_names",
@@ -51,6 +54,7 @@ def comparison_grid(comparison: Comparison) -> Grid:
         headings=("scenario", "metric", *run_names(comparison), "change", "mark", "where"),
         numeric=(False, False, True, True, True, False, False),
         rows=tuple(GridRow(cells=_cells(row), failed=row.mark is Mark.FAILS) for row in rows),
+        least=("where", *run_names(comparison)),
     )
 
 
@@ -110,26 +114,29 @@ def _named(points: tuple[str, ...]) -> str:
     return "; ".join(points[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def comparison_text(comparison: Comparison) -> str:
+    """Return which runs are compared, and how many numbers became what."""
+    return f"{_title(comparison)}: {counts_text(comparison.rows)}"
+
+
+def changed(comparison: Comparison) -> Comparison:
+    """Return the comparison of what changed, as far as that is known."""
+    rows = [row for row in comparison.rows if row.mark not in {Mark.EQUAL, Mark.UNCLEAR}]
+    return replace(comparison, rows=tuple(rows))
+
+
+def _title(comparison: Comparison) -> str:
+    return " → ".join(run_names(comparison))
+
+
 def comparison_markdown(comparison: Comparison) -> str:
     """Return what changed as a Markdown table, and the rest as counts."""
-    changed = [row for row in comparison.rows if row.mark not in {Mark.EQUAL, Mark.UNCLEAR}]
-    title = " → ".join(run_names(comparison))
-    lines = [f"**{_escaped(title)}**: {counts_text(comparison.rows)}"]
-    if changed:
-        lines += [
-            "",
-            *_table(comparison_grid(replace(comparison, rows=tuple(changed)))),
-            "",
-            LEGEND,
-        ]
-    notes = [f"- {_escaped(line)}" for line in comparison_lines(comparison)]
+    lines = [f"**{markdown.escaped(_title(comparison))}**: {counts_text(comparison.rows)}"]
+    grid = comparison_grid(changed(comparison))
+    if grid.rows:
+        lines += ["", *markdown.table(grid), "", LEGEND]
+    notes = [f"- {markdown.escaped(line)}" for line in comparison_lines(comparison)]
     return "\n".join([*lines, *(["", *notes] if notes else [])])
-
-
-def _table(grid: Grid) -> list[str]:
-    dashes = tuple("---:" if numeric else "---" for numeric in grid.numeric)
-    table = [grid.headings, dashes, *(row.cells for row in grid.rows)]
-    return [f"| {' | '.join(map(_escaped, cells))} |" for cells in table]
 
 
 def counts_text(rows: Iterable[ComparedNumber]) -> str:
@@ -137,10 +144,6 @@ def counts_text(rows: Iterable[ComparedNumber]) -> str:
     marks = [row.mark for row in rows]
     counts = [f"{marks.count(mark)} {mark.value}" for mark in _ORDER if mark in marks]
     return ", ".join(counts) or "no number in common"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
 
 
 def breach_lines(comparison: Comparison, rules: Sequence[Rule]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from profiler.facts import (
     Explanation,
@@ -38,6 +39,10 @@ __all__ = [
     "scope_grid",
 ]
 
+_LEAST = (
+    *("type", "each", "what takes it", "in functions", "note", "in parallel", "time per step"),
+    *("share", "tensors", "role", "kept after it"),
+)
 _IN_PARALLEL = {
     -1: "in the parallel schedule it is less",
     0: "in the parallel schedule no difference is clear",
@@ -137,7 +142,7 @@ def remedy_grid(explained: Explanation) -> Grid:
     parallel = ("in parallel",) if has_parallel else ()
     headings = ("tried", "peak", "difference", "time per step", *parallel, "note")
     grid = _grid(headings, rows, texts=1)
-    return Grid(headings=grid.headings, numeric=(*grid.numeric[:-1], False), rows=grid.rows)
+    return replace(grid, numeric=(*grid.numeric[:-1], False))
 
 
 def _against_text(remedy: Remedy) -> str | None:
@@ -246,7 +251,7 @@ def host_grid(phases: Iterable[Phase], framework: FrameworkFacts) -> Grid:
         if phase.role is not PhaseRole.OVERHEAD
     ]
     grid = _grid(("phase", "peak", "kept after it", "what takes it"), rows, texts=1)
-    return Grid(headings=grid.headings, numeric=(False, True, True, False), rows=grid.rows)
+    return replace(grid, numeric=(False, True, True, False))
 
 
 def _is_weight(holding: Holding) -> bool:
@@ -270,4 +275,5 @@ def _grid(headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int)
         headings=tuple(headings),
         numeric=tuple(position >= texts for position in range(len(headings))),
         rows=tuple(GridRow(cells=tuple(row)) for row in rows),
+        least=_LEAST,
     )

@@ -6,10 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
 from profiler.analysis.metrics import part_nodes, stage_nodes
 from profiler.analysis.results import RunResults
 from profiler.facts import (
@@ -17,6 +13,7 @@ from profiler.facts import (
     Measurement,
     Outcome,
     PhaseRole,
+    Probe,
     Status,
     WallStatus,
 )
@@ -40,13 +37,11 @@ __all__ = [
     "Grid",
     "GridRow",
     "frontier_grid",
-    "grid_table",
     "measurement_grid",
-    "measurement_table",
     "node_columns",
     "outcome_sentence",
+    "probe_grid",
     "wall_grid",
-    "wall_table",
 ]
 
 
@@ -61,11 +56,20 @@ class GridRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A table as plain data: headings, which columns hold numbers, and rows."""
+    """A table as plain data.
+
+    Attributes:
+        headings: of the columns.
+        numeric: which columns hold numbers.
+        rows: finished texts.
+        least: headings of the columns that matter least, the least one first: a narrow terminal
+            does without them. Of the others those further right matter less.
+    """
 
     headings: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[GridRow, ...]
+    least: tuple[str, ...] = ()
 
 
 # A label, a fact, and whether its row is a failed or a quiet one.
@@ -109,6 +113,14 @@ def outcome_sentence(outcome: Outcome) -> str:
 def _figure(text: str) -> str:
     """Return a text that is a number already, as one of a column of numbers."""
     return text
+
+
+def _probe_ending(probe: Probe) -> str:
+    """Return how a run of a search ended, and whether it had its time to end so."""
+    again = f" (repeat {probe.repeat})" if probe.repeat else ""
+    if probe.outcome.cut_short:
+        return f"waited for memory, and was cut short{again}"
+    return outcome_sentence(probe.outcome) + again
 
 
 _MEASURED = (
@@ -176,8 +188,7 @@ def _stage_nodes(name: str) -> Callable[[Measurement], float | None]:
     return stage_nodes(name, name).value
 
 
-# What a narrow terminal does without, in this order; the report and the files hold all.
-_LESS_IMPORTANT = (
+_LEAST = (
     "executed nodes",
     "nodes in functions",
     "backward nodes",
@@ -186,9 +197,9 @@ _LESS_IMPORTANT = (
     "build",
     "forward nodes",
     "first step",
+    "nodes",
+    "backprop memory",
 )
-_GAP = 3
-_SHORT = 12
 _STATUS = _Column("status", lambda wall: wall.status.value.replace("_", " "))
 _WALL_CONDITIONS = (
     _Column("limit", _field("limit_bytes"), size_text),
@@ -203,7 +214,14 @@ _WALL = (
     _Column("during", _field("failure.outcome.phase"), phase_text),
     _Column("what ran out", _field("failure.outcome.shortage"), shortage_text),
 )
-_LESS_IMPORTANT_OF_WALLS = ("peak", "price", "of", "error", "limit", "during", "status")
+_LEAST_OF_WALLS = (
+    *("peak", "price", "of", "error", "limit", "during", "status", "predicted", "what ran out"),
+)
+_PROBE = (
+    _Column("peak", _field("peak_bytes"), bytes_text),
+    _Column("took", _field("seconds"), seconds_text),
+    _Column("outcome", lambda probe: probe, _probe_ending),
+)
 
 
 def measurement_grid(results: RunResults) -> Grid:
@@ -215,6 +233,7 @@ def measurement_grid(results: RunResults) -> Grid:
             (label, m, m.outcome.status.is_failure, m.outcome.status is Status.SKIPPED)
             for label, m in results.measurements
         ],
+        least=_LEAST,
     )
 
 
@@ -223,6 +242,7 @@ def wall_grid(results: RunResults) -> Grid:
     return _labelled_grid(
         (*_WALL_CONDITIONS, *_end_columns(results.axes), *_WALL),
         [(label, wall, wall.status is WallStatus.UNPROVEN, False) for label, wall in results.walls],
+        least=_LEAST_OF_WALLS,
     )
 
 
@@ -231,10 +251,11 @@ def frontier_grid(results: RunResults) -> Grid:
     varied = [results.labels.varied(wall) for _, wall in results.walls]
     names = dict.fromkeys(name for one in varied for name in one)
     columns = (*map(_parameter_column, names), *_end_columns(results.axes), _STATUS, *_WALL)
-    return _grid(
+    grid = _grid(
         columns,
         [(label, wall, wall.status is WallStatus.UNPROVEN, False) for label, wall in results.walls],
     )
+    return replace(grid, least=_LEAST_OF_WALLS)
 
 
 def _parameter_column(name: str) -> _Column:
@@ -244,23 +265,15 @@ def _parameter_column(name: str) -> _Column:
     return _Column(name, text, _figure)
 
 
-def measurement_table(results: RunResults, *, width: int | None = None) -> Table:
-    """Return every measurement of a run as a terminal table.
-
-    Args:
-        results: the run.
-        width: characters of the terminal; columns that matter less are left out until
-            the rest fits. None for no bound.
-    """
-    return grid_table(_narrowed(measurement_grid(results), _LESS_IMPORTANT, width))
+def probe_grid(wall: Certificate) -> Grid:
+    """Return the runs of one wall search as texts, in the order in which they ran."""
+    facts = [("", probe, probe.outcome.status is not Status.OK, False) for probe in wall.probes]
+    return _grid((_Column(wall.axis, _field("steps"), count_text), *_PROBE), facts)
 
 
-def wall_table(results: RunResults, *, width: int | None = None) -> Table:
-    """Return every wall certificate of a run as a terminal table; ``width`` as above."""
-    return grid_table(_narrowed(wall_grid(results), _LESS_IMPORTANT_OF_WALLS, width))
-
-
-def _labelled_grid(columns: Sequence[_Column], rows: Sequence[_Row]) -> Grid:
+def _labelled_grid(
+    columns: Sequence[_Column], rows: Sequence[_Row], *, least: tuple[str, ...]
+) -> Grid:
     """Return the rows with their labels in a first column."""
     grid = _grid(columns, rows)
     labelled = zip((row[0] for row in rows), grid.rows, strict=True)
@@ -268,6 +281,7 @@ def _labelled_grid(columns: Sequence[_Column], rows: Sequence[_Row]) -> Grid:
         headings=("scenario", *grid.headings),
         numeric=(False, *grid.numeric),
         rows=tuple(replace(row, cells=(label, *row.cells)) for label, row in labelled),
+        least=least,
     )
 
 
@@ -283,68 +297,3 @@ def _grid(columns: Sequence[_Column], rows: Iterable[_Row]) -> Grid:
             for _, fact, failed, quiet in rows
         ),
     )
-
-
-def _narrowed(grid: Grid, less_important: Sequence[str], width: int | None) -> Grid:
-    """Return the grid without as many of these columns as it takes to fit the width."""
-    for heading in less_important if width is not None else ():
-        if _width(grid) <= (width or 0):
-            break
-        if heading in grid.headings:
-            grid = _without(grid, heading)
-    return grid
-
-
-def _width(grid: Grid) -> int:
-    """Return the characters that a grid needs, the column that gives way wrapped to a short one."""
-    columns = zip(grid.headings, *(row.cells for row in grid.rows), strict=True)
-    widths = [max(len(heading), *map(len, cells), 0) for heading, *cells in columns]
-    wraps = _giving_way(grid)
-    widths[wraps] = min(widths[wraps], _SHORT)
-    return sum(widths) + len(grid.headings) * _GAP
-
-
-def _without(grid: Grid, heading: str) -> Grid:
-    at = grid.headings.index(heading)
-
-    def rest(items: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (*items[:at], *items[at + 1 :])
-
-    return Grid(
-        headings=rest(grid.headings),
-        numeric=rest(grid.numeric),
-        rows=tuple(GridRow(cells=rest(row.cells), failed=row.failed) for row in grid.rows),
-    )
-
-
-def grid_table(
-    grid: Grid, *, less_important: Sequence[str] = (), width: int | None = None
-) -> Table:
-    """Return a grid as a terminal table.
-
-    Args:
-        grid: the table.
-        less_important: headings of columns to leave out, in this order, until the rest fits.
-        width: characters of the terminal; None for no bound.
-    """
-    grid = _narrowed(grid, less_important, width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for at, (heading, numeric) in enumerate(zip(grid.headings, grid.numeric, strict=True)):
-        # One column alone gives way: names and numbers cut short say nothing.
-        gives_way = at == _giving_way(grid)
-        table.add_column(
-            heading,
-            justify="right" if numeric else "left",
-            no_wrap=not gives_way,
-            overflow="fold" if gives_way else "ellipsis",
-        )
-    for row in grid.rows:
-        # Text, not markup: a reason such as "OOM for tensor [652,32]" holds brackets.
-        style = "red" if row.failed else "dim" if row.quiet else None
-        table.add_row(*map(Text, row.cells), style=style)
-    return table
-
-
-def _giving_way(grid: Grid) -> int:
-    """Return the position of the column that may wrap: the last if it is text, else the first."""
-    return 0 if grid.numeric[-1] else len(grid.numeric) - 1

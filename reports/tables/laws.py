@@ -24,6 +24,7 @@ def law_grid(results: RunResults) -> Grid:
         ),
         numeric=(False, False, False, True, True, True, True, True),
         rows=tuple(GridRow(cells=_cells(one)) for one in results.series),
+        least=("outliers", "residual", "measured", "hold-out error"),
     )
 
 

@@ -97,13 +97,15 @@ def value_grid(prediction: ScenarioPrediction) -> Grid:
     if prediction.steps is None:
         return Grid(headings=(), numeric=(), rows=())
     axis = prediction.conditions.axis
+    law = f"law (T: {axis}), or why there is none"
     return Grid(
         headings=(
             *("metric", f"predicted at {steps_text(prediction.steps, axis)}", "95 % interval"),
-            *("from lengths", "hold-out error", f"law (T: {axis}), or why there is none"),
+            *("from lengths", "hold-out error", law),
         ),
         numeric=(False, True, False, False, True, False),
         rows=tuple(GridRow(cells=_cells(prediction, value)) for value in prediction.values),
+        least=("from lengths", "hold-out error", law, "95 % interval"),
     )
 
 

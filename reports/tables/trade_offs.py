@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from profiler.analysis.crossover.costs import (
@@ -18,7 +18,7 @@ from reports.tables.costs import cost_text, reach_text
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import DASH, size_text, steps_text, times_text
 
-__all__ = ["LESS_IMPORTANT", "NOTE", "TradeOffTable", "trade_off_tables"]
+__all__ = ["NOTE", "TradeOffTable", "TradeOffs", "compared", "trade_off_tables"]
 
 NOTE = (
     "“Best” is a build that no other one beats: none goes further without a slower training step, "
@@ -26,8 +26,7 @@ NOTE = (
     "the ends that noise allows, with a ? where it is not known. Whether a build computes the same "
     "as the first one, with the same gradients, its author says: stepwall list."
 )
-# What a narrow terminal does without, in this order.
-LESS_IMPORTANT = ("building the graph", "nodes", "device peak", "steady step")
+_LEAST = ("building the graph", "nodes", "device peak", "steady step")
 _COSTS = tuple(BY_NAME[name] for name in ("peak", "nodes", "build_time", "step_time"))
 _PAIR = 2
 
@@ -40,12 +39,24 @@ class TradeOffTable:
     grid: Grid
 
 
-def trade_off_tables(results: RunResults) -> list[TradeOffTable]:
-    """Return a table for each family and limit of which two walls or more were searched."""
-    return list(_tables(results))
+@dataclass(frozen=True, kw_only=True)
+class TradeOffs:
+    """The builds of one family under one limit; costs at ``steps``."""
+
+    family: str
+    kind: str
+    limit_bytes: int
+    steps: int
+    builds: tuple[BuildCost, ...]
+    found: tuple[TradeOff, ...]
 
 
-def _tables(results: RunResults) -> Iterator[TradeOffTable]:
+def compared(results: RunResults) -> list[TradeOffs]:
+    """Return the trade-offs of each family and limit of which two walls or more were searched."""
+    return list(_compared(results))
+
+
+def _compared(results: RunResults) -> Iterator[TradeOffs]:
     for family, members in results.comparable_series:
         compared = [one for one in members if one.metric.name in PARETO_METRICS]
         steps = common_length(compared)
@@ -53,15 +64,32 @@ def _tables(results: RunResults) -> Iterator[TradeOffTable]:
         if steps is None or len(builds) < _PAIR:
             continue
         for kind, limit_bytes in searched(builds):
-            of = "" if kind == "device" else f" of {kind} memory"
-            yield TradeOffTable(
-                title=f"{family}: what moves the wall under {size_text(limit_bytes)}{of}; "
-                f"costs at {steps_text(steps, members[0].conditions.axis)}",
-                grid=_grid(builds, trade_offs(builds, kind=kind, limit_bytes=limit_bytes)),
+            yield TradeOffs(
+                family=family,
+                kind=kind,
+                limit_bytes=limit_bytes,
+                steps=steps,
+                builds=tuple(builds),
+                found=tuple(trade_offs(builds, kind=kind, limit_bytes=limit_bytes)),
             )
 
 
-def _grid(builds: list[BuildCost], found: list[TradeOff]) -> Grid:
+def trade_off_tables(results: RunResults) -> list[TradeOffTable]:
+    """Return the table of each of the trade-offs."""
+    return [_table(one) for one in compared(results)]
+
+
+def _table(one: TradeOffs) -> TradeOffTable:
+    of = "" if one.kind == "device" else f" of {one.kind} memory"
+    at = steps_text(one.steps, one.builds[0].conditions.axis)
+    return TradeOffTable(
+        title=f"{one.family}: what moves the wall under {size_text(one.limit_bytes)}{of}; "
+        f"costs at {at}",
+        grid=_grid(one.builds, one.found),
+    )
+
+
+def _grid(builds: Sequence[BuildCost], found: Sequence[TradeOff]) -> Grid:
     base = builds[0].label
     titles = [metric.title for metric in _COSTS]
     return Grid(
@@ -80,6 +108,7 @@ def _grid(builds: list[BuildCost], found: list[TradeOff]) -> Grid:
             )
             for one in found
         ),
+        least=_LEAST,
     )
 
 

@@ -68,19 +68,23 @@ class ExplainedStep:
     Attributes:
         name: for files.
         title: for people.
+        series: the label of its series.
         explained: what holds its peak.
         framework: that ran it.
         measurement: what else is known of the same training step, if it was measured, too.
         shorter: the explanations of the same series at other lengths, in any order.
+        is_wall: whether it is the last one that fits under a limit.
         size_walls: where the series' serialized graph reaches a limit of the framework.
     """
 
     name: str
     title: str
+    series: str
     explained: Explanation
     framework: FrameworkFacts
     measurement: Measurement | None = None
     shorter: tuple[Explanation, ...] = ()
+    is_wall: bool = False
     size_walls: tuple[SizeWall, ...] = ()
 
 
@@ -110,6 +114,8 @@ def explained_steps(results: RunResults) -> list[ExplainedStep]:
                 ExplainedStep(
                     name=name,
                     title=title,
+                    series=label,
+                    is_wall=True,
                     explained=wall.explanation,
                     framework=results.run.framework(wall.framework),
                 )
@@ -193,6 +199,7 @@ def _longest(results: RunResults, label: str, members: Sequence[Measurement]) ->
     return ExplainedStep(
         name=_slug(label),
         title=f"{label} at {_steps(explained)}",
+        series=label,
         explained=explained,
         framework=results.run.framework(longest.point.framework),
         measurement=longest,

@@ -36,7 +36,7 @@ def test_units_are_swept_with_parameters_of_every_kind(axes: Stepwall, tmp_path:
     points = run["measurements"]
 
     assert done.returncode == OK, done.stderr
-    assert " units " in done.stdout
+    assert " units" in done.stdout
     assert [(one["axis"], one["steps"]) for one in points] == [("units", 8), ("units", 16)]
     assert points[0]["parameters"] == {
         "batch": 8,

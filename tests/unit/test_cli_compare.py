@@ -75,7 +75,8 @@ class TestCompare:
         _, out, err = stepwall("compare", "less", "more")
 
         assert any("backprop memory per step" in line and "+50.0 %" in line for line in out)
-        assert out[-2].startswith("marks: + worse")
+        assert out[0] == "less → more: 3 worse, 4 unclear, 2 equal"
+        assert any(line.startswith("marks: + worse") for line in out)
         assert out[-1].startswith("next: stepwall")
         assert err == []
 

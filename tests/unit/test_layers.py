@@ -17,7 +17,7 @@ PACKAGES = ("profiler", "scenarios", "reports")
 # Rooms on one floor do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("profiler.errors", "profiler.closing", "profiler.lengths"),
-    ("profiler.units", "profiler.parameters", "profiler.filelock"),
+    ("profiler.units", "profiler.parameters", "profiler.filelock", "profiler.plain_text"),
     ("profiler.facts", "profiler.scenario"),
     ("profiler.limits", "profiler.explain", "profiler.forecast", "scenarios"),
     ("profiler.frameworks", "profiler.store"),
@@ -189,6 +189,7 @@ def test_reports_import_results_and_never_measure() -> None:
         "profiler.facts",
         "profiler.lengths",
         "profiler.parameters",
+        "profiler.plain_text",
         "profiler.store",
     }
 

@@ -130,7 +130,8 @@ def test_markdown_shows_changes_and_counts_the_rest() -> None:
     lines = comparison_markdown(COMPARISON).splitlines()
 
     assert lines[0] == "**a → b**: 1 fails now, 1 worse, 1 unclear, 1 equal"
-    assert lines[3] == "| --- | --- | ---: | ---: | ---: | --- | --- |"
+    marks = [cell.strip().strip("-") for cell in lines[3].strip("|").split("|")]
+    assert marks == ["", "", ":", ":", ":", "", ""]
     assert sum(line.startswith("| chain") for line in lines) == 2
     assert any("oom \\| device" in line for line in lines)
     assert LEGEND in lines

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import io
-
 import report_samples as samples
-from rich.console import Console
-from rich.table import Table
 
 from profiler.facts import GraphSize, GraphStage, Outcome, Status, WallStatus, replace
 from reports.tables.grid import (
     Grid,
-    GridRow,
-    grid_table,
     measurement_grid,
-    measurement_table,
     outcome_sentence,
+    probe_grid,
     wall_grid,
-    wall_table,
 )
 from reports.texts.numbers import DASH
-
-
-def _printed(table: Table) -> str:
-    console = Console(file=io.StringIO(), width=250, force_terminal=True)
-    console.print(table)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
 
 
 def _row(grid: Grid, index: int = 0) -> dict[str, str]:
@@ -115,14 +101,6 @@ def test_an_outcome_names_the_signal_or_the_exit_code() -> None:
     assert outcome_sentence(timed_out) == "timed out: exit code 3"
 
 
-def test_brackets_of_a_reason_are_printed_as_they_are() -> None:
-    """A tensor's shape is no markup."""
-    printed = _printed(measurement_table(samples.loaded([samples.failed(samples.measured())])))
-
-    assert "[256,32,128]" in printed
-    assert "\x1b[31m" in printed
-
-
 def test_a_wall_is_one_row_with_both_ends() -> None:
     """The certificate's numbers stand side by side."""
     row = _row(wall_grid(samples.contrast()))
@@ -170,52 +148,17 @@ def test_what_ran_out_is_from_the_run_that_was_not_cut_short() -> None:
     assert row["what ran out"] == samples.RAN_OUT
 
 
-def test_empty_runs_have_tables_with_headings() -> None:
-    """No rows is no error."""
-    assert "outcome" in _printed(measurement_table(samples.loaded()))
-    assert "survives" in _printed(wall_table(samples.loaded()))
+def test_probes_are_listed_in_the_order_in_which_they_ran() -> None:
+    """The search can be followed run by run, failures marked."""
+    grid = probe_grid(samples.wall())
+
+    assert [row.cells[0] for row in grid.rows] == ["40", "80", "651", "650"]
+    assert [row.failed for row in grid.rows] == [False, False, True, False]
 
 
-def test_a_narrow_terminal_gets_fewer_columns() -> None:
-    """What matters most stays readable: the scenario, its memory and how it ended."""
-    results = samples.loaded([samples.measured(steps=64)])
-    wide = [column.header for column in measurement_table(results).columns]
-    narrow = [column.header for column in measurement_table(results, width=80).columns]
+def test_probes_say_if_they_were_cut_short_or_repeated() -> None:
+    """Evidence and confirmation are told apart from proof."""
+    cells = [row.cells[-1] for row in probe_grid(samples.band()).rows]
 
-    assert len(narrow) < len(wide)
-    assert set(narrow) >= {"scenario", "steps", "backprop memory", "device peak", "outcome"}
-    assert narrow == [heading for heading in wide if heading in narrow]
-
-
-def test_a_narrow_terminal_gets_fewer_columns_of_the_walls() -> None:
-    """Both ends, the prediction and what ran out stay."""
-    results = samples.contrast()
-    wide = [column.header for column in wall_table(results).columns]
-    narrow = [column.header for column in wall_table(results, width=80).columns]
-
-    assert len(narrow) < len(wide)
-    assert set(narrow) >= {"scenario", "survives", "runs out", "predicted", "what ran out"}
-
-
-def _fits(grid: Grid, width: int) -> str:
-    """Return the grid printed at a width, without what matters less."""
-    console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(grid_table(grid, less_important=["none such", "middle"], width=width))
-    return console.export_text()
-
-
-def test_a_table_of_numbers_wraps_its_names() -> None:
-    """The first column gives way where the last one holds numbers; nothing is cut off."""
-    name = "gradients/" + "x" * 40
-    grid = Grid(
-        headings=("name", "middle", "bytes"),
-        numeric=(False, False, True),
-        rows=(GridRow(cells=(name, "some words", "96.0 KiB")),),
-    )
-    narrow, wide = _fits(grid, 30), _fits(grid, 100)
-
-    assert name in wide
-    assert "some words" in wide
-    assert "middle" not in narrow
-    assert "96.0 KiB" in narrow
-    assert "".join(line.split()[0] for line in narrow.splitlines()[3:] if line.strip()) == name
+    assert cells[4] == "waited for memory, and was cut short"
+    assert cells[5:8] == ["ok (repeat 1)", "ok (repeat 2)", "ok (repeat 3)"]
