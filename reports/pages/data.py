@@ -31,7 +31,7 @@ from reports.pages.tables import (
     remedy_table,
     unknown_table,
 )
-from reports.pages.walls import fit_table, probe_table, wall_table
+from reports.pages.walls import fit_table, frontier_table, probe_table, wall_table
 from reports.tables.laws import law_text, step_text
 from reports.tables.versus import stored_text
 from reports.texts.answer import Answer, answer
@@ -140,6 +140,7 @@ class PageData(Record, frozen=True, kw_only=True):
     answers: Table
     points: Table
     walls: Table
+    frontiers: Table
     fits: Table
     probes: Table
     laws: Table
@@ -228,6 +229,7 @@ def page_data(results: RunResults) -> PageData:
         answers=answer_table(results, builds.of),
         points=measurement_table(results, builds.of),
         walls=wall_table(results, builds.of),
+        frontiers=frontier_table(results),
         fits=fit_table(results, builds.of),
         probes=probe_table(results),
         laws=law_table(results, builds.of),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from profiler.analysis.frontiers import frontiers
 from profiler.analysis.results import RunResults
 from profiler.facts import CardWall, Certificate, WallStatus
+from profiler.parameters import value_text
 from reports.pages.columns import BUILD, Number, Table, axes_of
 from reports.tables.grid import outcome_sentence
 from reports.texts.certificate import (
@@ -19,7 +21,7 @@ from reports.texts.certificate import (
 )
 from reports.texts.story import biggest_text
 
-__all__ = ["PROOFS", "fit_table", "probe_table", "wall_table"]
+__all__ = ["PROOFS", "fit_table", "frontier_table", "probe_table", "wall_table"]
 
 PROOFS = {
     WallStatus.EXACT: "both ends were really run",
@@ -84,6 +86,24 @@ def _wall_row(results: RunResults, wall: Certificate) -> tuple[Any, ...]:
 
 def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
+
+
+def frontier_table(results: RunResults) -> Table:
+    """Return the walls of a grid by the values of its parameter; ``wall`` is a row of the walls."""
+    heads = [
+        ("wall", "wall", "count"),
+        ("parameter", "parameter", "text"),
+        ("value", "value", "text"),
+        ("line", "line", "text"),
+    ]
+    at = {id(wall): row for row, (_, wall) in enumerate(results.walls)}
+    rows = [
+        (at[id(wall)], one.parameter, value_text(value), line.label)
+        for one in frontiers(results)
+        for line in one.lines
+        for value, wall in sorted(line.walls, key=lambda pair: one.place(pair[0]))
+    ]
+    return Table.of_rows("frontier", "Frontier", heads, rows)
 
 
 def fit_table(results: RunResults, number: Number) -> Table:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import matplotlib as mpl
@@ -13,17 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from profiler.analysis.frontiers import Frontier, FrontierLine, frontiers, marked_at
 from profiler.analysis.results import RunResults
-from profiler.facts import Certificate, WallStatus
-from profiler.facts.labels import Labels
+from profiler.facts import WallStatus
 from profiler.lengths import is_plural
-from profiler.parameters import ParameterValue, value_text
+from profiler.parameters import value_text
 from reports.plots import look
 from reports.plots.axes import are_geometric, set_values
 from reports.plots.measurements import Plot, draw_legend, mark
 from reports.texts.numbers import axes_title, count_text, size_text
 
-__all__ = ["Frontier", "FrontierLine", "frontier_plots", "frontiers"]
+__all__ = ["frontier_plots"]
 
 _TITLE = "Frontier of the walls"
 _CAPTION = (
@@ -37,73 +35,6 @@ _KEYS = {
     WallStatus.AT_LEAST: "the wall lies further up",
     WallStatus.AT_MOST: "the wall lies below: this ran out",
 }
-_PAIR = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrontierLine:
-    """The walls of one scenario over the values of one parameter, its other ones fixed."""
-
-    label: str
-    walls: tuple[tuple[ParameterValue, Certificate], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frontier:
-    """Walls under one limit over one parameter."""
-
-    parameter: str
-    kind: str
-    limit_bytes: int
-    axis: str
-    lines: tuple[FrontierLine, ...]
-
-    @cached_property
-    def values(self) -> list[ParameterValue]:
-        """The values of the parameter: numbers ascending, others as they were given."""
-        found = list(dict.fromkeys(value for line in self.lines for value, _ in line.walls))
-        return sorted(found, key=_number) if all(map(_is_number, found)) else found
-
-    @property
-    def is_numeric(self) -> bool:
-        """Whether the values are positive numbers: others stand side by side."""
-        return all(_is_number(value) and _number(value) > 0 for value in self.values)
-
-    def place(self, value: ParameterValue) -> float:
-        """Return where a value stands on the horizontal axis."""
-        return _number(value) if self.is_numeric else float(self.values.index(value))
-
-
-def frontiers(results: RunResults) -> list[Frontier]:
-    """Return the frontiers of a run, in the order of its walls.
-
-    Over the first parameter with several numbers, else over the first with several values; the
-    other ones that vary tell the lines apart.
-    """
-    labels = Labels(results.run.walls)
-    groups: dict[tuple[str, str, int, str], dict[str, list[tuple[ParameterValue, Certificate]]]]
-    groups = {}
-    for _, wall in results.walls:
-        varied = labels.varied(wall)
-        if not varied or _end(wall) is None:
-            continue
-        numbers = [name for name, value in varied.items() if _is_number(value)]
-        name = [*numbers, *varied][0]
-        others = [f"{one}={value_text(value)}" for one, value in varied.items() if one != name]
-        key = (name, wall.kind, wall.limit_bytes, wall.axis)
-        lines = groups.setdefault(key, {})
-        lines.setdefault(" ".join([wall.scenario, *others]), []).append((varied[name], wall))
-    found = [
-        Frontier(
-            parameter=name,
-            kind=kind,
-            limit_bytes=limit_bytes,
-            axis=axis,
-            lines=tuple(FrontierLine(label=one, walls=tuple(at)) for one, at in lines.items()),
-        )
-        for (name, kind, limit_bytes, axis), lines in groups.items()
-    ]
-    return [one for one in found if len(one.values) >= _PAIR]
 
 
 def frontier_plots(results: RunResults) -> list[Plot]:
@@ -141,7 +72,7 @@ def _draw(axes: Axes, one: Frontier) -> None:
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(places, [value_text(value) for value in one.values])
-    ends = [float(_end(wall) or 0) for line in one.lines for _, wall in line.walls]
+    ends = [float(marked_at(wall) or 0) for line in one.lines for _, wall in line.walls]
     set_values(axes, ends, "nodes", logarithmic=log)
     axes.set_xlabel(one.parameter + (" (log scale)" if log else ""))
     survives = "that survive" if is_plural(one.axis) else "that survives"
@@ -154,7 +85,7 @@ def _draw(axes: Axes, one: Frontier) -> None:
 def _draw_line(axes: Axes, one: Frontier, line: FrontierLine, style: dict[str, Any]) -> None:
     walls = sorted(line.walls, key=lambda pair: one.place(pair[0]))
     places = [one.place(value) for value, _ in walls]
-    ends = [_end(wall) or 0 for _, wall in walls]
+    ends = [marked_at(wall) or 0 for _, wall in walls]
     axes.plot(places, ends, **{**style, "marker": "", "linewidth": 1.4})
     for place, end, (_, wall) in zip(places, ends, walls, strict=True):
         shape = {"marker": _SHAPES.get(wall.status, style["marker"]), "color": style["color"]}
@@ -184,18 +115,3 @@ def _entries(one: Frontier) -> list[Line2D]:
         for status in statuses
         if status in _SHAPES
     ]
-
-
-def _end(wall: Certificate) -> int | None:
-    """Return where a wall is marked: at its survivor, else at its failure; None for unproven."""
-    if wall.status is WallStatus.UNPROVEN:
-        return None
-    return wall.last_ok if wall.last_ok is not None else wall.first_oom
-
-
-def _is_number(value: ParameterValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> float:
-    return float(value)

@@ -217,9 +217,9 @@ def _title(results: RunResults) -> str:
     what = list_text(names) if len(names) <= _MOST_NAMED else f"{len(names)} scenarios"
     limits = list(dict.fromkeys(size_text(wall.limit_bytes) for wall in walls))
     under = f" under {limits[0]}" if len(limits) == 1 else f" under {len(limits)} limits"
-    ends = f"{'their walls' if len(walls) > 1 else 'the wall'}{under}"
     if not results.measurements:
-        return f"{ends[0].upper()}{ends[1:]}: {what}"
+        return f"{'Walls' if len(walls) > 1 else 'The wall'} of {what}{under}"
+    ends = f"{'their walls' if len(walls) > 1 else 'the wall'}{under}"
     lengths = {m.point.steps for _, m in results.measurements}
     span = dict.fromkeys(map(count_text, (min(lengths), max(lengths))))
     over = counted(" to ".join(span), axes_text(results.axes))

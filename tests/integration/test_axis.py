@@ -87,7 +87,9 @@ def test_a_frontier_is_a_wall_for_each_value(axes: Stepwall, tmp_path: Path) -> 
     # At most the tensors that backprop must keep, one of a batch's rows for each layer.
     for batch, wall in zip(BATCHES, walls, strict=True):
         assert wall["last_ok"] * batch * INPUTS * FLOAT <= 1 << 20
-    assert "frontier" in (tmp_path / "results" / "front" / "report.html").read_text()
+    page = (tmp_path / "results" / "front" / "report.html").read_text()
+    assert '"name":"frontier"' in page
+    assert f'"values":["{BATCHES[0]}","{BATCHES[1]}"]' in page
 
 
 def _ends(wall: dict[str, Any]) -> dict[int, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import report_samples as samples
 
+from profiler.analysis.frontiers import Frontier, frontiers
 from profiler.analysis.results import RunResults
 from profiler.facts import Certificate, Measurement, WallStatus, replace
 from profiler.parameters import ParameterValue
-from reports.plots.frontier import Frontier, frontier_plots, frontiers
+from reports.plots.frontier import frontier_plots
 from reports.plots.law_panels import law_panels
 from reports.plots.measurements import plots
 from reports.tables.grid import frontier_grid

@@ -52,6 +52,7 @@ function walls() {
   { click: openWall });
   if (rows.length > MOST_BARS) say(`Drawn are the ${MOST_BARS} that go furthest of ${rows.length}; the table has all.`);
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
+  frontier(rows, limit, log);
   const least = D.builds[rows.at(-1).build];
   if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " foretells the wall from short runs, without such a card.");
   put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)) }));
@@ -59,6 +60,23 @@ function walls() {
     tableOf(D.walls, { rows, open: openWall }),
     tableOf({ ...D.probes, title: "Runs of these searches" },
       { rows: rowsOf(D.probes).filter((row) => rows.some((wall) => wall.at === row.wall)).map((row) => ({ ...row, build: D.walls.columns[0].values[row.wall] })) })));
+}
+// The walls of a grid over its parameter: the largest length for each value.
+function frontier(walls, limit, log) {
+  const wallOf = new Map(walls.map((row) => [row.at, row]));
+  const points = rowsOf(D.frontiers).filter((row) => wallOf.has(row.wall)).map((row) => ({ ...row, end: wallOf.get(row.wall).last_ok ?? wallOf.get(row.wall).first_oom, status: wallOf.get(row.wall).status }));
+  for (const parameter of new Set(points.map((row) => row.parameter))) {
+    const data = points.filter((row) => row.parameter === parameter).map((row) => ({ ...row, tip: `${row.line}, ${parameter} ${row.value} under ${limit}\n${text(row.end, "count")} ${axisName()}: ${row.status}` }));
+    const lines = [...new Set(data.map((row) => row.line))];
+    put(node("h3", {}, `The frontier over ${parameter}`));
+    chart({ height: isNarrow() ? 200 : 260, data: { values: data },
+      encoding: { x: { field: "value", type: "ordinal", sort: null, title: parameter, axis: { labelAngle: 0 } },
+        y: { field: "end", type: "quantitative", title: brief(`${axisName()} that survive under ${limit}`, axisName()), scale: { type: log, zero: log !== "log", nice: true }, axis: axisOf("count") },
+        color: { field: "line", type: "nominal", sort: null, title: null, scale: scaleOf(lines, lines.map((_, at) => PALETTE[at % PALETTE.length])), ...(lines.length < 2 && { legend: null }) }, tooltip: { field: "tip" } },
+      layer: [{ mark: { type: "line" } }, { mark: { type: "point", filled: true, size: 60 } }, { mark: { type: "text", dy: -12 }, encoding: { text: { field: "end", format: "," } } }],
+    }, `The most ${axisName()} that survive under ${limit}, by ${parameter}: ${data.map((row) => `${row.line} ${row.value}: ${row.end}`).slice(0, 12).join(", ")}.`, { names: lines });
+  }
+  if (points.length) say("Every point is a wall that was searched; between the points nothing was run.");
 }
 // On cards that nobody has here: what short runs foretell.
 function fits() {
