@@ -85,7 +85,7 @@ def test_there_are_at_most_three_short_sentences(results: RunResults) -> None:
             "static_rnn and dynamic_rnn over 8 to 256 steps, and their walls under 64 MiB",
         ),
         (samples.loaded([samples.measured()]), "static_rnn over 8 steps"),
-        (samples.loaded([], [samples.wall()]), "The wall under 64 MiB: static_rnn"),
+        (samples.loaded([], [samples.wall()]), "The wall of static_rnn under 64 MiB"),
         (samples.loaded(), "An empty run"),
     ],
 )
