@@ -72,11 +72,13 @@ class LawKind:
         """Return every J that these ascending lengths allow."""
         if not self.between:
             return lengths[self.side : len(lengths) - self.side + 1] if self.side else (0,)
-        return [
+        places = (
             round(start + (end - start) * half / 2)
             for start, end in pairwise(lengths)
             for half in (1, 2)
-        ][:-1]
+        )
+        # Beside neighbours half the way is rounded: at an end there would be nothing on one side.
+        return [*dict.fromkeys(place for place in places if lengths[0] < place < lengths[-1])]
 
     def columns(self, steps: Array, jump: int) -> Array:
         """Return the terms at these steps, one column for each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 COMMAND = Path(sys.executable).with_name("stepwall")
 TOY = Path(__file__).parents[1] / "toy"
+PROGRESS = re.compile(r"^stepwall: .*\b\d+ of \d+ done.*\n", re.MULTILINE)
 COMMAND_TIMEOUT_S = 180
 POINT_TIMEOUT_S = 120
 CLIENTS = {"launchers", "timeout_s"}
@@ -101,13 +103,14 @@ def stepwall(request: pytest.FixtureRequest) -> Callable[..., subprocess.Complet
     """Return ``stepwall(*arguments, cwd=folder)``: the installed command, run to its end.
 
     Its coverage counts in modules with ``COUNTED = True``. Counting makes TensorFlow's start half
-    as long again, and others run nothing that these do not.
+    as long again, and others run nothing that these do not. What a slow machine makes it say of
+    its progress, once a minute, is left out of its stderr.
     """
     counted = getattr(request.module, "COUNTED", False)
     environment = os.environ | ({} if counted else UNCOUNTED)
 
     def stepwall(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             [COMMAND, *map(str, arguments)],
             cwd=cwd,
             env=environment | env,
@@ -117,6 +120,8 @@ def stepwall(request: pytest.FixtureRequest) -> Callable[..., subprocess.Complet
             timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
+        done.stderr = PROGRESS.sub("", done.stderr)
+        return done
 
     return stepwall
 

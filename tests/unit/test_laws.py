@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.analysis.fitting import fit, validate
-from profiler.analysis.laws import LAW_KINDS, Law, TooFewLengths
+from profiler.analysis.laws import LAW_KINDS, RIVAL_KINDS, Law, TooFewLengths
 
 Points = list[tuple[int, float]]
 DOUBLING = [8, 16, 32, 64, 128, 256, 512]
@@ -265,3 +265,14 @@ class TestValidate:
         """Five lengths are the fewest."""
         assert validate(_points(float, DOUBLING[:4])) is None
         assert validate(_points(float, DOUBLING[:5])) == pytest.approx(0, abs=1e-9)
+
+
+@given(st.lists(st.integers(1, 60), min_size=8, max_size=40, unique=True).map(sorted))
+def test_every_law_that_is_tried_can_be_told_from_the_others(lengths: list[int]) -> None:
+    """Beside neighbours, too: no term is zero at all lengths, or a sum of the others."""
+    steps = np.array(lengths, dtype=np.float64)
+    for kind in RIVAL_KINDS.values():
+        for jump in kind.jumps(lengths):
+            columns = kind.columns(steps, jump)
+            scaled = columns / np.linalg.norm(columns, axis=0)
+            assert np.linalg.matrix_rank(scaled) == len(kind.terms), (kind.name, jump)
