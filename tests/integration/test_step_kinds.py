@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from real_points import point_of
 
-from profiler.facts import Explanation, Measurement, PhaseRole, Status, WallPredictions
+from profiler.facts import Explanation, Measurement, Outcome, PhaseRole, Status, WallPredictions
 from profiler.frameworks import PredictionRequest
 from profiler.measure.client import Client
 
@@ -247,6 +247,16 @@ class TestFunctions:
         assert "XLA" in found.missing["device.forward_peak_bytes"]
         # The inputs' copy, the states and joined inputs that backward reads.
         assert (found.device.peak_bytes or 0) > STEPS * FLOAT * B * (IN + U)
+
+    def test_under_xla_nothing_is_said_of_what_holds_the_peak(
+        self, client_of: Callable[..., Client], resources: Path
+    ) -> None:
+        """The roles would leave out the block, which is nearly all of it."""
+        client = client_of(resources / "step_kinds.py")
+        found = client.explain(point_of(client, "function", steps=STEPS, jit=True), alone=True)
+
+        assert isinstance(found, Outcome), found
+        assert "XLA" in (found.reason or "")
 
 
 class TestKeras:

@@ -17,7 +17,7 @@ from profiler.explain.account import Recorded
 from profiler.facts import Caveat, CaveatEffect, GraphStage, Point, Schedule, StepTime
 from profiler.forecast.recordings import TraceSource
 from profiler.forecast.trace import Trace
-from profiler.frameworks import Mode
+from profiler.frameworks import Mode, PointError
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
 from profiler.frameworks.calls import Reading, grown
 from profiler.frameworks.log_watch import LogWatch
@@ -137,7 +137,14 @@ class GraphSteps:
     def record(self, steps: int) -> Recorded:
         """Record one training step; see ``frameworks.Steps``."""
         self._runtime.start(self._recorder)
-        return self._tracer.recorded(steps, lambda graph: self.built(graph, steps))
+
+        def in_parts(graph: Any) -> TrainingStep:
+            step = self.built(graph, steps)
+            if step.compiled_name is not None:  # nothing of its block would be in the account
+                raise PointError(phases.COMPILED)
+            return step
+
+        return self._tracer.recorded(steps, in_parts)
 
     def traces(self) -> TraceSource:
         """Return where the allocations of short runs come from; see ``frameworks.Steps``."""
