@@ -43,7 +43,7 @@ MEASUREMENT_COLUMNS = {
     *("host_peak_bytes", "seconds"),
 }
 WALL_COLUMNS = {
-    *(set(Certificate.__struct_fields__) - {"confirmation", "explanation", "schedules"}),
+    *(set(Certificate.__struct_fields__) - {"confirmation", "explanation", "schedules", "cards"}),
     *(f"confirmation_{name}" for name in Confirmation.__struct_fields__),
     *("label", "prediction_error_steps", "price", "failed_probes", "cut_short_probes"),
     *("peak_bytes", "oom_reason", "oom_phase"),
