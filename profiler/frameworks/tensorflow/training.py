@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from profiler.explain.account import Recorded
-from profiler.facts import Caveat, CaveatEffect, GraphStage, Point, Schedule, StepTime
+from profiler.facts import Caveat, CaveatEffect, GraphStage, Point, StepTime
 from profiler.forecast.recordings import TraceSource
 from profiler.forecast.trace import Trace
 from profiler.frameworks import Mode, PointError
@@ -60,7 +60,6 @@ _SUMMED_IN_PLACE = (
     "to need more than the device has, for which it takes 256 MiB on any CPU. Fewer steps may need "
     "more memory, and on a GPU this begins at another length"
 )
-_DIFFERS = "not repeatable: the peaks of equal steps differ, from {low:,} to {high:,} bytes"
 _MAY_SUM_IN_PLACE = "TensorFlow's graph optimizer may sum gradients in place"
 
 
@@ -224,8 +223,6 @@ class GraphSteps:
                 seconds.append(time.perf_counter() - start)
         recorder.step(StepTime(median_s=statistics.median(seconds), steps=len(seconds)))
         known = [peak for peak in peaks if peak is not None]
-        if self._point.schedule is Schedule.SERIAL and known != sorted(known):
-            recorder.note(_DIFFERS.format(low=min(known), high=max(known)))
         if first_peak is not None and known:
             recorder.device(
                 resident_bytes=residents[peaks.index(max(known))],
