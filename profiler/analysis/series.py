@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
+from typing import TypeVar
 
 from profiler.analysis.fitting import fit, validate
 from profiler.analysis.laws import Law, TooFewLengths
@@ -12,6 +15,11 @@ from profiler.analysis.metrics import METRICS, Metric
 from profiler.facts import Caveat, CaveatEffect, Measurement, Point, Run, replace
 from profiler.facts.labels import Labels
 from profiler.planning.points import series_of
+
+T = TypeVar("T")
+
+# Series no further apart at any length are drawn as one, and named together.
+SAME = 0.005
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +49,11 @@ class MetricSeries:
     def _independent(self) -> tuple[tuple[int, float], ...]:
         """The points without repeats that are equal by construction: they prove nothing."""
         return self.points if self.is_noisy else tuple(dict.fromkeys(self.points))
+
+    @cached_property
+    def medians(self) -> dict[int, float]:
+        """The median over the repeats, by steps."""
+        return {steps: median(self.values_at(steps)) for steps in self.lengths}
 
     @cached_property
     def holdout_error(self) -> float | None:
@@ -128,4 +141,36 @@ def _series(run: Run, label: str, metric: Metric, members: list[Measurement]) ->
         caveats=tuple(
             one for one in run.framework(point.framework).caveats if one.metric == metric.name
         ),
+    )
+
+
+def coinciding(members: Iterable[T], series: Callable[[T], MetricSeries]) -> list[list[T]]:
+    """Return what lies on one line of a picture, in groups, in their order.
+
+    They are of one family and axis, have the same lengths, and their medians at each of them
+    differ by no more than ``SAME`` of the larger one.
+
+    Args:
+        members: what is grouped, all of one metric.
+        series: returns the series of one of them.
+    """
+    groups: list[tuple[MetricSeries, list[T]]] = []
+    for one in members:
+        own = series(one)
+        for first, group in groups:
+            if _lie_together(first, own):
+                group.append(one)
+                break
+        else:
+            groups.append((own, [one]))
+    return [group for _, group in groups]
+
+
+def _lie_together(one: MetricSeries, other: MetricSeries) -> bool:
+    mine, its = one.medians, other.medians
+    kinds = {(each.conditions.family, each.conditions.axis) for each in (one, other)}
+    return (
+        len(kinds) == 1
+        and mine.keys() == its.keys()
+        and all(math.isclose(mine[steps], its[steps], rel_tol=SAME) for steps in mine)
     )

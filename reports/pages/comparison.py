@@ -49,6 +49,13 @@ def comparison_data(before: Run, after: Run, comparison: Comparison) -> PageData
     )
 
 
+# The tables of a page that hold the rows of both runs.
+_JOINED = (
+    *("answers", "points", "walls", "frontiers", "fits", "probes", "laws"),
+    *("remedies", "failures", "unknown"),
+)
+
+
 def merged(one: PageData, other: PageData) -> PageData:
     """Return two pages as one: builds, grids and walls of the second count on from the first."""
     builds, grids, walls = len(one.builds), len(one.grids), len(one.walls.column("build"))
@@ -67,22 +74,7 @@ def merged(one: PageData, other: PageData) -> PageData:
             return second and _shifted(second, {"build": of_build}) if first is None else first
         return _joined(first, _shifted(second, {"build": of_build, "wall": of_wall}))
 
-    tables = {
-        name: joined(getattr(one, name), getattr(other, name))
-        for name in (
-            *(
-                "answers",
-                "points",
-                "walls",
-                "fits",
-                "probes",
-                "laws",
-                "remedies",
-                "failures",
-                "unknown",
-            ),
-        )
-    }
+    tables = {name: joined(getattr(one, name), getattr(other, name)) for name in _JOINED}
     return replace(
         one,
         metrics=[*one.metrics, *(m for m in other.metrics if m not in one.metrics)],

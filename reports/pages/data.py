@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ import numpy as np
 from profiler.analysis.crossover.crossovers import Crossover, crossovers
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
-from profiler.analysis.series import MetricSeries
+from profiler.analysis.series import MetricSeries, coinciding
 from profiler.facts import Certificate, Explanation, FrameworkFacts, Measurement, Point
 from profiler.facts.codec import Record
 from profiler.lengths import one_of
@@ -45,7 +43,6 @@ __all__ = [
     "MetricData",
     "PageData",
     "SpanData",
-    "coinciding",
     "page_data",
 ]
 
@@ -55,8 +52,6 @@ _SAMPLES = 33
 _MANY_STEPS, _MOST_STEPS = 80, 300
 # Numbers on a curve that is only looked at.
 _DIGITS = 5
-# Series closer than this at every length lie on one line of a picture.
-_SAME = 0.005
 
 
 class MetricData(Record, frozen=True, kw_only=True):
@@ -223,7 +218,7 @@ def page_data(results: RunResults) -> PageData:
         builds=builds.data(),
         lines=[_line(one, builds.of(one.conditions), grids) for one in results.series],
         grids=[list(steps) for steps in grids.found],
-        together={one.name: coinciding(_of(results, one.name), builds.of) for one in metrics},
+        together={one.name: _together(results, one.name, builds) for one in metrics},
         steps=_steps(results, builds),
         contests=_contests(results, builds),
         answers=answer_table(results, builds.of),
@@ -253,8 +248,10 @@ def _metrics(results: RunResults) -> list[MetricData]:
     ]
 
 
-def _of(results: RunResults, metric: str) -> list[MetricSeries]:
-    return [one for one in results.series if one.metric.name == metric]
+def _together(results: RunResults, metric: str, builds: Builds) -> list[list[int]]:
+    members = [one for one in results.series if one.metric.name == metric]
+    found = coinciding(members, lambda one: one)
+    return [[builds.of(one.conditions) for one in group] for group in found]
 
 
 def _line(series: MetricSeries, build: int, grids: Grids) -> LineData:
@@ -290,31 +287,6 @@ def _short(values: Iterable[float]) -> list[float]:
     """Return numbers to be drawn, without the digits that nobody sees."""
     found = [float(f"{float(value):.{_DIGITS}g}") for value in values]
     return [int(value) if value == int(value) else value for value in found]
-
-
-def coinciding(members: Sequence[MetricSeries], number: Callable[[Point], int]) -> list[list[int]]:
-    """Return the numbers of the series in groups: those of a group lie on one line of a picture.
-
-    They are of one family and axis, have the same lengths, and at each of them values that differ
-    by half a percent at most.
-    """
-    groups: list[tuple[tuple[str, str], dict[int, float], list[int]]] = []
-    for one in members:
-        kind = one.conditions.family, one.conditions.axis
-        mine = {steps: median(one.values_at(steps)) for steps in one.lengths}
-        for other, first, numbers in groups:
-            if other == kind and _lie_together(first, mine):
-                numbers.append(number(one.conditions))
-                break
-        else:
-            groups.append((kind, mine, [number(one.conditions)]))
-    return [numbers for *_, numbers in groups]
-
-
-def _lie_together(one: Mapping[int, float], other: Mapping[int, float]) -> bool:
-    return one.keys() == other.keys() and all(
-        math.isclose(one[steps], other[steps], rel_tol=_SAME) for steps in one
-    )
 
 
 def _steps(results: RunResults, builds: Builds) -> list[StepData]:

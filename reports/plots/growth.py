@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from profiler.analysis.metrics import Metric
 from profiler.analysis.results import RunResults
+from profiler.analysis.series import SAME, coinciding
 from profiler.facts import Point
 from reports.plots import look
 from reports.plots.axes import are_geometric, set_steps, set_values
@@ -18,14 +19,13 @@ from reports.plots.law_panels import LawPanel, Line, metric_panels
 from reports.plots.sheet import Drawing, Row, Sheet, Strip
 from reports.texts.numbers import axes_title
 
-__all__ = ["DEFAULT_METRICS", "Coinciding", "coinciding", "growth"]
+__all__ = ["DEFAULT_METRICS", "Coinciding", "groups", "growth"]
 
 DEFAULT_METRICS = ("nodes", "build_time", "peak")
 _PANEL_INCHES = 1.25
 # Of text around a panel: its title, the ticks and what they are of.
 _LINES = 4.0
 # Values that differ less at every length are one line on paper.
-_SAME = 0.01
 _DRAWN = 100
 _DASHED = (0, (3, 2))
 
@@ -47,29 +47,14 @@ class Coinciding:
         names = ", ".join(line.series.label for line in self.lines)
         if self.lines[1:]:
             equal = all(line.series.points == self.first.series.points for line in self.lines)
-            names += " (equal)" if equal else f" (within {100 * _SAME:g} %)"
+            names += " (equal)" if equal else f" (within {100 * SAME:g} %)"
         return names
 
 
-def coinciding(lines: Sequence[Line]) -> list[Coinciding]:
-    """Return the lines in groups that no eye can tell apart, in their order."""
-    groups: list[list[Line]] = []
-    for line in lines:
-        group = next((one for one in groups if _is_same(one[0], line)), None)
-        if group is None:
-            groups.append([line])
-        else:
-            group.append(line)
-    return [Coinciding(lines=tuple(group)) for group in groups]
-
-
-def _is_same(one: Line, other: Line) -> bool:
-    mine, its = one.medians, other.medians
-    same_place = one.axis == other.axis and mine.keys() == its.keys()
-    return same_place and all(
-        abs(mine[steps] - its[steps]) <= _SAME * max(abs(mine[steps]), abs(its[steps]))
-        for steps in mine
-    )
+def groups(panel: LawPanel) -> list[Coinciding]:
+    """Return the lines of a panel in groups that no eye can tell apart, in their order."""
+    found = coinciding(panel.lines, lambda line: line.series)
+    return [Coinciding(lines=tuple(group)) for group in found]
 
 
 def growth(
@@ -140,7 +125,7 @@ def _draw(axes: Axes, panel: LawPanel, sheet: Sheet, width: float, *, predicted:
     axes.set_title(sheet.wrapped(f"{panel.family}: {panel.metric.title}", width + 0.4))
     if ahead:
         axes.axvspan(panel.last, axes.get_xlim()[1], color="#f2f2f2", zorder=0, linewidth=0)
-    for group in coinciding(panel.lines):
+    for group in groups(panel):
         _draw_line(axes, group.first, sheet, predicted=predicted)
 
 
@@ -173,7 +158,7 @@ def _entries(panel: LawPanel, sheet: Sheet, width: float) -> list[Line2D]:
                 **({} if group.first.law else {"linestyle": ":"}),
             },
         )
-        for group in coinciding(panel.lines)
+        for group in groups(panel)
     ]
     if panel.continued:
         dashes = {"color": look.QUIET, "linestyle": _DASHED, "linewidth": 1.2}

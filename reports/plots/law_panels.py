@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 
 import numpy as np
 
@@ -110,7 +109,7 @@ class Line:
     @property
     def medians(self) -> dict[int, float]:
         """The median over the repeats, by steps."""
-        return {steps: median(self.series.values_at(steps)) for steps, _ in self.series.points}
+        return self.series.medians
 
 
 @dataclass(frozen=True, kw_only=True)

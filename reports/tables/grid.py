@@ -13,7 +13,6 @@ from profiler.facts import (
     Measurement,
     Outcome,
     PhaseRole,
-    Probe,
     Status,
     WallStatus,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "measurement_grid",
     "node_columns",
     "outcome_sentence",
-    "probe_grid",
     "wall_grid",
 ]
 
@@ -113,14 +111,6 @@ def outcome_sentence(outcome: Outcome) -> str:
 def _figure(text: str) -> str:
     """Return a text that is a number already, as one of a column of numbers."""
     return text
-
-
-def _probe_ending(probe: Probe) -> str:
-    """Return how a run of a search ended, and whether it had its time to end so."""
-    again = f" (repeat {probe.repeat})" if probe.repeat else ""
-    if probe.outcome.cut_short:
-        return f"waited for memory, and was cut short{again}"
-    return outcome_sentence(probe.outcome) + again
 
 
 _MEASURED = (
@@ -217,11 +207,6 @@ _WALL = (
 _LEAST_OF_WALLS = (
     *("peak", "price", "of", "error", "limit", "during", "status", "predicted", "what ran out"),
 )
-_PROBE = (
-    _Column("peak", _field("peak_bytes"), bytes_text),
-    _Column("took", _field("seconds"), seconds_text),
-    _Column("outcome", lambda probe: probe, _probe_ending),
-)
 
 
 def measurement_grid(results: RunResults) -> Grid:
@@ -263,12 +248,6 @@ def _parameter_column(name: str) -> _Column:
         return value_text(wall.parameters[name])
 
     return _Column(name, text, _figure)
-
-
-def probe_grid(wall: Certificate) -> Grid:
-    """Return the runs of one wall search as texts, in the order in which they ran."""
-    facts = [("", probe, probe.outcome.status is not Status.OK, False) for probe in wall.probes]
-    return _grid((_Column(wall.axis, _field("steps"), count_text), *_PROBE), facts)
 
 
 def _labelled_grid(

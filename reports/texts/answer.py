@@ -11,7 +11,6 @@ from profiler.analysis.series import MetricSeries
 from profiler.facts import FrameworkFacts, Run, Status, WallStatus
 from profiler.facts.codec import Record
 from profiler.lengths import STEPS, counted, one_of
-from reports.texts.findings import Slope, slope
 from reports.texts.numbers import (
     UNIT_TEXTS,
     axes_text,
@@ -22,6 +21,7 @@ from reports.texts.numbers import (
     size_text,
     steps_text,
 )
+from reports.texts.slopes import Slope, slope
 from reports.texts.story import biggest_text
 from reports.texts.walls import LabelledWall, wall_clause, wall_groups
 

@@ -106,7 +106,7 @@ def test_importing_reports_is_light() -> None:
 def test_reading_results_needs_no_matplotlib() -> None:
     """Only the plots import matplotlib: tables, sentences and exports do without."""
     modules = (
-        "reports.tables.grid, reports.texts.findings, reports.pages.exports, reports.pages.page, "
+        "reports.tables.grid, reports.texts.slopes, reports.pages.exports, reports.pages.page, "
         "reports.plots.specs"
     )
     code = f"import sys, {modules}; print('matplotlib' in sys.modules)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import itertools
 import re
@@ -21,7 +22,7 @@ from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.results import RunResults
 from profiler.errors import UsageError
 from profiler.facts import Remedy, replace
-from reports.plots.growth import coinciding, growth
+from reports.plots.growth import groups, growth
 from reports.plots.law_panels import metric_panels
 from reports.plots.remedies import remedies
 from reports.plots.roles import roles
@@ -204,17 +205,17 @@ def test_a_dollar_in_a_name_is_no_formula() -> None:
 
 
 def test_lines_that_coincide_are_one_and_named_together() -> None:
-    """Equal at every length; one that is less than a percent off is said to be near."""
+    """Equal at every length; one that is less than half a percent off is said to be near."""
     points = [
         samples.measured(name, steps=n, kib_per_step=96.0 * factor)
         for name, factor in (("a", 1.0), ("b", 1.0), ("c", 1.004), ("d", 1.1))
         for n in samples.DOUBLED
     ]
     (panel,) = metric_panels(samples.loaded(points), BY_NAME["backprop"])
-    groups = coinciding(panel.lines)
+    equal = dataclasses.replace(panel, lines=panel.lines[:2])
 
-    assert [group.text for group in groups] == ["a, b, c (within 1 %)", "d"]
-    assert coinciding(panel.lines[:2])[0].text == "a, b (equal)"
+    assert [group.text for group in groups(panel)] == ["a, b, c (within 0.5 %)", "d"]
+    assert [group.text for group in groups(equal)] == ["a, b (equal)"]
 
 
 def rows(drawing: Drawing | None) -> list[dict[str, str]]:

@@ -9,7 +9,6 @@ from reports.tables.grid import (
     Grid,
     measurement_grid,
     outcome_sentence,
-    probe_grid,
     wall_grid,
 )
 from reports.texts.numbers import DASH
@@ -146,19 +145,3 @@ def test_what_ran_out_is_from_the_run_that_was_not_cut_short() -> None:
     row = _row(wall_grid(samples.loaded([], [replace(wall, probes=[cut, *wall.probes])])))
 
     assert row["what ran out"] == samples.RAN_OUT
-
-
-def test_probes_are_listed_in_the_order_in_which_they_ran() -> None:
-    """The search can be followed run by run, failures marked."""
-    grid = probe_grid(samples.wall())
-
-    assert [row.cells[0] for row in grid.rows] == ["40", "80", "651", "650"]
-    assert [row.failed for row in grid.rows] == [False, False, True, False]
-
-
-def test_probes_say_if_they_were_cut_short_or_repeated() -> None:
-    """Evidence and confirmation are told apart from proof."""
-    cells = [row.cells[-1] for row in probe_grid(samples.band()).rows]
-
-    assert cells[4] == "waited for memory, and was cut short"
-    assert cells[5:8] == ["ok (repeat 1)", "ok (repeat 2)", "ok (repeat 3)"]

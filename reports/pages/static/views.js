@@ -64,7 +64,10 @@ function walls() {
 // The walls of a grid over its parameter: the largest length for each value.
 function frontier(walls, limit, log) {
   const wallOf = new Map(walls.map((row) => [row.at, row]));
-  const points = rowsOf(D.frontiers).filter((row) => wallOf.has(row.wall)).map((row) => ({ ...row, end: wallOf.get(row.wall).last_ok ?? wallOf.get(row.wall).first_oom, status: wallOf.get(row.wall).status }));
+  const points = rowsOf(D.frontiers).filter((row) => wallOf.has(row.wall)).map((row) => {
+    const wall = wallOf.get(row.wall);
+    return { ...row, line: runsOf().length > 1 ? `${row.line} (${D.builds[wall.build].run})` : row.line, end: wall.last_ok ?? wall.first_oom, status: wall.status };
+  });
   for (const parameter of new Set(points.map((row) => row.parameter))) {
     const data = points.filter((row) => row.parameter === parameter).map((row) => ({ ...row, tip: `${row.line}, ${parameter} ${row.value} under ${limit}\n${text(row.end, "count")} ${axisName()}: ${row.status}` }));
     const lines = [...new Set(data.map((row) => row.line))];

@@ -8,7 +8,7 @@ import report_samples as samples
 from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.series import MetricSeries
 from profiler.facts import Measurement, replace
-from reports.texts.findings import slope
+from reports.texts.slopes import slope
 
 
 def _series(
