@@ -19,6 +19,7 @@ from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
 from profiler.facts import Certificate, Measurement, Status, WallStatus
+from profiler.lengths import one_of
 from reports.pages.columns import BUILD, Number, Table, axes_of
 from reports.pages.walls import PROOFS
 from reports.tables.grid import node_columns, outcome_sentence
@@ -42,6 +43,7 @@ _PAIR = 2
 
 def answer_table(results: RunResults, number: Number) -> Table:
     """Return for each build its walls, what one more step costs, and what a step takes."""
+    each = " or ".join(map(one_of, results.axes))
     heads = [
         BUILD,
         ("limit", "limit", "size"),
@@ -49,8 +51,8 @@ def answer_table(results: RunResults, number: Number) -> Table:
         ("first_oom", "runs out at", "count"),
         ("status", "wall", "text"),
         ("biggest", "what holds its memory there", "text"),
-        ("backprop", "one more costs, memory", "text"),
-        ("nodes", "nodes", "text"),
+        ("backprop", f"memory per {each}", "text"),
+        ("nodes", f"nodes per {each}", "text"),
         ("at", "longest measured", "count"),
         ("peak", "device peak there", "bytes"),
         ("step_time", "steady step there", "seconds"),

@@ -37,7 +37,7 @@ _CAPTION = (
     "worse in the other. Where noise hides that, there is a question mark."
 )
 _PAIR = 2
-_VERDICTS = {True: ", Pareto-optimal", False: "", None: ", Pareto-optimal?"}
+_VERDICTS = {True: ", Pareto-optimal", False: "", None: ", perhaps Pareto-optimal"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,7 +146,7 @@ def test_unknown_noise_is_said_and_not_joined() -> None:
     results = samples.loaded([samples.measured("a"), samples.measured("b")])
     axes = _figure(results).axes[0]
 
-    assert _labels(axes) == ["a, Pareto-optimal?", "b, Pareto-optimal?"]
+    assert _labels(axes) == ["a, perhaps Pareto-optimal", "b, perhaps Pareto-optimal"]
     assert np.asarray(axes.get_lines()[0].get_xydata()).size == 0
 
 

@@ -54,7 +54,7 @@ function walls() {
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
   frontier(rows, limit, log);
   const least = D.builds[rows.at(-1).build];
-  if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " foretells the wall from short runs, without such a card.");
+  if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " predicts the wall from short runs, without such a card.");
   put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)) }));
   put(node("details", {}, node("summary", {}, "How each wall was found: prediction, price, every run"),
     tableOf(D.walls, { rows, open: openWall }),
@@ -412,7 +412,7 @@ function details(title, table, options) {
 }
 $("more").append(...[
   details(`${count(D.failures)} points failed: how, with the end of their logs`, D.failures),
-  details(`${column(D.unknown, "count").reduce((sum, one) => sum + one, 0)} numbers were not measured or could not be told, for ${count(D.unknown)} reasons`, D.unknown),
+  details(`${column(D.unknown, "count").reduce((sum, one) => sum + one, 0)} numbers were not measured or could not be told, for ${count(D.unknown)} ${count(D.unknown) === 1 ? "reason" : "reasons"}`, D.unknown),
 ].filter(Boolean));
 let wide = innerWidth;
 window.addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; show(); } });
