@@ -84,10 +84,11 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     ``reasons`` says for each limit why there is none. ``peak`` is that of a length that was asked
     for, ``backprop`` what its steady step takes beyond what is resident; without a peak,
     ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
-    bound only, and why.
+    bound only, and why. ``begin``: where a search for the first wall begins, if it was asked for.
     """
 
     walls: list[WallPrediction | None]
+    begin: WallPrediction | None = None
     reasons: list[str | None] = []
     peak: PeakPrediction | None = None
     backprop: PeakPrediction | None = None

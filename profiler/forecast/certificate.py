@@ -17,6 +17,7 @@ from profiler.facts import (
     Schedule,
     Status,
     WallPrediction,
+    WallPredictions,
     WallStatus,
     replace,
 )
@@ -144,7 +145,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
     conditions: Point,
     measure: Measure,
     *,
-    predict: Callable[[], WallPrediction | Outcome | None] = lambda: None,
+    predict: Callable[[], WallPredictions | Outcome] = lambda: WallPredictions(walls=[None]),
     max_steps: int = DEFAULT_MAX_STEPS,
     confirm: int = 0,
     on_probe: Callable[[Probe], None] = lambda _: None,
@@ -155,8 +156,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
     Args:
         conditions: the point to vary; its ``steps`` is ignored, one of its limits must be set.
         measure: runs one point in a child of its own.
-        predict: predicts the wall from short runs; returns None where it cannot, or how the
-            run that failed ended.
+        predict: predicts this wall from short runs; returns how one that failed ended.
         max_steps: the largest number of steps to try.
         confirm: how many more times both ends are run; in the parallel schedule 0 means
             ``BAND_REPEATS``.
@@ -171,9 +171,10 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
     start = time.perf_counter()
     expected = predict()
     seconds = time.perf_counter() - start
-    given = expected if isinstance(expected, WallPrediction) else None
+    given = None if isinstance(expected, Outcome) else expected.walls[0]
+    begin = None if isinstance(expected, Outcome) else expected.begin or given
     max_steps = lengths.at_most(max_steps)
-    bracket = _find(prober, given, max_steps)
+    bracket = _find(prober, begin, max_steps)
     # Not by the clock: probes may have been run before an interruption.
     seconds += sum(probe.seconds for probe in prober.probes)
     status, reason = _status(bracket, prober)
@@ -199,7 +200,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         multiple_of=lengths.multiple_of,
         axis=conditions.axis,
     )
-    # What the search expects by its own runs is a place to begin at: no interval holds for it.
+    # Where it began by what is not short is no prediction: no interval holds for it.
     if given and given.steps < max_steps:
         certificate = _with_prediction(certificate, given)
     if status is not WallStatus.EXACT or bracket.first_bad is None:

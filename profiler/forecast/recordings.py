@@ -195,8 +195,16 @@ class Recordings:
             return None
         missed = abs(self.allocator.highest_address(foretold) / self.top(steps, folded) - 1)
         if missed <= _WORTH_NEED:
-            missed = max(missed, abs(self._need(foretold) / self.need(steps, folded) - 1))
+            missed = max(missed, self._missed_need(foretold, self.need(steps, folded)))
         return Continued(basis, steps, missed, not more and not wrong)
+
+    def _missed_need(self, foretold: Trace, need: int) -> float:
+        """Return the share by which a trace misses what it should need, found to its share."""
+        once = replace(foretold, more_runs=0)
+        less = need - int(need * _NEED_SHARE)
+        if self.allocator.fits(once, need) and not self.allocator.fits(once, less):
+            return 0.0
+        return abs(self._need(foretold) / need - 1)
 
     def _need(self, trace: Trace) -> int:
         """Return about the smallest limit that a trace fits under, when each step is run once.

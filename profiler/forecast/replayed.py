@@ -15,6 +15,7 @@ from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.ladder import continued_to, rungs
 from profiler.forecast.lattice import on_lattice
 from profiler.forecast.learning import CAUTION, Learner
+from profiler.forecast.near_wall import near_wall
 from profiler.forecast.recordings import (
     FARTHEST,
     Continued,
@@ -36,6 +37,8 @@ _REACH = 1.25
 _FINEST = 0.002
 # A prediction with a wider margin than this share of its steps is none.
 _WIDEST = 0.25
+# A search begins at a wall that is told more closely than this share of its steps.
+_CLOSELY = 0.01
 
 
 class Forecasts:
@@ -76,6 +79,22 @@ class Forecasts:
             wall if isinstance(wall, str) else on_lattice(wall, self._lengths) for wall in walls
         ]
 
+    def near_wall(
+        self, told: WallPrediction | str, limit_bytes: int, max_steps: int
+    ) -> WallPrediction | None:
+        """Return where a search should begin, if what short runs told of the wall is not close.
+
+        Steps of about the wall are recorded for it: see ``near_wall``.
+        """
+        if self._recordings.failure is not None or not self._recordings.lengths:
+            return None
+        if not isinstance(told, str) and told.high - told.steps <= max(
+            self._lengths.multiple_of, _CLOSELY * told.steps
+        ):
+            return None
+        found = near_wall(self._recordings, limit_bytes, self._lengths.number(max_steps))
+        return found and on_lattice(found, self._lengths)
+
     def peak(self, steps: int) -> PeakPrediction | str:
         """Return the device's peak at these steps, at no limit, or why it is not told."""
         return self._needed(steps, self._recordings.allocator.peak)
@@ -109,11 +128,13 @@ class _WallPredictor:
             if self._recordings.top(steps) > self._limit:
                 at = self._lengths.text(self._lengths.nth(steps))
                 return f"{at} already needs more than the limit"
-        found = [self._by_replay(self._learner.learned()), self._by_law()]
-        known = [one for one in found if one is not None]
+        replayed = self._by_replay(self._learner.learned())
+        # A law must promise half the margin to be taken in place of a continued trace.
+        if replayed is not None and _share_of(replayed) <= 2 * max(_FINEST, 1 / replayed.steps):
+            return replayed
+        known = [one for one in (replayed, self._by_law()) if one is not None]
         if not known:
             return self._recordings.failure or _no_law(self._recordings, self._lengths)
-        # A law must promise half the margin to be taken in place of a continued trace.
         best = min(known, key=lambda one: _share_of(one) * (2 if one.is_line else 1))
         share = _share_of(best)
         if best.high - best.steps > 1 and share > _WIDEST:

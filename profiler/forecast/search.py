@@ -197,9 +197,8 @@ class _Search:
         edge = self._edge_by_passes(low)
         if high is not None:
             return edge if low < edge < high else (low + high) // 2
-        if self._demand(low) < _USABLE * self._limit:
-            return edge
         self._strides += 1
+        # A demand that is low where the limit is met is no rarity: few large tensors pack badly.
         return min(edge, low + stride)
 
     def _demand(self, n: int) -> int:
@@ -226,7 +225,8 @@ class _Search:
         """Return where the edge is expected; further and further away where it is not."""
         low, high = self.bracket.last_ok, self.bracket.first_bad
         if high is not None and expected.n >= high:
-            self._falls += 1
+            # Memory packs less well than any law says: what fails there fails one lower, too.
+            self._falls += 1 if self._given or self._falls else 2
             return max(high - _stride(self._falls, expected.stride), (low + high) // 2)
         self._rises += 1
         moves = self._given is None or self._given.bytes_per_step is not None
@@ -251,7 +251,7 @@ class _Search:
         return _expected(prediction.steps if self.bracket.failed else prediction.low, margin)
 
     def _expected_by_demands(self) -> _Expected | None:
-        found = _extrapolated(self.bracket.demands, self._limit)
+        found = extrapolated(self.bracket.demands, self._limit)
         if found is None:
             return None
         edge, slope = found
@@ -264,7 +264,7 @@ class _Search:
 
     def _own_prediction(self) -> WallPrediction | None:
         """Predict, once a pass comes near to the largest share to predict from."""
-        found = _extrapolated(self.bracket.demands, self._limit)
+        found = extrapolated(self.bracket.demands, self._limit)
         if found is None:
             return None
         edge, _ = found
@@ -284,11 +284,11 @@ def _expected(edge: float, margin: float) -> _Expected:
 
 
 def _stride(tries: int, base: int) -> int:
-    """Return how far to go from a number that surprised: to the next one, then doubling."""
-    return 1 if tries <= 1 else base << (tries - 2)
+    """Return how far to go from a number that surprised: to the next one, then 4 times as far."""
+    return 1 if tries <= 1 else base << 2 * (tries - 2)
 
 
-def _extrapolated(demands: dict[int, int], limit_bytes: int) -> tuple[float, float] | None:
+def extrapolated(demands: dict[int, int], limit_bytes: int) -> tuple[float, float] | None:
     """Return where the demand meets the limit, and its bytes per number before that.
 
     It is extrapolated along the line through two of the numbers that passed; where three of

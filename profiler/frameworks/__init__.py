@@ -70,7 +70,8 @@ class PredictionRequest(Record, frozen=True, kw_only=True):
 
     ``limits_bytes``: the limits on the device's memory. ``max_steps``: a wall lies beyond where
     even these fit. ``peak``: also foretell the peak at ``peak_at`` steps, by default at the first
-    wall. ``changes``: also say from where on predictions are bounds only.
+    wall. ``changes``: also say from where on predictions are bounds only. ``closely``: where short
+    runs do not tell the first wall closely, also record steps near it.
     """
 
     limits_bytes: list[Count]
@@ -78,6 +79,7 @@ class PredictionRequest(Record, frozen=True, kw_only=True):
     peak: bool = False
     peak_at: Count | None = None
     changes: bool = False
+    closely: bool = False
 
 
 class Description(Record, frozen=True, kw_only=True):

@@ -211,9 +211,12 @@ def _predict(job: Job, recorder: Recorder) -> None:
     found: list[WallPrediction | str] = [_VARIES] * len(request.limits_bytes)
     peak: PeakPrediction | str = _VARIES
     backprop: PeakPrediction | str = _VARIES
+    begin = None
     if framework(job.framework).repeatable[_point(job).schedule]:
         forecasts = Forecasts(steps.traces(), lengths)
         found = forecasts.walls(request.limits_bytes, request.max_steps)
+        if request.closely:
+            begin = forecasts.near_wall(found[0], request.limits_bytes[0], request.max_steps)
         at = request.peak_at or _first_wall(found)
         if request.peak:
             peak = forecasts.peak(at) if at else "the wall is not told"
@@ -224,6 +227,7 @@ def _predict(job: Job, recorder: Recorder) -> None:
     recorder.answer(
         WallPredictions(
             walls=walls,
+            begin=begin,
             reasons=reasons,
             peak=None if isinstance(peak, str) else peak,
             backprop=None if isinstance(backprop, str) else backprop,

@@ -16,7 +16,6 @@ from profiler.facts import (
     Point,
     RecordError,
     Status,
-    WallPrediction,
     WallPredictions,
     decode,
     replace,
@@ -99,17 +98,15 @@ class Client:
         changed = self._changed(point)
         return replace(found, outcome=changed) if changed else found
 
-    def predict_wall(self, point: Point, *, max_steps: int) -> WallPrediction | Outcome | None:
-        """Return the wall under the point's limit, as predicted from short runs.
-
-        None where nothing can be predicted; where a short run failed, how it ended.
+    def predict_wall(self, point: Point, *, max_steps: int) -> WallPredictions | Outcome:
+        """Return the one wall under the point's limit; where a short run failed, how it ended.
 
         Args:
             point: the conditions; its steps do not matter.
             max_steps: the largest prediction.
         """
         if point.host_limit_bytes is not None:
-            return predict_host_wall(
+            found = predict_host_wall(
                 lambda steps, scaled_to: self.measure(
                     replace(point, steps=steps), mode=Mode(inspect=False, scaled_to=scaled_to)
                 ),
@@ -117,11 +114,13 @@ class Client:
                 max_steps=max_steps,
                 lengths=self.lengths(point),
             )
+            return found if isinstance(found, Outcome) else WallPredictions(walls=[found])
         if point.limit_bytes is None:
-            return None
-        request = PredictionRequest(limits_bytes=[point.limit_bytes], max_steps=max_steps)
-        found = self.predict_walls(point, request)
-        return found if isinstance(found, Outcome) else found.walls[0]
+            return WallPredictions(walls=[None])
+        request = PredictionRequest(
+            limits_bytes=[point.limit_bytes], max_steps=max_steps, closely=True
+        )
+        return self.predict_walls(point, request)
 
     def predict_walls(self, point: Point, request: PredictionRequest) -> WallPredictions | Outcome:
         """Return the point's device wall under each limit; else how the child ended.

@@ -21,6 +21,7 @@ from profiler.facts import (
     Schedule,
     Status,
     WallPrediction,
+    WallPredictions,
     WallStatus,
     replace,
 )
@@ -90,6 +91,10 @@ def _prediction(steps: int) -> WallPrediction:
     return WallPrediction(steps=steps, low=steps - 1, high=steps + 2, learned_from=[8, 10])
 
 
+def _told(wall: WallPrediction | None, begin: WallPrediction | None = None) -> WallPredictions:
+    return WallPredictions(walls=[wall], begin=begin)
+
+
 class TestExact:
     """Both ends were run."""
 
@@ -110,7 +115,7 @@ class TestExact:
         """Wherever the wall is, and wherever it was predicted."""
         measure = _beyond(edge)
         prediction = None if predicted is None else _prediction(predicted)
-        wall = certify(CONDITIONS, measure, predict=lambda: prediction)
+        wall = certify(CONDITIONS, measure, predict=lambda: _told(prediction))
         points = [point.steps for point in measure.asked]
 
         assert wall.status is WallStatus.EXACT
@@ -131,7 +136,7 @@ class TestExact:
         lengths = Lengths(multiple_of=multiple_of, at_least=at_least)
         measure = _beyond(edge)
         prediction = None if predicted is None else _prediction(predicted)
-        wall = certify(CONDITIONS, measure, predict=lambda: prediction, lengths=lengths)
+        wall = certify(CONDITIONS, measure, predict=lambda: _told(prediction), lengths=lengths)
         last = lengths.at_most(edge)
 
         assert all(lengths.allow(point.steps) for point in measure.asked)
@@ -177,7 +182,7 @@ class TestPrediction:
 
     def test_a_forecast_is_told_with_its_range(self) -> None:
         """And by what it was made."""
-        wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: _prediction(EDGE))
+        wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: _told(_prediction(EDGE)))
 
         assert [probe.steps for probe in wall.probes] == [EDGE, EDGE + 1]
         assert (wall.predicted, wall.predicted_by) == (EDGE, "replay")
@@ -192,6 +197,14 @@ class TestPrediction:
         assert (wall.predicted, wall.predicted_low, wall.predicted_by) == (None, None, None)
         assert wall.predicted_from == []
 
+    def test_a_search_begins_near_the_wall_where_short_runs_do_not_tell_it(self) -> None:
+        """What was recorded there costs two runs less, and is no prediction."""
+        told = _told(None, begin=_prediction(EDGE))
+        wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: told)
+
+        assert [probe.steps for probe in wall.probes] == [EDGE, EDGE + 1]
+        assert (wall.predicted, wall.predicted_by, wall.predicted_from) == (None, None, [])
+
     def test_a_prediction_that_failed_leaves_its_reason(self) -> None:
         """The search goes on without it, and finds the wall all the same."""
         wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: ERROR)
@@ -203,7 +216,7 @@ class TestPrediction:
 
     def test_the_price_holds_the_forecast_and_every_probe(self) -> None:
         """Over the seconds of the two runs that prove the wall."""
-        wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: _prediction(EDGE + 1))
+        wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: _told(_prediction(EDGE + 1)))
 
         assert [probe.steps for probe in wall.probes] == [EDGE + 1, EDGE, EDGE + 1]
         assert wall.seconds >= 3 * SECONDS
@@ -211,7 +224,9 @@ class TestPrediction:
 
     def test_one_that_sees_no_wall_up_to_the_bound_is_not_told(self) -> None:
         """It was never looked for beyond."""
-        wall = certify(CONDITIONS, _beyond(100), predict=lambda: _prediction(40), max_steps=40)
+        wall = certify(
+            CONDITIONS, _beyond(100), predict=lambda: _told(_prediction(40)), max_steps=40
+        )
 
         assert wall.status is WallStatus.AT_LEAST
         assert (wall.predicted, wall.predicted_by, wall.predicted_from) == (None, None, [])
@@ -233,7 +248,7 @@ class TestOpen:
     def test_where_one_step_fails_the_wall_is_at_most_one(self, predicted: int | None) -> None:
         """Nothing survived, so there is no ``last_ok``."""
         prediction = None if predicted is None else _prediction(predicted)
-        wall = certify(CONDITIONS, Measure(ends=lambda _: OOM), predict=lambda: prediction)
+        wall = certify(CONDITIONS, Measure(ends=lambda _: OOM), predict=lambda: _told(prediction))
 
         assert wall.status is WallStatus.AT_MOST
         assert (wall.last_ok, wall.first_oom, wall.price) == (None, 1, None)
