@@ -65,7 +65,7 @@ def publish(common: Common, run: Run, *, plots: bool) -> Path:
     common.lines([NOTE] if tables else [])
     common.lines([*size_sentences(results), *note_sentences(results)])
     folder = write_folder(common, run, common.results / run.name, plots=plots)
-    common.write_json(run_document(run))
+    common.write_json(run_document(results))
     return folder
 
 

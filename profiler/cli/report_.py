@@ -114,4 +114,4 @@ def _write_json(common: Common, results: RunResults) -> None:
     if common.json_path is not None:
         from reports.pages.exports import run_document
 
-        common.write_json(run_document(results.run))
+        common.write_json(run_document(results))

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from profiler.analysis.crossover.costs import UNKNOWN_COST
+from profiler.analysis.crossover.trade_offs import TradeOff
 from profiler.analysis.laws import Law
 from profiler.analysis.results import RunResults
 from profiler.analysis.series import MetricSeries
@@ -28,6 +30,7 @@ from profiler.facts import (
 )
 from profiler.store.frames import LoadedRun, graph_columns, phase_columns
 from reports.tables.spreadsheet import csv_text
+from reports.tables.trade_offs import TradeOffs, compared
 
 __all__ = [
     "json_text",
@@ -36,6 +39,7 @@ __all__ = [
     "measurement_document",
     "measurements_csv",
     "run_document",
+    "trade_offs_csv",
     "wall_document",
     "walls_csv",
 ]
@@ -45,7 +49,7 @@ _WHOLE = (
     *("_bytes", "nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
     *("_repeats", "_survived", "_ran_out"),
 )
-_NESTED = {"parameters", "oom_shape", "predicted_from", "outlier_steps"}
+_NESTED = {"parameters", "oom_shape", "by_law", "predicted_from", "outlier_steps"}
 # Promised by schema 1, also where a graph has no such part or stage.
 _GRAPH_KEYS = (
     *("nodes", "forward_nodes", "backward_nodes", "total_nodes", "library_nodes"),
@@ -90,7 +94,6 @@ def _law_row(series: MetricSeries) -> Document:
     for letter, number, ends in zip(_LETTERS, law.coefficients, law.intervals, strict=False):
         row |= {letter: float(number)}
         row |= {f"{letter}_low": float(ends[0]), f"{letter}_high": float(ends[1])}
-    error = series.holdout_error
     return row | {
         "kind": law.kind,
         "formula": law.formula,
@@ -98,7 +101,7 @@ def _law_row(series: MetricSeries) -> Document:
         "exact": law.exact,
         "per_step": law.per_step,
         "error": law.error,
-        "holdout_error": error if error is not None and math.isfinite(error) else None,
+        "holdout_error": _finite(series.holdout_error),
         "first_steps": law.first,
         "last_steps": law.last,
         "outlier_steps": [point.steps for point in law.outliers],
@@ -110,6 +113,55 @@ _LAW_COLUMNS = [
     *(f"{letter}{end}" for letter in _LETTERS for end in ("", "_low", "_high")),
     *("jump_from_steps", "exact", "is_clear", "per_step", "error", "holdout_error"),
     *("first_steps", "last_steps", "points", "outlier_steps", "axis"),
+]
+
+
+def trade_offs_csv(results: RunResults) -> str:
+    """Return one row per build, family and limit: its wall, what it costs, and which are best."""
+    return _csv(pd.DataFrame(_trade_offs(results), columns=_TRADE_OFF_COLUMNS))
+
+
+def _trade_offs(results: RunResults) -> list[Document]:
+    return [_trade_off(one, build) for one in compared(results) for build in one.found]
+
+
+def _trade_off(of: TradeOffs, one: TradeOff) -> Document:
+    costs = {name: one.build.costs.get(name, UNKNOWN_COST) for name in _COST_COLUMNS}
+    slower = one.slower or UNKNOWN_COST
+    return {
+        "family": of.family,
+        "label": one.build.label,
+        "kind": of.kind,
+        "limit_bytes": of.limit_bytes,
+        "status": one.wall.status.value if one.wall else None,
+        "last_ok": one.wall.last_ok if one.wall else None,
+        "first_oom": one.wall.first_oom if one.wall else None,
+        "wall_ratio": one.further,
+        "steps": of.steps,
+        "axis": one.build.conditions.axis,
+        **{_COST_COLUMNS[name]: _finite(cost.value) for name, cost in costs.items()},
+        "by_law": [name for name, cost in costs.items() if cost.is_predicted],
+        "step_ratio": _finite(slower.value),
+        "step_ratio_low": _finite(slower.low),
+        "step_ratio_high": _finite(slower.high),
+        "is_best": one.is_best,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+_COST_COLUMNS = {
+    "peak": "peak_bytes",
+    "nodes": "nodes",
+    "build_time": "build_s",
+    "step_time": "step_s",
+}
+_TRADE_OFF_COLUMNS = [
+    *("family", "label", "kind", "limit_bytes", "status", "last_ok", "first_oom", "wall_ratio"),
+    *("steps", "axis", *_COST_COLUMNS.values(), "by_law"),
+    *("step_ratio", "step_ratio_low", "step_ratio_high", "is_best"),
 ]
 
 
@@ -125,8 +177,9 @@ def law_document(law: Law) -> Document:
     }
 
 
-def run_document(run: Run) -> Document:
+def run_document(results: RunResults) -> Document:
     """Return a whole run as the document that ``--json`` prints."""
+    run = results.run
     return {
         "schema": SCHEMA,
         "run": run.name,
@@ -137,6 +190,7 @@ def run_document(run: Run) -> Document:
         "environment": to_json(run.environment),
         "measurements": [_measurement(m, run) for m in run.measurements],
         "walls": [wall_document(wall) for wall in run.walls],
+        "trade_offs": _trade_offs(results),
     }
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from profiler.analysis.results import RunResults
 from profiler.store.frames import frames
-from reports.pages.exports import json_text, laws_csv, measurements_csv, run_document, walls_csv
+from reports.pages.exports import (
+    json_text,
+    laws_csv,
+    measurements_csv,
+    run_document,
+    trade_offs_csv,
+    walls_csv,
+)
 from reports.pages.page import report_page
 
 if TYPE_CHECKING:
@@ -34,7 +41,8 @@ def _files(results: RunResults, *, with_plots: bool) -> Iterator[tuple[str, byte
     yield "measurements.csv", measurements_csv(loaded).encode()
     yield "walls.csv", walls_csv(loaded).encode()
     yield "laws.csv", laws_csv(results).encode()
-    yield "measurements.json", json_text(run_document(results.run)).encode()
+    yield "trade_offs.csv", trade_offs_csv(results).encode()
+    yield "measurements.json", json_text(run_document(results)).encode()
     if not with_plots:
         return
     # Late: a report without plots needs no matplotlib.

@@ -28,6 +28,7 @@ from reports.pages.exports import (
     laws_csv,
     measurements_csv,
     run_document,
+    trade_offs_csv,
     wall_document,
     walls_csv,
 )
@@ -90,7 +91,7 @@ def test_csv_says_what_ran_out() -> None:
 def test_a_measurement_comes_back_convert() -> None:
     """Every group of a measurement can be rebuilt from the document."""
     point = samples.measured(steps=32)
-    text = json_text(run_document(samples.run([point])))
+    text = json_text(run_document(RunResults(samples.run([point]))))
     (found,) = json.loads(text)["measurements"]
 
     assert (found["scenario"], found["steps"]) == ("static_rnn", 32)
@@ -104,15 +105,15 @@ def test_a_measurement_comes_back_convert() -> None:
 def test_the_document_has_a_line_for_each_record() -> None:
     """Large runs stay small files, and a line can be found by its scenario."""
     run = samples.run([samples.measured(steps=8), samples.measured(steps=16)], [samples.wall()])
-    text = json_text(run_document(run))
+    text = json_text(run_document(RunResults(run)))
 
-    assert json.loads(text) == run_document(run)
+    assert json.loads(text) == run_document(RunResults(run))
     assert sum('"scenario":"static_rnn"' in line for line in text.splitlines()) == 3
 
 
 def test_a_measurement_document_has_the_promised_keys() -> None:
     """Parts and stages of the graph, phases of training and the host memory of each phase."""
-    (found,) = run_document(samples.run([samples.measured(steps=32)]))["measurements"]
+    (found,) = run_document(RunResults(samples.run([samples.measured(steps=32)])))["measurements"]
     total = 40 + 17 * 32
     graph, time, host = found["graph"], found["time"], found["host"]
 
@@ -132,7 +133,7 @@ def test_a_stage_that_a_graph_does_not_have_is_null() -> None:
     """The promised keys are there for every framework."""
     bare = GraphSize(stages=[GraphStage(name="built", nodes=5)])
     run = samples.run([replace(samples.measured(), graph=bare)])
-    graph = run_document(run)["measurements"][0]["graph"]
+    graph = run_document(RunResults(run))["measurements"][0]["graph"]
 
     assert (graph["total_nodes"], graph["forward_nodes"], graph["executed_nodes"]) == (
         5,
@@ -145,7 +146,7 @@ def test_the_conditions_of_a_point_stand_apart_from_its_memory() -> None:
     """``device`` is the memory group; the device's name is under ``point``."""
     point = samples.measured()
     limited = replace(point, point=replace(point.point, limit_bytes=samples.MIB, repeat=2))
-    (found,) = run_document(samples.run([limited]))["measurements"]
+    (found,) = run_document(RunResults(samples.run([limited])))["measurements"]
 
     assert found["point"] == {
         "family": "builds",
@@ -160,7 +161,9 @@ def test_the_conditions_of_a_point_stand_apart_from_its_memory() -> None:
 
 def test_what_was_not_measured_stays_null_with_its_reason() -> None:
     """Null is null in JSON, and the reason is beside it."""
-    (found,) = run_document(samples.run([samples.failed(samples.measured())]))["measurements"]
+    (found,) = run_document(RunResults(samples.run([samples.failed(samples.measured())])))[
+        "measurements"
+    ]
 
     assert (found["device"], found["host"], found["time"]["steady_s"]) == (None, None, None)
     assert found["missing"] == {"device.peak_bytes": "the step never ended"}
@@ -168,7 +171,7 @@ def test_what_was_not_measured_stays_null_with_its_reason() -> None:
 
 def test_a_run_document_names_its_schema_and_its_environment() -> None:
     """A reader knows what it reads, and where it was made."""
-    document = run_document(samples.run())
+    document = run_document(RunResults(samples.run()))
 
     assert (document["schema"], document["run"]) == (1, "sample")
     assert convert(Environment, document["environment"]) == samples.ENVIRONMENT
@@ -236,7 +239,32 @@ def test_a_run_document_holds_its_walls() -> None:
     """The walls of a run are the documents of its certificates."""
     run = samples.contrast().run
 
-    assert run_document(run)["walls"] == [wall_document(wall) for wall in run.walls]
+    assert run_document(RunResults(run))["walls"] == [wall_document(wall) for wall in run.walls]
+
+
+def test_trade_offs_stand_in_csv_and_json_in_raw_units() -> None:
+    """The looped one goes 980 / 650 as far, and its step takes 1.4 times the time."""
+    results = samples.contrast()
+    rows = {row["label"]: row for row in _read(trade_offs_csv(results))}
+    far, near = rows["dynamic_rnn"], rows["static_rnn"]
+
+    assert [int(far[key]) for key in ("limit_bytes", "last_ok", "steps")] == [64 << 20, 980, 256]
+    assert float(far["wall_ratio"]) == pytest.approx(980 / 650)
+    assert float(far["step_ratio"]) == pytest.approx(1.4)
+    assert int(near["peak_bytes"]) == (1 << 20) + 256 * 96 * 1024
+    assert int(near["nodes"]) == 40 + 17 * 256
+    assert (near["wall_ratio"], near["by_law"]) == ("1.0", "[]")
+    document = json.loads(json_text(run_document(results)))
+    assert [one["label"] for one in document["trade_offs"]] == list(rows)
+    assert document["trade_offs"][0]["wall_ratio"] == float(far["wall_ratio"])
+
+
+def test_without_walls_nothing_is_traded_off() -> None:
+    """The columns stand there all the same."""
+    empty = samples.loaded()
+
+    assert trade_offs_csv(empty).startswith("family,label,kind,limit_bytes,status,last_ok")
+    assert run_document(empty)["trade_offs"] == []
 
 
 def test_laws_stand_in_csv_with_every_coefficient_and_its_interval() -> None:

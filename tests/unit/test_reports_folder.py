@@ -14,7 +14,14 @@ from profiler.analysis.results import RunResults
 from profiler.facts import replace
 from reports import write_report
 
-DATA = ["report.html", "measurements.csv", "walls.csv", "laws.csv", "measurements.json"]
+DATA = [
+    "report.html",
+    "measurements.csv",
+    "walls.csv",
+    "laws.csv",
+    "trade_offs.csv",
+    "measurements.json",
+]
 
 
 def _graphs() -> RunResults:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from profiler.facts import Outcome, Status, replace
 from profiler.store.frames import frames
-from reports.pages.exports import laws_csv, measurements_csv, walls_csv
+from reports.pages.exports import laws_csv, measurements_csv, trade_offs_csv, walls_csv
 from reports.tables.spreadsheet import csv_text, harmless
 
 STARTS = tuple("=+-@\t\r\n")
@@ -82,7 +82,12 @@ def test_every_csv_file_of_a_run_is_harmless() -> None:
     wall = replace(samples.wall(last_ok=10), scenario=HOSTILE, reason="\t=1", device="@1")
     results = samples.loaded(points, walls=[wall])
     loaded = frames(results)
-    written = (measurements_csv(loaded), walls_csv(loaded), laws_csv(results))
+    written = (
+        measurements_csv(loaded),
+        walls_csv(loaded),
+        laws_csv(results),
+        trade_offs_csv(results),
+    )
     cells = [cell for text in written for row in _rows(text) for cell in row]
 
     assert [cell for cell in cells if cell.startswith(STARTS) and not NUMBER.fullmatch(cell)] == []

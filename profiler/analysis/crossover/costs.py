@@ -50,7 +50,7 @@ class Cost:
         return len(ends) == 1 and None not in ends
 
 
-_UNKNOWN = Cost(value=None, low=None, high=None)
+UNKNOWN_COST = Cost(value=None, low=None, high=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,9 @@ def _is_optimal(one: BuildCost, builds: Iterable[BuildCost]) -> bool | None:
 
 
 def _pairs(one: BuildCost, other: BuildCost) -> list[tuple[Cost, Cost]]:
-    return [(one.costs.get(m, _UNKNOWN), other.costs.get(m, _UNKNOWN)) for m in PARETO_METRICS]
+    return [
+        (one.costs.get(m, UNKNOWN_COST), other.costs.get(m, UNKNOWN_COST)) for m in PARETO_METRICS
+    ]
 
 
 def is_beaten(pairs: Sequence[tuple[Cost, Cost]]) -> bool | None:

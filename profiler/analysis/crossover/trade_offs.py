@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from profiler.analysis.crossover.costs import BuildCost, Cost, is_beaten
+from profiler.analysis.crossover.costs import UNKNOWN_COST, BuildCost, Cost, is_beaten
 from profiler.facts import Certificate, WallStatus
 
 
@@ -78,7 +78,7 @@ def _wall(one: BuildCost, kind: str, limit_bytes: int) -> Certificate | None:
 def _reach(wall: Certificate | None) -> Cost:
     """Return the wall as a cost, of which less is better: minus the steps that survive."""
     if wall is None:
-        return Cost(value=None, low=None, high=None)
+        return UNKNOWN_COST
     steps = -_steps(wall)
     low: float = steps
     if wall.status in (WallStatus.AT_LEAST, WallStatus.UNPROVEN):
@@ -97,7 +97,7 @@ def _exact(wall: Certificate | None) -> float | None:
 
 
 def _step_time(one: BuildCost) -> Cost:
-    return one.costs.get("step_time", Cost(value=None, low=None, high=None))
+    return one.costs.get("step_time", UNKNOWN_COST)
 
 
 def _ratio(value: float | None, base: float | None) -> float | None:
