@@ -22,7 +22,6 @@ from profiler.cli.common import (
 )
 from profiler.cli.opening import Opening, note_rounding, opened, usable_scenarios
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
-from profiler.errors import UsageError
 from profiler.facts import Certificate, Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
 from profiler.lengths import counted
@@ -69,9 +68,9 @@ class _Options:
     "--wall-limit", metavar="SIZE", help="Also find each scenario's wall under this limit."
 )
 @click.option(
-    "--cards",
+    "--no-cards",
     is_flag=True,
-    help="With --wall-limit: also predict each wall on cards of 4 to 141 GiB (slow; none is run).",
+    help="With --wall-limit: do not predict how much fits on cards of 4 to 141 GiB.",
 )
 @group_options
 @schedule_option
@@ -99,8 +98,6 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
     Without names: a --suite, those with a --tag, else all of the files of --scenarios, else all.
     """
     check_run_name(given["name"])
-    if given["cards"] and given["wall_limit"] is None:
-        raise UsageError("--cards: needs --wall-limit SIZE, the limit of the walls that are run")
     options = _Options(
         names=scenario,
         group=planning.Group(suite=given["suite"], tags=given["tags"]),
@@ -117,7 +114,7 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
         timeline=given["timeline"],
         trace=given["trace"],
         wall_limit=limit_of(given["wall_limit"]),
-        cards=given["cards"],
+        cards=not given["no_cards"],
         name=given["name"],
         resume=given["resume"],
     )

@@ -78,24 +78,6 @@ class PeakPrediction(Record, frozen=True, kw_only=True):
     recorded: dict[str, Bytes]
 
 
-class WallPredictions(Record, frozen=True, kw_only=True):
-    """Predicted walls, one for each limit; None where nothing can be predicted.
-
-    ``reasons`` says for each limit why there is none. ``peak`` is that of a length that was asked
-    for, ``backprop`` what its steady step takes beyond what is resident; without a peak,
-    ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
-    bound only, and why. ``begin``: where a search for the first wall begins, if it was asked for.
-    """
-
-    walls: list[WallPrediction | None]
-    begin: WallPrediction | None = None
-    reasons: list[str | None] = []
-    peak: PeakPrediction | None = None
-    backprop: PeakPrediction | None = None
-    no_peak: str | None = None
-    caveats: list[Caveat] = []
-
-
 class CardWall(Record, frozen=True, kw_only=True):
     """Where the wall is expected under another limit on the device's memory; it was not run.
 
@@ -107,6 +89,27 @@ class CardWall(Record, frozen=True, kw_only=True):
     prediction: WallPrediction | None = None
     is_least: bool = False
     reason: str | None = None
+
+
+class WallPredictions(Record, frozen=True, kw_only=True):
+    """Predicted walls, one for each limit; None where nothing can be predicted.
+
+    ``reasons`` says for each limit why there is none. ``peak`` is that of a length that was asked
+    for, ``backprop`` what its steady step takes beyond what is resident; without a peak,
+    ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
+    bound only, and why. ``begin``: where a search for the first wall begins, if it was asked for.
+    ``cards``: what else was asked for, and took ``cards_seconds`` of the prediction.
+    """
+
+    walls: list[WallPrediction | None]
+    begin: WallPrediction | None = None
+    reasons: list[str | None] = []
+    peak: PeakPrediction | None = None
+    backprop: PeakPrediction | None = None
+    no_peak: str | None = None
+    caveats: list[Caveat] = []
+    cards: list[CardWall] = []
+    cards_seconds: Seconds = 0
 
 
 class Certificate(Record, frozen=True, kw_only=True):

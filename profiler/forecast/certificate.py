@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from profiler.facts import (
+    CardWall,
     Certificate,
     Confirmation,
     Measurement,
@@ -171,8 +172,12 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
     start = time.perf_counter()
     expected = predict()
     seconds = time.perf_counter() - start
-    given = None if isinstance(expected, Outcome) else expected.walls[0]
-    begin = None if isinstance(expected, Outcome) else expected.begin or given
+    given = begin = None
+    cards: list[CardWall] = []
+    if not isinstance(expected, Outcome):
+        seconds -= expected.cards_seconds
+        given, cards = expected.walls[0], expected.cards
+        begin = expected.begin or given
     max_steps = lengths.at_most(max_steps)
     bracket = _find(prober, begin, max_steps)
     # Not by the clock: probes may have been run before an interruption.
@@ -199,6 +204,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         limit_by=prober.limit_by,
         multiple_of=lengths.multiple_of,
         axis=conditions.axis,
+        cards=cards,
     )
     # Where it began by what is not short is no prediction: no interval holds for it.
     if given and given.steps < max_steps:

@@ -7,10 +7,11 @@ continued, a law through the peaks of what was recorded is asked, and trusted li
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from profiler.facts import PeakPrediction, WallPrediction
+from profiler.facts import CardWall, Caveat, CaveatEffect, PeakPrediction, WallPrediction
 from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.ladder import continued_to, rungs
 from profiler.forecast.lattice import on_lattice
@@ -39,6 +40,8 @@ _FINEST = 0.002
 _WIDEST = 0.25
 # A search begins at a wall that is told more closely than this share of its steps.
 _CLOSELY = 0.01
+# Nothing is foretold of more steps on a card.
+_MOST_STEPS = 10**9
 
 
 class Forecasts:
@@ -77,6 +80,22 @@ class Forecasts:
         walls = [found[limit] for limit in limits_bytes]
         return [
             wall if isinstance(wall, str) else on_lattice(wall, self._lengths) for wall in walls
+        ]
+
+    def cards(self, limits_bytes: Sequence[int], caveats: Sequence[Caveat]) -> list[CardWall]:
+        """Return where walls are expected under these limits, or why that is not told.
+
+        Args:
+            limits_bytes: the limits on the device's memory.
+            caveats: of what is foretold; a peak that may be less makes of a wall a lower bound.
+        """
+        bound = min((one.from_steps or 0 for one in caveats if _is_bound(one)), default=math.inf)
+        found = self.walls(limits_bytes, _MOST_STEPS)
+        return [
+            CardWall(limit_bytes=limit, reason=wall)
+            if isinstance(wall, str)
+            else CardWall(limit_bytes=limit, prediction=wall, is_least=wall.steps >= bound)
+            for limit, wall in zip(limits_bytes, found, strict=True)
         ]
 
     def near_wall(
@@ -336,3 +355,8 @@ def _width(peak: PeakPrediction) -> float:
 def _share_of(wall: WallPrediction) -> float:
     """Return the margin as a share of the steps."""
     return (wall.high - wall.steps) / wall.steps if wall.steps else 1.0
+
+
+def _is_bound(caveat: Caveat) -> bool:
+    """Whether from somewhere on the device's peak is at most as predicted."""
+    return caveat.metric == "peak" and caveat.effect is CaveatEffect.UPPER_BOUND

@@ -71,7 +71,8 @@ class PredictionRequest(Record, frozen=True, kw_only=True):
     ``limits_bytes``: the limits on the device's memory. ``max_steps``: a wall lies beyond where
     even these fit. ``peak``: also foretell the peak at ``peak_at`` steps, by default at the first
     wall. ``changes``: also say from where on predictions are bounds only. ``closely``: where short
-    runs do not tell the first wall closely, also record steps near it.
+    runs do not tell the first wall closely, also record steps near it. ``cards_bytes``: other
+    limits, under which walls are foretold however far away they are.
     """
 
     limits_bytes: list[Count]
@@ -80,6 +81,7 @@ class PredictionRequest(Record, frozen=True, kw_only=True):
     peak_at: Count | None = None
     changes: bool = False
     closely: bool = False
+    cards_bytes: list[Count] = []
 
 
 class Description(Record, frozen=True, kw_only=True):

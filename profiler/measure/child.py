@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from profiler.errors import PointError, StepwallError, UsageError, error_text, raised_at
 from profiler.facts import (
+    CardWall,
     Outcome,
     PeakPrediction,
     Point,
@@ -212,6 +214,8 @@ def _predict(job: Job, recorder: Recorder) -> None:
     peak: PeakPrediction | str = _VARIES
     backprop: PeakPrediction | str = _VARIES
     begin = None
+    cards: list[CardWall] = []
+    cards_s = 0.0
     if framework(job.framework).repeatable[_point(job).schedule]:
         forecasts = Forecasts(steps.traces(), lengths)
         found = forecasts.walls(request.limits_bytes, request.max_steps)
@@ -221,6 +225,12 @@ def _predict(job: Job, recorder: Recorder) -> None:
         if request.peak:
             peak = forecasts.peak(at) if at else "the wall is not told"
             backprop = forecasts.backprop(at) if at else peak
+        if request.cards_bytes:
+            start = time.perf_counter()
+            cards = forecasts.cards(request.cards_bytes, steps.caveats(lengths))
+            cards_s = time.perf_counter() - start
+    else:
+        cards = [CardWall(limit_bytes=limit, reason=_VARIES) for limit in request.cards_bytes]
     walls = [None if isinstance(wall, str) else wall for wall in found]
     reasons = [wall if isinstance(wall, str) else None for wall in found]
     caveats = steps.caveats(lengths) if request.changes else []
@@ -233,6 +243,8 @@ def _predict(job: Job, recorder: Recorder) -> None:
             backprop=None if isinstance(backprop, str) else backprop,
             no_peak=peak if isinstance(peak, str) else None,
             caveats=caveats,
+            cards=cards,
+            cards_seconds=cards_s,
         )
     )
 

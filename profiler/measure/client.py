@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -98,12 +98,15 @@ class Client:
         changed = self._changed(point)
         return replace(found, outcome=changed) if changed else found
 
-    def predict_wall(self, point: Point, *, max_steps: int) -> WallPredictions | Outcome:
+    def predict_wall(
+        self, point: Point, *, max_steps: int, cards: Sequence[int] = ()
+    ) -> WallPredictions | Outcome:
         """Return the one wall under the point's limit; where a short run failed, how it ended.
 
         Args:
             point: the conditions; its steps do not matter.
             max_steps: the largest prediction.
+            cards: other limits on the device's memory, under which walls are foretold, too.
         """
         if point.host_limit_bytes is not None:
             found = predict_host_wall(
@@ -118,7 +121,10 @@ class Client:
         if point.limit_bytes is None:
             return WallPredictions(walls=[None])
         request = PredictionRequest(
-            limits_bytes=[point.limit_bytes], max_steps=max_steps, closely=True
+            limits_bytes=[point.limit_bytes],
+            max_steps=max_steps,
+            closely=True,
+            cards_bytes=list(cards),
         )
         return self.predict_walls(point, request)
 

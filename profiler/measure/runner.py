@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
@@ -11,8 +10,6 @@ from dataclasses import dataclass
 
 from profiler.facts import (
     CardWall,
-    Caveat,
-    CaveatEffect,
     Certificate,
     Explanation,
     Measurement,
@@ -24,7 +21,7 @@ from profiler.facts import (
     replace,
 )
 from profiler.forecast.certificate import certify
-from profiler.frameworks import Mode, PredictionRequest
+from profiler.frameworks import Mode
 from profiler.lengths import counted, one_of
 from profiler.limits import machine
 from profiler.measure.client import Client, unexplained
@@ -38,7 +35,6 @@ from profiler.store.runs import Store
 WALLS_AT_ONCE = 6
 # What a child holds on the host beside its limited device memory, at most, in a wall search.
 _HOST_BYTES_PER_WALL = 1 << 30
-_MOST_PREDICTED = 10**9
 _NO_HOST_TRACE = "under a host limit no allocations are recorded"
 
 
@@ -146,12 +142,16 @@ class Runner:
             certificate = certify(
                 point,
                 lambda probe, *, whole: self._probe(probe, whole=whole, stopped=stopped),
-                predict=lambda: self.client.predict_wall(point, max_steps=max_steps),
+                predict=lambda: self.client.predict_wall(point, max_steps=max_steps, cards=cards),
                 max_steps=max_steps,
                 confirm=confirm,
                 on_probe=lambda probe: self.on_probe(point, probe),
                 lengths=self.client.lengths(point),
             )
+            if certificate.unpredicted is not None and point.host_limit_bytes is None:
+                reason = f"the short runs that predict it ended with {certificate.unpredicted}"
+                unknown = [CardWall(limit_bytes=limit, reason=reason) for limit in cards]
+                certificate = replace(certificate, cards=unknown)
             certificate = self._explained(point, certificate)
             if certificate.last_ok is not None:
                 check = checked(
@@ -160,8 +160,6 @@ class Runner:
                     lengths=self.client.lengths(point),
                 )
                 certificate = replace(certificate, schedules=check)
-            if cards and point.host_limit_bytes is None:
-                certificate = replace(certificate, cards=self._on_cards(point, cards))
             if stopped.is_set():
                 raise CancelledError
             self.store.add_wall(self.run, point.key, certificate)
@@ -181,29 +179,6 @@ class Runner:
             return replace(wall, explanation=found)
         return replace(wall, unexplained=unexplained(found))
 
-    def _on_cards(self, conditions: Point, limits: Sequence[int]) -> list[CardWall]:
-        """Return where the wall is expected under each of these limits, or why that is not told."""
-        request = PredictionRequest(
-            limits_bytes=list(limits), max_steps=_MOST_PREDICTED, changes=True
-        )
-        found = self.client.predict_walls(conditions, request)
-        if isinstance(found, Outcome):
-            reason = f"the short runs that predict it ended with {found.sentence}"
-            return [CardWall(limit_bytes=limit, reason=reason) for limit in limits]
-        bound = min(
-            (one.from_steps or 0 for one in found.caveats if _is_bound(one)), default=math.inf
-        )
-        reasons = found.reasons or [None] * len(limits)
-        return [
-            CardWall(
-                limit_bytes=limit,
-                prediction=wall,
-                is_least=wall is not None and wall.steps >= bound,
-                reason=reason,
-            )
-            for limit, wall, reason in zip(limits, found.walls, reasons, strict=True)
-        ]
-
     def _quick(self, point: Point) -> Measurement:
         self.on_start(point)
         return self.client.measure(point, mode=Mode(inspect=False))
@@ -217,11 +192,6 @@ class Runner:
             raise CancelledError
         self.store.add_probe(self.run, measurement)
         return measurement
-
-
-def _is_bound(caveat: Caveat) -> bool:
-    """Whether from somewhere on the device's peak is at most as predicted."""
-    return caveat.metric == "peak" and caveat.effect is CaveatEffect.UPPER_BOUND
 
 
 def _walls_at_once(conditions: list[Point]) -> int:

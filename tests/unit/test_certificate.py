@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.facts import (
+    CardWall,
     Confirmation,
     DeviceMemory,
     HostMemory,
@@ -221,6 +222,19 @@ class TestPrediction:
         assert [probe.steps for probe in wall.probes] == [EDGE + 1, EDGE, EDGE + 1]
         assert wall.seconds >= 3 * SECONDS
         assert wall.price == wall.seconds / (2 * SECONDS)
+
+    def test_what_else_was_foretold_is_no_part_of_the_price(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Walls on cards were asked for beside this one."""
+        clock = iter([100.0, 110.0])
+        monkeypatch.setattr("profiler.forecast.certificate.time.perf_counter", lambda: next(clock))
+        card = CardWall(limit_bytes=1 << 40, reason="too far")
+        found = replace(_told(_prediction(EDGE)), cards=[card], cards_seconds=4)
+        wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: found)
+
+        assert wall.cards == [card]
+        assert wall.seconds == 10 - 4 + 2 * SECONDS
 
     def test_one_that_sees_no_wall_up_to_the_bound_is_not_told(self) -> None:
         """It was never looked for beyond."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiler.facts import PeakPrediction, WallPrediction
+from profiler.facts import Caveat, CaveatEffect, PeakPrediction, WallPrediction
 from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.ladder import Ladder
 from profiler.forecast.learning import Learner
@@ -553,6 +553,29 @@ def test_one_set_of_recorded_steps_serves_every_limit() -> None:
     assert walls == [one and one.steps for one in alone]
     assert len(set(shared.asked)) == len(shared.asked)
     assert shared.predict_all(limits, 1) == ["needs runs of up to 10 steps"] * 3
+
+
+def test_walls_on_cards_are_foretold_however_far_away() -> None:
+    """Where the optimizer may save memory, they are lower bounds; each other caveat is none."""
+    caveats = [
+        Caveat(metric=metric, effect=CaveatEffect.UPPER_BOUND, text="less", from_steps=steps)
+        for metric, steps in (("peak", 10_000), ("host", 1))
+    ]
+    limits = [1 << 20, 1 << 34]
+    near, far = Forecasts(plain(CHUNK * 4).source()).cards(limits, caveats)
+
+    assert near.prediction is not None
+    assert far.prediction is not None
+    assert (near.is_least, far.is_least) == (False, True)
+    assert far.prediction.steps == pytest.approx((1 << 34) / (CHUNK * 4), rel=0.01)
+
+
+def test_without_a_law_a_card_has_the_reason() -> None:
+    """As the wall has."""
+    (card,) = Forecasts(plain(CHUNK * 4, weights=1 << 30).source()).cards([1 << 20], [])
+
+    assert card.prediction is None
+    assert card.reason == "8 steps already needs more than the limit"
 
 
 def test_checks_of_unfolded_steps_are_no_checks_of_folded_ones() -> None:

@@ -15,8 +15,6 @@ import stub_framework
 
 from profiler.facts import (
     CardWall,
-    Caveat,
-    CaveatEffect,
     Confirmation,
     DeviceMemory,
     Outcome,
@@ -82,7 +80,8 @@ class _Launcher:
         self.whole: list[bool] = []
         self.explained: list[tuple[int, bool]] = []
         self.explanation = ChildReport(outcome=samples.OK, answer=encode(samples.EXPLANATION))
-        self.caveats: list[Caveat] = []
+        self.predicting = samples.OK
+        self.cards: list[CardWall] = []
         self._ends = ends
         self._predicted = predicted
         self._lock = threading.Lock()
@@ -98,8 +97,9 @@ class _Launcher:
             request = job.request
             assert request is not None
             found = [self._predicted] * len(request.limits_bytes)
-            walls = WallPredictions(walls=found, caveats=self.caveats if request.changes else [])
-            report = ChildReport(outcome=samples.OK, answer=encode(walls))
+            cards = [one for one in self.cards if one.limit_bytes in request.cards_bytes]
+            walls = WallPredictions(walls=found, cards=cards)
+            report = ChildReport(outcome=self.predicting, answer=encode(walls))
         elif job.task is Task.EXPLAIN:
             self.explained.append((job.point.steps, job.alone))
             report = self.explanation
@@ -275,23 +275,30 @@ def test_walls_are_found_side_by_side_and_stored(store: Store) -> None:
 
 
 def test_walls_on_cards_are_predicted_and_not_run(store: Store) -> None:
-    """One for each size; where memory may be less, it is a bound; no probe is made for them."""
+    """They come with the prediction of the wall."""
     far = WallPrediction(steps=9_000, low=8_900, high=9_100, learned_from=[8, 16])
     launcher = _Launcher(_oom_beyond(EDGE), far)
+    launcher.cards = [CardWall(limit_bytes=1 << 30, prediction=far, is_least=True)]
     plain, foretold = (_runner(store, launcher) for _ in range(2))
     (without,) = plain.find_walls([CONDITION], max_steps=MAX_STEPS)
     asked = len(launcher.asked)
-    launcher.caveats = [
-        Caveat(metric="peak", effect=CaveatEffect.UPPER_BOUND, text="less", from_steps=5_000)
-    ]
-    (wall,) = foretold.find_walls([CONDITION], max_steps=MAX_STEPS, cards=[1 << 30, 1 << 31])
+    (wall,) = foretold.find_walls([CONDITION], max_steps=MAX_STEPS, cards=[1 << 30])
 
     assert without.cards == []
     assert len(launcher.asked) == 2 * asked
-    assert wall.cards == [
-        CardWall(limit_bytes=limit, prediction=far, is_least=True) for limit in (1 << 30, 1 << 31)
-    ]
+    assert wall.cards == launcher.cards
     assert store.load(foretold.run.id).walls[0].cards == wall.cards
+
+
+def test_cards_say_how_the_short_runs_ended(store: Store) -> None:
+    """The wall itself is searched without them."""
+    launcher = _Launcher(_oom_beyond(EDGE))
+    launcher.predicting = Outcome(status=Status.ERROR, phase="build", reason="ValueError: no")
+    (wall,) = _runner(store, launcher).find_walls([CONDITION], max_steps=MAX_STEPS, cards=[1 << 30])
+
+    assert wall.last_ok == EDGE
+    reason = "the short runs that predict it ended with error in build: ValueError: no"
+    assert wall.cards == [CardWall(limit_bytes=1 << 30, reason=reason)]
 
 
 def test_a_stored_wall_is_returned_and_not_searched_again(store: Store) -> None:
