@@ -18,7 +18,7 @@ from profiler.cli.common import (
     next_command,
 )
 from profiler.cli.opening import open_client, opened, usable_scenarios
-from profiler.cli.output import check_run_name
+from profiler.cli.output import check_run_name, write_page
 from profiler.cli.progress import reporter
 from profiler.errors import UsageError
 from profiler.measure.client import POINT_TIMEOUT_S
@@ -40,9 +40,20 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 )
 @click.option("--name", metavar="RUN", help="Name of the run that is measured.")
 @click.option("--run", "stored", metavar="RUN", help="Check this stored run and measure nothing.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page with each limit, what was measured, and the run behind it.",
+)
 @common_options
-def command(
-    common: Common, *, budgets: Path, timeout: float, name: str | None, stored: str | None
+def command(  # noqa: PLR0913 (one keyword per option)
+    common: Common,
+    *,
+    budgets: Path,
+    timeout: float,
+    name: str | None,
+    stored: str | None,
+    html: Path | None,
 ) -> int:
     """Check whether scenarios keep their budgets: exit with 3 if not, with 4 if that is unknown."""
     check_run_name(name)
@@ -59,6 +70,11 @@ def command(
     else:
         run, verdicts = _check_stored(common, wanted, stored)
     _print(common, run, verdicts)
+    if html is not None:
+        from reports.pages.budgets import budget_page
+
+        write_page(html, budget_page(run, verdicts, budgets.name))
+        common.echo(f"Wrote {html}")
     return _exit_code(verdicts)
 
 

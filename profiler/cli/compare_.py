@@ -9,7 +9,8 @@ import click
 
 from profiler.cli import terminal
 from profiler.cli.common import OVER_BUDGET, Common, common_options, next_command
-from profiler.errors import StepwallError, UsageError
+from profiler.cli.output import write_page
+from profiler.errors import UsageError
 from profiler.facts import Run
 from profiler.store.baseline import read_baseline
 from profiler.store.runs import Store
@@ -49,7 +50,9 @@ def command(common: Common, *, before: str, after: str, **given: Any) -> int:
     broken = breach_lines(comparison, wanted)
     _print(common, comparison, broken, markdown=given["markdown"])
     if given["html"] is not None:
-        _write(given["html"], runs, comparison)
+        from reports.pages.comparison import comparison_page
+
+        write_page(given["html"], comparison_page(*runs, comparison))
     if not given["markdown"]:
         if given["html"] is not None:
             common.echo(f"Wrote {given['html']}")
@@ -58,20 +61,6 @@ def command(common: Common, *, before: str, after: str, **given: Any) -> int:
     for line in (*inconclusive_lines(comparison, wanted), *broken):
         terminal.warn(line)
     return OVER_BUDGET if broken else 0
-
-
-def _write(path: Path, runs: tuple[Run, Run], comparison: Comparison) -> None:
-    """Write the page of a comparison.
-
-    Raises:
-        StepwallError: if it cannot be written.
-    """
-    from reports.pages.comparison import comparison_page
-
-    try:
-        path.write_text(comparison_page(*runs, comparison), "utf-8")
-    except OSError as error:
-        raise StepwallError(f"--html {str(path)!r}: {error.strerror or error}") from error
 
 
 def _run(common: Common, name: str) -> Run:

@@ -69,6 +69,18 @@ def publish(common: Common, run: Run, *, plots: bool) -> Path:
     return folder
 
 
+def write_page(path: Path, text: str) -> None:
+    """Write a page where ``--html`` says.
+
+    Raises:
+        StepwallError: if it cannot be written.
+    """
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise StepwallError(f"--html {str(path)!r}: {error.strerror or error}") from error
+
+
 def print_answer(common: Common, results: RunResults) -> None:
     """Print what a run is about, the sentences that answer first, and its small table."""
     from reports.tables.summary import summary_grid

@@ -120,8 +120,8 @@ class PageData(Record, frozen=True, kw_only=True):
     """Everything that the page shows.
 
     ``together``: by metric, the builds whose points coincide, as groups. ``answers``: a row for
-    each build. ``changes``: of a comparison of two runs. ``notes``: sentences beside it, or on the
-    size of the graphs.
+    each build. ``changes``: of a comparison of two runs. ``budgets``: verdicts on them.
+    ``notes``: sentences beside the changes, or on the size of the graphs.
     """
 
     answer: Answer
@@ -144,6 +144,7 @@ class PageData(Record, frozen=True, kw_only=True):
     failures: Table
     unknown: Table
     changes: Table | None = None
+    budgets: Table | None = None
     notes: list[str] = []
 
 

@@ -19,7 +19,7 @@ from reports.texts.numbers import (
     steps_text,
 )
 
-__all__ = ["verdict_document", "verdict_grid", "verdict_text"]
+__all__ = ["allowed_text", "measured_text", "verdict_document", "verdict_grid", "verdict_text"]
 
 
 def verdict_text(verdict: Verdict) -> str:
@@ -29,22 +29,24 @@ def verdict_text(verdict: Verdict) -> str:
     if budgeted is None:
         return f"{verdict.scenario} at {where}: {verdict.reason}"
     if verdict.measured is None:
-        allowed = f"{_allowed(verdict)} allowed"
+        allowed = f"{allowed_text(verdict)} allowed"
         return f"{verdict.scenario}: {budgeted.name} is unknown: {verdict.reason} ({allowed})"
     law = f", law {law_text(verdict.law, budgeted.metric)}" if verdict.law else ""
     over = "over" if verdict.ruling is Ruling.BROKEN else "within"
-    values = f"{_measured(verdict)} at {where}, {over} {_allowed(verdict)}"
+    values = f"{measured_text(verdict)} at {where}, {over} {allowed_text(verdict)}"
     return f"{verdict.scenario}: {budgeted.name} is {values}{law}"
 
 
-def _measured(verdict: Verdict) -> str:
+def measured_text(verdict: Verdict) -> str:
+    """Return the measured value of a limit, with its unit."""
     budgeted = verdict.budgeted
     if verdict.measured is None or budgeted is None:
         return DASH
     return UNIT_TEXTS[budgeted.metric.unit](verdict.measured) + _per(verdict)
 
 
-def _allowed(verdict: Verdict) -> str:
+def allowed_text(verdict: Verdict) -> str:
+    """Return a limit, with its unit."""
     budgeted = verdict.budgeted
     if verdict.allowed is None or budgeted is None:
         return DASH
@@ -76,8 +78,8 @@ def _cells(verdict: Verdict) -> tuple[str, ...]:
     return (
         verdict.scenario,
         verdict.budgeted.name if verdict.budgeted else "outcome",
-        _measured(verdict),
-        _allowed(verdict),
+        measured_text(verdict),
+        allowed_text(verdict),
         _used(verdict),
         count_text(verdict.steps),
         verdict.ruling.value + reason,

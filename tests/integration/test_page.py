@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 import report_samples as samples
 
+from profiler.analysis.budgets.tables import read_budget
+from profiler.analysis.budgets.verdicts import judge
 from profiler.analysis.results import RunResults
 from profiler.facts import replace
+from reports.pages.budgets import budget_page
 from reports.pages.page import report_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is missing")
@@ -226,3 +229,24 @@ def test_a_narrow_screen_shows_all_of_it(pocket: Reader) -> None:
     for question in page.get_by_role("tab").all_inner_texts():
         pocket.ask(question)
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+def test_budgets_come_first_where_they_were_checked(browser: Any, tmp_path: Path) -> None:
+    """A bar for each limit that has a share, and every limit in the table."""
+    run = samples.contrast().run
+    point = run.measurements[0].point
+    lengths = ",".join(map(str, STEPS))
+    budget = read_budget(
+        {"scenario": point.scenario, "steps": lengths, "peak": "1MiB", "nodes": 10**9}, "here"
+    )
+    page = tmp_path / "budgets.html"
+    page.write_text(budget_page(run, judge(budget, point, run), "budgets.toml"))
+    reader = Reader(browser, page, NARROW)
+    opened = reader.open()
+
+    assert opened.get_by_role("tab", selected=True).inner_text() == "Are budgets kept?"
+    assert "Of 2 limits: 1 broken, 1 kept." in opened.locator(".answer").inner_text()
+    assert opened.locator("table").first.locator("tbody tr").count() == 2
+    assert opened.locator(".chart [aria-label*='peak']").count() > 0
+    assert reader.wrong == []
+    opened.close()

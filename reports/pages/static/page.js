@@ -32,7 +32,7 @@ function secondsText(value) {
   return value ? `${(value * 1e6).toFixed(0)} µs` : "0 s";
 }
 const sizeText = (value) => bytesText(value).replace(".0 ", " ");
-const percent = (value) => `${(100 * value).toFixed(Math.abs(value) < 0.1 ? 1 : 0)} %`;
+const percent = (value) => `${grouped(100 * value, Math.abs(value) < 0.1 ? 1 : 0)} %`;
 const TEXTS = {
   nodes: (v) => grouped(v, Number.isInteger(v) ? 0 : 2), count: (v) => grouped(v), bytes: bytesText, seconds: secondsText,
   size: sizeText, share: percent, times: (v) => `${grouped(v, 1)} ×`, build: (v) => D.builds[v].label,

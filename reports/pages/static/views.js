@@ -17,6 +17,8 @@ const scaleOf = (names, range) => ({ domain: names, range });
 
 // More than so many are not told apart in one picture.
 const [MOST_BARS, MOST_NAMES] = [60, 24];
+// A budget that is missed by more than this is drawn up to here.
+const MOST_USED = 2;
 function walls() {
   const builds = chosenBuilds();
   const under = (row) => `${sizeText(row.limit)} of ${row.kind} memory`;
@@ -381,12 +383,32 @@ function remedies() {
   if (!tried.length) say("What would lower the peak of one build is tried, on that very step, by ", command(`stepwall explain ${first ? `${D.builds[first.build].scenario} --steps ${first.steps}` : "SCENARIO --steps N"}`), ".");
 }
 
+// What budgets allow is the whole width; what is beyond it breaks them.
+function budgets() {
+  const colours = scaleOf(["kept", "broken", "unknown"], [PALETTE[0], PALETTE[1], css("--soft")]);
+  const data = rowsOf(D.budgets).filter((row) => row.used != null).slice(0, MOST_BARS).map((row) => ({ ...row, name: `${row.scenario}: ${row.limit}`,
+    drawn: Math.min(row.used, MOST_USED), said: row.used > MOST_USED ? `over ${text(MOST_USED, "share")}` : text(row.used, "share"), tip: `${row.scenario}: ${row.limit} is ${row.ruling}\n${row.measured} of ${row.allowed} at ${text(row.steps, "count")}` }));
+  if (data.length) {
+    const most = Math.max(1, ...data.map((row) => row.drawn));
+    const x = { field: "drawn", type: "quantitative", title: "share of what is allowed", scale: { domain: [0, (isNarrow() ? 1.5 : 1.2) * most] }, axis: { format: ".0%" } };
+    chart({ height: 26 * data.length, data: { values: data },
+      encoding: { y: { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: isNarrow() ? 130 : 320 } }, tooltip: { field: "tip" } },
+      layer: [
+        { mark: { type: "bar" }, encoding: { x, color: { field: "ruling", type: "nominal", scale: colours, title: null } } },
+        { mark: { type: "rule", strokeWidth: 2, color: css("--ink") }, encoding: { x: { datum: 1 }, y: null } },
+        { mark: { type: "text", align: "left", dx: 6 }, encoding: { x, text: { field: "said" } } },
+      ] }, `Share of each limit that was measured: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`);
+  }
+  put(tableOf(D.budgets));
+}
+
 function changes() {
   put(tableOf(D.changes));
   (D.notes ?? []).forEach((words) => say(words));
 }
 
 const VIEWS = [
+  ["budgets", "Are budgets kept?", budgets, () => D.budgets],
   ["changes", "What changed?", changes, () => D.changes],
   ["walls", "Where does it end?", walls, () => count(D.walls)],
   ["fits", "How many fit on a card?", fits, () => count(D.fits)],
