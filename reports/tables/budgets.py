@@ -62,27 +62,30 @@ def _per(verdict: Verdict) -> str:
 def verdict_grid(verdicts: Sequence[Verdict]) -> Grid:
     """Return every limit, the measured value, and which share of the limit that is."""
     at = f"at {axes_text([one.axis for one in verdicts] or [STEPS])}"
+    why = ("why",) if any(verdict.reason for verdict in verdicts) else ()
     return Grid(
-        headings=("scenario", "limit", "measured", "allowed", "used", at, "ruling"),
-        numeric=(False, False, True, True, True, True, False),
+        headings=("scenario", "limit", "ruling", "measured", "allowed", "used", at, *why),
+        numeric=(False, False, False, True, True, True, True, *(False for _ in why)),
         rows=tuple(
-            GridRow(cells=_cells(verdict), failed=verdict.ruling is not Ruling.KEPT)
+            GridRow(
+                cells=(*_cells(verdict), *(verdict.reason or "" for _ in why)),
+                failed=verdict.ruling is not Ruling.KEPT,
+            )
             for verdict in verdicts
         ),
-        least=(at, "allowed", "measured"),
+        least=(*why, at, "allowed", "measured"),
     )
 
 
 def _cells(verdict: Verdict) -> tuple[str, ...]:
-    reason = f": {verdict.reason}" if verdict.reason else ""
     return (
         verdict.scenario,
         verdict.budgeted.name if verdict.budgeted else "outcome",
+        verdict.ruling.value,
         measured_text(verdict),
         allowed_text(verdict),
         _used(verdict),
         count_text(verdict.steps),
-        verdict.ruling.value + reason,
     )
 
 

@@ -11,6 +11,7 @@ from profiler.analysis.budgets.budget import BUDGETED_METRICS, Ruling, Verdict
 from profiler.analysis.fitting import fit
 from profiler.analysis.laws import Law
 from reports.tables.budgets import verdict_document, verdict_grid, verdict_text
+from reports.tables.fitting import fitted
 from reports.texts.numbers import DASH
 
 LAW = fit([(n, 33 + 12 * n) for n in (4, 8, 16, 32)], whole=True)
@@ -52,21 +53,33 @@ def test_a_verdict_is_one_line(verdict: Verdict, text: str) -> None:
 
 def test_the_table_shows_how_much_is_used() -> None:
     """Of a limit that is known; what is not kept stands out."""
-    rows = verdict_grid([SLOPE, PEAK, UNKNOWN, FAILED]).rows
+    grid = verdict_grid([SLOPE, PEAK, UNKNOWN, FAILED])
+    rows = grid.rows
 
     assert rows[0].cells == (
         "chain",
         "nodes_per_step",
+        "broken",
         "12/step",
         "6/step",
         "200 %",
         "32",
-        "broken",
+        "",
     )
-    assert rows[1].cells[2:5] == ("4.0 MiB", "5 MiB", "80 %")
-    assert rows[2].cells[2:] == (DASH, "5 MiB", DASH, "32", "unknown: why")
+    assert rows[1].cells[2:6] == ("kept", "4.0 MiB", "5 MiB", "80 %")
+    assert rows[2].cells[2:] == ("unknown", DASH, "5 MiB", DASH, "32", "why")
     assert rows[3].cells[1] == "outcome"
     assert [row.failed for row in rows] == [True, False, True, True]
+    assert grid.headings[-1] == "why"
+    assert "why" not in verdict_grid([SLOPE, PEAK]).headings
+
+
+def test_a_narrow_terminal_still_shows_what_is_kept() -> None:
+    """Where there is room for little, numbers go first."""
+    shown = fitted(verdict_grid([SLOPE, PEAK, UNKNOWN, FAILED]), 40)
+
+    assert shown.grid.headings[:3] == ("scenario", "limit", "ruling")
+    assert "why" in shown.left_out
 
 
 def test_the_document_holds_raw_numbers() -> None:
