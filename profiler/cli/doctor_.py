@@ -134,7 +134,7 @@ def _point_checks(measurement: Measurement) -> list[Check]:
     done = end.status is Status.OK
     checks = [
         Check(
-            what="a training step in a child",
+            what="a training step",
             works=done,
             detail=f"{measurement.seconds:.2f} s" if done else f"{end.status.value}: {end.reason}",
         )
