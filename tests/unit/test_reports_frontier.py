@@ -135,6 +135,43 @@ class TestFrontiers:
 
         assert found.values == [8, 64]
 
+    def test_host_and_device_memory_have_frontiers_of_their_own(self) -> None:
+        """A length that survives under one says nothing about the other."""
+        walls = [
+            replace(wall("a", steps // batch, batch=batch), kind=kind)
+            for kind, steps in (("device", 6400), ("host", 3200))
+            for batch in (16, 32)
+        ]
+        results = samples.loaded([], walls)
+        device, host = frontiers(results)
+
+        assert (device.kind, host.kind) == ("device", "host")
+        assert heights(device) == {"a": [(16, 400), (32, 200)]}
+        assert heights(host) == {"a": [(16, 200), (32, 100)]}
+        (plot,) = frontier_plots(results)
+        assert [axes.get_title(loc="left") for axes in plot.figure.axes] == [
+            "under 64 MiB of device memory",
+            "under 64 MiB of host memory",
+        ]
+
+    def test_a_band_in_a_grid_lies_where_every_run_survived(self) -> None:
+        """The table has both ends and the status, the plot a mark and a key of its own."""
+        band = replace(samples.band(150, 160), scenario="a", parameters={"batch": 32})
+        results = samples.loaded([], [wall("a", 400, batch=16), band])
+        (found,) = frontiers(results)
+        (plot,) = frontier_plots(results)
+        rows = {row.cells[0]: row.cells[1:] for row in frontier_grid(results).rows}
+
+        assert [(value, one.last_ok) for one in found.lines for value, one in one.walls] == [
+            (16, 400),
+            (32, 150),
+        ]
+        assert rows["32"][:2] == ("150", "160")
+        assert "band" in rows["32"][2]
+        (legend,) = [one for axes in plot.figure.axes if (one := axes.get_legend())]
+        keys = [entry.get_text() for entry in legend.get_texts()]
+        assert any(key.startswith("a band") for key in keys)
+
     def test_a_run_without_a_grid_has_none(self) -> None:
         """One wall, or walls of different scenarios."""
         assert frontiers(samples.contrast()) == []

@@ -68,7 +68,7 @@ function frontier(walls, limit, log) {
   const wallOf = new Map(walls.map((row) => [row.at, row]));
   const points = rowsOf(D.frontiers).filter((row) => wallOf.has(row.wall)).map((row) => {
     const wall = wallOf.get(row.wall);
-    return { ...row, line: runsOf().length > 1 ? `${row.line} (${D.builds[wall.build].run})` : row.line, end: wall.last_ok ?? wall.first_oom, status: wall.status };
+    return { ...row, line: runsOf().length > 1 ? `${row.line} (${D.builds[wall.build].run})` : row.line, end: wall.last_ok ?? wall.first_oom, far: wall.status === "band" ? wall.first_oom : null, status: wall.status };
   });
   for (const parameter of new Set(points.map((row) => row.parameter))) {
     const data = points.filter((row) => row.parameter === parameter).map((row) => ({ ...row, tip: `${row.line}, ${parameter} ${row.value} under ${limit}\n${text(row.end, "count")} ${axisName()}: ${row.status}` }));
@@ -78,10 +78,11 @@ function frontier(walls, limit, log) {
       encoding: { x: { field: "value", type: "ordinal", sort: null, title: parameter, axis: { labelAngle: 0 } },
         y: { field: "end", type: "quantitative", title: brief(`${axisName()} that survive under ${limit}`, axisName()), scale: { type: log, zero: log !== "log", nice: true }, axis: axisOf("count") },
         color: { field: "line", type: "nominal", sort: null, title: null, scale: scaleOf(lines, lines.map((_, at) => PALETTE[at % PALETTE.length])), ...(lines.length < 2 && { legend: null }) }, tooltip: { field: "tip" } },
-      layer: [{ mark: { type: "line" } }, { mark: { type: "point", filled: true, size: 60 } }, { mark: { type: "text", dy: -12 }, encoding: { text: { field: "end", format: "," } } }],
+      layer: [{ mark: { type: "line" } }, { mark: { type: "point", filled: true, size: 60 } },
+        { mark: { type: "rule", strokeWidth: 5, opacity: 0.4 }, transform: [{ filter: "datum.far != null" }], encoding: { y2: { field: "far" } } }, { mark: { type: "text", align: "left", dx: 8, dy: -8 }, encoding: { text: { field: "end", format: "," } } }],
     }, `The most ${axisName()} that survive under ${limit}, by ${parameter}: ${data.map((row) => `${row.line} ${row.value}: ${row.end}`).slice(0, 12).join(", ")}.`, { names: lines });
   }
-  if (points.length) say("Every point is a wall that was searched; between the points nothing was run.");
+  if (points.length) say(`Every point is a wall that was searched; between the points nothing was run.${points.some((row) => wallOf.get(row.wall).status === "band") ? " A pale bar is a band, in which outcomes varied." : ""}`);
 }
 // On cards that nobody has here: what short runs foretell.
 function fits() {
