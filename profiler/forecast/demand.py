@@ -66,11 +66,13 @@ class DemandCurve:
     missed_bytes: float
 
     @classmethod
-    def through(cls, demands: Iterable[tuple[int, int]]) -> DemandCurve | None:
+    def through(
+        cls, demands: Iterable[tuple[int, int]], *, most_missed: float = _MOST_MISSED
+    ) -> DemandCurve | None:
         """Return the law of three lengths or more that foretold the longest one best.
 
         None where there are too few lengths far enough apart, where it missed the longest one by
-        too much, or where it does not grow.
+        a larger share than ``most_missed``, or where it does not grow.
         """
         points = _apart(demands)
         found = [cls._of(points, count) for count in (2, 3) if len(points) > count]
@@ -78,7 +80,7 @@ class DemandCurve:
         for bent in found[1:]:
             if best is None or bent.missed_bytes * _BETTER < best.missed_bytes:
                 best = bent
-        if best is None or best.missed_bytes > _MOST_MISSED * points[-1][1]:
+        if best is None or best.missed_bytes > most_missed * points[-1][1]:
             return None
         return best if best.bytes_per_step(points[-1][0]) > 0 else None
 

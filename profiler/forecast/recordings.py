@@ -14,6 +14,12 @@ from profiler.forecast.unrolling import NoPatternError, Unrolling, kind, sizes
 # Walls beyond are extrapolated from walls at these shares of so many events: where a step more
 # meets the limit varies by a step or two, which matters little between lengths far apart.
 _FAR_EVENTS = 48_000
+# Of a large graph, at shares of so many times the events of the shortest trace that is continued:
+# three of the shares are then longer, and far enough apart for a law.
+_FAR_FIRSTS = 5
+# A wall that is replayed may lie on one side of a gap that packing leaves, or on the other: the
+# margin tells it.
+_FAR_MISSED = 0.1
 _FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 FARTHEST = 1 << 20
 UNLIMITED = 1 << 50
@@ -233,7 +239,7 @@ class Recordings:
                 limit = self.allocator.highest_address(unrolling.at(steps))
                 wall = self.replay(unrolling, UNLIMITED).largest_fitting(limit, steps)
                 points.append((wall, limit))
-            self._far[key] = DemandCurve.through(points)
+            self._far[key] = DemandCurve.through(points, most_missed=_FAR_MISSED)
         return self._far[key]
 
 
@@ -310,7 +316,8 @@ class Replay:
 
 def far_steps(unrolling: Unrolling) -> list[int]:
     """Return the steps that what lies beyond replay is extrapolated from."""
-    return [with_events(unrolling, int(_FAR_EVENTS * share)) for share in _FAR_SHARES]
+    most = max(_FAR_EVENTS, _FAR_FIRSTS * unrolling.count(unrolling.first_steps))
+    return [with_events(unrolling, int(most * share)) for share in _FAR_SHARES]
 
 
 def with_events(unrolling: Unrolling, events: int) -> int:

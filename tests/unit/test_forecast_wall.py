@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from profiler.facts import Caveat, CaveatEffect, PeakPrediction, WallPrediction
-from profiler.forecast.demand import DemandCurve, DemandLine
+from profiler.forecast.demand import APART, DemandCurve, DemandLine
 from profiler.forecast.ladder import Ladder
 from profiler.forecast.learning import Learner
-from profiler.forecast.recordings import Recordings, TraceSource
+from profiler.forecast.recordings import Recordings, TraceSource, far_steps
 from profiler.forecast.replayed import Forecasts
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import Unrolling
@@ -528,6 +528,21 @@ def test_a_far_wall_lies_on_the_line_through_nearer_ones(per_step: int, edge: in
     assert predicted.steps == pytest.approx(edge, rel=1e-6, abs=1)
     assert predicted.low < edge < predicted.high
     assert max(steps for steps, _ in source.asked) <= 1024
+
+
+@settings(max_examples=8, deadline=None)
+@given(tensors=st.integers(10, 100), first=st.integers(8, 104))
+@example(tensors=100, first=104)
+def test_far_walls_are_extrapolated_from_three_lengths(tensors: int, first: int) -> None:
+    """Also where the shortest trace has most of the events that they usually have."""
+    pair = [step(steps * tensors, CHUNK) for steps in (first, first + 2)]
+    lengths = far_steps(Unrolling(*pair, (first, first + 2)))
+    apart = [lengths[-1]]
+    for steps in reversed(lengths):
+        if steps * APART <= apart[-1]:
+            apart.append(steps)
+
+    assert len(apart) > 2
 
 
 def test_a_far_wall_is_predicted_where_no_constant_is_folded_any_more() -> None:
