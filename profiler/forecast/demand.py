@@ -74,7 +74,7 @@ class DemandCurve:
         None where there are too few lengths far enough apart, where it missed the longest one by
         a larger share than ``most_missed``, or where it does not grow.
         """
-        points = _apart(demands)
+        points = apart(demands)
         found = [cls._of(points, count) for count in (2, 3) if len(points) > count]
         best = found[0] if found else None
         for bent in found[1:]:
@@ -124,7 +124,7 @@ class DemandCurve:
         return abs(self.missed_bytes * max(1.0, grown) / slope) if slope else steps
 
 
-def _apart(demands: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def apart(demands: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the points, ascending, that are far enough apart, the longest one among them."""
     points: list[tuple[int, int]] = []
     for steps, demand in sorted(demands, reverse=True):

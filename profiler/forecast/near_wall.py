@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from profiler.facts import WallPrediction
+from profiler.forecast.demand import apart
 from profiler.forecast.recordings import Recordings
 from profiler.forecast.search import extrapolated
 from profiler.forecast.trace import Trace
@@ -13,8 +15,10 @@ from profiler.forecast.trace import Trace
 _TRIES, _MOST_BYTES = 6, 1 << 30
 # Nor is one recorded that is so many times longer than one that fits.
 _GROWTH = 4
-# An edge is known by a recorded length that is so small a share of it away, ...
+# An edge is known by a recorded length that fits and is so small a share of it away, ...
 _CLOSE = 0.02
+# ... or by one that does not fit, if so small a share lies between it and one that does, ...
+_BETWEEN = 0.1
 # ... but for this share of the distance, and one step. Between recorded lengths that allocate the
 # same in the same order, only sizes differ: that is replayed, and known from so near.
 _OFF, _CLOSE_BY_REPLAY = 0.1, 0.002
@@ -49,10 +53,12 @@ def near_wall(recordings: Recordings, limit_bytes: int, max_steps: int) -> WallP
             if is_close or not left:
                 return _prediction(list(needs), min(aim, max_steps), 1 + _OFF * (edge - low))
         elif high is not None and high - edge <= _CLOSE * edge:
+            if edge - low <= _BETWEEN * edge or not left:
+                return _prediction(list(needs), min(edge, max_steps), 1 + _OFF * (high - edge))
             # What does not fit is as near as can be: something that does tells more.
             aim = 2 * edge - high - 1
         steps = min(max(int(aim), low + 1), _GROWTH * low, max_steps)
-        if steps in needs or not recordings.can_record(steps):
+        if not left or steps in needs or not recordings.can_record(steps):
             return None
     return None
 
@@ -65,7 +71,28 @@ def _edge(needs: dict[int, int], low: int, high: int | None, limit_bytes: int) -
         share = (limit_bytes - needs[low]) / (needs[high] - needs[low])
         return low + share * (high - low)
     found = extrapolated(needs, limit_bytes)
-    return found[0] if found else None
+    return found and _less_steep(needs, found[0], limit_bytes)
+
+
+def _less_steep(needs: dict[int, int], edge: float, limit_bytes: int) -> float:
+    """Return the edge along a parabola where growth slows down, else as it is.
+
+    A parabola that never meets the limit shows that it is farther away: twice as far.
+    """
+    points = apart(needs.items())[-3:]
+    if len(points) < 3:  # noqa: PLR2004 (of a parabola)
+        return edge
+    (n1, need1), (n2, need2), (n3, need3) = points
+    slope = (need3 - need2) / (n3 - n2)
+    bend = (slope - (need2 - need1) / (n2 - n1)) / (n3 - n1)
+    steepness = slope + bend * (n3 - n2)
+    room = limit_bytes - need3
+    if bend >= 0:
+        return edge
+    root = steepness**2 + 4 * bend * room
+    if steepness <= 0 or root <= 0:
+        return n3 + 2 * (edge - n3)
+    return n3 + 2 * room / (steepness + math.sqrt(root))
 
 
 def _by_replay(recordings: Recordings, known: list[int], low: int, limit_bytes: int) -> int | None:

@@ -535,8 +535,8 @@ def test_a_far_wall_lies_on_the_line_through_nearer_ones(per_step: int, edge: in
 @example(tensors=100, first=104)
 def test_far_walls_are_extrapolated_from_three_lengths(tensors: int, first: int) -> None:
     """Also where the shortest trace has most of the events that they usually have."""
-    pair = [step(steps * tensors, CHUNK) for steps in (first, first + 2)]
-    lengths = far_steps(Unrolling(*pair, (first, first + 2)))
+    shorter, longer = (step(steps * tensors, CHUNK) for steps in (first, first + 2))
+    lengths = far_steps(Unrolling(shorter, longer, (first, first + 2)))
     apart = [lengths[-1]]
     for steps in reversed(lengths):
         if steps * APART <= apart[-1]:

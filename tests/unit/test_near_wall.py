@@ -37,8 +37,9 @@ class Scenario:
         self.asked.append(steps)
         if steps >= self.fails_from:
             raise ValueError("no more, please")
-        sizes = [self.per_step * steps, self.scratch(steps)]
-        return Trace(["activation", "scratch"], [(0, sizes[0]), (1, sizes[1]), (1, 0), (0, 0)])
+        activation = max(1, self.per_step * steps)
+        events = [(0, activation), (1, self.scratch(steps)), (1, 0), (0, 0)]
+        return Trace(["activation", "scratch"], events)
 
     def begin(self, limit_bytes: int, lengths: Lengths = ANY) -> WallPrediction | None:
         """Return where a search begins, after what short runs tell."""
@@ -88,6 +89,17 @@ def test_it_begins_at_the_wall_where_only_sizes_differ(multiple_of: int) -> None
     assert begin is not None
     assert abs(begin.steps - edge) <= multiple_of
     assert all(lengths.allow(steps) for steps in scenario.asked)
+
+
+@pytest.mark.parametrize("edge", [150, 240, 400])
+def test_growth_that_slows_down_is_followed(edge: int) -> None:
+    """Each line through what fits falls short: the last recorded length may be beyond the wall."""
+    scenario = Scenario(per_step=0, scratch=lambda steps: 27 * MIB * steps // (steps + 12))
+    begin = scenario.begin(scenario.scratch(edge) + CHUNK)
+
+    assert len(scenario.asked) <= MOST_TRIED
+    assert begin is None or abs(begin.steps - edge) <= 0.02 * edge
+    assert begin is not None
 
 
 def test_a_wall_that_short_runs_tell_is_not_looked_for() -> None:

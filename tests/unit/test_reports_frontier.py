@@ -162,10 +162,7 @@ class TestFrontiers:
         (plot,) = frontier_plots(results)
         rows = {row.cells[0]: row.cells[1:] for row in frontier_grid(results).rows}
 
-        assert [(value, one.last_ok) for one in found.lines for value, one in one.walls] == [
-            (16, 400),
-            (32, 150),
-        ]
+        assert heights(found) == {"a": [(16, 400), (32, 150)]}
         assert rows["32"][:2] == ("150", "160")
         assert "band" in rows["32"][2]
         (legend,) = [one for axes in plot.figure.axes if (one := axes.get_legend())]
