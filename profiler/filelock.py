@@ -65,7 +65,7 @@ class FileLock:
 def holder(path: Path) -> str:
     """Return ``process N`` for the holder of the file's lock, as far as it can be read."""
     with contextlib.suppress(OSError):
-        if number := path.read_text():
+        if number := path.read_text(encoding="utf-8", errors="replace"):
             return f"process {number}"
     return "another process"
 

@@ -34,7 +34,7 @@ class LogWatch:
 
     def __enter__(self) -> Self:
         """Start to watch."""
-        log = self._path.open(errors="replace")
+        log = self._path.open(encoding="utf-8", errors="replace")
         log.seek(0, os.SEEK_END)
         self._thread = threading.Thread(target=self._watch, args=(log,), daemon=True)
         self._thread.start()

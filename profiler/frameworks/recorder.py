@@ -203,5 +203,5 @@ class Recorder:
 
     def _write(self) -> None:
         draft = self._path.with_suffix(".draft")
-        draft.write_text(encode(self.report))
+        draft.write_text(encode(self.report), encoding="utf-8")
         draft.replace(self._path)

@@ -67,7 +67,7 @@ def _wants_processor(own: int) -> bool:
     """Whether any other thread runs, is ready to, or waits for the disk."""
     try:
         tasks = [task for task in _TASKS.iterdir() if task.name != str(own)]
-        stats = [(task / "stat").read_text() for task in tasks]
+        stats = [(task / "stat").read_text(encoding="utf-8", errors="replace") for task in tasks]
     except OSError:  # a thread ended meanwhile, or there is no /proc
         return True
     return any(stat.rpartition(")")[2].split()[0] in _WORKING for stat in stats)

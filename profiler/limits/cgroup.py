@@ -74,17 +74,17 @@ class Group:
         Raises:
             OSError: if the kernel refuses.
         """
-        (self.path / self.files.limit).write_text(str(size))
+        (self.path / self.files.limit).write_text(str(size), encoding="utf-8")
         swap = self.path / self.files.swap
         if swap.exists():  # a kernel may not count it
             # Version 1 counts memory and swap together, version 2 swap alone.
-            swap.write_text("0" if self.files is V2 else str(size))
+            swap.write_text("0" if self.files is V2 else str(size), encoding="utf-8")
 
     def lift(self) -> None:
         """Remove the cap."""
         for name in (self.files.swap, self.files.limit):
             with contextlib.suppress(OSError):
-                (self.path / name).write_text(self.files.unlimited)
+                (self.path / name).write_text(self.files.unlimited, encoding="utf-8")
 
     def join(self) -> None:
         """Move this process into the group; what it has taken before stays charged elsewhere.
@@ -92,7 +92,7 @@ class Group:
         Raises:
             OSError: if the kernel refuses.
         """
-        (self.path / "cgroup.procs").write_text(str(os.getpid()))
+        (self.path / "cgroup.procs").write_text(str(os.getpid()), encoding="utf-8")
 
     def peak_bytes(self) -> int | None:
         """Return the most that was ever charged, or None where the kernel keeps no peak."""
@@ -197,7 +197,7 @@ def _base(inside: Group) -> Path:
 
 def _delegates(base: Path) -> bool:
     control = base / "cgroup.subtree_control"
-    return control.exists() and "memory" in control.read_text().split()
+    return control.exists() and "memory" in control.read_text(encoding="utf-8").split()
 
 
 def _make_room(base: Path, mkdir: Callable[[Path], None]) -> None:
@@ -205,15 +205,15 @@ def _make_room(base: Path, mkdir: Callable[[Path], None]) -> None:
 
     Version 2 lets a group with limited groups inside hold no processes of its own.
     """
-    pids = [int(line) for line in (base / "cgroup.procs").read_text().split()]
+    pids = [int(line) for line in (base / "cgroup.procs").read_text(encoding="utf-8").split()]
     if not set(pids) <= _ours():
         raise PermissionError(f"{base} holds processes of others")
     with contextlib.suppress(FileExistsError):
         mkdir(base / HOME)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
-            (base / HOME / "cgroup.procs").write_text(str(pid))
-    (base / "cgroup.subtree_control").write_text("+memory")
+            (base / HOME / "cgroup.procs").write_text(str(pid), encoding="utf-8")
+    (base / "cgroup.subtree_control").write_text("+memory", encoding="utf-8")
 
 
 def _ours() -> set[int]:
@@ -224,7 +224,7 @@ def _ours() -> set[int]:
 def _mounts(proc: Path) -> Iterator[tuple[Files, str, str, Path]]:
     """Yield the mounts of memory cgroups: version 1 first, as it may hold the controller."""
     try:
-        lines = (proc / "self/mountinfo").read_text().splitlines()
+        lines = _lines(proc / "self/mountinfo")
     except OSError:
         return
     found = []
@@ -239,10 +239,15 @@ def _mounts(proc: Path) -> Iterator[tuple[Files, str, str, Path]]:
     yield from sorted(found, key=lambda one: one[0].version)
 
 
+def _lines(path: Path) -> list[str]:
+    """Return a file's lines, which hold paths of any bytes."""
+    return [os.fsdecode(line) for line in path.read_bytes().splitlines()]
+
+
 def _own_path(proc: Path, controller: str) -> str | None:
     """Return the path that the kernel names for this process; "" stands for version 2."""
     with contextlib.suppress(OSError):
-        for line in (proc / "self/cgroup").read_text().splitlines():
+        for line in _lines(proc / "self/cgroup"):
             _, controllers, path = line.split(":", 2)
             if controller in controllers.split(","):
                 return path
@@ -255,20 +260,20 @@ def _lies_in(path: Path, mount: Path) -> bool:
 
 def _kill_all(path: Path) -> None:
     with contextlib.suppress(OSError):
-        for pid in (path / "cgroup.procs").read_text().split():
+        for pid in (path / "cgroup.procs").read_text(encoding="utf-8").split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
 
 
 def _number(path: Path) -> int | None:
     try:
-        return int(path.read_text())
+        return int(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # no such file, or "max"
         return None
 
 
 def _table(path: Path) -> dict[str, int]:
     with contextlib.suppress(OSError, ValueError):
-        lines = [line.split() for line in path.read_text().splitlines()]
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
         return {words[0]: int(words[1]) for words in lines if len(words) > 1}
     return {}

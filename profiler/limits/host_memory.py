@@ -63,7 +63,7 @@ def data_peak_bytes() -> int | None:
 def reset_peak() -> bool:
     """Set the high-water mark back to what is resident now; False if the kernel refuses."""
     try:
-        _CLEAR_REFS.write_text("5")
+        _CLEAR_REFS.write_text("5", encoding="utf-8")
     except OSError:
         return False
     return True
@@ -96,8 +96,9 @@ def copy_inherited() -> int:
 def _inherited_pages() -> Iterator[tuple[int, int]]:
     """Yield address and size of each run of inherited pages in private writable mappings."""
     with _PAGEMAP.open("rb", buffering=0) as pagemap:
-        for line in _MAPS.read_text().splitlines():
-            addresses, rights = line.split()[:2]
+        # Names of files may hold any byte.
+        for line in _MAPS.read_bytes().splitlines():
+            addresses, rights = (word.decode() for word in line.split()[:2])
             if rights[1] + rights[3] != "wp":
                 continue
             start, end = (int(address, 16) for address in addresses.split("-"))
@@ -118,7 +119,7 @@ def _runs(entries: array[int]) -> Iterator[tuple[int, int]]:
 
 def _read(field: str) -> int | None:
     try:
-        lines = _STATUS.read_text().splitlines()
+        lines = _STATUS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     for line in lines:

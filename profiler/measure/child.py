@@ -39,7 +39,7 @@ def run(folder: Path) -> int:
     """Run the job in ``folder`` and return the exit code."""
     _redirect_output(folder / LOG_FILE)
     _be_first_to_be_killed()
-    job = decode(Job, (folder / JOB_FILE).read_text())
+    job = decode(Job, (folder / JOB_FILE).read_text(encoding="utf-8"))
     recorder = Recorder(folder)
     try:
         _TASKS[job.task](job, recorder)
@@ -70,7 +70,7 @@ def _redirect_output(path: Path) -> None:
 
 def _be_first_to_be_killed() -> None:
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
 
 
 def _outcome(job: Job, error: BaseException, recorder: Recorder) -> Outcome:

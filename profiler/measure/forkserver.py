@@ -179,7 +179,9 @@ def _end_children(spared: Container[int]) -> None:
 def _children() -> list[int]:
     """Return the ids of this process's children; none where the kernel does not list them."""
     with contextlib.suppress(OSError):
-        lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+        lists = [
+            path.read_text(encoding="utf-8") for path in Path("/proc/self/task").glob("*/children")
+        ]
         return [int(pid) for pids in lists for pid in pids.split()]
     return []
 

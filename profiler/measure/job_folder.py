@@ -27,7 +27,7 @@ def prepare(parent: Path, job: Job) -> Path:
     try:
         parent.mkdir(exist_ok=True)  # a child may have removed it
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
-        (folder / JOB_FILE).write_text(encode(job))
+        (folder / JOB_FILE).write_text(encode(job), encoding="utf-8")
     except OSError as error:
         reason = error.strerror or error
         raise StepwallError(f"temporary folder {str(parent)!r}: {reason}") from error

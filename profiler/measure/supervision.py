@@ -82,7 +82,7 @@ class SupervisedChild:
 def _kernel_oom_kills() -> int:
     """Return how many processes the kernel has killed for want of memory since it started."""
     try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
+        lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -39,7 +39,10 @@ def filled(template: Path, name: str) -> dict[str, str]:
     """
     test = template.with_stem(_TEST)
     written = {f"{name}.py": template, f"test_{name}.py": test}
-    return {file: path.read_text().replace(_NAME, name) for file, path in written.items()}
+    return {
+        file: path.read_text(encoding="utf-8").replace(_NAME, name)
+        for file, path in written.items()
+    }
 
 
 def check_name(name: str, packages: Iterable[str]) -> None:

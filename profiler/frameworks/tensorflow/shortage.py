@@ -101,7 +101,7 @@ def _miss_inspection(recorder: Recorder) -> None:
 
 def _read(message: str, log: Path, graph: Any) -> Shortage:
     refused: list[messages.Refusal] = []
-    with contextlib.suppress(OSError), log.open(errors="replace") as lines:
+    with contextlib.suppress(OSError), log.open(encoding="utf-8", errors="replace") as lines:
         refused = messages.refusals(lines)
     found = messages.shortage(message, refused)
     if found.op is None or found.op_type is not None or graph is None:
