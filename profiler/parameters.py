@@ -28,6 +28,7 @@ _OR_NONE = " | None"
 _SPECIAL = re.compile(r'[,()"]|^\s|\s$|^$')
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
 _INT64 = (1 << 63) - 1
+_MOST_COMBINATIONS = 10_000
 _ALLOWED = "int, float, bool, str, a Literal, an Enum, a tuple of them, each also with '| None'"
 
 
@@ -187,6 +188,12 @@ def combinations(
         parameter.parse_all(overrides[name]) if name in overrides else [parameter.default]
         for name, parameter in known.items()
     ]
+    count = math.prod(map(len, values))
+    if count > _MOST_COMBINATIONS:
+        raise UsageError(
+            f"scenario {scenario_name!r}: these values make {count} combinations; "
+            f"{_MOST_COMBINATIONS} are allowed"
+        )
     return [dict(zip(known, chosen, strict=True)) for chosen in itertools.product(*values)]
 
 
@@ -343,10 +350,15 @@ def _parse_float(text: str) -> float:
     return value
 
 
+def _parse_str(text: str) -> str:
+    text.encode()  # JSON can write half a character that nothing else can hold
+    return text
+
+
 _EXAMPLES = {"int": "128", "float": "0.5", "bool": "true", "str": "a"}
 _PARSERS: dict[str, Callable[[str], Scalar]] = {
     "int": _parse_int,
     "float": _parse_float,
     "bool": _parse_bool,
-    "str": str,
+    "str": _parse_str,
 }

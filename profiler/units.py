@@ -8,6 +8,8 @@ from profiler.errors import UsageError
 
 MIB = 1 << 20
 MAX_STEPS = 1_000_000
+# Each is a point to be run.
+MAX_LENGTHS = 10_000
 # Common sizes of device memory.
 CARD_BYTES = tuple(gib * 1024 * MIB for gib in (4, 8, 12, 16, 24, 40, 80, 141))
 _UNITS = {
@@ -72,9 +74,13 @@ def parse_steps(text: str) -> list[int]:
     chosen: set[int] = set()
     for part in text.split(","):
         chosen.update(_expand(text, part.strip()))
+        if len(chosen) > MAX_LENGTHS:
+            raise UsageError(f"--steps {text[:40]!r}: more than {MAX_LENGTHS} lengths")
     bad = [steps for steps in sorted(chosen) if not 1 <= steps <= MAX_STEPS]
     if bad:
-        raise UsageError(f"--steps {text!r}: {bad[0]} is not in 1 to {MAX_STEPS}; {_STEPS_HELP}")
+        raise UsageError(
+            f"--steps {text[:40]!r}: {bad[0]} is not in 1 to {MAX_STEPS}; {_STEPS_HELP}"
+        )
     return sorted(chosen)
 
 
@@ -95,10 +101,11 @@ def _expand(text: str, part: str) -> list[int]:
     smallest_stride = 2 if match[3] else 1
     if start < 1 or stop < start or stop > MAX_STEPS or stride < smallest_stride:
         raise UsageError(
-            f"--steps {text!r}: {part!r} must run upwards within 1 to {MAX_STEPS}; {_STEPS_HELP}"
+            f"--steps {text[:40]!r}: {part!r} must run upwards within 1 to {MAX_STEPS}; "
+            f"{_STEPS_HELP}"
         )
     if not match[3]:
-        return list(range(start, stop + 1, stride))
+        return list(range(start, stop + 1, stride)[: MAX_LENGTHS + 1])
     steps = []
     while start <= stop:
         steps.append(start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import sys
 import traceback
@@ -12,6 +11,7 @@ import click
 import profiler
 from profiler.cli import terminal
 from profiler.errors import StepwallError, did_you_mean
+from profiler.plain_text import one_line
 
 _COMMANDS = (
     "list",
@@ -80,7 +80,7 @@ def exit_code(arguments: list[str]) -> int:
     try:
         code = stepwall.main(arguments, prog_name="stepwall", standalone_mode=False)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code, arguments)
+        return _fail(one_line(error.format_message()), error.exit_code, arguments)
     except StepwallError as error:
         return _fail(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort):
@@ -93,9 +93,11 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _unexpected(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.strerror:  # a full disk, a folder that is gone
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}"
+        return f"{place}{error.strerror} (--debug shows where)"
+    if isinstance(error, MemoryError):
+        return "not enough memory (--debug shows where)"
     return f"{type(error).__name__}: {error} (this is a bug; --debug shows where)"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from profiler.cli import terminal
+from profiler.cli.arguments import SECONDS, NewFile, PathType
 from profiler.cli.common import (
     FAILED_POINT,
     OVER_BUDGET,
@@ -18,10 +19,11 @@ from profiler.cli.common import (
     next_command,
 )
 from profiler.cli.opening import open_client, opened, usable_scenarios
-from profiler.cli.output import check_run_name, write_page
+from profiler.cli.output import check_run_name
 from profiler.cli.progress import reporter
 from profiler.errors import UsageError
 from profiler.measure.client import POINT_TIMEOUT_S
+from profiler.paths import read_text, write
 from profiler.store.runs import Store
 
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
@@ -30,10 +32,10 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 
 
 @click.command("check")
-@click.argument("budgets", type=click.Path(path_type=Path), metavar="BUDGETS.toml")
+@click.argument("budgets", type=PathType(), metavar="BUDGETS.toml")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=SECONDS,
     default=POINT_TIMEOUT_S,
     show_default=True,
     help="Seconds after which a point is killed.",
@@ -42,7 +44,7 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 @click.option("--run", "stored", metavar="RUN", help="Check this stored run and measure nothing.")
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="Write a page with each limit, what was measured, and the run behind it.",
 )
 @common_options
@@ -73,16 +75,15 @@ def command(  # noqa: PLR0913 (one keyword per option)
     if html is not None:
         from reports.pages.budgets import budget_page
 
-        write_page(html, budget_page(run, verdicts, budgets.name))
+        write("--html", html, budget_page(run, verdicts, budgets.name))
         common.echo(f"Wrote {html}")
     return _exit_code(verdicts)
 
 
 def _document(path: Path) -> dict[str, Any]:
+    text = read_text("budgets", path)
     try:
-        return tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UsageError(f"budgets {str(path)!r}: {error.strerror or error}") from None
+        return tomllib.loads(text)
     except ValueError as error:
         raise UsageError(f"budgets {str(path)!r}: {error}") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -14,9 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from profiler.cli import terminal
-from profiler.errors import StepwallError, UsageError
+from profiler.cli.arguments import (
+    SECONDS,
+    STDOUT,
+    JsonFile,
+    Results,
+    Source,
+    check_apart,
+    check_texts,
+)
+from profiler.errors import UsageError
 from profiler.facts import Schedule
 from profiler.measure.client import POINT_TIMEOUT_S
+from profiler.paths import write
 
 if TYPE_CHECKING:
     from reports.tables.grid import Grid
@@ -47,7 +56,7 @@ class Common:
     @property
     def prints_text(self) -> bool:
         """Whether results go to stdout as text (else: as JSON, or nowhere)."""
-        return not self.quiet and self.json_path != "-"
+        return not self.quiet and self.json_path != STDOUT
 
     def echo(self, text: str = "") -> None:
         """Print a result to stdout, unless quiet or JSON goes there."""
@@ -78,13 +87,10 @@ class Common:
         if self.json_path is None:
             return
         text = json.dumps(document, indent=2, allow_nan=False)
-        if self.json_path == "-":
+        if self.json_path == STDOUT:
             terminal.say(text)
             return
-        try:
-            Path(self.json_path).write_text(text + "\n")
-        except OSError as error:
-            raise StepwallError(f"--json {self.json_path!r}: {error.strerror}") from None
+        write("--json", Path(self.json_path), text + "\n")
         self.echo(f"Wrote {self.json_path}")
 
 
@@ -102,7 +108,9 @@ def common_options(function: Command) -> Command:
         **rest: Any,
     ) -> Any:
         del debug  # read by main, which prints errors
-        _check_json_path(json_path)
+        context = click.get_current_context()
+        check_texts(context)
+        check_apart(context)
         common = Common(
             scenarios=scenarios,
             results=results,
@@ -161,7 +169,7 @@ _MEASURING_OPTIONS = (
     click.option("--device", default="cpu", show_default=True, help="cpu, gpu or gpu:N."),
     click.option(
         "--timeout",
-        type=click.FloatRange(0, min_open=True),
+        type=SECONDS,
         default=POINT_TIMEOUT_S,
         show_default=True,
         help="Seconds after which a point is killed.",
@@ -170,34 +178,30 @@ _MEASURING_OPTIONS = (
 )
 
 
-def _check_json_path(path: str | None) -> None:
-    """Refuse a path that cannot be written before anything is measured for it."""
-    if path is None or path == "-":
-        return
-    folder = Path(path).resolve().parent
-    if not folder.is_dir() or Path(path).is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"--json {path!r}: no file can be written there")
-
-
 _COMMON_OPTIONS = (
     click.option("--debug", is_flag=True, help="Show tracebacks."),
     click.option("-v", "--verbose", is_flag=True, help="One line per finished point on stderr."),
     click.option("-q", "--quiet", is_flag=True, help="Print no results and no progress."),
     click.option(
-        "--json", "json_path", metavar="PATH|-", help="Write the result as JSON ('-': to stdout)."
+        "--json",
+        "json_path",
+        metavar="PATH|-",
+        type=JsonFile(),
+        help="Write the result as JSON ('-': to stdout).",
     ),
     click.option(
         "--results",
         metavar="DIR",
         default=DEFAULT_RESULTS,
         show_default=True,
-        type=click.Path(path_type=Path, file_okay=True),
+        type=Results(),
         help="Where results are kept.",
     ),
     click.option(
         "--scenarios",
         metavar="PATH",
         multiple=True,
+        type=Source(),
         help="A file or folder with scenarios of your own (repeatable).",
     ),
 )
@@ -245,4 +249,5 @@ def next_command(common: Common, given: Mapping[str, Any], *words: object) -> st
 
 def command_line() -> str:
     """Return the command as the user typed it."""
-    return shlex.join(["stepwall", *sys.argv[1:]])
+    typed = shlex.join(["stepwall", *sys.argv[1:]])
+    return typed.encode(errors="backslashreplace").decode()  # a path may hold any byte

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from profiler.cli import terminal
+from profiler.cli.arguments import NewFile
 from profiler.cli.common import OVER_BUDGET, Common, common_options, next_command
-from profiler.cli.output import write_page
 from profiler.errors import UsageError
 from profiler.facts import Run
+from profiler.paths import write
 from profiler.store.baseline import read_baseline
 from profiler.store.runs import Store
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--markdown", is_flag=True, help="Print what changed as Markdown.")
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="Write a page with both runs laid over each other.",
 )
 @common_options
@@ -52,7 +54,7 @@ def command(common: Common, *, before: str, after: str, **given: Any) -> int:
     if given["html"] is not None:
         from reports.pages.comparison import comparison_page
 
-        write_page(given["html"], comparison_page(*runs, comparison))
+        write("--html", given["html"], comparison_page(*runs, comparison))
     if not given["markdown"]:
         if given["html"] is not None:
             common.echo(f"Wrote {given['html']}")
@@ -72,7 +74,7 @@ def _run(common: Common, name: str) -> Run:
         with Store(common.results) as store:
             return store.load(name)
     except UsageError:
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 (a name that no file can have is none)
             return read_baseline(path)
         raise
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
 import click
 
+from profiler.cli.arguments import NewFolder
 from profiler.cli.common import Common, common_options
-from profiler.errors import StepwallError, UsageError
+from profiler.errors import UsageError
 from profiler.facts import SCHEMA
 from profiler.frameworks import installed
+from profiler.paths import usable
 from profiler.planning import templates
 
 _DEFAULT = "graph"
@@ -29,7 +32,7 @@ _DEFAULT = "graph"
     "-o",
     "--output",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=NewFolder(),
     default=Path(),
     help="Where to write  [default: the current folder].",
 )
@@ -44,7 +47,7 @@ def command(common: Common, *, name: str, kind: str, output: Path) -> None:
     files = templates.filled(templates.templates(frameworks)[kind], name)
     paths = {output / file: text for file, text in files.items()}
     for path in paths:
-        if path.exists():
+        if os.path.lexists(path):
             raise UsageError(f"{str(path)!r} exists, and is not overwritten")
     for path, text in paths.items():
         _write(path, text)
@@ -57,9 +60,7 @@ def command(common: Common, *, name: str, kind: str, output: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with usable("", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except OSError as error:
-        raise StepwallError(f"{str(path)!r}: {error.strerror}") from None

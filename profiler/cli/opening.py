@@ -17,6 +17,7 @@ from profiler.limits import machine
 from profiler.measure.client import POINT_TIMEOUT_S, Client
 from profiler.measure.launcher import Launchers
 from profiler.measure.runner import Runner
+from profiler.paths import scenario_source
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
 from profiler.store.runs import Store
@@ -110,10 +111,7 @@ def opened(common: Common, *, timeout_s: float, name: str | None = None) -> Iter
 @contextlib.contextmanager
 def open_client(common: Common, *, timeout_s: float = POINT_TIMEOUT_S) -> Iterator[Client]:
     """Open a client of the user's scenario files; its children start when they are needed."""
-    sources = tuple(str(Path(source).resolve()) for source in common.scenarios)
-    for given, source in zip(common.scenarios, sources, strict=True):
-        if not Path(source).exists():
-            raise UsageError(f"--scenarios {given!r}: no such file or folder")
+    sources = tuple(scenario_source("--scenarios", Path(given)) for given in common.scenarios)
     with Launchers() as launchers:
         yield Client(launchers=launchers, sources=sources, timeout_s=timeout_s)
 

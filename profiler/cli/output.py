@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 from profiler.cli import terminal
 from profiler.cli.common import Common
-from profiler.errors import StepwallError, UsageError
+from profiler.errors import UsageError
 from profiler.facts import Run
 from profiler.facts.labels import LabelledRun
 from profiler.lengths import counted
+from profiler.paths import usable
 from profiler.store.runs import FILE_NAME, LATEST
 from profiler.units import parse_size
 
 if TYPE_CHECKING:
     from profiler.analysis.results import RunResults
+
+# With it files are named, which may have 255.
+_MOST_NAME_BYTES = 200
 
 
 def limit_of(text: str | None) -> int | None:
@@ -35,11 +39,14 @@ def check_run_name(name: str | None) -> None:
     Raises:
         UsageError: if it cannot.
     """
-    taken = {LATEST, FILE_NAME}
-    if name is not None and (not re.fullmatch(r"\w[\w.-]*", name) or name in taken):
+    if name is None:
+        return
+    # The database has files beside it, as stepwall.sqlite-wal.
+    taken = name == LATEST or name.startswith(FILE_NAME)
+    if not re.fullmatch(r"\w[\w.-]*", name) or taken or len(name.encode()) > _MOST_NAME_BYTES:
         raise UsageError(
             f"--name {name!r}: use letters, digits, '_', '-' and '.', "
-            f"and neither {' nor '.join(sorted(taken))}"
+            f"at most {_MOST_NAME_BYTES} bytes, and neither {LATEST} nor {FILE_NAME}"
         )
 
 
@@ -69,18 +76,6 @@ def publish(common: Common, run: Run, *, plots: bool) -> Path:
     return folder
 
 
-def write_page(path: Path, text: str) -> None:
-    """Write a page where ``--html`` says.
-
-    Raises:
-        StepwallError: if it cannot be written.
-    """
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise StepwallError(f"--html {str(path)!r}: {error.strerror or error}") from error
-
-
 def print_answer(common: Common, results: RunResults) -> None:
     """Print what a run is about, the sentences that answer first, and its small table."""
     from reports.tables.summary import summary_grid
@@ -100,12 +95,10 @@ def write_folder(common: Common, run: Run, folder: Path, *, plots: bool = False)
     from profiler.analysis.results import RunResults
     from reports import write_report
 
-    try:
+    with usable("report folder", folder):
         write_report(RunResults(run), folder, with_plots=plots)
         if folder.parent == common.results:
             _point_latest(folder)
-    except OSError as error:
-        raise StepwallError(f"report folder {str(folder)!r}: {error.strerror or error}") from error
     common.echo(f"Wrote {folder / 'report.html'}")
     return folder
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from profiler.cli.arguments import NewFile
 from profiler.cli.common import Common, common_options, next_command
-from profiler.errors import StepwallError, UsageError
+from profiler.errors import UsageError
 from profiler.facts import SCHEMA
+from profiler.paths import write
 from profiler.store.baseline import baseline_text
 from profiler.store.runs import Store
 
@@ -18,7 +20,7 @@ from profiler.store.runs import Store
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     help="The file to write [default: RUN.baseline.json].",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the file.")
@@ -30,10 +32,7 @@ def command(common: Common, *, run: str | None, output: Path | None, force: bool
     path = output or Path(f"{pinned.name}.baseline.json")
     if path.exists() and not force:
         raise UsageError(f"{str(path)!r} exists: choose another --output or add --force")
-    try:
-        path.write_text(baseline_text(pinned))
-    except OSError as error:
-        raise StepwallError(f"{str(path)!r}: {error.strerror or error}") from None
+    write("--output", path, baseline_text(pinned))
     common.write_json({"schema": SCHEMA, "run": pinned.name, "path": str(path)})
     common.echo(f"Wrote {path}")
     again = next_command(common, {}, "compare", path, pinned.name, "--fail", "peak:5%")

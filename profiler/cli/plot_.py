@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from profiler.cli import terminal
+from profiler.cli.arguments import NewFile, Number
 from profiler.cli.common import Common, common_options, next_command
-from profiler.errors import StepwallError, UsageError, did_you_mean
+from profiler.errors import UsageError, did_you_mean
 from profiler.facts import SCHEMA, Run, Schedule, replace
+from profiler.paths import check_new_file, write
 from profiler.store.runs import Store
 
 if TYPE_CHECKING:  # plots need matplotlib, and --help does not
@@ -33,7 +35,7 @@ _PAGE_INCHES = 9.5
     "-o",
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=NewFile(),
     help="The figure, as .pdf, .svg or .png; its numbers go beside it, as .csv "
     "[default: KIND.pdf].",
 )
@@ -72,10 +74,10 @@ _PAGE_INCHES = 9.5
     "252pt.",
 )
 @click.option("--height", help="Of the whole figure [default: what its panels take].")
-@click.option("--aspect", type=click.FloatRange(0.1, 10), help="Width over height, instead.")
+@click.option("--aspect", type=Number(0.1, 10), help="Width over height, instead.")
 @click.option(
     "--font-size",
-    type=click.FloatRange(4, 24),
+    type=Number(4, 24),
     default=8.0,
     show_default=True,
     help="Of its letters, in points.",
@@ -101,9 +103,9 @@ def command(common: Common, *, kind: str, run: str | None, **given: Any) -> None
     with Store(common.results) as store:
         chosen = _chosen(store.load(run), given)
     drawing = _drawing(kind, chosen, sheet, given)
-    _write(output, sheet.saved(drawing.figure, output.suffix[1:]))
+    write("--output", output, sheet.saved(drawing.figure, output.suffix[1:]))
     numbers = output.with_suffix(".csv")
-    _write(numbers, drawing.table.encode())
+    write("--output", numbers, drawing.table)
     width, height = drawing.figure.get_size_inches()
     common.echo(f"Wrote {output} ({width:.2f} by {height:.2f} inches) and {numbers}")
     if height > _PAGE_INCHES:
@@ -136,11 +138,10 @@ def _checked(kind: str, given: dict[str, Any]) -> tuple[Path, Sheet]:
     output: Path = given["output"] or Path(f"{kind}.pdf")
     if output.suffix[1:] not in _ENDINGS:
         raise UsageError(f"--output {str(output)!r}: end it in .{', .'.join(_ENDINGS)}")
-    if not output.resolve().parent.is_dir():
-        raise UsageError(f"--output {str(output)!r}: no such folder")
     for path in (output, output.with_suffix(".csv")):
-        if path.is_dir() or (path.exists() and not given["force"]):
+        if path.exists() and not given["force"]:
             raise UsageError(f"--output {str(path)!r}: it exists; --force overwrites a file")
+        check_new_file("--output", path)
     for name, only in (("metrics", "growth"), ("pareto", "remedies")):
         if given[name] and kind != only:
             raise UsageError(f"plot {kind}: --{name.removesuffix('s')} is for plot {only}")
@@ -239,10 +240,3 @@ def _drawing(kind: str, results: RunResults, sheet: Sheet, given: dict[str, Any]
         why = reasons[kind](results)
         raise UsageError(f"plot {kind}: nothing to draw in run {results.run.name!r}: {why}")
     return drawing
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise StepwallError(f"{str(path)!r}: {error.strerror or error}") from None

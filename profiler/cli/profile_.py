@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from profiler.cli import terminal
+from profiler.cli.arguments import MOST_JOBS, MOST_REPEATS
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -75,11 +76,15 @@ class _Options:
 @group_options
 @schedule_option
 @click.option(
-    "--repeats", type=click.IntRange(1), default=1, show_default=True, help="Runs of each point."
+    "--repeats",
+    type=click.IntRange(1, MOST_REPEATS),
+    default=1,
+    show_default=True,
+    help="Runs of each point.",
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_JOBS),
     default=1,
     show_default=True,
     help="Series measured at once (times disturb one another, memory does not).",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from profiler.cli import terminal
+from profiler.cli.arguments import PathType
 from profiler.cli.common import Common, common_options, next_command, plots_option
 from profiler.cli.output import print_answer, write_folder
-from profiler.errors import StepwallError, UsageError
+from profiler.errors import UsageError
+from profiler.paths import check_folder, check_new_file, write
 from profiler.store.runs import Store
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _WIDEST = 100
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PathType(),
     help="Folder (default: results/RUN); with --markdown a file (default: stdout).",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
@@ -66,11 +68,15 @@ def command(  # noqa: PLR0913 (the options of the command line)
 
 
 def _check(output: Path | None, *, is_file: bool, force: bool) -> None:
-    if output is None or (force and not (is_file and output.is_dir())):
+    if output is None:
         return
-    if is_file and output.exists():
+    check = check_new_file if is_file else check_folder
+    check("--output", output)
+    if force or not output.exists():
+        return
+    if is_file:
         raise UsageError(f"--output {str(output)!r}: it exists; --force overwrites a file")
-    if not is_file and output.exists() and any(output.iterdir()):
+    if any(output.iterdir()):
         raise UsageError(f"{str(output)!r} is not empty: choose another folder or add --force")
 
 
@@ -90,10 +96,7 @@ def _markdown(common: Common, results: RunResults, output: Path | None) -> None:
     if output is None:
         common.echo(text.rstrip("\n"))
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StepwallError(f"--output {str(output)!r}: {error.strerror or error}") from None
+    write("--output", output, text)
     common.echo(f"Wrote {output}")
 
 

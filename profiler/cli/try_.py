@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from profiler.analysis.review import Review, judged, raised_at_build
+from profiler.cli.arguments import SECONDS, Source
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -38,11 +39,11 @@ _LEAST_LIMIT = 16 * MIB
 
 
 @click.command("try")
-@click.argument("path", metavar="FILE")
+@click.argument("path", metavar="FILE", type=Source())
 @click.option("--set", "settings", multiple=True, metavar="K=V", help="Set a parameter.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=SECONDS,
     default=_TIMEOUT_S,
     show_default=True,
     help="Seconds after which a point is killed.",
@@ -53,8 +54,6 @@ def command(common: Common, *, path: str, settings: tuple[str, ...], timeout: fl
 
     FILE holds scenarios of your own; a folder of such files will do. Nothing is stored.
     """
-    if not Path(path).exists():
-        raise UsageError(f"{path!r}: no such file or folder")
     common = replace(common, scenarios=(path, *common.scenarios))
     conditions = planning.Conditions(overrides=parse_settings(settings))
     with (

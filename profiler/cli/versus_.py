@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from profiler.cli.arguments import NewFile
 from profiler.cli.common import Common, common_options, group_options, next_command
 from profiler.cli.opening import Opening, opened, usable_scenarios
 from profiler.cli.output import check_run_name
@@ -20,6 +21,7 @@ from profiler.frameworks import Mode
 from profiler.lengths import counted
 from profiler.measure.schedules import parallel_points
 from profiler.parameters import describe_parameters
+from profiler.paths import write
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
 from profiler.units import MAX_STEPS
@@ -46,7 +48,7 @@ _FEW = "{}: name two different scenarios or more, or a suite or a tag that two h
     "-o",
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=NewFile(),
     help="Also plot step time against device peak at that length, as .png or .svg.",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the plot.")
@@ -99,8 +101,6 @@ def _check_output(output: Path | None, *, force: bool) -> None:
         return
     if output.suffix not in _FORMATS:
         raise UsageError(f"--output {str(output)!r}: end it in {' or '.join(_FORMATS)}")
-    if not output.resolve().parent.is_dir() or output.is_dir():
-        raise UsageError(f"--output {str(output)!r}: no file can be written there")
     if output.exists() and not force:
         raise UsageError(f"--output {str(output)!r}: the file exists; --force overwrites it")
 
@@ -251,10 +251,7 @@ def _draw(common: Common, answer: _Answer, output: Path) -> None:
             f"--output {str(output)!r}: no build has a known steady step and device peak "
             f"at {counted(f'{answer.steps:,}', answer.axis)}"
         )
-    try:
-        output.write_bytes(image(pareto_figure([panel]), output.suffix[1:]))
-    except OSError as error:
-        raise StepwallError(f"--output {str(output)!r}: {error.strerror}") from None
+    write("--output", output, image(pareto_figure([panel]), output.suffix[1:]))
     common.echo(f"Wrote {output}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from profiler.cli import terminal
+from profiler.cli.arguments import MOST_REPEATS
 from profiler.cli.common import (
     FAILED_POINT,
     Common,
@@ -61,7 +62,7 @@ from profiler.units import MAX_STEPS, MIB, size_option
 )
 @click.option(
     "--confirm",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST_REPEATS),
     default=0,
     metavar="N",
     help="Run both ends N more times and say how often each held.",

@@ -60,6 +60,8 @@ class Group:
 
 # The suite of all installed scenarios.
 ALL = "all"
+# At a second for each, a day.
+MOST_POINTS = 100_000
 
 
 def _tags(listings: Iterable[Listing]) -> set[str]:
@@ -82,8 +84,8 @@ def select(
     Without names: those of the group. Without one: the user's, or all where there are none.
 
     Raises:
-        UsageError: for a name that is not in the catalog, for names beside a group, or for a
-            group that no scenario belongs to.
+        UsageError: for a name that is not in the catalog, for names beside a group, for a group
+            that no scenario belongs to, or where there is none at all.
     """
     for name in names:
         if name not in catalog:
@@ -92,6 +94,8 @@ def select(
         if group not in (None, Group()):
             raise UsageError(f"{' '.join(names)}: name scenarios, or give --suite or --tag")
         return [catalog[name] for name in dict.fromkeys(names)]
+    if not catalog:
+        raise UsageError("there is no scenario that can be used")
     if group is not None and group.suite is not None:
         return group.of(catalog.values())
     own = [one for one in catalog.values() if not one.file.is_installed]
@@ -146,11 +150,18 @@ def points(listing: Listing, conditions: Conditions, *, steps: int, repeat: int 
 def expand(
     listings: Iterable[Listing], steps: Sequence[int], conditions: Conditions, repeats: int
 ) -> list[Point]:
-    """Return every point: per scenario, combination and repeat, by ascending steps."""
+    """Return every point: per scenario, combination and repeat, by ascending steps.
+
+    Raises:
+        UsageError: as ``points``, and if there are far too many.
+    """
+    series = [one for listing in listings for one in points(listing, conditions, steps=0)]
+    count = len(series) * len(steps) * repeats
+    if count > MOST_POINTS:
+        raise UsageError(f"{count} points are too many: at most {MOST_POINTS} in a run")
     return [
         replace(one, steps=number, repeat=repeat)
-        for listing in listings
-        for one in points(listing, conditions, steps=0)
+        for one in series
         for repeat in range(repeats)
         for number in sorted(steps)
     ]
@@ -206,7 +217,7 @@ def parse_device(text: str) -> str:
     Raises:
         UsageError: for any other text.
     """
-    match = re.fullmatch(r"(cpu)|gpu(?::(\d+))?", text.lower(), re.ASCII)
+    match = re.fullmatch(r"(cpu)|gpu(?::(\d{1,3}))?", text.lower(), re.ASCII)
     if match is None:
         raise UsageError(f"device {text!r}: use cpu, gpu or gpu:N")
     return "cpu" if match[1] else f"gpu:{int(match[2] or 0)}"

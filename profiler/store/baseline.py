@@ -16,6 +16,7 @@ from profiler.facts import (
     encode,
     replace,
 )
+from profiler.paths import read_text
 
 KIND = "stepwall baseline"
 # In files of version 1 nodes are counted without those of functions.
@@ -45,10 +46,9 @@ def read_baseline(path: Path) -> Run:
     Raises:
         UsageError: if it cannot be read, is none, or another version of stepwall wrote it.
     """
+    text = read_text("baseline", path)
     try:
-        data = json.loads(path.read_text())
-    except OSError as error:
-        raise UsageError(f"baseline {str(path)!r}: {error.strerror or error}") from None
+        data = json.loads(text)
     except ValueError as error:
         raise UsageError(f"baseline {str(path)!r} is no JSON: {error}") from None
     if not isinstance(data, dict) or data.get("kind") != KIND:

@@ -25,6 +25,7 @@ from profiler.facts import (
     replace,
 )
 from profiler.filelock import FileLock, holder
+from profiler.paths import usable
 from profiler.store.database import Database
 
 FILE_NAME = "stepwall.sqlite"
@@ -59,8 +60,12 @@ class Store(Closing):
         """
         self.path = folder / FILE_NAME
         self._held: list[FileLock] = []
-        if not create and not (self.path.exists() and self.path.stat().st_size):
-            raise UsageError(f"no results in {str(folder)!r}: run 'stepwall profile' first")
+        with usable("results", folder):
+            is_there = self.path.exists()
+            if is_there and not self.path.is_file():
+                raise UsageError(f"results {str(self.path)!r}: it is no file")
+            if not create and not (is_there and self.path.stat().st_size):
+                raise UsageError(f"no results in {str(folder)!r}: run 'stepwall profile' first")
         try:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import csv
 import io
 import logging
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -201,6 +202,8 @@ class Sheet:
         try:
             if "://" in self.style:
                 raise ValueError("not a file on this machine")  # noqa: TRY301 (told as the others)
+            if os.path.exists(self.style) and not os.path.isfile(self.style):  # noqa: PTH110, PTH113 (any text)
+                raise ValueError("not a file")  # noqa: TRY301 (told as the others)
             with mpl.rc_context(), _heard(said):
                 before = dict(mpl.rcParams)
                 style.use(self.style)

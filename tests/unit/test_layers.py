@@ -17,7 +17,13 @@ PACKAGES = ("profiler", "scenarios", "reports")
 # Rooms on one floor do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("profiler.errors", "profiler.closing", "profiler.lengths"),
-    ("profiler.units", "profiler.parameters", "profiler.filelock", "profiler.plain_text"),
+    (
+        "profiler.units",
+        "profiler.parameters",
+        "profiler.filelock",
+        "profiler.plain_text",
+        "profiler.paths",
+    ),
     ("profiler.facts", "profiler.scenario"),
     ("profiler.limits", "profiler.explain", "profiler.forecast", "scenarios"),
     ("profiler.frameworks", "profiler.store"),

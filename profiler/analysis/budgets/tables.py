@@ -10,6 +10,7 @@ from profiler.analysis.budgets.budget import BUDGETED_METRICS, Budget
 from profiler.errors import StepwallError, UsageError, did_you_mean
 from profiler.facts import Schedule
 from profiler.parameters import value_text
+from profiler.paths import scenario_source
 from profiler.planning import points as plan
 from profiler.units import parse_size, parse_steps
 
@@ -90,11 +91,7 @@ def scenario_paths(given: object, folder: Path, where: str) -> list[str]:
     names = given if isinstance(given, list | tuple) else [given]
     if not all(isinstance(name, str | Path) for name in names):
         raise UsageError(f"{where}: scenarios = {given!r}: write a path or several, as ['mine.py']")
-    paths = [folder / str(name) for name in names]
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"{where}: scenarios {str(path)!r}: no such file or folder")
-    return [str(path.resolve()) for path in paths]
+    return [scenario_source(f"{where}: scenarios", folder / str(name)) for name in names]
 
 
 def _name(value: object) -> str:

@@ -1,0 +1,171 @@
+"""What the command line takes beside choices: numbers, texts and paths that can be used."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import click
+
+from profiler.errors import UsageError
+from profiler.paths import check_folder, check_new_file, scenario_source, usable
+from profiler.store.runs import FILE_NAME
+
+STDOUT = "-"
+# Beyond any use, and within what a wait, or a list of points, takes.
+MOST_SECONDS = 366 * 24 * 3600.0
+MOST_REPEATS = 10_000
+MOST_JOBS = 1_000
+
+
+class Number(click.FloatRange):
+    """A number within bounds; ``nan`` is in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
+SECONDS = Number(0, MOST_SECONDS, min_open=True)
+
+
+class PathType(click.ParamType):  # type: ignore[type-arg]
+    """A path that may be written as any text but an empty one."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, checked; a default is a path already."""
+        if isinstance(value, Path):
+            return value
+        what = option_of(param) if isinstance(param, click.Option) else ""
+        path = Path(value)
+        with usable(what, value):
+            if not str(value):
+                raise ValueError("the path is empty")
+            os.fsencode(path)
+            if "\0" in str(value):
+                raise ValueError("a path holds no NUL")
+        return self.checked(what, path, ctx)
+
+    def checked(self, what: str, path: Path, ctx: click.Context | None) -> Any:
+        """Return what the command is given."""
+        del what, ctx
+        return path
+
+
+class NewFile(PathType):
+    """A file to be written; one that exists is for the command to judge."""
+
+    name = "file"
+
+    def checked(self, what: str, path: Path, ctx: click.Context | None) -> Any:
+        """Return the path; a pipe is held open until the command ends."""
+        if path.name.startswith(FILE_NAME):
+            raise UsageError(f"{what} {str(path)!r}: stored results have such a name")
+        held = check_new_file(what, path)
+        if held is not None and ctx is not None:
+            ctx.call_on_close(lambda: os.close(held))
+        return path
+
+
+class JsonFile(NewFile):
+    """A file to be written, or ``-`` for stdout."""
+
+    def checked(self, what: str, path: Path, ctx: click.Context | None) -> Any:
+        """Return the path as text."""
+        return STDOUT if str(path) == STDOUT else str(super().checked(what, path, ctx))
+
+
+class NewFolder(PathType):
+    """A folder to be filled, which may be missing."""
+
+    name = "folder"
+
+    def checked(self, what: str, path: Path, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        del ctx
+        check_folder(what, path)
+        return path
+
+
+class Results(PathType):
+    """The folder of results, which may be missing."""
+
+    name = "folder"
+
+    def checked(self, what: str, path: Path, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        del ctx
+        with usable(what, path):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                return path
+            if not stat.S_ISDIR(found.st_mode):
+                raise ValueError("it is no folder")
+        return path
+
+
+class Source(PathType):
+    """A file or a folder with scenarios, which is there."""
+
+    def checked(self, what: str, path: Path, ctx: click.Context | None) -> str:
+        """Return the path as it was written."""
+        del ctx
+        scenario_source(what, path)
+        return str(path)
+
+
+def option_of(parameter: click.Parameter) -> str:
+    """Return an option as its messages call it, by its long name; an argument by its own."""
+    return max(parameter.opts, key=len) if isinstance(parameter, click.Option) else ""
+
+
+def check_texts(context: click.Context) -> None:
+    """Refuse texts that no database and no JSON could hold.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    for parameter in context.command.params:
+        given = context.params.get(parameter.name or "")
+        for text in given if isinstance(given, tuple) else (given,):
+            if isinstance(text, str) and not isinstance(parameter.type, PathType):
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise UsageError(
+                        f"{option_of(parameter)} {text!r}: it is no UTF-8".lstrip()
+                    ) from None
+
+
+def check_apart(context: click.Context) -> None:
+    """Refuse to write a file that another option names, too.
+
+    Raises:
+        UsageError: naming both.
+    """
+    seen: dict[str, click.Parameter] = {}
+    for parameter in sorted(context.command.params, key=lambda one: isinstance(one.type, NewFile)):
+        given = context.params.get(parameter.name or "")
+        for path in given if isinstance(given, tuple) else (given,):
+            if not isinstance(parameter.type, PathType) or path in {None, STDOUT}:
+                continue
+            place = os.path.realpath(path)
+            if (
+                isinstance(parameter.type, NewFile)
+                and place in seen
+                and not place.startswith("/dev/")
+            ):
+                other = option_of(seen[place]) or (seen[place].metavar or str(seen[place].name))
+                raise UsageError(f"{option_of(parameter)} {str(path)!r}: {other} names it, too")
+            seen[place] = parameter

@@ -1,0 +1,165 @@
+"""Paths that a user names: read, written, or refused in one line with the reason."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from profiler.errors import StepwallError, UsageError
+
+# More than any file that is read whole; a device may never end.
+_MOST_BYTES = 256 << 20
+# That is no fault of the path.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE}
+
+
+@contextlib.contextmanager
+def usable(what: str, path: object) -> Iterator[None]:
+    """Refuse a path that cannot be used by what is inside.
+
+    Args:
+        what: the option or the kind of file, for the message; empty where the path says it.
+        path: as the user wrote it.
+
+    Raises:
+        UsageError: with the path and the reason.
+        StepwallError: the same, where only room is missing.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        full = isinstance(error, OSError) and error.errno in _NO_ROOM
+        kind = StepwallError if full else UsageError
+        raise kind(f"{what} {str(path)!r}: {_reason(error)}".lstrip()) from None
+
+
+def read_text(what: str, path: Path) -> str:
+    """Return the text of a file, which may be a pipe that another process writes.
+
+    Raises:
+        UsageError: if it cannot be read, is no UTF-8, or never ends.
+    """
+    with usable(what, path):
+        with open(path, "rb", opener=_at_once) as file:
+            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+                # Without a writer it is at its end at once.
+                os.set_blocking(file.fileno(), True)
+            content = file.read(_MOST_BYTES + 1) or b""
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"it holds more than {_MOST_BYTES >> 20} MiB")
+        return content.decode()
+
+
+def write(what: str, path: Path, content: str | bytes) -> None:
+    """Write a file.
+
+    Raises:
+        UsageError: if it cannot be written.
+        StepwallError: if there is no room for it.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with usable(what, path), open(path, "wb", opener=_at_once) as file:
+        os.set_blocking(file.fileno(), True)
+        file.write(data)
+
+
+def check_new_file(what: str, path: Path) -> int | None:
+    """Check that a file can be written there, and leave all as it is.
+
+    Returns:
+        The descriptor of a pipe, whose reader must not see its end before it is written.
+
+    Raises:
+        UsageError: with the reason.
+    """
+    with usable(what, path):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            _try(Path(os.path.realpath(path)).parent)
+            return None
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                raise ValueError("nobody reads from this pipe") from None
+            raise
+        kind = os.fstat(descriptor).st_mode
+        if stat.S_ISFIFO(kind):
+            return descriptor
+        try:
+            if stat.S_ISBLK(kind):
+                raise ValueError("it is a disk")
+            os.write(descriptor, b"")
+        except OSError as error:  # a device that takes nothing, as /dev/full
+            raise ValueError(error.strerror) from None
+        finally:
+            os.close(descriptor)
+        return None
+
+
+def check_folder(what: str, path: Path) -> None:
+    """Check that files can be written into a folder, which may be missing, and leave all as it is.
+
+    Raises:
+        UsageError: with the reason.
+    """
+    with usable(what, path):
+        place = path.absolute()
+        while True:
+            try:
+                found = place.stat()
+                break
+            except FileNotFoundError:
+                if place.is_symlink():
+                    raise
+                place = place.parent
+        if not stat.S_ISDIR(found.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        _try(place)
+
+
+def scenario_source(what: str, path: Path) -> str:
+    """Return the whole path of a file or a folder with scenarios.
+
+    Raises:
+        UsageError: if there is none, or it cannot be read.
+    """
+    with usable(what, path):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            raise ValueError("no such file or folder") from None
+        if stat.S_ISREG(found.st_mode):
+            with path.open("rb") as file:
+                file.read(1)
+        elif stat.S_ISDIR(found.st_mode):
+            next(os.scandir(path), None)
+        else:
+            raise ValueError("it is neither a file nor a folder")
+        source = str(path.resolve())
+        source.encode()  # children are told it in JSON
+        return source
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for whoever is at the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+
+
+def _try(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is no text in UTF-8 ({error.reason} at byte {error.start})"
+    if isinstance(error, UnicodeEncodeError):
+        return f"its name is not in {error.encoding.upper()}"
+    return str(error) or type(error).__name__
