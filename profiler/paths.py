@@ -137,7 +137,8 @@ def scenario_source(what: str, path: Path) -> str:
             with path.open("rb") as file:
                 file.read(1)
         elif stat.S_ISDIR(found.st_mode):
-            next(os.scandir(path), None)
+            with os.scandir(path):
+                pass
         else:
             raise ValueError("it is neither a file nor a folder")
         source = str(path.resolve())

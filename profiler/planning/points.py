@@ -94,12 +94,13 @@ def select(
         if group not in (None, Group()):
             raise UsageError(f"{' '.join(names)}: name scenarios, or give --suite or --tag")
         return [catalog[name] for name in dict.fromkeys(names)]
-    if not catalog:
-        raise UsageError("there is no scenario that can be used")
-    if group is not None and group.suite is not None:
-        return group.of(catalog.values())
-    own = [one for one in catalog.values() if not one.file.is_installed]
-    return (group or Group()).of(own or catalog.values())
+    pool = [one for one in catalog.values() if not one.file.is_installed]
+    if not pool or (group is not None and group.suite is not None):
+        pool = [*catalog.values()]
+    found = (group or Group()).of(pool)
+    if not found:
+        raise UsageError("there is no scenario that can be used: 'stepwall list' says why")
+    return found
 
 
 def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int = 0) -> Point:
