@@ -8,7 +8,6 @@ measure is stopped there. ``STEPWALL_COMMAND_LINES`` is how many are tried, 300 
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import io
 import os
@@ -20,7 +19,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 import pytest
@@ -30,7 +28,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from profiler import cli
-from profiler.cli import opening
+from profiler.cli import arguments, opening
 from profiler.errors import StepwallError
 from profiler.facts import Outcome, Status, decode, encode
 from profiler.frameworks import framework
@@ -89,7 +87,14 @@ FINE: dict[str, Sequence[str]] = {
     "json_path": ("-", "out.json", "folder/out.json"),
     "output": ("fig.pdf", "fig.svg", "fig.png", "out.md", "made", "folder"),
     "html": ("page.html",),
-    "settings": ("units=3", "cell=gru,lstm", "layers=(8,8),(4)", "rate=1e-3", "name=x", "clip=none"),
+    "settings": (
+        "units=3",
+        "cell=gru,lstm",
+        "layers=(8,8),(4)",
+        "rate=1e-3",
+        "name=x",
+        "clip=none",
+    ),
     "steps": ("8", "16", "8,16", "8:64:x2", "10:100:10"),
     "limit": ("64MiB",),
     "wall_limit": ("1GiB",),
@@ -108,7 +113,20 @@ ANY = sorted({text for texts in FINE.values() for text in texts})
 LONG = "x" * 300
 # Root may read and write nearly everything: not these.
 BAD_PATHS = (
-    *("", "\0", "a\0b", LONG, f"nowhere/{LONG}", "d/" * 3000, "a\nb", "\x1b[31m", "é", "~", "-x", "--"),
+    *(
+        "",
+        "\0",
+        "a\0b",
+        LONG,
+        f"nowhere/{LONG}",
+        "d/" * 3000,
+        "a\nb",
+        "\x1b[31m",
+        "é",
+        "~",
+        "-x",
+        "--",
+    ),
     *("loop", "loop/x", "dangling", "a_file", "a_file/x", "folder", "full", "pipe", "pipe/x", ".."),
     *(".", "../x", "../beside", "nowhere/x", "nowhere/x.pdf", "pipe.pdf", "loop.svg", "pipe.json"),
     *("/dev/full", "/dev/null", "/dev/null/x", "/dev/zero", "/proc/self/mem", "/proc/nope/x"),
@@ -119,8 +137,27 @@ BAD_PATHS = (
 BAD_TEXTS = (
     *("", " ", "\0", "\udcff", "\ud800", "a\nb", "\x1b[31m", "é", "-", "--", "-x", "--nope", LONG),
     *("../x", "/", ".", "..", "stepwall.sqlite", "stepwall.sqlite-wal", "stepwall.sqlite-shm"),
-    *("latest", "a/b", "%s", "{}", "'", '"', "one'; DROP TABLE runs; --", "=", "a=", "=b", "units="),
-    *("units=1e300", "rate=nan", "rate=inf", "units=" + "9" * 5000, 'name="\\ud800"', 'name="\\u0000"'),
+    *(
+        "latest",
+        "a/b",
+        "%s",
+        "{}",
+        "'",
+        '"',
+        "one'; DROP TABLE runs; --",
+        "=",
+        "a=",
+        "=b",
+        "units=",
+    ),
+    *(
+        "units=1e300",
+        "rate=nan",
+        "rate=inf",
+        "units=" + "9" * 5000,
+        'name="\\ud800"',
+        'name="\\u0000"',
+    ),
     *("layers=" + "(" * 2000, "layers=()", "name=\udcff", "\udcff=1", f"name={LONG}", "é=1"),
     *("units=" + ",".join(map(str, range(3000))), "rate=" + ",".join(map(str, range(3000)))),
     *("peak:1e300%", "peak:nan%", f"peak:{'9' * 400}%", "all:-1%", "x" * 20000),
@@ -297,7 +334,7 @@ def _files(root: Path) -> dict[str, tuple[int, int]]:
     for place, _, names in os.walk(root):
         for name in names:
             path = f"{place}/{name}"
-            at = os.lstat(path)  # noqa: PTH116 (a name of any bytes)
+            at = os.lstat(path)
             found[path] = (at.st_size, at.st_mtime_ns)
     return found
 
@@ -390,3 +427,99 @@ def test_any_command_line_ends_in_a_documented_way(
     code = _judge(line, here, _files(here.parent))
     event(f"{line[0]} {code}")
     SEEN[f"{line[0]} {code}"] += 1
+
+
+# No file and no folder of any kind can be there.
+NOWHERE = ("", "\0", LONG, f"folder/{LONG}", "loop", "loop/x", "a_file/x", "\ud800")
+UNUSABLE: dict[type[arguments.PathType], Sequence[str]] = {
+    arguments.PathType: NOWHERE,
+    arguments.NewFile: (
+        *("folder", "pipe", "nowhere/x", "dangling", "/dev/full", "/proc/nope/x", "/proc/self/x"),
+        *("/dev/null/x", "results/stepwall.sqlite", "results/stepwall.sqlite-wal"),
+    ),
+    arguments.NewFolder: ("a_file", "pipe", "dangling", "/proc/nope/x", "/proc/self/x"),
+    arguments.Results: ("a_file", "pipe", "/dev/null"),
+    arguments.Source: ("nowhere", "dangling", "pipe", "/dev/null", "/proc/self/mem", "\udcff"),
+}
+
+
+def _is_of(parameter: click.Parameter) -> list[str]:
+    kinds = type(parameter.type).__mro__
+    return [path for kind, paths in UNUSABLE.items() if kind in kinds for path in paths]
+
+
+def _least(name: str, without: click.Parameter | None = None) -> list[str]:
+    """Return a command with what it needs, as far as it can be used."""
+    line, rest = [name], []
+    for parameter in COMMANDS[name].params:
+        if parameter is without:
+            continue
+        texts = FINE.get(parameter.name or "", ANY)
+        if isinstance(parameter.type, click.Choice):
+            texts = [str(choice) for choice in parameter.type.choices]
+        if isinstance(parameter, click.Option):
+            line += [parameter.opts[0], texts[0]] if parameter.required else []
+        elif parameter.required or parameter.nargs == -1:
+            rest += texts if parameter.nargs == -1 else texts[:1]
+    return [*line, "--scenarios", "mine.py", *rest]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "paths"),
+    [
+        pytest.param(name, parameter, _is_of(parameter), id=f"{name}-{parameter.name}")
+        for name, command in COMMANDS.items()
+        for parameter in command.params
+        if _is_of(parameter)
+    ],
+)
+def test_a_path_that_cannot_be_used_is_refused_with_its_reason(
+    tmp_path: Path, stored: Path, name: str, parameter: click.Parameter, paths: list[str]
+) -> None:
+    """Whatever the command, and before anything is run or written."""
+    here = _place(tmp_path / "root", stored)
+    before = _files(here.parent)
+    for path in paths:
+        given = [parameter.opts[0], path] if isinstance(parameter, click.Option) else [path]
+        code, _, err = _run([*_least(name, parameter), *given])
+
+        assert code == 2, (path, err)
+        assert err.startswith("stepwall: "), (path, err)
+        assert err.count("\n") == 1, (path, err)
+        assert repr(path)[1:-1].replace("\\\\", "\\") in err, (path, err)
+    assert _files(here.parent) == before
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_path_that_the_user_may_not_use_is_refused(
+    tmp_path: Path, stored: Path, name: str
+) -> None:
+    """One line says so, and names it."""
+    here = _place(tmp_path / "root", stored)
+    (here / "closed").mkdir()
+    shutil.copy(here / "mine.py", here / "closed")
+    for parameter in COMMANDS[name].params:
+        if not isinstance(parameter.type, arguments.PathType):
+            continue
+        given = [parameter.opts[0]] if isinstance(parameter, click.Option) else []
+        line = [*_least(name, parameter), *given, "closed/mine.py"]
+        _run(line)  # what is imported late is imported by root
+        with _closed(here / "closed"):
+            code, _, err = _run(line)
+
+        assert (code, err.count("\n")) == (2, 1), err
+        assert "'closed/mine.py': Permission denied" in err
+
+
+@contextlib.contextmanager
+def _closed(folder: Path) -> Iterator[None]:
+    """Close a folder to this process, whose files root may use whatever their rights."""
+    was, mode = os.geteuid(), folder.stat().st_mode
+    folder.chmod(0)
+    if was == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+        folder.chmod(mode)
