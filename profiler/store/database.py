@@ -92,7 +92,9 @@ class Database:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        # An interrupt leaves threads behind; SQLite crashes where one asks while another closes.
+        with self._lock:
+            self._connection.close()
 
     def _connect(self, options: str) -> sqlite3.Connection:
         try:
