@@ -194,7 +194,7 @@ class TestPin:
         """With the path."""
         code, _, err = stepwall("pin", "less", "-o", "none/base.json")
 
-        assert code == 1
+        assert code == 2
         assert err == ["stepwall: 'none/base.json': No such file or directory"]
 
 
@@ -212,5 +212,5 @@ def test_a_page_that_cannot_be_written_is_an_error(stepwall: Stepwall) -> None:
     """In one line that names the file."""
     code, _, said = stepwall("compare", "less", "more", "--html", "none/both.html")
 
-    assert code == 1
+    assert code == 2
     assert said == ["stepwall: --html 'none/both.html': No such file or directory"]
