@@ -195,7 +195,7 @@ class TestPin:
         code, _, err = stepwall("pin", "less", "-o", "none/base.json")
 
         assert code == 2
-        assert err == ["stepwall: 'none/base.json': No such file or directory"]
+        assert err == ["stepwall: --output 'none/base.json': No such file or directory"]
 
 
 def test_a_page_lays_both_runs_over_each_other(stepwall: Stepwall) -> None:
