@@ -239,7 +239,7 @@ class ScenarioPredictor:
         further off than the host's interval is wide, the host's law is wrong as well.
         """
         law = next((value.law for value in values if value.metric.name == "peak"), None)
-        if peak is None or law is None or self.conditions.device != "cpu":
+        if peak is None or law is None or self.conditions.on_card:
             return list(values)
         missed = abs(peak.bytes - law.at(steps))
 

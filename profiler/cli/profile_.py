@@ -26,7 +26,7 @@ from profiler.cli.output import check_run_name, limit_of, print_failures, publis
 from profiler.facts import Certificate, Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
 from profiler.lengths import counted
-from profiler.measure.runner import Explain
+from profiler.measure.runner import Explain, at_once
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
 from profiler.units import CARD_BYTES, listed_steps, parse_steps
@@ -87,7 +87,7 @@ class _Options:
     type=click.IntRange(1, MOST_JOBS),
     default=1,
     show_default=True,
-    help="Series measured at once (times disturb one another, memory does not).",
+    help="Series measured at once (times disturb one another, memory does not); on a GPU one.",
 )
 @click.option("--timeline", is_flag=True, help="Sample each point's memory over time.")
 @click.option("--trace", is_flag=True, help="Also explain what holds the peak of each point.")
@@ -148,7 +148,7 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
         on_wall=lambda w: report.done(_wall_line(w)),
     )
     missing = [one for one in points if not store.has("measurements", run, one.key)]
-    report.stage(f"{len(listings)} scenarios", points=missing, at_once=options.jobs)
+    report.stage(f"{len(listings)} scenarios", points=missing, at_once=at_once(points, options.jobs))
     runner.measure(
         points,
         jobs=options.jobs,

@@ -37,6 +37,11 @@ class Point(Record, frozen=True, kw_only=True):
     axis: str = STEPS
 
     @property
+    def on_card(self) -> bool:
+        """Whether it runs on a device with memory of its own, which it must not share."""
+        return self.device != "cpu"
+
+    @property
     def key(self) -> str:
         """A text that is equal for equal points."""
         facts = to_json(self)

@@ -263,7 +263,7 @@ def measurement(point: Point, ended: JobResult) -> Measurement:
     """Return what a child's end says of its point; what cannot be read counts as nothing."""
     report, end = _read(ended)
     if point.host_limit_bytes is not None:
-        end = outcomes.of_host(end, ended.exit, on_gpu=point.device != "cpu")
+        end = outcomes.of_host(end, ended.exit, on_gpu=point.on_card)
     if report is not None and end.status is Status.OK and report.device is None:
         end = outcomes.unreadable(ended.exit, "it says ok, and nothing of the device's memory")
     found = report or ChildReport()

@@ -73,6 +73,8 @@ class Runner:
     ) -> None:
         """Measure the points that the run lacks, a series after another or ``jobs`` at once.
 
+        On one card always one after another.
+
         Once a point of a series ran out of memory, now or before the run was resumed, its
         longer ones are skipped, and stored as skipped: they would cost 10 s each to say the same.
         """
@@ -102,7 +104,8 @@ class Runner:
                     self._skip(members[position + 1 :], after=point)
                     return
 
-        run_all(series, by_series(points), jobs)
+        wanted = list(points)
+        run_all(series, by_series(wanted), at_once(wanted, jobs))
 
     def _skip(self, points: Iterable[Point], *, after: Point) -> None:
         for point in points:
@@ -166,7 +169,7 @@ class Runner:
             self.on_wall(certificate)
             return certificate
 
-        return run_all(find, wanted, _walls_at_once(wanted))
+        return run_all(find, wanted, walls_at_once(wanted))
 
     def _explained(self, conditions: Point, wall: Certificate) -> Certificate:
         """Return the wall with what is held at the peak of the last steps that fit."""
@@ -194,8 +197,21 @@ class Runner:
         return measurement
 
 
-def _walls_at_once(conditions: list[Point]) -> int:
-    limits = (point.host_limit_bytes or point.limit_bytes or 0 for point in conditions)
-    largest = max(limits, default=0)
-    room = machine.available_bytes() // (largest + _HOST_BYTES_PER_WALL)
-    return max(1, min(WALLS_AT_ONCE, room))
+def at_once(points: Iterable[Point], jobs: int) -> int:
+    """Return how many of these may run at once: on cards no more than there are cards."""
+    wanted = list(points)
+    if any(point.on_card for point in wanted):
+        return min(jobs, len({point.device for point in wanted}))
+    return jobs
+
+
+def walls_at_once(conditions: Sequence[Point]) -> int:
+    """Return how many walls are searched at once: as many as host and cards have memory for."""
+    each = _HOST_BYTES_PER_WALL + max(map(_of_host, conditions), default=0)
+    room = machine.available_bytes() // each
+    return at_once(conditions, max(1, min(WALLS_AT_ONCE, room)))
+
+
+def _of_host(point: Point) -> int:
+    """Return what the point's limit lets it take of the host's memory."""
+    return point.host_limit_bytes or (0 if point.on_card else point.limit_bytes or 0)

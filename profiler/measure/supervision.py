@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from profiler.facts import replace
+from profiler.facts import Point, replace
 from profiler.limits import host_limit
 from profiler.measure.guard import Guard, GuardedChild
 from profiler.measure.job import Job
@@ -27,17 +28,25 @@ class Supervisor:
         """
         self._means = means
         self._guard = guard or Guard()
+        self._cards: dict[str, threading.Lock] = {}
 
     @contextlib.contextmanager
     def supervise(self, job: Job) -> Iterator[SupervisedChild]:
         """Supervise the child of one job, from before its start until it is gone.
 
+        One whose point is on a card waits until no other one is: it may take the whole card.
+
         Raises:
             StepwallError: if the host limit cannot be set by the means that was asked for.
         """
         limit = job.point.host_limit_bytes if job.point else None
-        with host_limit.capped(limit, self._means) as cap:
+        with self._alone(job.point), host_limit.capped(limit, self._means) as cap:
             yield SupervisedChild(job, cap, self._guard)
+
+    def _alone(self, point: Point | None) -> contextlib.AbstractContextManager[object]:
+        if point is None or not point.on_card:
+            return contextlib.nullcontext()
+        return self._cards.setdefault(point.device, threading.Lock())
 
 
 class SupervisedChild:

@@ -28,6 +28,8 @@ from profiler.facts import (
     replace,
 )
 from profiler.frameworks.recorder import ChildReport
+from profiler.limits import machine
+from profiler.measure import runner as runner_module
 from profiler.measure.client import Client
 from profiler.measure.job import Job, Task
 from profiler.measure.launcher import JobResult
@@ -67,6 +69,8 @@ EDGE = LIMIT // PER_STEP
 MAX_STEPS = 1000
 CONDITION = replace(POINTS[0], steps=1, limit_bytes=LIMIT)
 Ends = Callable[[Point], Outcome]
+# How long a point waits for one beside it: where there must be one, and where there must be none.
+LONG_S, SHORT_S = 30.0, 0.02
 
 
 class _Launcher:
@@ -503,3 +507,68 @@ def test_a_wall_is_stored_with_a_short_step_in_both_schedules(store: Store) -> N
     )
     assert launcher.asked[-4:] == [("a", EDGE)] * 4
     assert (none.status, none.schedules) == (WallStatus.AT_MOST, None)
+
+
+def _most_at_once(store: Store, work: Callable[[Runner], object], *, patience_s: float) -> int:
+    """Return how many points ran at one time, each of which waits for another."""
+    running, most = 0, 0
+    changed = threading.Condition()
+
+    def ends(point: Point) -> Outcome:
+        nonlocal running, most
+        with changed:
+            running += 1
+            most = max(most, running)
+            changed.notify_all()
+            changed.wait_for(lambda: most > 1, timeout=patience_s)
+            running -= 1
+        return Outcome(status=Status.OK if point.steps <= EDGE else Status.OOM_DEVICE)
+
+    work(_runner(store, _Launcher(ends)))
+    return most
+
+
+@pytest.mark.parametrize(("devices", "most"), [("cpu", 2), ("gpu:0", 1), ("gpu:0 gpu:1", 2)])
+def test_walls_on_one_card_are_found_one_after_another(
+    store: Store, monkeypatch: pytest.MonkeyPatch, devices: str, most: int
+) -> None:
+    """On the CPU as many as the host has memory for, which says nothing of a card's."""
+    monkeypatch.setattr(machine, "available_bytes", lambda: 3 << 30)
+    names = (devices.split() * 2)[:2]
+    conditions = [
+        replace(CONDITION, scenario=scenario, device=name)
+        for scenario, name in zip(("a", "b"), names, strict=True)
+    ]
+
+    found = _most_at_once(
+        store,
+        lambda runner: runner.find_walls(conditions, max_steps=MAX_STEPS),
+        patience_s=LONG_S if most > 1 else SHORT_S,
+    )
+    assert found == most
+
+
+def test_a_wall_on_a_card_takes_its_limit_from_the_card_and_not_from_the_host(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two cards of more memory than the host has are searched side by side."""
+    monkeypatch.setattr(machine, "available_bytes", lambda: 3 << 30)
+    conditions = [replace(CONDITION, device=f"gpu:{at}", limit_bytes=80 << 30) for at in (0, 1)]
+
+    assert runner_module.walls_at_once(conditions) == 2
+    assert runner_module.walls_at_once([replace(one, device="cpu") for one in conditions]) == 1
+
+
+@pytest.mark.parametrize(("device", "most"), [("cpu", 2), ("gpu:0", 1)])
+def test_series_on_one_card_are_measured_one_after_another(
+    store: Store, device: str, most: int
+) -> None:
+    """However many are asked for at once."""
+    points = [replace(point, device=device) for point in POINTS]
+
+    found = _most_at_once(
+        store,
+        lambda runner: runner.measure(points, jobs=2),
+        patience_s=LONG_S if most > 1 else SHORT_S,
+    )
+    assert found == most

@@ -126,7 +126,8 @@ class GraphSteps:
                     watches.enter_context(
                         LogWatch(recorder.log_path, messages.ABORT_MARKER, give_up)
                     )
-                    if not mode.whole:
+                    # A kernel on a card leaves this process without work, too.
+                    if not mode.whole and not point.on_card:
                         cut_short = functools.partial(shortage.cut_short, recorder)
                         watches.enter_context(StallWatch(cut_short))
                     self._run(step, inspect=mode.inspect)
@@ -164,7 +165,7 @@ class GraphSteps:
 
     def caveats(self, lengths: Lengths) -> list[Caveat]:
         """Return from where on the optimizer may change the graph; see ``frameworks.Steps``."""
-        if self._point.device != "cpu":  # on a GPU the card's own memory sets that length
+        if self._point.on_card:  # on a GPU the card's own memory sets that length
             return []
 
         def step_graph(steps: int) -> tuple[Any, list[Any]]:
