@@ -19,6 +19,8 @@ from profiler.units import MIB
 _PROBE_STEPS = 4
 _PROBE_LIMIT = 64 * MIB
 _HOST_LIMIT = 1 << 30
+# Until tests/on_gpu.py has left its table in docs/gpu.md.
+_UNTRIED = "the GPU path has not been run by us on a real card"
 _HOST_FIELDS = ("limit_bytes", "limit_by", "capped_peak_bytes")
 _MEANINGS = {
     host_limit.Means.CGROUP_V2.value: "memory cgroup v2: the kernel kills the child at the limit",
@@ -93,19 +95,20 @@ def _environment_checks(environment: Environment) -> list[Check]:
         Check(
             what="memory without --limit",
             works=free > 0,
-            detail=f"a point may take {free / 2**30:.1f} GiB of device memory",
+            detail=f"a point on the CPU may take {free / 2**30:.1f} GiB of device memory",
         ),
     ]
 
 
 def _framework_checks(framework: FrameworkFacts) -> list[Check]:
     gpus = [name for name in framework.devices if name.startswith("gpu")]
+    seen = ", ".join(gpus) or f"{framework.title} sees none: the CPU stands in for it"
     return [
         Check(what="framework", works=True, detail=framework.versions_text),
         Check(
             what="gpu",
             works=bool(gpus),
-            detail=", ".join(gpus) or f"{framework.title} sees none: the CPU stands in for it",
+            detail=f"{seen}; {_UNTRIED}",
         ),
     ]
 

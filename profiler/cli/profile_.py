@@ -148,7 +148,9 @@ def _profile(common: Common, options: _Options, opening: Opening) -> Run:
         on_wall=lambda w: report.done(_wall_line(w)),
     )
     missing = [one for one in points if not store.has("measurements", run, one.key)]
-    report.stage(f"{len(listings)} scenarios", points=missing, at_once=at_once(points, options.jobs))
+    report.stage(
+        f"{len(listings)} scenarios", points=missing, at_once=at_once(points, options.jobs)
+    )
     runner.measure(
         points,
         jobs=options.jobs,

@@ -549,7 +549,7 @@ def test_walls_on_one_card_are_found_one_after_another(
 
 
 def test_a_wall_on_a_card_takes_its_limit_from_the_card_and_not_from_the_host(
-    monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two cards of more memory than the host has are searched side by side."""
     monkeypatch.setattr(machine, "available_bytes", lambda: 3 << 30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,8 +20,27 @@ _FIRST_STEP = (
     "shorter ones holds"
 )
 
+# By these names CUDA and a child are told which cards there are.
+VISIBLE_CARDS, OFFERED_CARDS = "CUDA_VISIBLE_DEVICES", "STEPWALL_OFFERED_CARDS"
+EVERY_CARD = "all"
 
 _KINDS = "profiler.frameworks.tensorflow.kinds"
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "TF_USE_LEGACY_KERAS": "1",
+        # The allocator's report on its chunks, after a failure, is of the lowest level.
+        "TF_CPP_MIN_LOG_LEVEL": "0",
+        # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
+        # the same graph then needs up to a quarter more.
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "PYTHONHASHSEED": "0",
+        # A process that has touched CUDA cannot be forked, and a file that is only listed could
+        # take a whole card: a child sees cards once its point is on one.
+        VISIBLE_CARDS: "-1",
+        OFFERED_CARDS: os.environ.get(VISIBLE_CARDS, EVERY_CARD),
+    }
 
 
 def _graph(returns: str) -> StepKind:
@@ -60,17 +80,7 @@ class TensorFlow:
         "tf_keras",
     )
     packages: tuple[str, ...] = ("tensorflow", "keras", "tf_keras", "numpy")
-    environment: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "TF_USE_LEGACY_KERAS": "1",
-            # The allocator's report on its chunks, after a failure, is of the lowest level.
-            "TF_CPP_MIN_LOG_LEVEL": "0",
-            # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
-            # the same graph then needs up to a quarter more.
-            "TF_ENABLE_ONEDNN_OPTS": "0",
-            "PYTHONHASHSEED": "0",
-        }
-    )
+    environment: Mapping[str, str] = field(default_factory=_environment)
     # It keeps graph nodes in sets ordered by address: with random addresses equal points may run
     # their nodes in another order, and peak elsewhere.
     fixed_addresses: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from tensorflow.python.ops import gen_dataset_ops
 from profiler.facts import Point, Schedule, Shortage
 from profiler.frameworks import Description, PointError
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow import shortage
+from profiler.frameworks.tensorflow import EVERY_CARD, OFFERED_CARDS, VISIBLE_CARDS, shortage
 from profiler.frameworks.tensorflow.allocator import Allocator
 from profiler.frameworks.tensorflow.step import keep_host_tensors_apart
 from profiler.limits import host_memory, machine
@@ -28,6 +29,9 @@ tf1 = tf.compat.v1
 MOST_FOLDED_BYTES = 10 << 20
 # The allocator's book-keeping takes 8 host bytes per 256 bytes of a region, used or not.
 _UNLIMITED_REGION_BYTES = 1 << 30
+# A card that has no more makes its allocator try again with nine tenths. That is seen, and the
+# few bytes that the device itself takes first are not.
+_GIVEN_SHARE = 0.95
 _PACKAGES = ("tensorflow", "tf_keras", "keras", "numpy")
 
 
@@ -46,13 +50,14 @@ class TensorFlowRuntime:
         self.config = tf1.ConfigProto()
         self.graph: Any = None
         self._region_bytes: int | None = None
+        self._on_card = False
         self._started = False
         self._is_serial = False
 
     @property
     def copies_feeds(self) -> bool:
         """Whether fed tensors are copied within the step, as a GPU gets them."""
-        return self._region_bytes is not None
+        return self._region_bytes is not None and not self._on_card
 
     @contextlib.contextmanager
     def building(self) -> Iterator[None]:
@@ -76,7 +81,7 @@ class TensorFlowRuntime:
         if kind == "gpu":
             self._use_gpu(int(index or 0), point.limit_bytes)
             return
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ[VISIBLE_CARDS] = "-1"
         keep_host_tensors_apart()
         if point.host_limit_bytes is not None:
             self._use_default_allocator(point)
@@ -106,14 +111,20 @@ class TensorFlowRuntime:
     def _use_gpu(self, index: int, limit: int | None) -> None:
         # CUDA reads this when it is first touched, which is in this child: the point sees
         # one GPU only, so that both of TensorFlow's ways to ask for devices agree.
-        offered = os.environ.get("CUDA_VISIBLE_DEVICES")
-        os.environ["CUDA_VISIBLE_DEVICES"] = offered.split(",")[index] if offered else str(index)
+        os.environ[VISIBLE_CARDS] = _offered_card(index)
+        # What the user set for other programs: regions that grow, another allocator.
+        os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "false"
+        os.environ.pop("TF_GPU_ALLOCATOR", None)
+        gpus = tf.config.list_physical_devices("GPU")
+        if len(gpus) != 1:
+            raise PointError(f"gpu:{index}: TensorFlow sees {len(gpus)} cards, and not this one")
         if limit is not None:
-            (gpu,) = tf.config.list_physical_devices("GPU")
             memory = tf.config.LogicalDeviceConfiguration(memory_limit=limit // MIB)
-            tf.config.set_logical_device_configuration(gpu, [memory])
+            tf.config.set_logical_device_configuration(gpus[0], [memory])
             virtual = self.config.gpu_options.experimental.virtual_devices.add()
             virtual.memory_limit_mb.append(limit // MIB)
+        self._on_card = True
+        self._region_bytes = limit
         self.allocator = Allocator("GPU:0")
 
     def start(self, recorder: Recorder) -> None:
@@ -135,16 +146,25 @@ class TensorFlowRuntime:
         By default it grows by regions of doubling size, whose seams waste memory in an
         order that depends on addresses. A temporary variable reserves without touching a
         page; an op with a fed shape would not do, the shape's copy takes a region first.
+
+        Raises:
+            PointError: if a card has less than its limit.
         """
-        with tf.Graph().as_default():
+        kib = int((size // MIB << 10) * (_GIVEN_SHARE if self._on_card else 1))
+        with tf.Graph().as_default(), tf.device(self.allocator.device):
             reserved = tf.raw_ops.TemporaryVariable(
-                shape=[size // MIB, MIB], dtype=tf.uint8, var_name="reserved"
+                shape=[kib, 256], dtype=tf.float32, var_name="reserved"
             )
             free = tf.raw_ops.DestroyTemporaryVariable(ref=reserved, var_name="reserved").op
             try:
                 with tf1.Session(config=self.config) as session:
                     session.run(free)
             except tf.errors.ResourceExhaustedError:
+                if self._on_card:
+                    raise PointError(
+                        f"the card does not give TensorFlow its limit of {size // MIB} MiB: it "
+                        "has less, or another program holds some of it"
+                    ) from None
                 recorder.note("the machine would not reserve the allocator's memory as one region")
 
     def fold_at_most(self, size: int) -> None:
@@ -171,6 +191,7 @@ class TensorFlowRuntime:
 
     def describe(self) -> Description:
         """Return the versions, and the devices that TensorFlow sees."""
+        _show_offered_cards()
         gpus = tf.config.list_physical_devices("GPU")
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
         names = [str(item.get("device_name", "unknown")) for item in details]
@@ -178,3 +199,37 @@ class TensorFlowRuntime:
             versions={name: version(name) for name in _PACKAGES},
             devices=["cpu", *(f"gpu:{index} {name}" for index, name in enumerate(names))],
         )
+
+
+def _offered() -> str | None:
+    """Return the cards that the user lets this process see, as CUDA takes them; None: every one."""
+    given = os.environ.get(OFFERED_CARDS) or os.environ.get(VISIBLE_CARDS, EVERY_CARD)
+    return None if given == EVERY_CARD else given
+
+
+def _show_offered_cards() -> None:
+    offered = _offered()
+    if offered is None:
+        os.environ.pop(VISIBLE_CARDS, None)
+    else:
+        os.environ[VISIBLE_CARDS] = offered
+
+
+def _offered_card(index: int) -> str:
+    """Return CUDA's name of the card that is this one of those offered.
+
+    Raises:
+        PointError: if fewer are.
+    """
+    offered = _offered()
+    if offered is None:
+        return str(index)
+    # CUDA sees the cards before the first that is none.
+    names = [*itertools.takewhile(_is_card, map(str.strip, offered.split(",")))]
+    if index >= len(names):
+        raise PointError(f"gpu:{index}: {VISIBLE_CARDS}={offered} offers {len(names)} cards")
+    return names[index]
+
+
+def _is_card(name: str) -> bool:
+    return bool(name) and not name.startswith("-")
