@@ -217,7 +217,10 @@ def _described(device: str) -> tuple[FrameworkFacts, Environment]:
     """
     with Launchers() as launchers:
         found = Client(launchers=launchers).describe(["tensorflow"])
-    check_device(device, found.values())
+    try:
+        check_device(device, found.values())
+    except UsageError as error:
+        raise UsageError(f"{error}; this needs a GPU (--device cpu tries the script)") from None
     return found["tensorflow"], machine.environment(found)
 
 
@@ -252,9 +255,9 @@ def main(scenarios: tuple[str, ...], into: Path | None, **given: Any) -> None:
         if into is not None:
             replaced(into.read_text("utf-8"), [])
         framework, here = _described(given["device"])
-    except (StepwallError, OSError) as error:
+    except (StepwallError, OSError, UnicodeDecodeError) as error:
         print(f"on_gpu.py: {error_text(error)}", file=sys.stderr)  # noqa: T201
-        sys.exit(USAGE)
+        sys.exit(error.exit_code if isinstance(error, StepwallError) else USAGE)
     trial = Trial(**given, stamp=datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
     rows = [row for name in scenarios or SCENARIOS for row in trial.rows(name)]
     where = _where(given["device"], given["limit"], framework, here)

@@ -16,7 +16,7 @@ from profiler.cli.common import (
     schedule_option,
 )
 from profiler.cli.opening import note_rounding, opened, usable_scenarios
-from profiler.cli.output import check_run_name, limit_of, print_failures, write_folder
+from profiler.cli.output import check_run_name, limit_of, print_failures, run_folder, write_folder
 from profiler.facts import Measurement, Run, Schedule
 from profiler.measure.runner import Explain
 from profiler.planning import points as planning
@@ -69,13 +69,13 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
         run = opening.store.load(run.id)
     (measurement,) = run.measurements
     _print(common, run)
-    write_folder(common, run, common.results / run.name)
+    write_folder(common, run, run_folder(common, run))
     _write_json(common, measurement, run)
     print_failures(run)
     if measurement.trace is None:
         _say_why(measurement)
         return FAILED_POINT
-    common.echo(f"next: open {common.results / run.name / 'report.html'}")
+    common.echo(f"next: open {run_folder(common, run) / 'report.html'}")
     return 0
 
 

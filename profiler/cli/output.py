@@ -39,15 +39,29 @@ def check_run_name(name: str | None) -> None:
     Raises:
         UsageError: if it cannot.
     """
-    if name is None:
-        return
-    # The database has files beside it, as stepwall.sqlite-wal.
-    taken = name == LATEST or name.startswith(FILE_NAME)
-    if not re.fullmatch(r"\w[\w.-]*", name) or taken or len(name.encode()) > _MOST_NAME_BYTES:
+    if name is not None and not _names_a_folder(name):
         raise UsageError(
             f"--name {name!r}: use letters, digits, '_', '-' and '.', "
             f"at most {_MOST_NAME_BYTES} bytes, and neither {LATEST} nor {FILE_NAME}"
         )
+
+
+def run_folder(common: Common, run: Run) -> Path:
+    """Return the report folder of a run.
+
+    Raises:
+        UsageError: if its name, which a file of others may hold, leads elsewhere.
+    """
+    if not _names_a_folder(run.name):
+        raise UsageError(f"run {run.name!r}: its name is no name of a folder: give --output DIR")
+    return common.results / run.name
+
+
+def _names_a_folder(name: str) -> bool:
+    # The database has files beside it, as stepwall.sqlite-wal.
+    taken = name == LATEST or name.startswith(FILE_NAME)
+    fits = len(name.encode()) <= _MOST_NAME_BYTES
+    return re.fullmatch(r"\w[\w.-]*", name) is not None and fits and not taken
 
 
 def publish(common: Common, run: Run, *, plots: bool) -> Path:
@@ -59,6 +73,7 @@ def publish(common: Common, run: Run, *, plots: bool) -> Path:
     from reports.texts.graph_size import size_sentences
     from reports.texts.notes import note_sentences
 
+    folder = run_folder(common, run)
     results = RunResults(run)
     print_answer(common, results)
     if common.verbose and run.measurements:
@@ -71,7 +86,7 @@ def publish(common: Common, run: Run, *, plots: bool) -> Path:
         common.table(table.grid)
     common.lines([NOTE] if tables else [])
     common.lines([*size_sentences(results), *note_sentences(results)])
-    folder = write_folder(common, run, common.results / run.name, plots=plots)
+    write_folder(common, run, folder, plots=plots)
     common.write_json(run_document(results))
     return folder
 

@@ -10,7 +10,7 @@ import click
 from profiler.cli import terminal
 from profiler.cli.arguments import PathType
 from profiler.cli.common import Common, common_options, next_command, plots_option
-from profiler.cli.output import print_answer, write_folder
+from profiler.cli.output import print_answer, run_folder, write_folder
 from profiler.errors import UsageError
 from profiler.paths import check_folder, check_new_file, write
 from profiler.store.runs import Store
@@ -83,7 +83,7 @@ def _check(output: Path | None, *, is_file: bool, force: bool) -> None:
 def _page(common: Common, results: RunResults, output: Path | None, *, plots: bool) -> None:
     run = results.run
     print_answer(common, results)
-    folder = write_folder(common, run, output or common.results / run.name, plots=plots)
+    folder = write_folder(common, run, output or run_folder(common, run), plots=plots)
     _write_json(common, results)
     common.echo(f"next: open {folder / 'report.html'}")
 

@@ -18,7 +18,7 @@ from profiler.cli.common import (
     schedule_option,
 )
 from profiler.cli.opening import note_rounding, opened, usable_scenarios
-from profiler.cli.output import check_run_name, limit_of, write_folder
+from profiler.cli.output import check_run_name, limit_of, run_folder, write_folder
 from profiler.cli.progress import Reporter
 from profiler.errors import UsageError
 from profiler.facts import (
@@ -166,7 +166,7 @@ def _print_frontier(common: Common, walls: list[Certificate], run: Run) -> None:
     for label, wall in results.walls:
         if wall.status is WallStatus.UNPROVEN:
             terminal.warn(f"{label}: {wall.reason or 'no reason given'}")
-    write_folder(common, run, common.results / run.name)
+    write_folder(common, run, run_folder(common, run))
     common.write_json(
         {"schema": SCHEMA, "run": run.name, "walls": [wall_document(wall) for wall in walls]}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -22,16 +23,33 @@ def prepare(parent: Path, job: Job) -> Path:
     """Make a folder with the job in it.
 
     Raises:
-        StepwallError: if it cannot be written, as on a full disk.
+        StepwallError: if it cannot be written, as on a full disk, or others could write there.
     """
     try:
-        parent.mkdir(exist_ok=True)  # a child may have removed it
+        with contextlib.suppress(FileExistsError):
+            parent.mkdir(mode=stat.S_IRWXU)  # a child may have removed it
+        _check_private(parent)
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
         (folder / JOB_FILE).write_text(encode(job), encoding="utf-8")
     except OSError as error:
         reason = error.strerror or error
         raise StepwallError(f"temporary folder {str(parent)!r}: {reason}") from error
     return folder
+
+
+def _check_private(folder: Path) -> None:
+    """Check that only this user enters the folder: once removed, others could make it anew.
+
+    Raises:
+        OSError: if not.
+    """
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise OSError(f"{folder} is no folder")
+    if found.st_uid != os.getuid():
+        raise OSError(f"{folder} belongs to another user")
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise OSError(f"{folder} is open to other users")
 
 
 def report(folder: Path) -> bytes:

@@ -19,8 +19,8 @@ PREFIX = "stepwall-"
 OWNER_FILE = "owner"
 _OWNER_FILES = (OWNER_FILE, f"{OWNER_FILE}.draft")
 MARKER = "STEPWALL_FOLDER"
-# Of a folder that mkdtemp makes. One so new may be about to get its lock.
-_MODE, _NEW_S = 0o700, 5.0
+# A folder so new may be about to get its lock.
+_NEW_S = 5.0
 _ROUNDS = 100
 
 
@@ -50,7 +50,7 @@ def sweep(parent: Path) -> None:
     """Remove the workspaces in ``parent`` whose owner is dead, and end their processes."""
     for folder in parent.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
-            if folder.stat().st_uid != os.getuid():
+            if not _is_ours(folder.lstat()):
                 continue
             owner = next(filter(Path.exists, (folder / name for name in _OWNER_FILES)), None)
             if owner is None:
@@ -78,10 +78,14 @@ def _remove(folder: Path, lock: FileLock) -> None:
 
 def _remove_unowned(folder: Path) -> None:
     """Remove what an owner left that was killed before it had a lock, or after it gave it back."""
-    found = folder.stat()
-    is_ours = stat.S_IMODE(found.st_mode) == _MODE and time.time() - found.st_mtime > _NEW_S
-    if is_ours and folder.is_dir() and not folder.is_symlink():
+    if time.time() - folder.lstat().st_mtime > _NEW_S:
         folder.rmdir()  # unless something is in it
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Whether it is what ``mkdtemp`` makes for this user; a link could lead to anything else."""
+    is_private = not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    return stat.S_ISDIR(found.st_mode) and is_private and found.st_uid == os.getuid()
 
 
 def marked(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def drawing_library() -> str:
     """
     kept = _cache() / f"vega-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return kept.read_text("utf-8")
+        if _is_private(kept) and _is_private(kept.parent):
+            return kept.read_text("utf-8")
     # Late: it loads a JavaScript engine.
     import vl_convert
 
@@ -31,6 +33,13 @@ def drawing_library() -> str:
         draft.write_text(bundle, "utf-8")
         draft.replace(kept)
     return bundle
+
+
+def _is_private(path: Path) -> bool:
+    """Whether nobody else can write there: what is kept becomes a script of every page."""
+    found = path.stat()
+    others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return found.st_uid == os.getuid() and not others
 
 
 def _cache() -> Path:

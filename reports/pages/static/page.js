@@ -128,12 +128,15 @@ function rowsOf(table) {
     return row;
   });
 }
+// A word of a command, as a shell takes it: names are others' texts.
+const shellWord = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\"'\"'")}'`);
 function csvOf(columns, rows) {
-  // What a spreadsheet would run as a formula is text.
+  // What a spreadsheet would run as a formula is text; the rule is that of reports/tables/spreadsheet.py.
+  const formula = /^(?:[\t\r\n]|[\s\x00-\x20\u200b-\u200f\u2060\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20])/;
   const cell = (value, unit) => {
     if (value == null) return "";
     const word = unit === "build" ? D.builds[value].label : String(value);
-    const harmless = typeof value === "number" && unit !== "build" ? word : word.replace(/^[=+\-@\t\r]/, "'$&");
+    const harmless = typeof value === "number" && unit !== "build" ? word : `${formula.test(word) ? "'" : ""}${word}`.replace(/\r\n?/g, "\n");
     return /[",\n\r]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
   };
   return [columns.map((one) => cell(one.name, "text")), ...rows.map((row) => columns.map((one) => cell(row[one.name], one.unit)))]

@@ -56,7 +56,7 @@ function walls() {
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
   frontier(rows, limit, log);
   const least = D.builds[rows.at(-1).build];
-  if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${least.scenario} --limit 16GiB`), " predicts the wall from short runs, without such a card.");
+  if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${shellWord(least.scenario)} --limit 16GiB`), " predicts the wall from short runs, without such a card.");
   put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)) }));
   put(node("details", {}, node("summary", {}, "How each wall was found: prediction, price, every run"),
     tableOf(D.walls, { rows, open: openWall }),
@@ -223,7 +223,7 @@ function memory() {
   if (build && (!step || step.steps !== wanted))
     say(`The allocations of ${build.label} at ${text(wanted, "count")} ${build.axis} were not recorded${D.steps.length < 300 ? "" : ", or are left out of so large a page"}`,
       step ? "; the nearest recorded length of it is shown. " : ". ", "To record this one: ",
-      command(`stepwall explain ${build.scenario} --steps ${wanted}`), "; of every point: ", command("stepwall profile --trace"), ".");
+      command(`stepwall explain ${shellWord(build.scenario)} --steps ${wanted}`), "; of every point: ", command("stepwall profile --trace"), ".");
   if (step) oneStep(step);
   overview();
   overLengths(step);
@@ -381,7 +381,7 @@ function remedies() {
   const advised = D.steps.filter((step) => chosenBuilds().includes(step.build) && step.advice.length);
   advised.slice(0, 4).forEach((step) => put(node("h2", {}, stepTitle(step)), step.advice.map((words) => node("p", {}, words))));
   const first = D.steps.find((step) => chosenBuilds().includes(step.build));
-  if (!tried.length) say("What would lower the peak of one build is tried, on that very step, by ", command(`stepwall explain ${first ? `${D.builds[first.build].scenario} --steps ${first.steps}` : "SCENARIO --steps N"}`), ".");
+  if (!tried.length) say("What would lower the peak of one build is tried, on that very step, by ", command(`stepwall explain ${first ? `${shellWord(D.builds[first.build].scenario)} --steps ${first.steps}` : "SCENARIO --steps N"}`), ".");
 }
 
 // What budgets allow is the whole width; what is beyond it breaks them.
