@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import tempfile
@@ -26,9 +25,7 @@ def prepare(parent: Path, job: Job) -> Path:
         StepwallError: if it cannot be written, as on a full disk, or others could write there.
     """
     try:
-        with contextlib.suppress(FileExistsError):
-            parent.mkdir(mode=stat.S_IRWXU)  # a child may have removed it
-        _check_private(parent)
+        _make_private(parent)  # a child may have removed it
         folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
         (folder / JOB_FILE).write_text(encode(job), encoding="utf-8")
     except OSError as error:
@@ -37,15 +34,20 @@ def prepare(parent: Path, job: Job) -> Path:
     return folder
 
 
-def _check_private(folder: Path) -> None:
-    """Check that only this user enters the folder: once removed, others could make it anew.
+def _make_private(folder: Path) -> None:
+    """Make the folder where it is missing; once it was removed, others could have made it anew.
 
     Raises:
-        OSError: if not.
+        OSError: if it cannot be made, or if others enter it.
     """
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise OSError(f"{folder} is no folder")
+    try:
+        folder.mkdir(mode=stat.S_IRWXU)
+    except FileExistsError:
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise
+    else:
+        return
     if found.st_uid != os.getuid():
         raise OSError(f"{folder} belongs to another user")
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):

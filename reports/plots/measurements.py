@@ -17,6 +17,7 @@ from profiler.facts import WallStatus
 from reports.plots import look
 from reports.plots.axes import are_geometric, set_steps, set_values
 from reports.plots.legend import BAND_END, WALL_KEYS, failure_text, series_text
+from reports.plots.letters import missing_letters_allowed, written_out
 from reports.plots.panels import MetricPanel, PanelSeries, WallMarks, panels
 from reports.plots.specs import PlotSpec, plot_specs
 from reports.texts.numbers import axes_title, size_text
@@ -70,8 +71,8 @@ def image(figure: Figure, kind: str) -> bytes:
     """Return a figure as the bytes of a ``png`` or ``svg`` file, the same every time."""
     target = io.BytesIO()
     stamps = {"Date": None} if kind == "svg" else {}
-    with mpl.rc_context(look.LOOK):
-        figure.savefig(target, format=kind, dpi=150, metadata=stamps)
+    with mpl.rc_context(look.LOOK), missing_letters_allowed():
+        written_out(figure).savefig(target, format=kind, dpi=150, metadata=stamps)
     # It is the same for every kind of file, and takes half of the time.
     figure.set_layout_engine(None)
     return target.getvalue()

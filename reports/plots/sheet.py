@@ -25,6 +25,7 @@ from matplotlib.transforms import blended_transform_factory
 from profiler.errors import UsageError
 from profiler.plain_text import one_line
 from reports.plots import look
+from reports.plots.letters import missing_letters_allowed, written_out
 from reports.tables.spreadsheet import harmless
 
 __all__ = ["FORMATS", "Drawing", "Row", "Sheet", "Strip", "inches"]
@@ -183,11 +184,12 @@ class Sheet:
             "xtick.major.size": 2.5,
             "ytick.major.size": 2.5,
         }
-        with warnings.catch_warnings():
-            # A letter that the font lacks is drawn as a box, which says it.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
-            with mpl.rc_context(look.LOOK), mpl.rc_context({**own, **self._styled, **_PLAIN}):
-                yield
+        with (
+            missing_letters_allowed(),
+            mpl.rc_context(look.LOOK),
+            mpl.rc_context({**own, **self._styled, **_PLAIN}),
+        ):
+            yield
 
     @property
     def _styled(self) -> dict[Any, Any]:
@@ -358,7 +360,8 @@ class Sheet:
         with self.look(), warnings.catch_warnings():
             warnings.filterwarnings("error", message="constrained_layout not applied")
             try:
-                figure.savefig(target, format=kind, dpi=_DPI, metadata=stamps.get(kind, {}))
+                whole = written_out(figure)
+                whole.savefig(target, format=kind, dpi=_DPI, metadata=stamps.get(kind, {}))
             except UserWarning:
                 width, height = figure.get_size_inches()
                 raise UsageError(

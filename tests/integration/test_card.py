@@ -52,13 +52,15 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def card(log: Path, resources: Path) -> Iterator[Client]:
     """Return a client whose children see two fake cards, which the user calls 3 and 5."""
-    with pytest.MonkeyPatch.context() as patch:
-        path = [str(resources / "fake_card"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        patch.setenv("PYTHONPATH", os.pathsep.join(path))
-        patch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-        patch.setenv("FAKE_CARD_LOG", str(log))
-        with Launchers() as launchers:
-            yield Client(launchers=launchers, sources=(str(resources / "on_card.py"),))
+    with Launchers() as launchers:
+        client = Client(launchers=launchers, sources=(str(resources / "on_card.py"),))
+        with pytest.MonkeyPatch.context() as patch:
+            path = [str(resources / "fake_card"), *filter(None, [os.environ.get("PYTHONPATH")])]
+            patch.setenv("PYTHONPATH", os.pathsep.join(path))
+            patch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+            patch.setenv("FAKE_CARD_LOG", str(log))
+            client.describe(["tensorflow"])  # the fork server keeps its environment
+        yield client
 
 
 def _measured(card: Client, name: str, mode: Mode = PROBE, **conditions: object) -> Measurement:

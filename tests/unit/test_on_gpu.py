@@ -1,4 +1,4 @@
-"""The script for whoever has a card: what it makes of results, and what is said until it has run."""
+"""The script for a real card: what it makes of results, and what is said until it has run."""
 
 from __future__ import annotations
 

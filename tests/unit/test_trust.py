@@ -20,6 +20,7 @@ import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +32,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from profiler.analysis.compare.runs import compare
+from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.results import RunResults
 from profiler.cli import output, terminal
 from profiler.cli.common import Common
@@ -48,7 +50,9 @@ from reports.pages.exports import laws_csv, measurements_csv, walls_csv
 from reports.pages.markdown import run_markdown
 from reports.pages.page import render
 from reports.pages.terminal import chart_lines
+from reports.plots.growth import growth
 from reports.plots.measurements import image, plots
+from reports.plots.sheet import Sheet
 from reports.tables.comparison import comparison_lines, comparison_markdown
 from reports.tables.fitting import fitted
 from reports.tables.grid import Grid, measurement_grid, wall_grid
@@ -166,9 +170,9 @@ class TestExporters:
     @given(ANYTHING)
     def test_a_page_of_a_comparison_neither(self, text: str) -> None:
         """With the names of both runs."""
-        runs = [replace(run_of(text), name=f"{text}{at}") for at in range(2)]
-        data = comparison_data(*runs, compare(*runs))
-        html = render(data, RunResults(runs[0]).axes, "var library;")
+        one, other = (replace(run_of(text), name=f"{text}{at}") for at in range(2))
+        data = comparison_data(one, other, compare(one, other))
+        html = render(data, RunResults(one).axes, "var library;")
 
         assert html.count("<script") == html.count("</script") == 4
         assert {kind for kind, *_ in _kinds(html)} <= {kind for kind, *_ in PLAIN_KINDS} | {"h2"}
@@ -215,15 +219,18 @@ class TestExporters:
     @given(st.sampled_from(["$\\frac{1}{$ <b>&\x1b[31m\x00\u202e", *HOSTILE]))
     def test_a_plot_shows_a_text_as_it_stands(self, text: str) -> None:
         """No formula, and no XML, comes of it."""
-        drawn = plots(results_of(text))
+        results, sheet = results_of(text), Sheet(width=7.16)
+        plot = plots(results)[0].figure
+        with sheet.look():
+            paper = growth(results, [BY_NAME["peak"]], sheet, predicted=False)
+        assert paper is not None
+        cells = [cell for row in csv.reader(io.StringIO(paper.table)) for cell in row]
 
-        assert drawn
-        for plot in drawn[:1]:
-            svg = ET.fromstring(image(plot.figure, "svg"))  # noqa: S314 (our own)
-            assert {one.tag.rpartition("}")[2] for one in svg.iter()}.isdisjoint(
-                {"script", "image", "a", "foreignObject"}
-            )
-            assert image(plot.figure, "png").startswith(b"\x89PNG")
+        for svg in (image(plot, "svg"), sheet.saved(paper.figure, "svg")):
+            found = {one.tag.rpartition("}")[2] for one in ET.fromstring(svg).iter()}  # noqa: S314
+            assert found.isdisjoint({"script", "image", "a", "foreignObject"})
+        assert image(plot, "png").startswith(b"\x89PNG")
+        assert not [cell for cell in cells if cell.lstrip().startswith(FORMULAS)]
 
 
 def _said(lines: Iterable[str], grids: Iterable[Grid]) -> str:
@@ -445,7 +452,7 @@ class TestCache:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         made = SimpleNamespace(javascript_bundle=lambda _: "new")
         monkeypatch.setitem(sys.modules, "vl_convert", made)
-        kept = tmp_path / "stepwall" / f"vega-{library.version('vl-convert-python')}.js"
+        kept = tmp_path / "stepwall" / f"vega-{version('vl-convert-python')}.js"
         kept.parent.mkdir(mode=0o755)
         kept.write_text("evil")
         (kept if kind == "file" else kept.parent).chmod(0o777)

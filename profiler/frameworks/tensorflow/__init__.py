@@ -27,22 +27,6 @@ EVERY_CARD = "all"
 _KINDS = "profiler.frameworks.tensorflow.kinds"
 
 
-def _environment() -> dict[str, str]:
-    return {
-        "TF_USE_LEGACY_KERAS": "1",
-        # The allocator's report on its chunks, after a failure, is of the lowest level.
-        "TF_CPP_MIN_LOG_LEVEL": "0",
-        # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
-        # the same graph then needs up to a quarter more.
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-        "PYTHONHASHSEED": "0",
-        # A process that has touched CUDA cannot be forked, and a file that is only listed could
-        # take a whole card: a child sees cards once its point is on one.
-        VISIBLE_CARDS: "-1",
-        OFFERED_CARDS: os.environ.get(VISIBLE_CARDS, EVERY_CARD),
-    }
-
-
 def _graph(returns: str) -> StepKind:
     return StepKind(
         returns=returns,
@@ -80,7 +64,6 @@ class TensorFlow:
         "tf_keras",
     )
     packages: tuple[str, ...] = ("tensorflow", "keras", "tf_keras", "numpy")
-    environment: Mapping[str, str] = field(default_factory=_environment)
     # It keeps graph nodes in sets ordered by address: with random addresses equal points may run
     # their nodes in another order, and peak elsewhere.
     fixed_addresses: bool = True
@@ -100,6 +83,23 @@ class TensorFlow:
     )
 
     limits: tuple[SizeLimit, ...] = phases.LIMITS
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What must stand in the environment before it is imported; see ``frameworks.Framework``."""
+        return {
+            "TF_USE_LEGACY_KERAS": "1",
+            # The allocator's report on its chunks, after a failure, is of the lowest level.
+            "TF_CPP_MIN_LOG_LEVEL": "0",
+            # On some CPUs TensorFlow takes other kernels, with other buffers, which no GPU has:
+            # the same graph then needs up to a quarter more.
+            "TF_ENABLE_ONEDNN_OPTS": "0",
+            "PYTHONHASHSEED": "0",
+            # A process that has touched CUDA cannot be forked, and a file that is only listed could
+            # take a whole card: a child sees cards once its point is on one.
+            VISIBLE_CARDS: "-1",
+            OFFERED_CARDS: os.environ.get(VISIBLE_CARDS, EVERY_CARD),
+        }
 
     def advice(self, explanation: Explanation) -> list[Advice]:
         """Return what removed much of what an explanation shows, where it was measured."""

@@ -19,6 +19,11 @@ def _loss(steps: int, batch: int) -> tuple[dict[Any, Any], Any]:
     return {x: np.ones((batch, steps), np.float32)}, tf.reduce_mean(tf.square(x @ w))
 
 
+def _kernel() -> Any:
+    time.sleep(KERNEL_S)
+    return np.float32(0)
+
+
 @scenario
 def growing(steps: int, *, batch: int = 4) -> Training:
     """A product, as wide as it is long."""
@@ -30,6 +35,6 @@ def growing(steps: int, *, batch: int = 4) -> Training:
 def waiting(steps: int) -> Training:
     """The same, after a kernel that takes long and needs no processor."""
     feeds, loss = _loss(steps, 4)
-    slept = tf1.py_func(lambda: (time.sleep(KERNEL_S), np.float32(0))[1], [], tf.float32)
+    slept = tf1.py_func(_kernel, [], tf.float32)
     slept.set_shape([])
     return Training(feeds=feeds, loss=loss + tf.stop_gradient(slept))

@@ -1,0 +1,33 @@
+"""The letters of a figure: texts of others as they stand, also those that the font lacks."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from profiler.plain_text import plain
+
+__all__ = ["missing_letters_allowed", "written_out"]
+
+
+def written_out(figure: Figure) -> Figure:
+    """Return the figure with all that a terminal would obey written out.
+
+    An SVG file with a control character in it is no XML.
+    """
+    for one in figure.findobj(Text):
+        if isinstance(one, Text):
+            one.set_text(plain(one.get_text()))
+    return figure
+
+
+@contextlib.contextmanager
+def missing_letters_allowed() -> Iterator[None]:
+    """Let a letter that the font lacks be drawn as a box, which says it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
