@@ -86,7 +86,7 @@ class TensorFlow:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What must stand in the environment before it is imported; see ``frameworks.Framework``."""
+        """What must stand in the environment before TensorFlow is imported."""
         return {
             "TF_USE_LEGACY_KERAS": "1",
             # The allocator's report on its chunks, after a failure, is of the lowest level.
