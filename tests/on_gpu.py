@@ -164,13 +164,12 @@ def _peak(point: Document) -> int | None:
 
 
 def _wall(scenario: str, found: Document) -> Row:
-    prediction = found.get("prediction") or {}
     exact = found["status"] == "exact"
     ends = f"{_count(found['last_ok'])} survive, {_count(found['first_oom'])} run out"
     return Row(
         scenario=scenario,
         check="wall, both ends really run",
-        expected=f"{_count(prediction.get('steps'))} predicted",
+        expected=f"{_count(found['predicted'])} predicted",
         real=ends,
         fault=None if exact else f"{found['status']}: {found.get('reason') or ends}",
     )
@@ -235,7 +234,7 @@ def _where(device: str, limit: str, framework: FrameworkFacts, here: Environment
 
 @click.command(help=(__doc__ or "").partition("\n")[0])
 @click.option("--device", default="gpu", show_default=True, help="gpu, gpu:N, or cpu for a try.")
-@click.option("--limit", default="256MiB", show_default=True, help="Of the walls.")
+@click.option("--limit", default="64MiB", show_default=True, help="Of the walls.")
 @click.option("--steps", default=STEPS, show_default=True, help="Lengths of the profile.")
 @click.option("--scenario", "scenarios", multiple=True, help="[default: static_rnn dynamic_rnn]")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results/on_gpu"))

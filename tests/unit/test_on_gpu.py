@@ -50,7 +50,7 @@ def test_a_document_without_markers_is_refused(text: str) -> None:
 )
 def test_a_wall_holds_where_both_ends_were_run(status: str, *, holds: bool) -> None:
     """A bound is told as what it is."""
-    found = {"status": status, "last_ok": 1200, "first_oom": 1201, "prediction": {"steps": 1199}}
+    found = {"status": status, "last_ok": 1200, "first_oom": 1201, "predicted": 1199.2}
     row = on_gpu._wall("a", found)
 
     assert (row.expected, row.real) == ("1,199 predicted", "1,200 survive, 1,201 run out")
