@@ -58,10 +58,10 @@ def run_folder(common: Common, run: Run) -> Path:
 
 
 def _names_a_folder(name: str) -> bool:
+    if re.fullmatch(r"\w[\w.-]*", name) is None or len(name.encode()) > _MOST_NAME_BYTES:
+        return False
     # The database has files beside it, as stepwall.sqlite-wal.
-    taken = name == LATEST or name.startswith(FILE_NAME)
-    fits = len(name.encode()) <= _MOST_NAME_BYTES
-    return re.fullmatch(r"\w[\w.-]*", name) is not None and fits and not taken
+    return name != LATEST and not name.startswith(FILE_NAME)
 
 
 def publish(common: Common, run: Run, *, plots: bool) -> Path:
