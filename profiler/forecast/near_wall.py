@@ -15,10 +15,8 @@ from profiler.forecast.trace import Trace
 _TRIES, _MOST_BYTES = 6, 1 << 30
 # Nor is one recorded that is so many times longer than one that fits.
 _GROWTH = 4
-# An edge is known by a recorded length that fits and is so small a share of it away, ...
+# An edge is known by a recorded length that is so small a share of it away, ...
 _CLOSE = 0.02
-# ... or by one that does not fit, if so small a share lies between it and one that does, ...
-_BETWEEN = 0.1
 # ... but for this share of the distance, and one step. Between recorded lengths that allocate the
 # same in the same order, only sizes differ: that is replayed, and known from so near.
 _OFF, _CLOSE_BY_REPLAY = 0.1, 0.002
@@ -53,10 +51,7 @@ def near_wall(recordings: Recordings, limit_bytes: int, max_steps: int) -> WallP
             if is_close or not left:
                 return _prediction(list(needs), min(aim, max_steps), 1 + _OFF * (edge - low))
         elif high is not None and high - edge <= _CLOSE * edge:
-            if edge - low <= _BETWEEN * edge or not left:
-                return _prediction(list(needs), min(edge, max_steps), 1 + _OFF * (high - edge))
-            # What does not fit is as near as can be: something that does tells more.
-            aim = 2 * edge - high - 1
+            return _prediction(list(needs), min(edge, max_steps), 1 + _OFF * (high - edge))
         steps = min(max(int(aim), low + 1), _GROWTH * low, max_steps)
         if not left or steps in needs or not recordings.can_record(steps):
             return None

@@ -38,8 +38,9 @@ _REACH = 1.25
 _FINEST = 0.002
 # A prediction with a wider margin than this share of its steps is none.
 _WIDEST = 0.25
-# A search begins at a wall that is told more closely than this share of its steps.
-_CLOSELY = 0.01
+# A search begins at a wall that is told more closely than this share of its steps: from there it
+# costs no more than to record a step near it.
+_CLOSELY = 0.03
 # Nothing is foretold of more steps on a card.
 _MOST_STEPS = 10**9
 
