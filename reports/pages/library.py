@@ -29,7 +29,10 @@ def drawing_library() -> str:
     bundle = f"(() => {{{vl_convert.javascript_bundle(_SNIPPET)}\n}})();"
     with contextlib.suppress(OSError):  # a page can be written without a cache
         kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.parent.chmod(stat.S_IRWXU)
         draft = kept.with_suffix(f".{os.getpid()}")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=stat.S_IRUSR | stat.S_IWUSR, exist_ok=False)
         draft.write_text(bundle, "utf-8")
         draft.replace(kept)
     return bundle

@@ -426,6 +426,8 @@ class TestReading:
         failing = {check["what"] for check in document["checks"] if not check["works"]}
         assert failing == {"gpu"}
         assert all(check["detail"] for check in document["checks"])
+        (gpu,) = [check for check in document["checks"] if check["what"] == "gpu"]
+        assert "has not been run by us on a real card" in gpu["detail"]
 
 
 class TestExplain:

@@ -477,3 +477,19 @@ class TestCache:
         (kept if kind == "file" else kept.parent).chmod(0o777)
 
         assert "new" in library.drawing_library()
+
+    @pytest.mark.usefixtures("temporary")
+    def test_what_was_made_is_private_and_taken_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever the umask."""
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        bundles = iter(["first", "second"])
+        made = SimpleNamespace(javascript_bundle=lambda _: next(bundles))
+        monkeypatch.setitem(sys.modules, "vl_convert", made)
+        first = library.drawing_library()
+        (kept,) = (tmp_path / "cache" / "stepwall").iterdir()
+
+        assert "first" in first
+        assert library.drawing_library() == first
+        assert [_mode(one) for one in (kept, kept.parent)] == [0o600, 0o700]
