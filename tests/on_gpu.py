@@ -265,7 +265,7 @@ def main(scenarios: tuple[str, ...], into: Path | None, **given: Any) -> None:
         print("\n".join(lines))  # noqa: T201
     else:
         into.write_text(replaced(into.read_text("utf-8"), lines), "utf-8")
-        told = "README.md, docs/gpu.md and profiler/cli/doctor_.py (_UNTRIED) still say that nobody did"
+        told = "README.md, docs/gpu.md, profiler/cli/doctor_.py still say that nobody did"
         print(f"on_gpu.py: wrote {into}; {told}", file=sys.stderr)  # noqa: T201
     sys.exit(FAILED if any(row.fault for row in rows) else 0)
 
