@@ -60,10 +60,12 @@ class Store(Closing):
         """
         self.path = folder / FILE_NAME
         self._held: list[FileLock] = []
-        with usable("results", folder):
+        with usable("results folder", folder):
             is_there = self.path.exists()
             if is_there and not self.path.is_file():
-                raise UsageError(f"results {str(self.path)!r}: it is no file")
+                raise UsageError(
+                    f"results folder {str(folder)!r} cannot be used: {FILE_NAME} in it is no file"
+                )
             if not create and not (is_there and self.path.stat().st_size):
                 raise UsageError(f"no results in {str(folder)!r}: run 'stepwall profile' first")
         try:

@@ -598,7 +598,7 @@ class TestBadInput:
         done = stepwall("profile", "--results", folder, cwd=tmp_path)
 
         assert (done.returncode, done.stdout) == (BAD_INPUT, "")
-        assert f"results folder '{folder}' cannot be used" in error_line(done)
+        assert f"'{folder}'" in error_line(done)
 
     @pytest.mark.parametrize("name", ["../outside", "a/b", "latest", "stepwall.sqlite"])
     def test_of_run_names(
@@ -619,7 +619,7 @@ class TestBadInput:
         done = stepwall("profile", "dynamic_rnn", *options, cwd=tmp_path)
 
         assert done.returncode == BAD_INPUT
-        assert "--json 'nowhere/out.json': no file can be written there" in error_line(done)
+        assert "--json 'nowhere/out.json': No such file or directory" in error_line(done)
         assert rows(tmp_path) == []
 
     def test_of_a_run_that_is_unknown(self, stepwall: Stepwall, profiled: Finished) -> None:

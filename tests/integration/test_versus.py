@@ -104,7 +104,7 @@ def test_a_second_question_takes_the_stored_run_and_draws(asked: Asked, stepwall
     [
         (("static_rnn", "static_rnn"), "name two different scenarios or more"),
         ((*BUILDS, "-o", "choice.pdf"), "'choice.pdf': end it in .png or .svg"),
-        ((*BUILDS, "-o", "nowhere/choice.png"), "no file can be written there"),
+        ((*BUILDS, "-o", "nowhere/choice.png"), "nowhere/choice.png': No such file"),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(

@@ -80,7 +80,7 @@ class TestPlot:
         [
             (("pie",), "'pie' is not one of"),
             (("growth", "-o", "a.gif"), "end it in .pdf, .svg, .png"),
-            (("growth", "-o", "none/a.pdf"), "No such file or directory"),
+            (("growth", "-o", "none/a.pdf"), "none/a.pdf': No such file"),
             (("growth", "--width", "wide"), "give 1 to 40 inches"),
             (("growth", "--height", "2in", "--aspect", "2"), "not both"),
             (("growth", "--metric", "peek"), "did you mean 'peak'"),

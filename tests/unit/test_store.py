@@ -391,13 +391,13 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("create", [False, True])
 def test_a_folder_where_the_file_should_be_is_one_error(tmp_path: Path, *, create: bool) -> None:
-    """The database cannot be opened, as in a folder that may not be written."""
+    """The message names the results folder."""
     (tmp_path / FILE_NAME).mkdir()
-    with pytest.raises(StepwallError) as caught:
+    with pytest.raises(UsageError) as caught:
         Store(tmp_path, create=create)
 
-    assert str(tmp_path) in str(caught.value)
-    assert "unable to open database file" in str(caught.value)
+    where = f"results folder {str(tmp_path)!r} cannot be used"
+    assert str(caught.value) == f"{where}: {FILE_NAME} in it is no file"
 
 
 @pytest.mark.parametrize("create", [False, True])
