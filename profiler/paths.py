@@ -46,10 +46,12 @@ def read_text(what: str, path: Path) -> str:
     """
     with usable(what, path):
         with open(path, "rb", opener=_at_once) as file:
-            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
-                # Without a writer it is at its end at once.
+            is_pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+            if is_pipe:  # without a writer it is at its end at once
                 os.set_blocking(file.fileno(), True)
             content = file.read(_MOST_BYTES + 1) or b""
+        if is_pipe and not content:
+            raise ValueError("nothing comes out of this pipe")
         if len(content) > _MOST_BYTES:
             raise ValueError(f"it holds more than {_MOST_BYTES >> 20} MiB")
         return content.decode()

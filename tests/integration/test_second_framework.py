@@ -415,3 +415,34 @@ def test_a_process_holds_one_framework(stepwall: Command, toy_path: str, tmp_pat
     )
     reason = "ValueError: ['stepwall_toy.steps']"
     assert second == f"second at 4 steps: error in construct: {reason} (second.py:10)"
+
+
+SPEAKING = '''
+from stepwall_toy import Recurrence
+
+from profiler import scenario
+
+
+@scenario
+def speaking(steps: int, *, who: str = "Zoë") -> Recurrence:
+    """Says × and µ."""
+    print(f"{who} → ×")
+    return Recurrence(steps=steps, batch=1, units=1)
+'''
+
+
+def test_a_locale_of_ascii_alone_is_enough(
+    stepwall: Command, toy_path: str, tmp_path: Path
+) -> None:
+    """Files are UTF-8 in every locale; stdout has what it can hold."""
+    (tmp_path / "speaking.py").write_text(SPEAKING, encoding="utf-8")
+    ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    options = ["--scenarios", "speaking.py", "--steps", "4", "--name", "first"]
+    done = stepwall("profile", *options, cwd=tmp_path, PYTHONPATH=toy_path, **ascii_alone)
+    pinned = stepwall("pin", "first", cwd=tmp_path, **ascii_alone)
+    compared = stepwall(
+        *("compare", "first", "first.baseline.json", "--json", "-"), cwd=tmp_path, **ascii_alone
+    )
+
+    assert [(one.returncode, one.stderr) for one in (done, pinned, compared)] == [(0, "")] * 3
+    assert '"who":"Zoë"' in (tmp_path / "first.baseline.json").read_text(encoding="utf-8")
