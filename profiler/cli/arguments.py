@@ -137,8 +137,7 @@ def check_texts(context: click.Context) -> None:
         UsageError: naming the option.
     """
     for parameter in context.command.params:
-        given = context.params.get(parameter.name or "")
-        for text in given if isinstance(given, tuple) else (given,):
+        for text in _given(context, parameter):
             if isinstance(text, str) and not isinstance(parameter.type, PathType):
                 try:
                     text.encode()
@@ -149,23 +148,27 @@ def check_texts(context: click.Context) -> None:
 
 
 def check_apart(context: click.Context) -> None:
-    """Refuse to write a file that another option names, too.
+    """Refuse to write a file that another option or argument names, too.
 
     Raises:
         UsageError: naming both.
     """
     seen: dict[str, click.Parameter] = {}
     for parameter in sorted(context.command.params, key=lambda one: isinstance(one.type, NewFile)):
-        given = context.params.get(parameter.name or "")
-        for path in given if isinstance(given, tuple) else (given,):
-            if not isinstance(parameter.type, PathType) or path in {None, STDOUT}:
-                continue
+        is_new = isinstance(parameter.type, NewFile)
+        for path in _given(context, parameter):
             place = os.path.realpath(path)
-            if (
-                isinstance(parameter.type, NewFile)
-                and place in seen
-                and not place.startswith("/dev/")
-            ):
-                other = option_of(seen[place]) or (seen[place].metavar or str(seen[place].name))
-                raise UsageError(f"{option_of(parameter)} {str(path)!r}: {other} names it, too")
-            seen[place] = parameter
+            if is_new and place in seen and not place.startswith("/dev/"):
+                other = seen[place]
+                named = option_of(other) or other.make_metavar(context)
+                raise UsageError(f"{option_of(parameter)} {str(path)!r}: {named} names it, too")
+            # A text that is no path may name a file all the same, as a run of 'compare' does.
+            if is_new or os.path.isfile(path):  # noqa: PTH113 (of any text)
+                seen[place] = parameter
+
+
+def _given(context: click.Context, parameter: click.Parameter) -> list[str | Path]:
+    """Return the texts and paths that a parameter was given."""
+    value = context.params.get(parameter.name or "")
+    values = value if isinstance(value, tuple) else (value,)
+    return [one for one in values if isinstance(one, str | Path) and one != STDOUT]

@@ -100,6 +100,8 @@ def command(common: Common, *, kind: str, run: str | None, **given: Any) -> None
     remedies  how far each build goes under a limit, and what its step costs
     """
     output, sheet = _checked(kind, given)
+    if common.json_path == str(output.with_suffix(".csv")):
+        raise UsageError(f"--json {common.json_path!r}: the numbers go there, as CSV")
     with Store(common.results) as store:
         chosen = _chosen(store.load(run), given)
     drawing = _drawing(kind, chosen, sheet, given)

@@ -33,6 +33,7 @@ VERSION = 4
 _WAL_TRIES = 100
 _LOCK_WAIT_S = 60.0
 _NO_ROOM_BYTES = 1 << 16
+_NO_ACCESS = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _NO_PLACE = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 T = TypeVar("T")
 _FULL = "the disk is full; what was stored is kept: free some space and go on by --resume"
@@ -46,7 +47,7 @@ class Database:
 
         Raises:
             UsageError: if it cannot be opened, or another version of stepwall wrote it.
-            StepwallError: if it cannot be read or written.
+            StepwallError: if it is damaged, or the disk is full.
         """
         self.path = path
         self._lock = threading.RLock()
@@ -163,7 +164,8 @@ class Database:
                 yield
         except sqlite3.DatabaseError as error:
             reason = _FULL if self._is_full(error) else error
-            raise StepwallError(f"{self.path}: {reason}") from error
+            kind = UsageError if _kind(error) in _NO_ACCESS else StepwallError
+            raise kind(f"{self.path}: {reason}") from error
 
     def _is_full(self, error: sqlite3.DatabaseError) -> bool:
         return _kind(error) == sqlite3.SQLITE_FULL or (

@@ -425,8 +425,8 @@ from profiler import scenario
 
 @scenario
 def speaking(steps: int, *, who: str = "Zoë") -> Recurrence:
-    """Says × and µ."""
-    print(f"{who} → ×")
+    """Says é and µ."""
+    print(f"{who} → é")
     return Recurrence(steps=steps, batch=1, units=1)
 '''
 

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -481,6 +482,45 @@ def test_a_path_that_the_user_may_not_use_is_refused(
 
         assert (code, err.count("\n")) == (2, 1), err
         assert "'closed/mine.py': Permission denied" in err
+
+
+def test_results_that_the_user_may_only_read_are_refused(stored: Path) -> None:
+    """As input that cannot be used, where a run would be written to them."""
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        here = _place(Path(open_to_all) / "root", stored)
+        line = _least("profile")
+        _run(line)  # what is imported late is imported by root
+        (here / "results" / "stepwall.sqlite").chmod(0o444)
+        with _closed(here / "folder"):
+            code, _, err = _run(line)
+
+    assert (code, err.count("\n")) == (2, 1), err
+    assert "results/stepwall.sqlite: " in err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (("try", "mine.py", "--json", "./mine.py"), "--json 'mine.py': FILE names it, too"),
+        (("check", "budgets.toml", "--json", "budgets.toml"), "BUDGETS.toml names it, too"),
+        (("compare", "first", "base.json", "--html", "base.json"), "RUN_B names it, too"),
+        (("compare", "first", "second", "--html", "x", "--json", "x"), "names it, too"),
+        (("list", "--scenarios", "mine.py", "--json", "mine.py"), "--scenarios names it, too"),
+        (("plot", "growth", "--json", "growth.csv"), "the numbers go there"),
+    ],
+)
+def test_what_is_read_is_not_written_over(
+    tmp_path: Path, stored: Path, line: tuple[str, ...], message: str
+) -> None:
+    """A file has one use in a command line."""
+    here = _place(tmp_path / "root", stored)
+    before = _files(here.parent)
+    code, _, err = _run(line)
+
+    assert (code, err.count("\n")) == (2, 1), err
+    assert message in err
+    assert _files(here.parent) == before
 
 
 @contextlib.contextmanager
