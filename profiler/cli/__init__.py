@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from pathlib import Path
 
 import click
 
 import profiler
 from profiler.cli import terminal
-from profiler.errors import StepwallError, did_you_mean
+from profiler.errors import StepwallError, UsageError, did_you_mean
 from profiler.plain_text import one_line
 
 _COMMANDS = (
@@ -67,6 +68,10 @@ class _Commands(click.Group):
 @click.version_option(profiler.__version__, prog_name="stepwall")
 def stepwall() -> None:
     """Measure how a training graph grows with its time steps, and where memory ends."""
+    try:
+        Path.cwd()
+    except OSError as error:  # it may be gone
+        raise UsageError(f"the current folder: {error.strerror}") from None
 
 
 def main(arguments: list[str] | None = None) -> None:

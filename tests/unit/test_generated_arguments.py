@@ -499,6 +499,17 @@ def test_results_that_the_user_may_only_read_are_refused(stored: Path) -> None:
     assert "results/stepwall.sqlite: " in err
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path, name: str) -> None:
+    """Paths mean nothing there."""
+    (tmp_path / "gone").mkdir()
+    os.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    code, _, err = _run(_least(name))
+
+    assert (code, err) == (2, "stepwall: the current folder: No such file or directory\n")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
