@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
-from types import FrameType
+from typing import TextIO
 
-_FAILED, _INTERRUPTED = 1, 130
-_PIPE_BROKEN = 128 + signal.SIGPIPE  # what a shell says of a program that the signal ends
+from profiler import endings
+
+_FAILED = 1
+_SIGNALLED = 128
+_PIPE_BROKEN = _SIGNALLED + signal.SIGPIPE
 
 
 def main() -> None:
     """Run the command line and exit with its documented code."""
-    signal.signal(signal.SIGINT, _interrupt)
     try:
+        endings.listen()
         _open_streams()
         from profiler import cli
 
         code = cli.exit_code(sys.argv[1:]) or _flushed()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's own end would show a traceback
+        endings.ignore()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.stderr.write("stepwall: interrupted\n")
-        code = _INTERRUPTED
+        endings.ignore()
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"stepwall: {endings.text()}\n")
+        code = endings.exit_code()
     except BrokenPipeError:  # whoever read our output has left
-        code = _PIPE_BROKEN
-    if code == _PIPE_BROKEN:
-        _discard_output()
+        endings.ignore()
+        code = endings.exit_code() if endings.came() else _PIPE_BROKEN
+    if code > _SIGNALLED:
+        _give_up_output()
     sys.exit(code)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, unless one is being handled: closing must not be cut short."""
-    del number, frame
-    handled = sys.exception()
-    while handled is not None:
-        if isinstance(handled, KeyboardInterrupt):
-            return
-        handled = handled.__context__
-    raise KeyboardInterrupt
 
 
 def _open_streams() -> None:
@@ -65,16 +60,24 @@ def _flushed() -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _discard_output()
+        _discard(sys.stdout)
         sys.stderr.write(f"stepwall: {error.strerror}\n")
         return _FAILED
     return 0
 
 
-def _discard_output() -> None:
+def _give_up_output() -> None:
+    """Write what can be written; the rest, as to a terminal that is gone, goes nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+        _discard(stream)
+
+
+def _discard(stream: TextIO) -> None:
     """Send to nowhere what Python would write, in vain, at its own end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 import profiler
+from profiler import endings
 from profiler.cli import terminal
 from profiler.errors import StepwallError, UsageError, did_you_mean
 from profiler.plain_text import one_line
@@ -31,8 +32,6 @@ _COMMANDS = (
     "new",
     "try",
 )
-_INTERRUPTED = 130
-
 _EPILOG = """\b
 Exit codes:
   0    fine (a wall that was found is a result)
@@ -41,6 +40,7 @@ Exit codes:
   3    a budget is broken, or worse than a --fail rule allows
   4    a point ended in an error or an unexpected crash, or could not be explained or judged
   130  interrupted by Ctrl-C (finished points are kept)
+  129, 131, 143  the same by SIGHUP, SIGQUIT or SIGTERM
   141  whoever read its output left
 """
 
@@ -89,12 +89,18 @@ def exit_code(arguments: list[str]) -> int:
     except StepwallError as error:
         return _fail(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; what had finished is kept", _INTERRUPTED, [])
+        return _ended()
     except (BrokenPipeError, SystemExit) as error:  # click makes the one of the other
         raise BrokenPipeError from error
     except Exception as error:  # noqa: BLE001 (the last resort, so that no traceback is shown)
+        if endings.came():  # a library made the signal's exception another one
+            return _ended()
         return _fail(_unexpected(error), StepwallError.exit_code, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _ended() -> int:
+    return _fail(f"{endings.text()}; what had finished is kept", endings.exit_code(), [])
 
 
 def _unexpected(error: Exception) -> str:

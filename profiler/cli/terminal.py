@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -76,5 +77,10 @@ def _fold(line: str) -> str:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(encodable(plain(text), getattr(stream, "encoding", None)) + "\n")
-    stream.flush()
+    try:
+        stream.write(encodable(plain(text), getattr(stream, "encoding", None)) + "\n")
+        stream.flush()
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        raise BrokenPipeError(*error.args) from error  # a terminal that is gone

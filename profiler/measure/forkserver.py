@@ -188,6 +188,8 @@ def _children() -> list[int]:
 
 def main() -> None:
     """Import the modules named after the descriptor and the kind of addresses, then serve."""
+    # Python's own handler would make an exception of the scenario out of a child's death by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[2] == "fixed":
         fix_addresses()
     channel = socket.socket(fileno=int(sys.argv[1]))

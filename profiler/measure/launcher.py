@@ -19,16 +19,18 @@ from typing import Any, Protocol
 from profiler.closing import Closing
 from profiler.errors import StepwallError
 from profiler.frameworks import Framework, framework
-from profiler.measure import job_folder
+from profiler.measure import job_folder, outcomes
 from profiler.measure.job import Job
 from profiler.measure.outcomes import ProcessEnd
-from profiler.measure.supervision import Supervisor
+from profiler.measure.supervision import SupervisedChild, Supervisor
 from profiler.measure.workspace import Workspace, end_marked, marked
 
 # How long a killed process may take to be gone.
 GRACE_S = 2.0
 START_TIMEOUT_S = 120.0
 _ANSWER_S = 0.5
+# So many servers in a row may be killed, by whomever, before they have a child for the job.
+_MOST_KILLED = 2
 _CLOSED = "no child is started any more: its launcher was closed"
 _SHOWN_BYTES = 200
 
@@ -120,22 +122,35 @@ class ForkLauncher(Closing):
     def run(self, job: Job, *, timeout_s: float) -> JobResult:
         """Run ``job`` in a forked child; see ``Launcher.run``."""
         with self._supervisor.supervise(job) as child:
-            folder = job_folder.prepare(self._workspace.path, child.job)
-            server = self._running_server()
-            start = time.perf_counter()
-            fork = server.fork(folder)
-            timed_out = None
-            with child.guarded(lambda: fork.pid, lambda: server.kill(folder)):
-                # The second wait is for a process that was stopped meanwhile: the answer is there.
-                if not (fork.done.wait(timeout_s) or fork.done.wait(_ANSWER_S)):
-                    timed_out = timeout_s
-                    server.stop(folder, fork)
-            if fork.fault is not None:
-                raise StepwallError(fork.fault)
-            seconds = time.perf_counter() - start
-            return collect(folder, child.end(fork.status, timed_out), seconds)
+            for _ in range(_MOST_KILLED):
+                ended = self._run_once(child, timeout_s)
+                if ended.forked:
+                    break
+            return ended.result
+
+    def _run_once(self, child: SupervisedChild, timeout_s: float) -> _Ended:
+        server = self._running_server()
+        folder = job_folder.prepare(self._workspace.path, child.job)
+        start = time.perf_counter()
+        fork = server.fork(folder)
+        timed_out = None
+        with child.guarded(lambda: fork.pid, lambda: server.kill(folder)):
+            if not _waited(fork.done, timeout_s):
+                timed_out = timeout_s
+                server.stop(folder, fork)
+        if fork.fault is not None:
+            raise StepwallError(fork.fault)
+        seconds = time.perf_counter() - start
+        result = collect(folder, child.end(fork.status, timed_out), seconds)
+        return _Ended(result=result, forked=fork.pid is not None or timed_out is not None)
 
     def _running_server(self) -> _ServerProcess:
+        for _ in range(_MOST_KILLED - 1):
+            with contextlib.suppress(_KilledError):
+                return self._ready_server()
+        return self._ready_server()
+
+    def _ready_server(self) -> _ServerProcess:
         with self._lock:
             if self._closed:
                 raise StepwallError(_CLOSED)
@@ -147,6 +162,18 @@ class ForkLauncher(Closing):
             server = self._server
         server.wait_until_ready()
         return server
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ended:
+    """What became of a job; ``forked``: False where its server died before it had a child."""
+
+    result: JobResult
+    forked: bool
+
+
+class _KilledError(StepwallError):
+    """A fork server was killed while it started; the message says by what."""
 
 
 class _Fork:
@@ -208,11 +235,18 @@ class _ServerProcess:
         Raises:
             StepwallError: if it cannot; it is dead then.
         """
-        if not self._ready.wait(START_TIMEOUT_S) or not self.alive:
-            self.alive = False
-            output = "\n".join(filter(None, [self._fault, job_folder.tail(self._log)]))
-            self.close()
-            raise StepwallError(f"the fork server did not start; the end of its output:\n{output}")
+        in_time = _waited(self._ready, START_TIMEOUT_S)
+        if in_time and self.alive:
+            return
+        self.alive = False
+        output = "\n".join(filter(None, [self._fault, job_folder.tail(self._log)]))
+        self.close()
+        shown = f"; the end of its output:\n{output}" if output else ""
+        code = self._process.returncode
+        if in_time and code < 0 and self._fault is None:
+            name = outcomes.signal_name(-code)
+            raise _KilledError(f"the fork server died of {name} while it started{shown}")
+        raise StepwallError(f"the fork server did not start{shown}")
 
     def fork(self, folder: Path) -> _Fork:
         fork = _Fork()
@@ -262,6 +296,8 @@ class _ServerProcess:
                     shown = line[:_SHOWN_BYTES]
                     self._fault = f"the fork server gave an answer that cannot be read: {shown!r}"
                     break
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its own end tells why
+            self._process.wait(_ANSWER_S)
         self._give_up()
 
     def _take(self, answer: dict[str, Any]) -> None:
@@ -281,6 +317,11 @@ class _ServerProcess:
             end_marked(self._log)
         for fork in list(self._forks.values()):
             fork.end(None, self._fault)
+
+
+def _waited(event: threading.Event, timeout_s: float) -> bool:
+    """Wait for the event, a little longer after a stop of this process: the answer is there."""
+    return event.wait(timeout_s) or event.wait(_ANSWER_S)
 
 
 def collect(folder: Path, end: ProcessEnd, seconds: float) -> JobResult:

@@ -111,7 +111,7 @@ def from_exit(ended: ProcessEnd, phase: str | None, *, log_tail: str = "") -> Ou
         if code == UNWRITTEN:
             reason = "its result could not be written: a full disk, or its folder is gone"
         return Outcome(status=Status.CRASHED, phase=phase, reason=reason, exit_code=code)
-    name = _signal_name(-code)
+    name = signal_name(-code)
     shortage = _memory_reason(-code, ended, log_tail)
     status = Status.CRASHED if shortage is None else Status.OOM_HOST
     return Outcome(status=status, phase=phase, reason=shortage or f"died of {name}", signal=name)
@@ -149,7 +149,8 @@ def unreadable(ended: ProcessEnd, why: object) -> Outcome:
     return replace(from_exit(ended, None), reason=f"left an unreadable result: {why}")
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return ``SIGTERM`` for 15; ``signal N`` for one without a name."""
     try:
         return signal.Signals(number).name
     except ValueError:

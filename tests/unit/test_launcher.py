@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -223,6 +224,91 @@ def test_a_server_that_does_not_start_is_an_error_with_its_output(launch: Launch
     """The end of it, which says why."""
     with pytest.raises(StepwallError, match=r"(?s)the fork server did not start.*no such thing"):
         launch("raise SystemExit('no such thing')").run(ANSWER, timeout_s=10)
+
+
+# The first server dies; those after it find the file that it made.
+DIES_ONCE = """
+import signal, pathlib
+
+def dies(*_):
+    if not pathlib.Path({flag!r}).exists():
+        pathlib.Path({flag!r}).touch()
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL", "SIGQUIT"])
+@pytest.mark.parametrize("moment", ["dies()", "server._Server._fork = dies"])
+def test_a_server_that_was_killed_before_it_had_a_child_is_replaced(
+    launch: Launch, tmp_path: Path, name: str, moment: str
+) -> None:
+    """While it started, or when it was asked: the job has lost nothing, and runs."""
+    fork = "fork = server._Server._fork\n"
+    code = DIES_ONCE.format(flag=str(tmp_path / "flag"), name=name)
+    if moment != "dies()":
+        code = fork + code.rstrip() + "\n    else:\n        fork(*_)\n"
+    ended = launch(code + moment).run(ANSWER, timeout_s=10)
+
+    assert (tmp_path / "flag").exists()
+    assert ended.exit == EXITED
+
+
+def test_a_server_that_is_always_killed_is_one_line(launch: Launch) -> None:
+    """With the signal; it is not started for ever."""
+    code = "import signal; os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)"
+    with pytest.raises(StepwallError) as raised:
+        launch(code).run(ANSWER, timeout_s=10)
+
+    assert str(raised.value) == "the fork server died of SIGTERM while it started"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_that_kills_a_child_is_how_it_ended(launch: Launch, number: int) -> None:
+    """Ctrl-C's, too: it is no exception that the scenario raised."""
+    server = launch(f"""
+def run(folder, *_):
+    try:
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(60)
+    except BaseException:
+        return 0
+
+server.child.run = run
+""")
+
+    assert server.run(ANSWER, timeout_s=10).exit == ProcessEnd(wait_status=number)
+
+
+def test_a_child_that_stands_still_for_a_while_has_not_failed(
+    launch: Launch, tmp_path: Path
+) -> None:
+    """Stopped, and its server too, it goes on where it was."""
+    pids = tmp_path / "pids"
+    server = launch(f"""
+def run(folder, *_):
+    with open({str(pids)!r}, "a") as file:
+        file.write(f"{{os.getpid()}} {{os.getppid()}} .")
+    while not os.path.exists({str(tmp_path / "go")!r}):
+        time.sleep(0.02)
+    return 0
+
+server.child.run = run
+""")
+    found: list[JobResult] = []
+    thread = threading.Thread(target=lambda: found.append(server.run(ANSWER, timeout_s=60)))
+    thread.start()
+    while not (pids.exists() and pids.read_text().endswith(".")):
+        time.sleep(0.02)
+    stopped = [psutil.Process(int(pid)) for pid in pids.read_text().split()[:2]]
+    for process in stopped:
+        process.suspend()
+    (tmp_path / "go").touch()
+    for process in stopped:
+        process.resume()
+    thread.join()
+
+    assert [ended.exit for ended in found] == [EXITED]
 
 
 def test_the_working_folder_shadows_nothing(

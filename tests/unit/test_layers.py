@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("profiler", "scenarios", "reports")
 # Rooms on one floor do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("profiler.errors", "profiler.closing", "profiler.lengths"),
+    ("profiler.errors", "profiler.endings", "profiler.closing", "profiler.lengths"),
     (
         "profiler.units",
         "profiler.parameters",

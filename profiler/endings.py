@@ -1,0 +1,79 @@
+"""Signals that end the command: the first one counts, is one KeyboardInterrupt, and tells the code.
+
+=============================  ====  ==========================================================
+signal                         code  when
+=============================  ====  ==========================================================
+SIGINT (Ctrl-C)                 130  always: also where a shell that starts it in the background
+SIGQUIT (Ctrl-\\)                131  has them ignored
+SIGTERM                         143  always
+SIGHUP (the terminal is gone)   129  unless it is ignored from the start, as by ``nohup``
+=============================  ====  ==========================================================
+
+Each code is 128 + the number, what a shell says of a program that the signal ended. One that
+comes while Python starts, before ``listen``, does end it so.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# After a place that cannot raise, until the signal is sent again.
+_AGAIN_S = 0.01
+_received: list[int] = []
+
+
+def listen() -> None:
+    """From now on each of the signals raises KeyboardInterrupt in the main thread."""
+    for number in _ENDING:
+        is_hang_up = number is signal.SIGHUP
+        if not (is_hang_up and signal.getsignal(number) is signal.SIG_IGN):
+            signal.signal(number, _end)
+    sys.unraisablehook = _unraisable
+
+
+def ignore() -> None:
+    """From now on none of them does anything: Python's own end would show a traceback."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def came() -> bool:
+    """Whether one of the signals came."""
+    return bool(_received)
+
+
+def exit_code() -> int:
+    """Return the code of the signal that came first; without any, that of Ctrl-C."""
+    return 128 + (_received[0] if _received else signal.SIGINT)
+
+
+def text() -> str:
+    """Return what ended the command."""
+    if not _received or _received[0] == signal.SIGINT:
+        return "interrupted"
+    return f"ended by {signal.Signals(_received[0]).name}"
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, unless one is being handled: closing must not be cut short."""
+    del frame
+    _received.append(number)
+    handled = sys.exception()
+    while handled is not None:
+        if isinstance(handled, KeyboardInterrupt):
+            return
+        handled = handled.__context__
+    raise KeyboardInterrupt
+
+
+def _unraisable(raised: sys.UnraisableHookArgs) -> None:
+    """Send again what was raised in a finalizer or another place from where nothing is raised."""
+    if isinstance(raised.exc_value, KeyboardInterrupt):
+        threading.Timer(_AGAIN_S, os.kill, (os.getpid(), _received[0])).start()
+    else:
+        sys.__unraisablehook__(raised)
