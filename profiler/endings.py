@@ -1,13 +1,13 @@
-"""Signals that end the command: the first one counts, is one KeyboardInterrupt, and tells the code.
+r"""Signals that end the command: one KeyboardInterrupt, and the code is that of the first.
 
-=============================  ====  ==========================================================
+=============================  ====  ========================================================
 signal                         code  when
-=============================  ====  ==========================================================
-SIGINT (Ctrl-C)                 130  always: also where a shell that starts it in the background
-SIGQUIT (Ctrl-\\)                131  has them ignored
+=============================  ====  ========================================================
+SIGINT (Ctrl-C)                 130  always: also where a shell that started it in the
+SIGQUIT (Ctrl-\)                131  background has them ignored
 SIGTERM                         143  always
 SIGHUP (the terminal is gone)   129  unless it is ignored from the start, as by ``nohup``
-=============================  ====  ==========================================================
+=============================  ====  ========================================================
 
 Each code is 128 + the number, what a shell says of a program that the signal ended. One that
 comes while Python starts, before ``listen``, does end it so.
@@ -15,14 +15,12 @@ comes while Python starts, before ``listen``, does end it so.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import threading
 from types import FrameType
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-# After a place that cannot raise, until the signal is sent again.
+# Until an exception that came to nothing is raised again.
 _AGAIN_S = 0.01
 _received: list[int] = []
 
@@ -33,12 +31,13 @@ def listen() -> None:
         is_hang_up = number is signal.SIGHUP
         if not (is_hang_up and signal.getsignal(number) is signal.SIG_IGN):
             signal.signal(number, _end)
+    signal.signal(signal.SIGALRM, _end)
     sys.unraisablehook = _unraisable
 
 
 def ignore() -> None:
     """From now on none of them does anything: Python's own end would show a traceback."""
-    for number in _ENDING:
+    for number in (*_ENDING, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -61,19 +60,24 @@ def text() -> str:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt, unless one is being handled: closing must not be cut short."""
-    del frame
-    _received.append(number)
+    if number != signal.SIGALRM:
+        _received.append(number)
     handled = sys.exception()
     while handled is not None:
         if isinstance(handled, KeyboardInterrupt):
             return
         handled = handled.__context__
+    while frame is not None:
+        if frame.f_code is _unraisable.__code__:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 
 def _unraisable(raised: sys.UnraisableHookArgs) -> None:
-    """Send again what was raised in a finalizer or another place from where nothing is raised."""
+    """Raise again, soon, what was raised in a finalizer or another place that lets nothing out."""
     if isinstance(raised.exc_value, KeyboardInterrupt):
-        threading.Timer(_AGAIN_S, os.kill, (os.getpid(), _received[0])).start()
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
     else:
         sys.__unraisablehook__(raised)

@@ -18,13 +18,17 @@ class FileLock:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, path: Path) -> Self | None:
+    def take(cls, path: Path, *, mode: int = 0o600) -> Self | None:
         """Lock the file, made where it is missing, for this process; None if another holds it.
+
+        Args:
+            path: the file.
+            mode: who may take the lock after us, as far as the umask allows, should we be killed.
 
         Raises:
             OSError: if the file cannot be written, or its file system has no locks.
         """
-        return cls._take(path, os.O_RDWR | os.O_CREAT)
+        return cls._take(path, os.O_RDWR | os.O_CREAT, mode)
 
     @classmethod
     def take_folder(cls, path: Path) -> Self | None:
@@ -36,9 +40,9 @@ class FileLock:
         return cls._take(path, os.O_RDONLY | os.O_DIRECTORY)
 
     @classmethod
-    def _take(cls, path: Path, flags: int) -> Self | None:
+    def _take(cls, path: Path, flags: int, mode: int = 0) -> Self | None:
         while True:
-            descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, flags | os.O_CLOEXEC, mode)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # The last holder may have removed it while we waited to open it.

@@ -78,7 +78,8 @@ def _remove(folder: Path, lock: FileLock) -> None:
 
 def _remove_unowned(folder: Path) -> None:
     """Remove what an owner left that was killed before it had a lock, or after it gave it back."""
-    if time.time() - folder.lstat().st_mtime > _NEW_S:
+    # Of the future, where the clock was set back.
+    if abs(time.time() - folder.lstat().st_mtime) > _NEW_S:
         folder.rmdir()  # unless something is in it
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import shutil
 import sqlite3
 import threading
@@ -31,11 +32,15 @@ CREATE TABLE probes (
 # graph's nodes without those of its functions.
 VERSION = 4
 _WAL_TRIES = 100
-_LOCK_WAIT_S = 60.0
+_LOCK_WAIT_S, _CLOSE_WAIT_S = 60.0, 5.0
 _NO_ROOM_BYTES = 1 << 16
 _NO_ACCESS = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 _NO_PLACE = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 T = TypeVar("T")
+_MOVED = (
+    "was removed or moved while it was written, and with it what was stored: where it is kept, "
+    "put it back and go on by --resume"
+)
 _FULL = "the disk is full; what was stored is kept: free some space and go on by --resume"
 
 
@@ -67,6 +72,7 @@ class Database:
                 self._connection.close()
                 self._connection = self._connect("?immutable=1")
                 version = self._version()
+            self._file = self._identity()
             self._prepare(version, create=create)
 
     def fetch(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -90,12 +96,31 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            if self._is_moved():
+                raise StepwallError(f"{self.path}: {_MOVED}")
 
     def close(self) -> None:
-        """Close the file."""
-        # An interrupt leaves threads behind; SQLite crashes where one asks while another closes.
-        with self._lock:
+        """Close the file, once a thread that an interrupt left behind has stored its point."""
+        held = self._lock.acquire(timeout=_CLOSE_WAIT_S)
+        if held and not self._is_moved():
             self._connection.close()
+        else:
+            # SQLite would remove the log that is there by its path: that of another database
+            # now. So it is never closed, not even at Python's end.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+        if held:
+            self._lock.release()
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _is_moved(self) -> bool:
+        """Whether there is no file any more where it was opened, or another one."""
+        return self._identity() != self._file
 
     def _connect(self, options: str) -> sqlite3.Connection:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -31,8 +31,10 @@ from profiler.store.database import Database
 FILE_NAME = "stepwall.sqlite"
 # The newest run, by the name of the link to its report folder.
 LATEST = "latest"
-# Of two that were made in one second, the later one.
-_NEWEST_FIRST = "ORDER BY created_at DESC, rowid DESC"
+# In the order in which they were begun, which is SQLite's own: a clock may be set back.
+_NEWEST_FIRST = "ORDER BY rowid DESC"
+# The next user of a shared folder takes the lock of a run that was killed, as far as umask allows.
+_LOCK_MODE = 0o666
 T = TypeVar("T")
 
 
@@ -52,14 +54,28 @@ class RunSummary:
 class Store(Closing):
     """An open results database; use it in a ``with`` statement."""
 
-    def __init__(self, folder: Path, *, create: bool = False) -> None:
-        """Open ``folder``'s database, made first if ``create``.
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        create: bool = False,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:8],
+    ) -> None:
+        """Open ``folder``'s database.
+
+        Args:
+            folder: the results folder.
+            create: make what is missing of it first.
+            clock: tells when a run begins.
+            new_id: makes a run's id, tried again where it is taken.
 
         Raises:
             UsageError: if there is none, it cannot be written, or a newer stepwall wrote it.
         """
         self.path = folder / FILE_NAME
         self._held: list[FileLock] = []
+        self._clock, self._new_id = clock, new_id
         with usable("results folder", folder):
             is_there = self.path.exists()
             if is_there and not self.path.is_file():
@@ -88,11 +104,11 @@ class Store(Closing):
         Raises:
             UsageError: if a run of that name exists.
         """
-        now = datetime.now(UTC)
-        run_id = uuid.uuid4().hex[:8]
+        now = self._clock()
+        run_id, free_name = self._free(now)
         run = Run(
             id=run_id,
-            name=name or f"{now:%Y%m%d-%H%M%S}-{run_id[:4]}",
+            name=name or free_name,
             created_at=now.isoformat(timespec="seconds"),
             command=command,
             environment=environment,
@@ -110,6 +126,15 @@ class Store(Closing):
                 row,
             )
         return run
+
+    def _free(self, now: datetime) -> tuple[str, str]:
+        """Return an id, and a name that tells the time: the same one may come again."""
+        query = "SELECT 1 FROM runs WHERE ? IN (id, name) OR ? IN (id, name)"
+        while True:
+            run_id = self._new_id()
+            name = f"{now:%Y%m%d-%H%M%S}-{run_id[:4]}"
+            if not self._db.fetch(query, (run_id, name)):
+                return run_id, name
 
     def check_free(self, name: str | None) -> None:
         """Check that no run has that name, before anything is measured for it.
@@ -140,7 +165,7 @@ class Store(Closing):
     def _hold(self, run_id: str, name: str) -> None:
         path = self.path.with_name(f".{run_id}.lock")
         try:
-            lock = FileLock.take(path)
+            lock = FileLock.take(path, mode=_LOCK_MODE)
         except OSError as error:
             raise StepwallError(f"{path}: {error.strerror or error}") from error
         if lock is None:
@@ -203,7 +228,7 @@ class Store(Closing):
             SELECT id, name, created_at, command, finished,
                    (SELECT count(*) FROM measurements WHERE run = id),
                    (SELECT count(*) FROM walls WHERE run = id)
-            FROM runs ORDER BY created_at, rowid"""
+            FROM runs ORDER BY rowid"""
         return [
             RunSummary(
                 id=row[0],

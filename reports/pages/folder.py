@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +32,21 @@ def write_folder(results: RunResults, folder: Path, *, with_plots: bool = False)
     written = []
     for name, content in _files(results, with_plots=with_plots):
         path = folder / name
-        path.write_bytes(content)
+        _replace(path, content)
         written.append(path)
     return written
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that others see whole: two reports of a run may be written at once."""
+    draft = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def _files(results: RunResults, *, with_plots: bool) -> Iterator[tuple[str, bytes]]:

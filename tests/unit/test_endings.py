@@ -79,7 +79,7 @@ def test_the_first_signal_tells_the_code(number: int) -> None:
     assert (done.stdout.strip(), done.stderr) == (ENDS[signal.Signals(number)], "")
 
 
-@pytest.mark.parametrize("number", ENDS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_in_a_finalizer_is_not_lost(number: int) -> None:
     """Python raises nothing from there; the signal is sent again."""
     before = f"""
@@ -89,6 +89,26 @@ class Final:
         time.sleep(0)
 """
     assert caught(number, before=before, raising="Final()") == ENDS[signal.Signals(number)]
+
+
+def test_a_signal_while_that_is_arranged_is_not_lost_either() -> None:
+    """As of somebody who presses the keys again and again."""
+    storm = f"""
+import threading
+def storm():
+    while not endings.came():
+        pass
+    for _ in range(2000):
+        {SEND.format(int(signal.SIGINT))}
+class Final:
+    def __del__(self):
+        {SEND.format(int(signal.SIGINT))}
+        time.sleep(0)
+threading.Thread(target=storm).start()
+"""
+    raising = "[Final() for _ in range(50)]"
+
+    assert caught(signal.SIGINT, before=storm, raising=raising) == ENDS[signal.SIGINT]
 
 
 def test_what_else_a_finalizer_raises_is_shown_as_ever() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -529,3 +531,87 @@ def test_one_name_is_given_to_one_of_two_writers(tmp_path: Path) -> None:
     raised = _in_threads(begin)
 
     assert [type(error) for error in raised] == [UsageError] * (WRITERS - 1)
+
+
+class TestClocks:
+    """What is newest does not depend on what a clock says."""
+
+    def test_set_back_leave_the_newest_run_the_newest(self, tmp_path: Path) -> None:
+        """In every answer: by default, as ``latest``, to resume, to take points from, listed."""
+        for day in (3, 2, 1):
+            at = datetime(2026, 1, day, tzinfo=UTC)
+            with Store(tmp_path, create=True, clock=lambda at=at: at) as store:
+                run = store.start_run(None, "stepwall profile", samples.ENVIRONMENT)
+                store.add_measurement(run, samples.measured())
+        with Store(tmp_path) as store:
+            found = [store.load().id, store.load("latest").id, store.resume().id]
+            holding = [run_id for run_id, _ in store.holding([samples.measured().point.scenario])]
+            listed = [one.id for one in store.summaries()]
+
+        assert found == [run.id] * 3
+        assert holding[0] == listed[-1] == run.id
+
+    def test_that_stand_still_give_no_name_twice(self, tmp_path: Path) -> None:
+        """Nor an id: what is taken is not given again."""
+        ids = iter(["aaaa0000", "aaaa0000", "aaaa1111", "bbbb0000"])
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        with Store(tmp_path, create=True, clock=lambda: at, new_id=lambda: next(ids)) as store:
+            runs = [store.start_run(None, "stepwall", samples.ENVIRONMENT) for _ in range(2)]
+
+        assert [(run.id, run.name) for run in runs] == [
+            ("aaaa0000", "20260101-000000-aaaa"),
+            ("bbbb0000", "20260101-000000-bbbb"),
+        ]
+
+
+class TestFolders:
+    """That are taken away while a run is stored in them."""
+
+    @pytest.mark.parametrize("put_back", [True, False])
+    def test_are_missed_at_the_next_point(self, tmp_path: Path, *, put_back: bool) -> None:
+        """The writer says so; renamed, and named back, it has all that was stored."""
+        results, away = tmp_path / "results", tmp_path / "away"
+        with Store(results, create=True) as store:
+            run = _start(store)
+            store.add_measurement(run, samples.measured(steps=8))
+            results.rename(away)
+            with pytest.raises(StepwallError, match="was removed or moved while it was written"):
+                store.add_measurement(run, samples.measured(steps=16))
+        if put_back:
+            away.rename(results)
+            away = results
+        with Store(away) as store:
+            kept = store.load("first").measurements
+
+        assert kept == [samples.measured(steps=8), samples.measured(steps=16)]
+        assert list(tmp_path.iterdir()) == [away]
+
+    def test_whose_place_another_takes_harm_it_in_no_way(self, tmp_path: Path) -> None:
+        """A database closes: the log that lies where its own was is not its own any more."""
+        results = tmp_path / "results"
+        first = Store(results, create=True)
+        run = _start(first)
+        first.add_measurement(run, samples.measured(steps=8))
+        results.rename(tmp_path / "away")
+        with Store(results, create=True) as second:
+            own = _start(second, "second")
+            second.add_measurement(own, samples.measured(steps=8))
+            first.close()
+            second.add_measurement(own, samples.measured(steps=16))
+            with Store(results) as reader:
+                seen = [m.point.steps for m in reader.load("second").measurements]
+
+        assert seen == [8, 16]
+
+
+def test_the_lock_of_a_killed_run_is_for_all_who_share_its_folder(tmp_path: Path) -> None:
+    """As far as the umask of its user allows."""
+    mask = os.umask(0o002)
+    try:
+        with Store(tmp_path, create=True) as store:
+            run = _start(store)
+            mode = (tmp_path / f".{run.id}.lock").stat().st_mode
+    finally:
+        os.umask(mask)
+
+    assert stat.S_IMODE(mode) == 0o664
