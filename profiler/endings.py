@@ -20,9 +20,10 @@ import sys
 from types import FrameType
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-# Until an exception that came to nothing is raised again.
-_AGAIN_S = 0.01
+_TICK_S = 0.2
 _received: list[int] = []
+# What was raised where nothing is let out, as in a finalizer: it is raised again.
+_unraised: list[bool] = []
 
 
 def listen() -> None:
@@ -31,8 +32,11 @@ def listen() -> None:
         is_hang_up = number is signal.SIGHUP
         if not (is_hang_up and signal.getsignal(number) is signal.SIG_IGN):
             signal.signal(number, _end)
-    signal.signal(signal.SIGALRM, _end)
     sys.unraisablehook = _unraisable
+    # A signal that comes just before Python begins to wait for a lock does not end the wait.
+    # The next one, which comes anyway, does.
+    signal.signal(signal.SIGALRM, _tick)
+    signal.setitimer(signal.ITIMER_REAL, _TICK_S, _TICK_S)
 
 
 def ignore() -> None:
@@ -59,25 +63,34 @@ def text() -> str:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
+    _interrupt(frame)
+
+
+def _tick(number: int, frame: FrameType | None) -> None:
+    del number
+    if _unraised:
+        _interrupt(frame)
+
+
+def _interrupt(frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt, unless one is being handled: closing must not be cut short."""
-    if number != signal.SIGALRM:
-        _received.append(number)
     handled = sys.exception()
     while handled is not None:
         if isinstance(handled, KeyboardInterrupt):
             return
         handled = handled.__context__
+    _unraised.clear()
     while frame is not None:
         if frame.f_code is _unraisable.__code__:
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+            _unraised.append(True)
             return
         frame = frame.f_back
     raise KeyboardInterrupt
 
 
 def _unraisable(raised: sys.UnraisableHookArgs) -> None:
-    """Raise again, soon, what was raised in a finalizer or another place that lets nothing out."""
     if isinstance(raised.exc_value, KeyboardInterrupt):
-        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+        _unraised.append(True)
     else:
         sys.__unraisablehook__(raised)

@@ -111,6 +111,13 @@ def children(process: psutil.Popen) -> list[psutil.Process]:
     return found
 
 
+def aims(process: psutil.Popen, target: str) -> list[psutil.Process]:
+    """Return the processes of a command that are its parent, server or child."""
+    if target == "parent":
+        return [process]
+    return servers(process) if target == "server" else children(process)
+
+
 def _is(process: psutil.Process, word: str) -> bool:
     try:
         return word in process.cmdline()
@@ -123,7 +130,7 @@ class Place:
     """A folder where a command runs, with temporary files and results of its own."""
 
     folder: Path
-    source: Path = TOY / "slow_scenarios.py"
+    source: Path | None = TOY / "slow_scenarios.py"
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -153,9 +160,10 @@ class Place:
         """
         path = os.pathsep.join(filter(None, [str(TOY), os.environ.get("PYTHONPATH")]))
         own = {"TMPDIR": str(self.temporary), "PYTHONPATH": path, "COVERAGE_PROCESS_CONFIG": ""}
+        sources = [] if self.source is None else ["--scenarios", self.source]
         with (self.folder / "stderr").open("w") as stderr:
             process = psutil.Popen(
-                [*prefix, COMMAND, *map(str, arguments), "--scenarios", self.source],
+                [*prefix, COMMAND, *map(str, [*arguments, *sources])],
                 cwd=self.folder,
                 env=os.environ | own | self.environment,
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
@@ -270,11 +278,10 @@ def strike(process: psutil.Popen, blow: Blow, chance: random.Random, took_s: flo
     """
     wait_for(lambda: listens(process), process)
     time.sleep(chance.uniform(0, took_s))
-    find = {"parent": lambda _: [process], "server": servers, "child": children}[blow.target]
     for _ in range(blow.times):
-        wait_for(lambda: find(process), process)
+        wait_for(lambda: aims(process, blow.target), process)
         with contextlib.suppress(psutil.Error, IndexError):
-            hit = chance.choice(find(process))
+            hit = chance.choice(aims(process, blow.target))
             hit.send_signal(blow.signal)
             if blow.signal is signal.SIGSTOP:
                 time.sleep(chance.uniform(0, 0.5))
@@ -363,7 +370,8 @@ def main() -> NoReturn:
     took: dict[str, float] = {}
     for blow in blows(options.tries, chance):
         with tempfile.TemporaryDirectory() as folder:
-            place = Place(folder=Path(folder))
+            source = None if options.shipped else Place.source
+            place = Place(folder=Path(folder), source=source)
             (place.folder / "budgets.toml").write_text(BUDGETS.format(scenario=scenario))
             words = words_of(blow.command, scenario, limit)
             if blow.command not in took:

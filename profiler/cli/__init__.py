@@ -108,7 +108,7 @@ def _unexpected(error: Exception) -> str:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror} (--debug shows where)"
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
-        return f"this machine gives stepwall no more: {error or 'out of memory'}"
+        return f"this machine gives stepwall no more: {str(error) or 'out of memory'}"
     return f"{type(error).__name__}: {error} (this is a bug; --debug shows where)"
 
 

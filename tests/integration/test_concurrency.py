@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,14 @@ def as_user() -> Callable[..., tuple[str, ...]]:
     return as_user
 
 
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """Return a folder that all users reach, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 def folder_of(user: int, folder: Path, mode: int = 0o755) -> Path:
     """Make a folder of that user."""
     folder.mkdir()
@@ -161,13 +170,13 @@ def folder_of(user: int, folder: Path, mode: int = 0o755) -> Path:
 
 
 def test_a_user_without_a_home_of_their_own(
-    as_user: Callable[..., tuple[str, ...]], tmp_path: Path
+    as_user: Callable[..., tuple[str, ...]], open_path: Path
 ) -> None:
     """Whatever a framework or a plot would keep there, nothing is said of it."""
-    home = folder_of(0, tmp_path / "home", 0o555)
-    place = place_of(FIRST, tmp_path / "work", HOME=str(home))
+    home = folder_of(0, open_path / "home", 0o555)
+    place = place_of(FIRST, open_path / "work", HOME=str(home))
     command = ("profile", "slow_loop", "dynamic_rnn", "--steps", "4,8", "--plots")
-    code = place.run(*command, "--set", "batch=4", prefix=as_user(FIRST))
+    code = place.run(*command, prefix=as_user(FIRST))
 
     assert (code, place.said()) == (OK, "")
     assert len(place.rows()) == 4
@@ -178,10 +187,10 @@ class TestTwoUsers:
     """One results folder."""
 
     def test_of_a_group_go_on_with_each_others_runs(
-        self, as_user: Callable[..., tuple[str, ...]], tmp_path: Path
+        self, as_user: Callable[..., tuple[str, ...]], open_path: Path
     ) -> None:
         """Where the folder is the group's: also with one that was killed, and its report."""
-        first, second = (place_of(user, tmp_path / str(user)) for user in (FIRST, SECOND))
+        first, second = (place_of(user, open_path / str(user)) for user in (FIRST, SECOND))
         results = folder_of(FIRST, first.results, 0o2775)
         command = (*PROFILE, "--name", "run", "--results", results)
         with first.running(*command, prefix=as_user(FIRST)) as process:
@@ -196,10 +205,10 @@ class TestTwoUsers:
         assert steps_of(first, "run") == list(range(1, 7))
 
     def test_without_a_right_to_it_read_and_do_not_write(
-        self, as_user: Callable[..., tuple[str, ...]], tmp_path: Path
+        self, as_user: Callable[..., tuple[str, ...]], open_path: Path
     ) -> None:
         """What cannot be written is one line, before anything is measured."""
-        first, second = (place_of(user, tmp_path / str(user)) for user in (FIRST, SECOND))
+        first, second = (place_of(user, open_path / str(user)) for user in (FIRST, SECOND))
         mine = folder_of(FIRST, first.results, 0o755)
         own = first.run(*PROFILE, "--name", "run", prefix=as_user(FIRST))
         for path in mine.rglob("*"):

@@ -24,9 +24,11 @@ from signal_storm import (
     FATAL,
     OK,
     POINT_FAILED,
+    TARGETS,
     WAIT_S,
     Place,
     Rows,
+    aims,
     children,
     listens,
     servers,
@@ -68,8 +70,9 @@ def check_end(place: Place, code: int, number: int) -> None:
 
 
 @pytest.mark.parametrize("case", range(CASES))
-def test_a_signal_ends_a_command_at_once(case: int, place: Place) -> None:
+def test_a_signal_ends_a_command_at_once(case: int, tmp_path: Path) -> None:
     """While a large framework is imported, while children run, and while all that is closed."""
+    place = Place(folder=tmp_path, source=None)
     chance = random.Random(SEED + case)  # noqa: S311 (no secret)
     number = ENDING[case % len(ENDING)]
     # Each command by two signals.
@@ -88,13 +91,13 @@ def test_a_signal_ends_a_command_at_once(case: int, place: Place) -> None:
     check_end(place, code, number)
 
 
-@pytest.mark.parametrize(("command", "number"), zip(LONG, ENDING, strict=True))
+@pytest.mark.parametrize(("command", "number"), list(zip(LONG, ENDING, strict=True)))
 def test_a_signal_ends_what_children_do(command: str, number: int, place: Place) -> None:
-    """Each command, in the middle of its first point; a second signal of another kind too."""
+    """Each command, in the middle of its first point, however often: also twice at once."""
     with place.running(command, *LONG[command]) as process:
         wait_for(lambda: works(process), process)
         process.send_signal(number)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         code = process.wait(WAIT_S)
 
     check_end(place, code, number)
@@ -123,10 +126,10 @@ def test_a_run_that_a_signal_ended_goes_on(place: Place) -> None:
 def test_a_command_that_was_stopped_goes_on(place: Place) -> None:
     """And its fork server, and a child: a stop alone is no failure."""
     with place.running("profile", "slow_loop", "--steps", "1:6:1") as process:
-        for find in (lambda _: [process], servers, children):
-            for hit in found(partial(find, process), process):
+        for target in TARGETS:
+            for hit in found(partial(aims, process, target), process):
                 hit.suspend()
-                wait_for(lambda hit=hit: hit.status() == psutil.STATUS_STOPPED)
+                wait_for(partial(has_stopped, hit))
                 hit.resume()
         code = process.wait(WAIT_S)
 
@@ -139,10 +142,9 @@ def test_a_killed_child_is_a_point_that_failed(place: Place) -> None:
     command = ["profile", "slow_loop", "--steps", "1:6:1", "--name", "run"]
     with place.running(*command, "--set", "seconds=1") as process:
         for number in FATAL:
-            found(partial(working, process), process)[0].send_signal(number)
-            # The next one is another child.
-            had = len(place.rows())
-            wait_for(lambda had=had: len(place.rows()) > had or process.poll() is not None)
+            child = found(partial(working, process), process)[0]
+            child.send_signal(number)
+            wait_for(partial(is_gone, child))
         code = process.wait(WAIT_S)
     failed = [line for line in place.said().splitlines() if "died of" in line]
 
@@ -159,12 +161,13 @@ def test_a_killed_child_is_a_point_that_failed(place: Place) -> None:
 @pytest.mark.parametrize("moment", ["starting", "working"])
 def test_a_killed_server_is_replaced(moment: str, place: Place) -> None:
     """At the cost of the point that it had in hand at most."""
-    with place.running("profile", "slow_loop", "--steps", "1:6:1", "-v") as process:
+    command = ("profile", "slow_loop", "--steps", "1:6:1", "--set", "seconds=1")
+    with place.running(*command, "-v") as process:
         for at, number in enumerate((signal.SIGTERM, signal.SIGINT, signal.SIGKILL)):
             find = servers if moment == "starting" and at == 0 else busy_servers
             hit = found(partial(find, process), process)[0]
             hit.send_signal(number)
-            wait_for(lambda hit=hit: not hit.is_running() or process.poll() is not None)
+            wait_for(partial(is_gone, hit))
         code = process.wait(WAIT_S)
     ends = outcomes(place)
 
@@ -206,7 +209,17 @@ def working(process: psutil.Popen) -> list[psutil.Process]:
 
 def busy_servers(process: psutil.Popen) -> list[psutil.Process]:
     """Return the fork servers of which a child works on a point."""
-    return [child.parent() for child in working(process)]
+    return [parent for child in working(process) if (parent := child.parent()) is not None]
+
+
+def has_stopped(process: psutil.Process) -> bool:
+    """Whether a process stands still."""
+    return process.status() == psutil.STATUS_STOPPED
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended."""
+    return not process.is_running()
 
 
 def found(find: Callable[[], list[psutil.Process]], process: psutil.Popen) -> list[psutil.Process]:

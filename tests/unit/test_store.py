@@ -538,9 +538,13 @@ class TestClocks:
 
     def test_set_back_leave_the_newest_run_the_newest(self, tmp_path: Path) -> None:
         """In every answer: by default, as ``latest``, to resume, to take points from, listed."""
-        for day in (3, 2, 1):
-            at = datetime(2026, 1, day, tzinfo=UTC)
-            with Store(tmp_path, create=True, clock=lambda at=at: at) as store:
+        days = iter([3, 2, 1])
+
+        def clock() -> datetime:
+            return datetime(2026, 1, next(days), tzinfo=UTC)
+
+        for _ in range(3):
+            with Store(tmp_path, create=True, clock=clock) as store:
                 run = store.start_run(None, "stepwall profile", samples.ENVIRONMENT)
                 store.add_measurement(run, samples.measured())
         with Store(tmp_path) as store:
