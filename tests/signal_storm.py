@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -60,6 +61,7 @@ COMMANDS = {
     "predict": ["predict", "{scenario}", "--steps", "512"],
     "check": ["check", "budgets.toml"],
 }
+_PROGRESS = re.compile(r"^stepwall: .*\b\d+ of \d+ done.*\n", re.MULTILINE)
 _TABLES = ("measurements", "probes", "walls")
 # Python catches SIGINT itself; stepwall's own code is there when it catches SIGTERM.
 _CAUGHT = 1 << (signal.SIGTERM - 1)
@@ -186,8 +188,8 @@ class Place:
             return int(process.wait(WAIT_S))
 
     def said(self) -> str:
-        """Return what the last command wrote to stderr."""
-        return (self.folder / "stderr").read_text()
+        """Return what the last command wrote to stderr, but for its progress on a slow machine."""
+        return _PROGRESS.sub("", (self.folder / "stderr").read_text())
 
     def rows(self) -> Rows:
         """Return all that is stored: table, run and key of each, and what it says."""

@@ -87,6 +87,9 @@ class Store(Closing):
         try:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
+                # SQLite would let nobody but its owner write it, whatever the umask allows.
+                if not self.path.exists():
+                    self.path.touch()
         except OSError as error:
             reason = error.strerror or error
             raise UsageError(f"results folder {str(folder)!r} cannot be used: {reason}") from None

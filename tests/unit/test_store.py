@@ -608,14 +608,15 @@ class TestFolders:
         assert seen == [8, 16]
 
 
-def test_the_lock_of_a_killed_run_is_for_all_who_share_its_folder(tmp_path: Path) -> None:
-    """As far as the umask of its user allows."""
+def test_its_files_are_for_all_who_share_its_folder(tmp_path: Path) -> None:
+    """As far as the umask of its user allows: the lock, too, that a killed run leaves."""
     mask = os.umask(0o002)
     try:
         with Store(tmp_path, create=True) as store:
             run = _start(store)
-            mode = (tmp_path / f".{run.id}.lock").stat().st_mode
+            store.add_measurement(run, samples.measured())
+            modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     finally:
         os.umask(mask)
 
-    assert stat.S_IMODE(mode) == 0o664
+    assert modes == {0o664}
