@@ -245,6 +245,10 @@ class Blow:
     target: str
     times: int = 1
 
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{self.command}, {self.signal.name} to the {self.target}, {self.times} times"
+
     @property
     def codes(self) -> set[int]:
         """How the command may end; 0: it needed no more what was hit."""
@@ -370,7 +374,7 @@ def main() -> NoReturn:
     scenario, limit = ("dynamic_rnn", "16MiB") if options.shipped else ("slow_loop", "16KiB")
     tallies: dict[tuple[str, str, str], Tally] = collections.defaultdict(Tally)
     took: dict[str, float] = {}
-    for blow in blows(options.tries, chance):
+    for at, blow in enumerate(blows(options.tries, chance), start=1):
         with tempfile.TemporaryDirectory() as folder:
             source = None if options.shipped else Place.source
             place = Place(folder=Path(folder), source=source)
@@ -386,6 +390,8 @@ def main() -> NoReturn:
                 sys.stderr.write(f"{blow}: not tried: {error}\n")
                 continue
         tallies[blow.command, blow.signal.name, blow.target].add(found)
+        end = "survived" if found.survived else "not survived"
+        sys.stderr.write(f"{at} of {options.tries}: {blow}: {end}\n")
     sys.stdout.write(_table(tallies))
     sys.exit(any(one.survived < one.tried for one in tallies.values()))
 

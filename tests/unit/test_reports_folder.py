@@ -120,3 +120,16 @@ def test_reading_results_needs_no_matplotlib() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    """Who reads it while it is written again reads the old one to its end."""
+    write_report(_graphs(), tmp_path)
+    path = tmp_path / "measurements.json"
+    before = path.read_text()
+    with path.open() as reader:
+        write_report(_choices(), tmp_path)
+        read = reader.read()
+
+    assert read == before != path.read_text()
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(DATA)

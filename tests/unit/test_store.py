@@ -533,6 +533,30 @@ def test_one_name_is_given_to_one_of_two_writers(tmp_path: Path) -> None:
     assert [type(error) for error in raised] == [UsageError] * (WRITERS - 1)
 
 
+def test_closing_waits_for_what_is_being_stored(tmp_path: Path) -> None:
+    """In a thread that an interrupt has left behind."""
+    store = Store(tmp_path, create=True)
+    run = _start(store)
+    begun, go = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with store._db.transaction() as connection:
+            begun.set()
+            go.wait()
+            connection.execute("UPDATE runs SET finished = 1")
+
+    writer, closer = threading.Thread(target=write), threading.Thread(target=store.close)
+    writer.start()
+    begun.wait()
+    closer.start()
+    closer.join(0.2)  # all it needs, if it does not wait
+    go.set()
+    writer.join()
+    closer.join()
+    with Store(tmp_path) as reader:
+        assert reader.header(run.name).finished
+
+
 class TestClocks:
     """What is newest does not depend on what a clock says."""
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,17 @@ def test_the_next_workspace_removes_a_killed_owners(tmp_path: Path) -> None:
         assert not dead.exists()
         assert living.path.exists()
     assert code == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("age_s", [3600, -3600], ids=["past", "future"])
+def test_what_a_killed_owner_had_not_locked_yet_goes_too(tmp_path: Path, age_s: float) -> None:
+    """Whatever the clock says now: it may have been set back."""
+    left = Path(tempfile.mkdtemp(prefix=PREFIX, dir=tmp_path))
+    made_at = time.time() - age_s
+    os.utime(left, (made_at, made_at))
+    sweep(tmp_path)
+
+    assert not left.exists()
 
 
 def test_what_only_looks_like_a_workspace_is_left(tmp_path: Path) -> None:
