@@ -106,7 +106,7 @@ def _ended() -> int:
 def _unexpected(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:  # a full disk, no more files, no rights
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror} (--debug shows where)"
+        return f"{place}{error.strerror}"
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return f"this machine gives stepwall no more: {str(error) or 'out of memory'}"
     return f"{type(error).__name__}: {error} (this is a bug; --debug shows where)"
