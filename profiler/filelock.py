@@ -55,6 +55,8 @@ class FileLock:
                 os.close(descriptor)
                 return None
             except BaseException:
+                if flags & os.O_CREAT:  # as on a full disk: nobody would remove it
+                    path.unlink(missing_ok=True)
                 os.close(descriptor)
                 raise
             os.close(descriptor)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from profiler.errors import StepwallError, UsageError
 
-# More than any file that is read whole; a device may never end.
-_MOST_BYTES = 256 << 20
+_MIB = 1 << 20
 # That is no fault of the path.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE}
 
@@ -38,23 +37,28 @@ def usable(what: str, path: object) -> Iterator[None]:
         raise kind(f"{what} {str(path)!r}: {_reason(error)}".lstrip()) from None
 
 
-def read_text(what: str, path: Path) -> str:
+def read_text(what: str, path: Path, *, most_mib: int) -> str:
     """Return the text of a file, which may be a pipe that another process writes.
 
+    Args:
+        what: what it holds, for messages.
+        path: the file; a byte order mark at its beginning is left out.
+        most_mib: MiB that no such file exceeds; a device may never end.
+
     Raises:
-        UsageError: if it cannot be read, is no UTF-8, or never ends.
+        UsageError: if it cannot be read, is no UTF-8, or is larger.
     """
     with usable(what, path):
         with open(path, "rb", opener=_at_once) as file:
             is_pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
             if is_pipe:  # without a writer it is at its end at once
                 os.set_blocking(file.fileno(), True)
-            content = file.read(_MOST_BYTES + 1) or b""
+            content = file.read(most_mib * _MIB + 1) or b""
         if is_pipe and not content:
             raise ValueError("nothing comes out of this pipe")
-        if len(content) > _MOST_BYTES:
-            raise ValueError(f"it holds more than {_MOST_BYTES >> 20} MiB")
-        return content.decode()
+        if len(content) > most_mib * _MIB:
+            raise ValueError(f"larger than {most_mib} MiB, so it is another file")
+        return content.decode("utf-8-sig")
 
 
 def write(what: str, path: Path, content: str | bytes) -> None:

@@ -26,6 +26,8 @@ from profiler.measure.client import POINT_TIMEOUT_S
 from profiler.paths import read_text, write
 from profiler.store.runs import Store
 
+_MOST_MIB = 1
+
 if TYPE_CHECKING:  # laws need NumPy, and --help does not
     from profiler.analysis.budgets.budget import Budget, Verdict
     from profiler.facts import Run
@@ -81,10 +83,10 @@ def command(  # noqa: PLR0913 (one keyword per option)
 
 
 def _document(path: Path) -> dict[str, Any]:
-    text = read_text("budgets", path)
+    text = read_text("budgets", path, most_mib=_MOST_MIB)
     try:
         return tomllib.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"budgets {str(path)!r}: {error}") from None
 
 

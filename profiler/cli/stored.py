@@ -19,7 +19,7 @@ from profiler.cli.common import (
 )
 from profiler.cli.opening import Opening
 from profiler.cli.output import print_failures
-from profiler.errors import UsageError
+from profiler.errors import StepwallError, UsageError
 from profiler.facts import Environment, Point, Run, Schedule, Status, replace
 from profiler.planning import points as planning
 from profiler.planning.catalog import Listing
@@ -144,15 +144,19 @@ def _stored(
 ) -> StoredPoints | None:
     """Return the newest run that has all of it; else say why those with other points have not."""
     others: list[str] = []
-    for run_id, points in store.holding(series):
+    for run_id, points in store.holding(series, terminal.warn):
         may_do = all(_has_enough(points, point) for point in series.values())
         if others and not may_do:  # one run is named, not all
             continue
-        run = store.header(run_id)
-        lacks = _lacking(run, points, series, environment, well=points)
-        if not lacks:
-            run = store.load(run_id, scenarios=series)
-            lacks = _lacking(run, points, series, environment, well=_ended_well(run))
+        try:
+            run = store.header(run_id)
+            lacks = _lacking(run, points, series, environment, well=points)
+            if not lacks:
+                run = store.load(run_id, scenarios=series)
+                lacks = _lacking(run, points, series, environment, well=_ended_well(run))
+        except StepwallError as error:
+            terminal.warn(str(error))
+            continue
         if not lacks:
             return StoredPoints(run=run, series=series)
         others += [one.text for one in lacks if one.is_other]

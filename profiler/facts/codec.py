@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import json
+import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -20,7 +22,10 @@ T = TypeVar("T")
 _INT64 = (1 << 63) - 1
 Count = Annotated[int, msgspec.Meta(ge=0, le=_INT64)]
 Bytes = Count
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+# Some 30,000 years: longer is no time that was measured.
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+# Any other number: finite, and no larger than the largest count.
+Number = Annotated[float, msgspec.Meta(ge=-float(1 << 63), le=float(1 << 63))]
 
 
 # msgspec works out a type when it first meets it; in two threads at once that has crashed.
@@ -59,9 +64,30 @@ def decode(kind: type[T], text: str | bytes) -> T:
     """
     try:
         decoded: T = _decoder(kind).decode(text)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise RecordError(str(error)) from None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise RecordError(_infinite(text) or str(error)) from None
     return decoded
+
+
+def _infinite(text: str | bytes) -> str | None:
+    """Return the first number of a document that is none, which JSON has no word for."""
+    try:
+        found = next(_numbers(json.loads(text), "$"), None)
+    except (ValueError, RecursionError):
+        return None
+    return found and f"Expected a finite number - at `{found}`"
+
+
+def _numbers(value: object, place: str) -> Iterator[str]:
+    """Yield the place of each number that is infinite or none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _numbers(item, f"{place}.{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _numbers(item, f"{place}[{index}]")
 
 
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:

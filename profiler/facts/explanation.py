@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from profiler.facts.codec import Bytes, Count, Record
+from profiler.facts.codec import Bytes, Count, Number, Record, Seconds
 from profiler.facts.schedules import ScheduleCheck
 from profiler.lengths import STEPS
 
@@ -43,8 +43,8 @@ class Holding(Record, frozen=True, kw_only=True):
     bytes: Bytes
     each_bytes: Bytes | None = None
     variable: str | None = None
-    per_step_bytes: float | None = None
-    per_step_tensors: float | None = None
+    per_step_bytes: Number | None = None
+    per_step_tensors: Number | None = None
 
 
 class HoldersOverStep(Record, frozen=True, kw_only=True):
@@ -83,8 +83,8 @@ class PeakGrowth(Record, frozen=True, kw_only=True):
     """
 
     between: list[Count]
-    bytes: float
-    by_role: dict[str, float]
+    bytes: Number
+    by_role: dict[str, Number]
     linear: list[str]
 
 
@@ -96,9 +96,9 @@ class GraphGrowth(Record, frozen=True, kw_only=True):
     """
 
     between: list[Count]
-    forward: dict[str, float]
-    backward: dict[str, float]
-    library: dict[str, float] = {}
+    forward: dict[str, Number]
+    backward: dict[str, Number]
+    library: dict[str, Number] = {}
 
 
 class GraphParts(Record, frozen=True, kw_only=True):
@@ -149,8 +149,8 @@ class Remedy(Record, frozen=True, kw_only=True):
     steps: Count
     before_bytes: Bytes
     peak_bytes: Bytes | None = None
-    before_s: float | None = None
-    step_s: float | None = None
+    before_s: Seconds | None = None
+    step_s: Seconds | None = None
     changes: str | None = None
     reason: str | None = None
     parallel_before_bytes: list[Bytes] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from profiler.facts.codec import Bytes, Count, Record, Seconds
+from profiler.facts.codec import Bytes, Count, Number, Record, Seconds
 from profiler.facts.explanation import Explanation
 from profiler.facts.framework import Caveat
 from profiler.facts.measurement import HostMemory
@@ -57,12 +57,12 @@ class WallPrediction(Record, frozen=True, kw_only=True):
     ``bytes_per_step`` is its slope, where it was made like the wall.
     """
 
-    steps: float
-    low: float
-    high: float
+    steps: Number
+    low: Number
+    high: Number
     learned_from: list[Count]
     is_line: bool = False
-    bytes_per_step: float | None = None
+    bytes_per_step: Number | None = None
 
 
 class PeakPrediction(Record, frozen=True, kw_only=True):
@@ -142,13 +142,13 @@ class Certificate(Record, frozen=True, kw_only=True):
     status: WallStatus
     last_ok: Count | None
     first_oom: Count | None
-    predicted: float | None
+    predicted: Number | None
     predicted_from: list[Count]
     probes: list[Probe]
     seconds: Seconds
     reason: str | None = None
-    predicted_low: float | None = None
-    predicted_high: float | None = None
+    predicted_low: Number | None = None
+    predicted_high: Number | None = None
     predicted_by: str | None = None
     confirmation: Confirmation | None = None
     limit_by: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from profiler.errors import UsageError
 from profiler.facts import (
@@ -13,15 +14,20 @@ from profiler.facts import (
     RecordError,
     Run,
     convert,
+    decode,
     encode,
     replace,
 )
+from profiler.facts.consistency import check
 from profiler.paths import read_text
 
 KIND = "stepwall baseline"
 # In files of version 1 nodes are counted without those of functions.
 VERSION = 2
 _LINE = ",\n"
+# One of some 100,000 points.
+_MOST_MIB = 256
+_AGAIN = "make it again by 'stepwall pin'"
 
 
 def baseline_text(run: Run) -> str:
@@ -46,16 +52,21 @@ def read_baseline(path: Path) -> Run:
     Raises:
         UsageError: if it cannot be read, is none, or another version of stepwall wrote it.
     """
-    text = read_text("baseline", path)
+    text = read_text("baseline", path, most_mib=_MOST_MIB)
     try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"baseline {str(path)!r} is no JSON: {error}") from None
+        data = decode(Any, text)
+    except RecordError as error:
+        raise UsageError(f"baseline {str(path)!r} is no JSON: {error}: {_AGAIN}") from None
     if not isinstance(data, dict) or data.get("kind") != KIND:
         raise UsageError(f"{str(path)!r} is no baseline: make one by 'stepwall pin'")
     schema = data.get("schema")
-    if not isinstance(schema, int) or schema > VERSION:
-        raise UsageError(f"baseline {str(path)!r}: a newer stepwall wrote it, which must read it")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise UsageError(f"baseline {str(path)!r} is damaged: schema {schema!r:.40}: {_AGAIN}")
+    if schema > VERSION:
+        raise UsageError(
+            f"baseline {str(path)!r}: a newer stepwall wrote it (schema {schema}, this one reads "
+            f"{VERSION}): upgrade stepwall, or {_AGAIN}"
+        )
     if schema < VERSION:
         raise UsageError(
             f"baseline {str(path)!r}: an older stepwall wrote it, which counted nodes otherwise: "
@@ -63,9 +74,12 @@ def read_baseline(path: Path) -> Run:
         )
     fields = {name: value for name, value in data.items() if name not in {"kind", "schema"}}
     try:
-        return convert(Run, fields)
+        run = convert(Run, fields)
+        for fact in (*run.measurements, *run.walls):
+            check(fact)
     except RecordError as error:
-        raise UsageError(f"baseline {str(path)!r} is damaged: {error}") from None
+        raise UsageError(f"baseline {str(path)!r} is damaged: {error!s:.300}: {_AGAIN}") from None
+    return run
 
 
 def _slim(measurement: Measurement) -> Measurement:

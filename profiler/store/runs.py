@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+import msgspec
 
 from profiler.closing import Closing
 from profiler.errors import StepwallError, UsageError, did_you_mean
@@ -18,24 +20,44 @@ from profiler.facts import (
     Environment,
     Measurement,
     Point,
+    Record,
     RecordError,
     Run,
+    convert,
     decode,
     encode,
     replace,
 )
+from profiler.facts.consistency import check
 from profiler.filelock import FileLock, holder
 from profiler.paths import usable
-from profiler.store.database import Database
+from profiler.plain_text import one_line
+from profiler.store.database import LOST, Database
+from profiler.store.reading import has_log
 
 FILE_NAME = "stepwall.sqlite"
 # The newest run, by the name of the link to its report folder.
 LATEST = "latest"
-# In the order in which they were begun, which is SQLite's own: a clock may be set back.
-_NEWEST_FIRST = "ORDER BY rowid DESC"
 # The next user of a shared folder takes the lock of a run that was killed, as far as umask allows.
 _LOCK_MODE = 0o666
 T = TypeVar("T")
+# Characters of what is quoted of a damaged row.
+_QUOTED = 200
+_HOLDS: dict[str, tuple[str, type[Measurement | Certificate]]] = {
+    "measurements": ("measurement", Measurement),
+    "walls": ("wall", Certificate),
+    "probes": ("probe", Measurement),
+}
+
+
+class _Columns(Record, frozen=True, kw_only=True):
+    """A run's own columns; its name is that of a folder, its id a part of a file's name."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"^[\w-]+\Z", max_length=64)]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*\Z")]
+    created_at: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT[\d:.+Z-]+\Z")]
+    command: str
+    finished: Annotated[int, msgspec.Meta(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +69,31 @@ class RunSummary:
     created_at: str
     command: str
     finished: bool
-    measurements: int
-    walls: int
+    measurements: int | None
+    walls: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A row of the table of runs; its columns, or why they are none."""
+
+    rowid: int
+    shown: str
+    columns: _Columns | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """The table of runs as far as it can be read, oldest first, and why no further."""
+
+    rows: list[_Row]
+    cut_short: StepwallError | None
+
+    @property
+    def sound(self) -> list[tuple[int, _Columns]]:
+        """The runs whose columns can be used."""
+        return [(row.rowid, row.columns) for row in self.rows if row.columns is not None]
 
 
 class Store(Closing):
@@ -82,13 +127,14 @@ class Store(Closing):
                 raise UsageError(
                     f"results folder {str(folder)!r} cannot be used: {FILE_NAME} in it is no file"
                 )
-            if not create and not (is_there and self.path.stat().st_size):
+            has_any = (is_there and self.path.stat().st_size) or has_log(self.path)
+            if not create and not has_any:
                 raise UsageError(f"no results in {str(folder)!r}: run 'stepwall profile' first")
         try:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
                 # SQLite would let nobody but its owner write it, whatever the umask allows.
-                if not self.path.exists():
+                if not self.path.exists() and not has_log(self.path):
                     self.path.touch()
         except OSError as error:
             reason = error.strerror or error
@@ -159,13 +205,19 @@ class Store(Closing):
         Raises:
             UsageError: if there is no such run, or another process works on it.
         """
-        found = self._newest("WHERE finished = 0") if name is None else self.header(name)
-        if found is None:
-            raise UsageError("--resume: no unfinished run; leave it out, or give --name RUN")
+        if name is None:
+            table = self._table()
+            open_ones = [pair for pair in table.sound if not pair[1].finished]
+            if not open_ones:
+                raise UsageError("--resume: no unfinished run; leave it out, or give --name RUN")
+            found = self._header(*open_ones[-1])
+        else:
+            found = self.header(name)
         self._hold(found.id, found.name)
         return found
 
     def _hold(self, run_id: str, name: str) -> None:
+        self._db.begin()
         path = self.path.with_name(f".{run_id}.lock")
         try:
             lock = FileLock.take(path, mode=_LOCK_MODE)
@@ -196,24 +248,24 @@ class Store(Closing):
             f"SELECT key FROM {table} WHERE run = ?"  # noqa: S608 (our own names)
             for table in ("measurements", "probes", "walls")
         )
-        return [self._read(Point, key) for (key,) in self._db.fetch(tables, (run.id,) * 3)]
+        return [self._point(run, key) for (key,) in self._db.fetch(tables, (run.id,) * 3)]
 
     def wall(self, run: Run, key: str) -> Certificate | None:
         """Return the run's wall under the conditions with that key, or None if it lacks it."""
-        return self._get(Certificate, "walls", run, key)
+        return self._get("walls", Certificate, run, key)
 
     def measurement(self, run: Run, key: str) -> Measurement | None:
         """Return the run's measurement of the point with that key, or None if it lacks it."""
-        return self._get(Measurement, "measurements", run, key)
+        return self._get("measurements", Measurement, run, key)
 
     def probe(self, run: Run, key: str) -> Measurement | None:
         """Return the run's probe of the point with that key, or None if it has none yet."""
-        return self._get(Measurement, "probes", run, key)
+        return self._get("probes", Measurement, run, key)
 
-    def _get(self, kind: type[T], table: str, run: Run, key: str) -> T | None:
-        query = f"SELECT data FROM {table} WHERE run = ? AND key = ?"  # noqa: S608 (our names)
-        rows = self._db.fetch(query, (run.id, key))
-        return self._read(kind, rows[0][0]) if rows else None
+    def _get(self, table: str, kind: type[T], run: Run, key: str) -> T | None:
+        query = f"SELECT key, data FROM {table} WHERE run = ? AND key = ?"  # noqa: S608 (our names)
+        read = partial(self._read, run.name, table, kind)
+        return next(iter(self._db.records(read, query, (run.id, key))), None)
 
     def finish_run(self, run: Run) -> None:
         """Mark the run as complete."""
@@ -226,24 +278,36 @@ class Store(Closing):
         return bool(self._db.fetch(query, (run.id, key)))
 
     def summaries(self) -> list[RunSummary]:
-        """Return every stored run, oldest first."""
-        query = """
-            SELECT id, name, created_at, command, finished,
-                   (SELECT count(*) FROM measurements WHERE run = id),
-                   (SELECT count(*) FROM walls WHERE run = id)
-            FROM runs ORDER BY rowid"""
+        """Return every stored run that can be read, oldest first."""
         return [
             RunSummary(
-                id=row[0],
-                name=row[1],
-                created_at=row[2],
-                command=row[3],
-                finished=bool(row[4]),
-                measurements=row[5],
-                walls=row[6],
+                id=one.id,
+                name=one.name,
+                created_at=one.created_at,
+                command=one.command,
+                finished=bool(one.finished),
+                measurements=self._count("measurements", one.id),
+                walls=self._count("walls", one.id),
             )
-            for row in self._db.fetch(query)
+            for _, one in self._table().sound
         ]
+
+    def faults(self) -> list[str]:
+        """Return what of the whole file cannot be read, a line for each run: every row is read."""
+        table = self._table()
+        found = [str(self._broken(row)) for row in table.rows if row.columns is None]
+        for rowid, columns in table.sound:
+            try:
+                run = self._header(rowid, columns)
+                for name, (_, kind) in _HOLDS.items():
+                    self._rows(name, kind, run, None, keep=False)
+            except StepwallError as error:
+                found.append(str(error))
+        if table.cut_short is not None:
+            found.append(str(table.cut_short))
+        if not found and (wrong := self._db.damage()) is not None:
+            found.append(str(self._db.damaged(wrong)))
+        return found
 
     def header(self, name: str | None = None) -> Run:
         """Return the run of that name or id, without its measurements and walls.
@@ -253,13 +317,30 @@ class Store(Closing):
 
         Raises:
             UsageError: if there is no such run.
+            StepwallError: if it cannot be read.
         """
-        is_newest = name in {None, LATEST}
-        found = self._newest() if is_newest else self._newest("WHERE ? IN (id, name)", name)
-        if found is not None:
-            return found
-        names = self._db.records(str, "SELECT name FROM runs")
-        if not names:
+        table = self._table()
+        if name in {None, LATEST}:
+            # Those that cannot be read may be newer.
+            if table.cut_short is not None:
+                raise table.cut_short
+            found = table.rows[-1:]
+        else:
+            found = [
+                row
+                for row in table.rows
+                if (row.columns and name in {row.columns.id, row.columns.name})
+                or (row.columns is None and name in row.shown.split("\0"))
+            ]
+        if found:
+            row = found[-1]
+            if row.columns is None:
+                raise self._broken(row)
+            return self._header(row.rowid, row.columns)
+        if table.cut_short is not None:
+            raise table.cut_short
+        names = [columns.name for _, columns in table.sound]
+        if not table.rows:
             raise UsageError(f"no runs in {self.path}: run 'stepwall profile' first")
         raise UsageError(f"no run {name!r}{did_you_mean(str(name), names)}")
 
@@ -272,56 +353,170 @@ class Store(Closing):
 
         Raises:
             UsageError: if there is no such run.
+            StepwallError: if it cannot be read; it names the run, and the field.
         """
         header = self.header(name)
         return replace(
             header,
-            measurements=self._rows(Measurement, "measurements", header, scenarios),
-            walls=self._rows(Certificate, "walls", header, scenarios),
+            measurements=self._rows("measurements", Measurement, header, scenarios),
+            walls=self._rows("walls", Certificate, header, scenarios),
         )
 
-    def holding(self, scenarios: Iterable[str]) -> Iterator[tuple[str, list[Point]]]:
+    def holding(
+        self, scenarios: Iterable[str], warn: Callable[[str], None] | None = None
+    ) -> Iterator[tuple[str, list[Point]]]:
         """Yield the id of each run that measured one of the scenarios, newest first.
 
         Beside it stand the points of these scenarios; no measurement is read.
+
+        Args:
+            scenarios: their names.
+            warn: is told of each run that cannot be read, which is left out [default: raise].
         """
         wanted = tuple(scenarios)
-        for run_id in self._db.records(str, f"SELECT id FROM runs {_NEWEST_FIRST}"):  # noqa: S608
-            query, values = _selected("key", "measurements", run_id, wanted)
-            points = self._db.records(partial(self._read, Point), query, values)
+        table = self._table()
+        if table.cut_short is not None:
+            if warn is None:
+                raise table.cut_short
+            warn(str(table.cut_short))
+        for row in reversed(table.rows):
+            try:
+                if row.columns is None:
+                    raise self._broken(row)
+                points = self._points(row.columns, wanted)
+            except StepwallError as error:
+                if warn is None:
+                    raise
+                warn(str(error))
+                continue
             if points:
-                yield run_id, points
+                yield row.columns.id, points
 
-    def _newest(self, condition: str = "", *values: str | None) -> Run | None:
-        query = f"""
-            SELECT id, name, created_at, command, finished, environment FROM runs
-            WHERE id = (SELECT id FROM runs {condition} {_NEWEST_FIRST} LIMIT 1)"""  # noqa: S608
-        return next(iter(self._db.records(self._header, query, values)), None)
+    def _points(self, run: _Columns, scenarios: tuple[str, ...]) -> list[Point]:
+        query, values = _selected("key", "measurements", run.id, scenarios)
+        points = self._db.records(partial(self._point, run), query, values)
+        return [point for point in points if point.scenario in scenarios]
 
-    def _header(self, *columns: Any) -> Run:
-        run_id, name, created_at, command, finished, environment = columns
+    def _table(self) -> _Rows:
+        """Return the table of runs, of a damaged one what can be read from either end."""
+        found: dict[int, _Row] = {}
+        cut_short = None
+
+        def keep(*columns: Any) -> None:
+            found[columns[0]] = _row(*columns)
+
+        for order in ("ASC", "DESC"):
+            query = f"""
+                SELECT rowid, id, name, created_at, command, finished
+                FROM runs NOT INDEXED ORDER BY rowid {order}"""  # noqa: S608
+            try:
+                self._db.records(keep, query)
+            except UsageError:
+                raise
+            except StepwallError as error:
+                cut_short = error
+            else:
+                break
+        if cut_short is None and self._db.has_lost():
+            cut_short = self._db.damaged(LOST)
+        # In the order in which they were begun, which is SQLite's own: a clock may be set back.
+        rows = [found[rowid] for rowid in sorted(found)]
+        return _Rows(rows=rows, cut_short=cut_short)
+
+    def _count(self, table: str, run_id: str) -> int | None:
+        query = f"SELECT count(*) FROM {table} WHERE run = ?"  # noqa: S608 (our own names)
+        try:
+            return int(self._db.fetch(query, (run_id,))[0][0])
+        except StepwallError:
+            return None
+
+    def _header(self, rowid: int, columns: _Columns) -> Run:
+        query = "SELECT environment FROM runs WHERE rowid = ?"
+        try:
+            ((environment,),) = self._db.fetch(query, (rowid,))
+        except StepwallError as error:
+            raise self._unreadable(columns.name, "environment", error) from error
+        try:
+            known = decode(Environment, _checked_text(environment))
+        except RecordError as error:
+            raise self._wrong(columns.name, "environment", error) from error
         return Run(
-            id=run_id,
-            name=name,
-            created_at=created_at,
-            command=command,
-            environment=self._read(Environment, environment),
-            finished=bool(finished),
+            id=columns.id,
+            name=columns.name,
+            created_at=columns.created_at,
+            command=columns.command,
+            environment=known,
+            finished=bool(columns.finished),
             measurements=[],
             walls=[],
         )
 
     def _rows(
-        self, kind: type[T], table: str, run: Run, scenarios: Iterable[str] | None
+        self,
+        table: str,
+        kind: type[T],
+        run: Run,
+        scenarios: Iterable[str] | None,
+        *,
+        keep: bool = True,
     ) -> list[T]:
-        query, values = _selected("data", table, run.id, scenarios)
-        return self._db.records(partial(self._read, kind), query, values)
+        wanted = None if scenarios is None else tuple(scenarios)
 
-    def _read(self, kind: type[T], data: str) -> T:
+        def read(key: object, data: object) -> T | None:
+            found = self._read(run.name, table, kind, key, data)
+            return found if keep else None
+
+        query, values = _selected("key, data", table, run.id, wanted)
         try:
-            return decode(kind, data)
+            found = self._db.records(read, query, values)
+        except StepwallError as error:
+            if error.__cause__ is None or isinstance(error.__cause__, RecordError):
+                raise
+            # The index alone may be damaged.
+            query = query.replace(f"FROM {table}", f"FROM {table} NOT INDEXED")
+            try:
+                found = self._db.records(read, query, values)
+            except StepwallError as again:
+                raise self._unreadable(run.name, table, again) from again
+        return [
+            one
+            for one in found
+            if one is not None and (wanted is None or _scenario_of(one) in wanted)
+        ]
+
+    def _read(self, run: str, table: str, kind: type[T], key: object, data: object) -> T:
+        try:
+            fact = decode(kind, _checked_text(data))
+            check(fact)
         except RecordError as error:
-            raise StepwallError(f"{self.path}: {error}") from error
+            what = f"{_HOLDS[table][0]} of {_at(key)}"
+            raise self._wrong(run, what, error) from error
+        return fact
+
+    def _point(self, run: Run | _Columns, key: object) -> Point:
+        try:
+            return decode(Point, _checked_text(key))
+        except RecordError as error:
+            raise self._wrong(run.name, f"key {_at(key)}", error) from error
+
+    def _wrong(self, run: str, what: str, error: RecordError) -> StepwallError:
+        """Return the error of a value that is none."""
+        return StepwallError(
+            f"{self.path}: run {run!r} is damaged: {what}: {_short(error)}. "
+            "Other runs can still be read: take one of them, or measure again"
+        )
+
+    def _unreadable(self, run: str, what: str, error: StepwallError) -> StepwallError:
+        """Return the error of a run whose pages cannot be read."""
+        cause = error.__cause__ or error
+        return self._db.damaged(f"the {what} of run {run!r} cannot be read: {_short(cause)}")
+
+    def _broken(self, row: _Row) -> StepwallError:
+        shown = " or ".join(repr(_short(text)) for text in row.shown.split("\0"))
+        return StepwallError(
+            f"{self.path}: run {shown} is damaged: {row.reason}. "
+            "Other runs can still be read: take one of them, or measure again"
+        )
 
     def _put(self, table: str, run: Run, key: str, fact: Measurement | Certificate) -> None:
         query = f"INSERT OR REPLACE INTO {table} (run, key, data) VALUES (?, ?, ?)"  # noqa: S608
@@ -331,12 +526,55 @@ class Store(Closing):
 
 
 def _selected(
-    column: str, table: str, run_id: str, scenarios: Iterable[str] | None
+    columns: str, table: str, run_id: str, scenarios: tuple[str, ...] | None
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the query for a column of a run's rows, those of some scenarios or all."""
-    query = f"SELECT {column} FROM {table} WHERE run = ?"  # noqa: S608 (our own names)
+    """Return the query for columns of a run's rows, of some scenarios or all.
+
+    Rows whose key is none are among them: only their data says of which scenario they are.
+    """
+    query = f"SELECT {columns} FROM {table} WHERE run = ?"  # noqa: S608 (our own names)
     if scenarios is None:
         return f"{query} ORDER BY rowid", (run_id,)
     # The key is in the index: of other scenarios no row is read.
-    chosen = "json_extract(key, '$.scenario') IN (SELECT value FROM json_each(?))"
-    return f"{query} AND {chosen} ORDER BY rowid", (run_id, json.dumps(list(scenarios)))
+    chosen = """
+        CASE WHEN typeof(key) = 'text' AND json_valid(key) AND json_type(key, '$.scenario') = 'text'
+        THEN json_extract(key, '$.scenario') IN (SELECT value FROM json_each(?)) ELSE 1 END"""
+    return f"{query} AND {chosen} ORDER BY rowid", (run_id, json.dumps(scenarios))
+
+
+def _row(rowid: int, *values: object) -> _Row:
+    names = ("id", "name", "created_at", "command", "finished")
+    shown = "\0".join(str(value).replace("\0", " ") for value in (values[1], values[0]))
+    try:
+        columns = convert(_Columns, dict(zip(names, values, strict=True)))
+    except RecordError as error:
+        return _Row(rowid=rowid, shown=shown, columns=None, reason=_short(error))
+    if columns.name in {LATEST, FILE_NAME}:
+        return _Row(rowid=rowid, shown=shown, columns=None, reason="no run may be called so")
+    return _Row(rowid=rowid, shown=shown, columns=columns)
+
+
+def _checked_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise RecordError("it is no text")
+    return value
+
+
+def _scenario_of(fact: object) -> str:
+    return fact.point.scenario if isinstance(fact, Measurement) else str(fact.scenario)  # type: ignore[attr-defined]
+
+
+def _at(key: object) -> str:
+    """Return of which point a row is."""
+    try:
+        point = decode(Point, _checked_text(key))
+    except RecordError:
+        return repr(_short(key))
+    return _short(f"{point.scenario} at {point.steps:,} {point.axis}")
+
+
+def _short(text: object) -> str:
+    line = one_line(str(text))
+    # The field stands at the end.
+    half = _QUOTED // 2
+    return line if len(line) <= _QUOTED else f"{line[:half]} ... {line[-half:]}"

@@ -123,7 +123,7 @@ def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:  # noqa: C901, PLR091
             least = -(1 << 63) if kind.ge is None else kind.ge
             return st.integers(least, (1 << 63) - 1 if kind.le is None else kind.le)
         case inspect.FloatType():
-            return st.floats(kind.ge, allow_nan=False, allow_infinity=False)
+            return st.floats(kind.ge, kind.le, allow_nan=False, allow_infinity=False)
         case inspect.EnumType():
             return st.sampled_from(list(kind.cls))
         case inspect.BoolType():

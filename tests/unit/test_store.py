@@ -375,8 +375,11 @@ def test_a_closed_database_is_read_where_no_file_can_be_made(tmp_path: Path) -> 
     (tmp_path / f"{FILE_NAME}-shm").symlink_to(tmp_path / "nowhere" / "file")  # in its way
     with Store(tmp_path) as store:
         found = store.load("first").name
-    with pytest.raises(StepwallError, match="unable to open database file"):
-        Store(tmp_path, create=True)
+    with (
+        Store(tmp_path, create=True) as store,
+        pytest.raises(StepwallError, match="unable to open database file: use a --results folder"),
+    ):
+        _start(store, "second")
 
     assert found == "first"
 
@@ -410,7 +413,7 @@ def test_a_file_that_is_no_database_is_one_error(tmp_path: Path, *, create: bool
     with pytest.raises(StepwallError) as caught:
         Store(tmp_path, create=create)
 
-    assert str(caught.value) == f"{path}: file is not a database"
+    assert str(caught.value).startswith(f"{path}: file is not a database: it is damaged. Move it")
     assert path.read_bytes() == b"no database" * 100
 
 
@@ -571,7 +574,7 @@ class TestClocks:
             with Store(tmp_path, create=True, clock=clock) as store:
                 run = store.start_run(None, "stepwall profile", samples.ENVIRONMENT)
                 store.add_measurement(run, samples.measured())
-        with Store(tmp_path) as store:
+        with Store(tmp_path, create=True) as store:
             found = [store.load().id, store.load("latest").id, store.resume().id]
             holding = [run_id for run_id, _ in store.holding([samples.measured().point.scenario])]
             listed = [one.id for one in store.summaries()]
