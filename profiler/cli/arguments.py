@@ -157,14 +157,15 @@ def check_apart(context: click.Context) -> None:
     for parameter in sorted(context.command.params, key=lambda one: isinstance(one.type, NewFile)):
         is_new = isinstance(parameter.type, NewFile)
         for path in _given(context, parameter):
+            # A text that is no path may name a file all the same, as a run of 'compare' does.
+            if not is_new and not os.path.isfile(path):  # noqa: PTH113 (of any text)
+                continue
             place = os.path.realpath(path)
             if is_new and place in seen and not place.startswith("/dev/"):
                 other = seen[place]
                 named = option_of(other) or other.make_metavar(context)
                 raise UsageError(f"{option_of(parameter)} {str(path)!r}: {named} names it, too")
-            # A text that is no path may name a file all the same, as a run of 'compare' does.
-            if is_new or os.path.isfile(path):  # noqa: PTH113 (of any text)
-                seen[place] = parameter
+            seen[place] = parameter
 
 
 def _given(context: click.Context, parameter: click.Parameter) -> list[str | Path]:
