@@ -145,6 +145,9 @@ BAD = (*BAD_PATHS, *BAD_TEXTS, *BAD_NUMBERS)
 TEXTS = st.text(max_size=20).filter(lambda text: "/" not in text)
 
 
+LISTING = threading.Lock()
+
+
 class HungError(BaseException):
     """Raised where a command seems to wait for ever."""
 
@@ -211,6 +214,10 @@ class _Launcher:
         threading.Lock().acquire(timeout=timeout_s)  # as its child is waited for
         if job.task not in {Task.LIST, Task.DESCRIBE}:
             raise StepwallError(STOPPED)
+        with LISTING:  # a child has a registry of its own
+            return self._listed(job)
+
+    def _listed(self, job: Job) -> JobResult:
         ended, answer = samples.OK, ""
         forget_all()
         finders, modules = [*sys.meta_path], {*sys.modules}
@@ -363,8 +370,8 @@ def _judge(line: Sequence[str], here: Path, before: dict[str, tuple[int, int]]) 
         assert any(STOPPED in one for one in lines), err
     if code == 2 and not (line[0] == "try" and out):  # which answers what cannot be used
         assert lines, "it does not say why"
-        assert len(lines) == 1 or "--debug" in line or all(_is_ours(one) for one in lines), err
-        assert lines[-1].startswith("stepwall: "), err
+        assert "--debug" in line or lines[0].startswith("stepwall: "), err
+        assert "--debug" in line or all(map(_is_ours, lines)), err
     after = _files(here.parent)
     changed = {path for path, state in after.items() if before.get(path) != state}
     places = _may_be_written(line, here)
@@ -378,7 +385,8 @@ def _judge(line: Sequence[str], here: Path, before: dict[str, tuple[int, int]]) 
 
 
 def _is_ours(line: str) -> bool:
-    return line.startswith("stepwall: ")
+    """Whether a line of stderr is ours, or names one of several files that cannot be used."""
+    return line.startswith(("stepwall: ", "/"))
 
 
 @settings(
