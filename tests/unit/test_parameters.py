@@ -383,6 +383,18 @@ class TestCombinations:
         assert odd.parse_all("a,b") == ["a,b"]
         assert odd.parse_all('"a,b",c') == ["a,b", "c"]
 
+    def test_half_a_character_is_no_text(self) -> None:
+        """JSON writes it, and neither a file nor a database holds it."""
+        with pytest.raises(UsageError, match="is no str"):
+            Parameter(name="name", type="str", default="a").parse(r'"\ud800"')
+
+    def test_more_combinations_than_could_be_run_are_refused(self) -> None:
+        """Before they are made: a few values each make far too many."""
+        sizes = [Parameter(name=name, type="int", default=1) for name in "abcdef"]
+        values = ",".join(map(str, range(100)))
+        with pytest.raises(UsageError, match="1000000000000 combinations; 10000 are allowed"):
+            combinations("toy", sizes, dict.fromkeys("abcdef", values))
+
     def test_an_unknown_parameter_is_refused_with_the_nearest(self) -> None:
         """Nothing is set silently."""
         with pytest.raises(UsageError) as caught:

@@ -15,6 +15,7 @@ from profiler.parameters import Parameter
 from profiler.planning.catalog import Listing
 from profiler.planning.files import ScenarioFile
 from profiler.planning.points import (
+    MOST_POINTS,
     Conditions,
     Group,
     allowed_steps,
@@ -308,3 +309,26 @@ def test_what_the_author_rules_out_is_refused(
     """With the nearest that are allowed."""
     with pytest.raises(UsageError, match=message):
         allowed_steps(BLOCKS, steps, listed=listed)
+
+
+def test_more_points_than_a_run_could_hold_are_refused() -> None:
+    """By their number, before they are made."""
+    grid = Conditions(overrides={"batch": ",".join(map(str, range(1, 101)))})
+    listing = CATALOG["static_rnn"]
+
+    assert len(expand([listing], [4], grid, MOST_POINTS // 100)) == MOST_POINTS
+    with pytest.raises(UsageError, match="100100 points are too many: at most 100000"):
+        expand([listing], [4], grid, MOST_POINTS // 100 + 1)
+
+
+def test_scenarios_that_are_none_are_told() -> None:
+    """As where each one is broken, or a suite is asked for and none is installed."""
+    with pytest.raises(UsageError, match="no scenario that can be used"):
+        select([], {})
+
+
+@pytest.mark.parametrize("text", ["gpu:1234", "gpu:" + "9" * 5000])
+def test_a_device_of_many_digits_is_refused_like_any_other(text: str) -> None:
+    """No machine has it."""
+    with pytest.raises(UsageError, match="use cpu, gpu or gpu:N"):
+        parse_device(text)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from profiler.errors import UsageError
 from profiler.units import (
+    MAX_LENGTHS,
     MAX_STEPS,
     MIB,
     listed_steps,
@@ -181,3 +182,10 @@ def test_a_size_option_is_read_as_the_same_bytes(size: int) -> None:
 def test_listed_steps_are_those_outside_of_ranges() -> None:
     """What was typed as a number is meant as that number."""
     assert listed_steps("8, 100:1000:100 ,16,4:64:x2") == [8, 16]
+
+
+def test_more_lengths_than_a_run_could_hold_are_refused() -> None:
+    """However many ranges name them, and before they are spelled out."""
+    assert len(parse_steps("1:10000:1")) == MAX_LENGTHS
+    with pytest.raises(UsageError, match="more than 10000 lengths"):
+        parse_steps(",".join(["1:1000000:1"] * 1000))
