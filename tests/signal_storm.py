@@ -261,12 +261,13 @@ class Blow:
 
 @dataclass(kw_only=True)
 class Tally:
-    """What became of the tries of one kind."""
+    """What became of the tries of one kind; ``code``: how a single one ended."""
 
     tried: int = 0
     survived: int = 0
     lost: int = 0
     orphans: int = 0
+    code: int = 0
 
     def add(self, other: Tally) -> None:
         """Count those of another tally too."""
@@ -312,7 +313,7 @@ def attempt(
     with place.running(*words, "--name", "run") as process:
         strike(process, blow, chance, took_s)
         stored = place.rows()
-        code = process.wait(WAIT_S)
+        code = ended = process.wait(WAIT_S)
     faults = [] if code in blow.codes else [f"ended with {code}"]
     faults += _spoken(place.said(), code)
     with contextlib.suppress(InVainError):
@@ -328,7 +329,7 @@ def attempt(
     survived = not (faults or lost or orphans)
     if not survived:
         sys.stderr.write(f"{blow}: {'; '.join(faults)}\n{place.said()}\n")
-    return Tally(tried=1, survived=survived, lost=lost, orphans=orphans)
+    return Tally(tried=1, survived=survived, lost=lost, orphans=orphans, code=ended)
 
 
 def _lost(before: Rows, after: Rows) -> int:
@@ -391,7 +392,7 @@ def main() -> NoReturn:
                 continue
         tallies[blow.command, blow.signal.name, blow.target].add(found)
         end = "survived" if found.survived else "not survived"
-        sys.stderr.write(f"{at} of {options.tries}: {blow}: {end}\n")
+        sys.stderr.write(f"{at} of {options.tries}: {blow}: {found.code}, {end}\n")
     sys.stdout.write(_table(tallies))
     sys.exit(any(one.survived < one.tried for one in tallies.values()))
 
