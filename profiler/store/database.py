@@ -259,7 +259,7 @@ class Database:
         if code in _LOCKED:
             return StepwallError(f"{self.path}: {_WAIT} ({error})")
         if code in _NO_PLACE:
-            return StepwallError(f"{self.path}: {error}: {_ELSEWHERE}")
+            return UsageError(f"{self.path}: {error}: {_ELSEWHERE}")
         return StepwallError(f"{self.path}: {error}")
 
     def _is_full(self, error: sqlite3.Error) -> bool:

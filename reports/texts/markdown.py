@@ -13,8 +13,8 @@ __all__ = ["details", "escaped", "table"]
 
 # What makes markup of a text wherever it stands: emphasis, code, links, tables, strikethrough.
 _MARKUP = re.compile(r"([\\`*\[\]|~])")
-# An underscore within a word is none, but at its edge it is.
-_EDGE = re.compile(r"(?<!\w)_|_(?!\w)")
+# An underscore between letters or digits is none, but any other one is.
+_EDGE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 # At the beginning of a line: headings, rules and lists.
 _START = re.compile(r"^([#+\-=]|\d+(?=[.)](?:\s|$)))")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -24,7 +24,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     write("--output", tmp_path / "file", "Zoë\n")
 
     assert (tmp_path / "file").read_bytes() == b"Zo\xc3\xab\n"
-    assert read_text("file", tmp_path / "file") == "Zoë\n"
+    assert read_text("file", tmp_path / "file", most_mib=1) == "Zoë\n"
 
 
 def test_a_pipe_that_is_written_is_read_to_its_end() -> None:
@@ -39,7 +39,7 @@ def test_a_pipe_that_is_written_is_read_to_its_end() -> None:
     later = threading.Timer(0.05, write_on)
     later.start()
 
-    assert read_text("file", Path(f"/dev/fd/{reader}")) == "some text"
+    assert read_text("file", Path(f"/dev/fd/{reader}"), most_mib=1) == "some text"
     later.join()
     os.close(reader)
 
@@ -59,7 +59,7 @@ def test_a_pipe_that_is_read_is_written(pipe: Path) -> None:
 def test_a_pipe_that_nobody_uses_is_refused(pipe: Path) -> None:
     """It would be waited for without end."""
     with pytest.raises(UsageError, match="pipe': nothing comes out of this pipe"):
-        read_text("file", pipe)
+        read_text("file", pipe, most_mib=1)
     with pytest.raises(UsageError, match="pipe': nobody reads from this pipe"):
         check_new_file("--output", pipe)
 
@@ -67,7 +67,7 @@ def test_a_pipe_that_nobody_uses_is_refused(pipe: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/dev/zero", "it holds more than 256 MiB"),
+        ("/dev/zero", "larger than 1 MiB, so it is another file"),
         ("/proc/self/mem", "Input/output error"),
         ("/", "Is a directory"),
         ("\0", "embedded null byte"),
@@ -77,7 +77,7 @@ def test_a_pipe_that_nobody_uses_is_refused(pipe: Path) -> None:
 def test_what_cannot_be_read_is_refused(path: str, reason: str) -> None:
     """A device that never ends, too."""
     with pytest.raises(UsageError) as caught:
-        read_text("budgets", Path(path))
+        read_text("budgets", Path(path), most_mib=1)
 
     assert str(caught.value) == f"budgets {path!r}: {reason}"
 
@@ -86,7 +86,7 @@ def test_a_text_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     """Its first bad byte is named."""
     (tmp_path / "latin").write_bytes(b"caf\xe9")
     with pytest.raises(UsageError, match=r"no text in UTF-8 \(unexpected end of data at byte 3\)"):
-        read_text("budgets", tmp_path / "latin")
+        read_text("budgets", tmp_path / "latin", most_mib=1)
 
 
 def test_a_check_leaves_all_as_it_is(tmp_path: Path) -> None:

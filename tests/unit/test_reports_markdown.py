@@ -7,7 +7,7 @@ import re
 
 import pytest
 import report_samples as samples
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -34,6 +34,7 @@ def _same(text: str, read: str) -> bool:
 
 
 @given(ANYTHING)
+@example("__0__")
 def test_a_text_is_shown_as_it_stands(text: str) -> None:
     """No heading, list, link, code, tag or emphasis comes of it."""
     read = READER.render(markdown.escaped(text))
