@@ -17,9 +17,9 @@ _TRIES, _MOST_BYTES = 6, 1 << 30
 _GROWTH = 4
 # An edge is known by a recorded length that is so small a share of it away, ...
 _CLOSE = 0.02
-# ... but for this share of the distance, and one step. Between recorded lengths that allocate the
-# same in the same order, only sizes differ: that is replayed, and known from so near.
-_OFF, _CLOSE_BY_REPLAY = 0.1, 0.002
+# ... but for this share, as packing is ragged. Between recorded lengths that allocate the same
+# in the same order, only sizes differ: that is replayed, and known from so near.
+_OFF, _CLOSE_BY_REPLAY = 0.01, 0.002
 _REPLAYS = 64
 
 
@@ -49,9 +49,9 @@ def near_wall(recordings: Recordings, limit_bytes: int, max_steps: int) -> WallP
             aim = edge if replayed is None else replayed
             is_close = replayed is None or replayed - low <= max(1, _CLOSE_BY_REPLAY * edge)
             if is_close or not left:
-                return _prediction(list(needs), min(aim, max_steps), 1 + _OFF * (edge - low))
+                return _prediction(list(needs), min(aim, max_steps))
         elif high is not None and high - edge <= _CLOSE * edge:
-            return _prediction(list(needs), min(edge, max_steps), 1 + _OFF * (high - edge))
+            return _prediction(list(needs), min(edge, max_steps))
         steps = min(max(int(aim), low + 1), _GROWTH * low, max_steps)
         if not left or steps in needs or not recordings.can_record(steps):
             return None
@@ -124,7 +124,8 @@ def _between(first: Trace, second: Trace, share: float) -> Trace:
     return replace(first, events=events)
 
 
-def _prediction(learned_from: list[int], edge: float, margin: float) -> WallPrediction:
+def _prediction(learned_from: list[int], edge: float) -> WallPrediction:
+    margin = 1 + _OFF * edge
     return WallPrediction(
         steps=edge,
         low=max(0, edge - margin),

@@ -226,7 +226,8 @@ class _Search:
         low, high = self.bracket.last_ok, self.bracket.first_bad
         if high is not None and expected.n >= high:
             # Memory packs less well than any law says: what fails there fails one lower, too.
-            self._falls += 1 if self._given or self._falls else 2
+            is_replayed = self._given is not None and not self._given.is_line
+            self._falls += 1 if is_replayed or self._falls else 2
             return max(high - _stride(self._falls, expected.stride), (low + high) // 2)
         self._rises += 1
         moves = self._given is None or self._given.bytes_per_step is not None
