@@ -251,11 +251,11 @@ class Blow:
 
     @property
     def codes(self) -> set[int]:
-        """How the command may end; 0: it needed no more what was hit."""
+        """How the command may end; with 0 where it needed no more what was hit."""
         if self.signal is signal.SIGSTOP:
             return {OK}
         if self.target == "parent":
-            return {OK, 128 + self.signal} if self.signal != signal.SIGKILL else {-self.signal}
+            return {128 + self.signal} if self.signal != signal.SIGKILL else {-self.signal}
         return {OK, TOOL_FAILED, BAD_INPUT, POINT_FAILED}
 
 
@@ -277,12 +277,15 @@ class Tally:
         self.orphans += other.orphans
 
 
-def strike(process: psutil.Popen, blow: Blow, chance: random.Random, took_s: float) -> None:
-    """Send the signal to the target at a random moment.
+def strike(process: psutil.Popen, blow: Blow, chance: random.Random, took_s: float) -> bool:
+    """Send the signal to the target at a random moment; return whether it came in time.
+
+    Else the command had done its work, and heard no signal any more.
 
     Raises:
         InVainError: if the command ended before that.
     """
+    in_time = False
     wait_for(lambda: listens(process), process)
     time.sleep(chance.uniform(0, took_s))
     for _ in range(blow.times):
@@ -293,8 +296,10 @@ def strike(process: psutil.Popen, blow: Blow, chance: random.Random, took_s: flo
             if blow.signal is signal.SIGSTOP:
                 time.sleep(chance.uniform(0, 0.5))
                 hit.send_signal(signal.SIGCONT)
+        in_time = in_time or listens(process)
         if blow.times > 1:
             time.sleep(chance.choice([0, 0.01, 0.2]))
+    return in_time
 
 
 def words_of(command: str, scenario: str, limit: str) -> list[str]:
@@ -311,10 +316,11 @@ def attempt(
         InVainError: if the command ended before it was disturbed.
     """
     with place.running(*words, "--name", "run") as process:
-        strike(process, blow, chance, took_s)
+        in_time = strike(process, blow, chance, took_s)
         stored = place.rows()
         code = ended = process.wait(WAIT_S)
-    faults = [] if code in blow.codes else [f"ended with {code}"]
+    late = {OK} if not in_time else set()
+    faults = [] if code in blow.codes | late else [f"ended with {code}"]
     faults += _spoken(place.said(), code)
     with contextlib.suppress(InVainError):
         wait_for(lambda: not place.left_processes(), limit_s=ORPHAN_S)
