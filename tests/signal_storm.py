@@ -14,6 +14,7 @@ import argparse
 import collections
 import contextlib
 import fcntl
+import itertools
 import os
 import random
 import re
@@ -288,8 +289,10 @@ def strike(process: psutil.Popen, blow: Blow, chance: random.Random, took_s: flo
     in_time = False
     wait_for(lambda: listens(process), process)
     time.sleep(chance.uniform(0, took_s))
-    for _ in range(blow.times):
-        wait_for(lambda: aims(process, blow.target), process)
+    for number in range(blow.times):
+        if number and process.poll() is not None:
+            break
+        wait_for(lambda: process.poll() is None and aims(process, blow.target), process)
         with contextlib.suppress(psutil.Error, IndexError):
             hit = chance.choice(aims(process, blow.target))
             hit.send_signal(blow.signal)
@@ -349,8 +352,8 @@ def _spoken(text: str, code: int) -> list[str]:
     return [f"said {word!r}" for word in rude] + ["said nothing"] * silent
 
 
-def blows(tries: int, chance: random.Random) -> Iterator[Blow]:
-    """Yield every kind in turn, the parent as often as both others."""
+def blows(chance: random.Random) -> Iterator[Blow]:
+    """Yield every kind in turn, for ever, the parent more often than the others."""
     numbers = (*FATAL, signal.SIGSTOP)
     kinds = [
         Blow(command=command, signal=number, target=target)
@@ -359,8 +362,7 @@ def blows(tries: int, chance: random.Random) -> Iterator[Blow]:
         for number in numbers
     ]
     chance.shuffle(kinds)
-    for at in range(tries):
-        kind = kinds[at % len(kinds)]
+    for kind in itertools.cycle(kinds):
         often = kind.target == "parent" and kind.signal in ENDING
         yield Blow(
             command=kind.command,
@@ -381,7 +383,10 @@ def main() -> NoReturn:
     scenario, limit = ("dynamic_rnn", "16MiB") if options.shipped else ("slow_loop", "16KiB")
     tallies: dict[tuple[str, str, str], Tally] = collections.defaultdict(Tally)
     took: dict[str, float] = {}
-    for at, blow in enumerate(blows(options.tries, chance), start=1):
+    at = 0
+    for blow in blows(chance):
+        if at == options.tries:
+            break
         with tempfile.TemporaryDirectory() as folder:
             source = None if options.shipped else Place.source
             place = Place(folder=Path(folder), source=source)
@@ -396,6 +401,7 @@ def main() -> NoReturn:
             except InVainError as error:
                 sys.stderr.write(f"{blow}: not tried: {error}\n")
                 continue
+        at += 1
         tallies[blow.command, blow.signal.name, blow.target].add(found)
         end = "survived" if found.survived else "not survived"
         sys.stderr.write(f"{at} of {options.tries}: {blow}: {found.code}, {end}\n")
