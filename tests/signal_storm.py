@@ -164,13 +164,16 @@ class Place:
         path = os.pathsep.join(filter(None, [str(TOY), os.environ.get("PYTHONPATH")]))
         own = {"TMPDIR": str(self.temporary), "PYTHONPATH": path, "COVERAGE_PROCESS_CONFIG": ""}
         sources = [] if self.source is None else ["--scenarios", self.source]
-        with (self.folder / "stderr").open("w") as stderr:
+        with (
+            (self.folder / "stdout").open("w") as stdout,
+            (self.folder / "stderr").open("w") as stderr,
+        ):
             process = psutil.Popen(
                 [*prefix, COMMAND, *map(str, [*arguments, *sources])],
                 cwd=self.folder,
                 env=os.environ | own | self.environment,
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
-                stdout=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=stdout if terminal is None else terminal,
                 stderr=stderr if terminal is None else terminal,
                 start_new_session=True,
                 preexec_fn=_as_at_a_terminal,
@@ -191,6 +194,10 @@ class Place:
     def said(self) -> str:
         """Return what the last command wrote to stderr, but for its progress on a slow machine."""
         return _PROGRESS.sub("", (self.folder / "stderr").read_text())
+
+    def printed(self) -> str:
+        """Return what the last command wrote to stdout."""
+        return (self.folder / "stdout").read_text()
 
     def rows(self) -> Rows:
         """Return all that is stored: table, run and key of each, and what it says."""
@@ -324,7 +331,7 @@ def attempt(
         code = ended = process.wait(WAIT_S)
     late = {OK} if not in_time else set()
     faults = [] if code in blow.codes | late else [f"ended with {code}"]
-    faults += _spoken(place.said(), code)
+    faults += _spoken(place, code)
     with contextlib.suppress(InVainError):
         wait_for(lambda: not place.left_processes(), limit_s=ORPHAN_S)
     orphans = len(place.left_processes())
@@ -332,7 +339,7 @@ def attempt(
     again = ["--resume"] if blow.command in RESUMED and place.has_run("run") else []
     code = place.run(*words, "--name", "run" if again else "again", *again)
     faults += [] if code in {OK, POINT_FAILED} else [f"then ended with {code}"]
-    faults += _spoken(place.said(), code)
+    faults += _spoken(place, code)
     faults += [f"left {path.name}" for path in place.left_folders()]
     lost = _lost(stored, kept) + _lost(kept, place.rows())
     survived = not (faults or lost or orphans)
@@ -345,10 +352,11 @@ def _lost(before: Rows, after: Rows) -> int:
     return sum(after.get(key) != data for key, data in before.items())
 
 
-def _spoken(text: str, code: int) -> list[str]:
-    """Return what is wrong with a command's words."""
-    rude = [word for word in ("Traceback", "Exception", "this is a bug") if word in text]
-    silent = code > 0 and not text.strip()
+def _spoken(place: Place, code: int) -> list[str]:
+    """Return what is wrong with a command's words; ``wall`` prints why it proved nothing."""
+    said = place.said()
+    rude = [word for word in ("Traceback", "Exception", "this is a bug") if word in said]
+    silent = code > 0 and not (said + place.printed()).strip()
     return [f"said {word!r}" for word in rude] + ["said nothing"] * silent
 
 
