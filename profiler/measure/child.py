@@ -233,14 +233,12 @@ def _predict(job: Job, recorder: Recorder) -> None:
             cards_s = time.perf_counter() - start
     else:
         cards = [CardWall(limit_bytes=limit, reason=_VARIES) for limit in request.cards_bytes]
-    walls = [None if isinstance(wall, str) else wall for wall in found]
-    reasons = [wall if isinstance(wall, str) else None for wall in found]
     caveats = steps.caveats(lengths) if request.changes else []
     recorder.answer(
         WallPredictions(
-            walls=walls,
+            walls=[None if isinstance(wall, str) else wall for wall in found],
             begin=begin,
-            reasons=reasons,
+            reasons=[wall if isinstance(wall, str) else None for wall in found],
             peak=None if isinstance(peak, str) else peak,
             backprop=None if isinstance(backprop, str) else backprop,
             no_peak=peak if isinstance(peak, str) else None,

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-
-import msgspec
+from typing import TypeVar
 
 from profiler.closing import Closing
 from profiler.errors import StepwallError, UsageError, did_you_mean
@@ -20,10 +18,8 @@ from profiler.facts import (
     Environment,
     Measurement,
     Point,
-    Record,
     RecordError,
     Run,
-    convert,
     decode,
     encode,
     replace,
@@ -31,9 +27,9 @@ from profiler.facts import (
 from profiler.facts.consistency import check
 from profiler.filelock import FileLock, holder
 from profiler.paths import usable
-from profiler.plain_text import one_line
-from profiler.store.database import LOST, Database
+from profiler.store.database import Database
 from profiler.store.reading import has_log
+from profiler.store.run_table import Columns, Row, RunTable, run_table, short, text_of
 
 FILE_NAME = "stepwall.sqlite"
 # The newest run, by the name of the link to its report folder.
@@ -41,23 +37,12 @@ LATEST = "latest"
 # The next user of a shared folder takes the lock of a run that was killed, as far as umask allows.
 _LOCK_MODE = 0o666
 T = TypeVar("T")
-# Characters of what is quoted of a damaged row.
-_QUOTED = 200
+_OTHERS = "Other runs can still be read: take one of them, or measure again"
 _HOLDS: dict[str, tuple[str, type[Measurement | Certificate]]] = {
     "measurements": ("measurement", Measurement),
     "walls": ("wall", Certificate),
     "probes": ("probe", Measurement),
 }
-
-
-class _Columns(Record, frozen=True, kw_only=True):
-    """A run's own columns; its name is that of a folder, its id a part of a file's name."""
-
-    id: Annotated[str, msgspec.Meta(pattern=r"^[\w-]+\Z", max_length=64)]
-    name: Annotated[str, msgspec.Meta(pattern=r"^[^./\x00-\x1f\x7f][^/\x00-\x1f\x7f]*\Z")]
-    created_at: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT[\d:.+Z-]+\Z")]
-    command: str
-    finished: Annotated[int, msgspec.Meta(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,29 +56,6 @@ class RunSummary:
     finished: bool
     measurements: int | None
     walls: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Row:
-    """A row of the table of runs; its columns, or why they are none."""
-
-    rowid: int
-    shown: str
-    columns: _Columns | None
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Rows:
-    """The table of runs as far as it can be read, oldest first, and why no further."""
-
-    rows: list[_Row]
-    cut_short: StepwallError | None
-
-    @property
-    def sound(self) -> list[tuple[int, _Columns]]:
-        """The runs whose columns can be used."""
-        return [(row.rowid, row.columns) for row in self.rows if row.columns is not None]
 
 
 class Store(Closing):
@@ -392,36 +354,13 @@ class Store(Closing):
             if points:
                 yield row.columns.id, points
 
-    def _points(self, run: _Columns, scenarios: tuple[str, ...]) -> list[Point]:
+    def _points(self, run: Columns, scenarios: tuple[str, ...]) -> list[Point]:
         query, values = _selected("key", "measurements", run.id, scenarios)
         points = self._db.records(partial(self._point, run), query, values)
         return [point for point in points if point.scenario in scenarios]
 
-    def _table(self) -> _Rows:
-        """Return the table of runs, of a damaged one what can be read from either end."""
-        found: dict[int, _Row] = {}
-        cut_short = None
-
-        def keep(*columns: Any) -> None:
-            found[columns[0]] = _row(*columns)
-
-        for order in ("ASC", "DESC"):
-            query = f"""
-                SELECT rowid, id, name, created_at, command, finished
-                FROM runs NOT INDEXED ORDER BY rowid {order}"""  # noqa: S608
-            try:
-                self._db.records(keep, query)
-            except UsageError:
-                raise
-            except StepwallError as error:
-                cut_short = error
-            else:
-                break
-        if cut_short is None and self._db.has_lost():
-            cut_short = self._db.damaged(LOST)
-        # In the order in which they were begun, which is SQLite's own: a clock may be set back.
-        rows = [found[rowid] for rowid in sorted(found)]
-        return _Rows(rows=rows, cut_short=cut_short)
+    def _table(self) -> RunTable:
+        return run_table(self._db, taken=(LATEST, FILE_NAME))
 
     def _count(self, table: str, run_id: str) -> int | None:
         query = f"SELECT count(*) FROM {table} WHERE run = ?"  # noqa: S608 (our own names)
@@ -430,14 +369,14 @@ class Store(Closing):
         except StepwallError:
             return None
 
-    def _header(self, rowid: int, columns: _Columns) -> Run:
+    def _header(self, rowid: int, columns: Columns) -> Run:
         query = "SELECT environment FROM runs WHERE rowid = ?"
         try:
             ((environment,),) = self._db.fetch(query, (rowid,))
         except StepwallError as error:
             raise self._unreadable(columns.name, "environment", error) from error
         try:
-            known = decode(Environment, _checked_text(environment))
+            known = decode(Environment, text_of(environment))
         except RecordError as error:
             raise self._wrong(columns.name, "environment", error) from error
         return Run(
@@ -486,37 +425,33 @@ class Store(Closing):
 
     def _read(self, run: str, table: str, kind: type[T], key: object, data: object) -> T:
         try:
-            fact = decode(kind, _checked_text(data))
+            fact = decode(kind, text_of(data))
             check(fact)
         except RecordError as error:
             what = f"{_HOLDS[table][0]} of {_at(key)}"
             raise self._wrong(run, what, error) from error
         return fact
 
-    def _point(self, run: Run | _Columns, key: object) -> Point:
+    def _point(self, run: Run | Columns, key: object) -> Point:
         try:
-            return decode(Point, _checked_text(key))
+            return decode(Point, text_of(key))
         except RecordError as error:
             raise self._wrong(run.name, f"key {_at(key)}", error) from error
 
     def _wrong(self, run: str, what: str, error: RecordError) -> StepwallError:
         """Return the error of a value that is none."""
         return StepwallError(
-            f"{self.path}: run {run!r} is damaged: {what}: {_short(error)}. "
-            "Other runs can still be read: take one of them, or measure again"
+            f"{self.path}: run {run!r} is damaged: {what}: {short(error)}. {_OTHERS}"
         )
 
     def _unreadable(self, run: str, what: str, error: StepwallError) -> StepwallError:
         """Return the error of a run whose pages cannot be read."""
         cause = error.__cause__ or error
-        return self._db.damaged(f"the {what} of run {run!r} cannot be read: {_short(cause)}")
+        return self._db.damaged(f"the {what} of run {run!r} cannot be read: {short(cause)}")
 
-    def _broken(self, row: _Row) -> StepwallError:
-        shown = " or ".join(repr(_short(text)) for text in row.shown.split("\0"))
-        return StepwallError(
-            f"{self.path}: run {shown} is damaged: {row.reason}. "
-            "Other runs can still be read: take one of them, or measure again"
-        )
+    def _broken(self, row: Row) -> StepwallError:
+        shown = " or ".join(repr(short(text)) for text in row.shown.split("\0"))
+        return StepwallError(f"{self.path}: run {shown} is damaged: {row.reason}. {_OTHERS}")
 
     def _put(self, table: str, run: Run, key: str, fact: Measurement | Certificate) -> None:
         query = f"INSERT OR REPLACE INTO {table} (run, key, data) VALUES (?, ?, ?)"  # noqa: S608
@@ -542,24 +477,6 @@ def _selected(
     return f"{query} AND {chosen} ORDER BY rowid", (run_id, json.dumps(scenarios))
 
 
-def _row(rowid: int, *values: object) -> _Row:
-    names = ("id", "name", "created_at", "command", "finished")
-    shown = "\0".join(str(value).replace("\0", " ") for value in (values[1], values[0]))
-    try:
-        columns = convert(_Columns, dict(zip(names, values, strict=True)))
-    except RecordError as error:
-        return _Row(rowid=rowid, shown=shown, columns=None, reason=_short(error))
-    if columns.name in {LATEST, FILE_NAME}:
-        return _Row(rowid=rowid, shown=shown, columns=None, reason="no run may be called so")
-    return _Row(rowid=rowid, shown=shown, columns=columns)
-
-
-def _checked_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise RecordError("it is no text")
-    return value
-
-
 def _scenario_of(fact: object) -> str:
     return fact.point.scenario if isinstance(fact, Measurement) else str(fact.scenario)  # type: ignore[attr-defined]
 
@@ -567,14 +484,7 @@ def _scenario_of(fact: object) -> str:
 def _at(key: object) -> str:
     """Return of which point a row is."""
     try:
-        point = decode(Point, _checked_text(key))
+        point = decode(Point, text_of(key))
     except RecordError:
-        return repr(_short(key))
-    return _short(f"{point.scenario} at {point.steps:,} {point.axis}")
-
-
-def _short(text: object) -> str:
-    line = one_line(str(text))
-    # The field stands at the end.
-    half = _QUOTED // 2
-    return line if len(line) <= _QUOTED else f"{line[:half]} ... {line[-half:]}"
+        return repr(short(key))
+    return short(f"{point.scenario} at {point.steps:,} {point.axis}")
