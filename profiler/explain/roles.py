@@ -92,7 +92,7 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     is_read = _flag(ledger, [op.read_by_backward for op in ops])
     of_variable = _flag(ledger, [op.variable is not None for op in ops])
     is_state = _optimizer_state(ledger, ops)
-    current = _current_weights(ledger, ops, start)
+    current = _current_weights(ledger, ops, is_state, start)
     fleeting = ledger.fleeting()
     forward, update = part == Part.FORWARD, part == Part.UPDATE
     # The buffer of a value that is assigned becomes the variable's.
@@ -157,20 +157,27 @@ def _optimizer_state(ledger: Ledger, ops: list[Op]) -> Mask:
     return found
 
 
-def _current_weights(ledger: Ledger, ops: list[Op], start: int) -> Mask:
-    """Return which allocations held at ``start`` are the newest buffer of a variable."""
-    newest: dict[str, list[int]] = {}
+def _current_weights(ledger: Ledger, ops: list[Op], is_state: Mask, start: int) -> Mask:
+    """Return which allocations held at ``start`` are the newest buffer of a variable.
+
+    An op that updates a variable in its own buffer may still make those of its slots: they are
+    told apart, so that they do not take that one's place.
+    """
+    newest: dict[tuple[str, bool], list[int]] = {}
     candidates = _flag(ledger, [op.variable is not None for op in ops])
     held = candidates & (ledger.began < start) & (ledger.ended >= start)
     for at in map(int, np.flatnonzero(held)):
         op = ops[ledger.op[at]]
         if op.variable_bytes not in {None, int(ledger.requested[at])}:
             continue
-        before = newest.get(op.variable or "", [])
-        same = [one for one in before if ledger.op[one] == ledger.op[at]]
-        newest[op.variable or ""] = [*same, at][-op.writes :]
-        if op.writes > 1 and len(same) + 1 >= len(op.slots):
-            newest |= {slot: [] for slot in op.slots}  # their first values are not theirs any more
+        of_slots = bool(is_state[at])
+        key = (op.variable or "", of_slots)
+        same = [one for one in newest.get(key, []) if ledger.op[one] == ledger.op[at]]
+        most = len(op.slots) if of_slots else op.writes - len(op.slots)
+        newest[key] = [*same, at][-max(1, most) :]
+        if op.writes > 1 and of_slots and len(newest[key]) >= len(op.slots):
+            # Their first values are not theirs any more.
+            newest |= {(slot, True): [] for slot in op.slots}
     current = np.zeros(len(ledger.op), bool)
     current[[at for several in newest.values() for at in several]] = True
     return current

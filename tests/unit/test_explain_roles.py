@@ -346,17 +346,19 @@ class TestOptimizerState:
     @pytest.mark.parametrize(
         ("copies", "roles"),
         [
-            (3, [Role.WEIGHTS, Role.OPTIMIZER, Role.OPTIMIZER]),
-            (2, [Role.OPTIMIZER, Role.OPTIMIZER]),
+            (3, [Role.CONSTANTS, Role.WEIGHTS, Role.OPTIMIZER, Role.OPTIMIZER]),
+            (2, [Role.WEIGHTS, Role.OPTIMIZER, Role.OPTIMIZER]),
         ],
     )
     def test_one_op_updates_a_variable_and_its_slots(self, copies: int, roles: list[Role]) -> None:
-        """The variable's buffer comes first; where one fewer is made, the slots share zeros."""
+        """The variable's buffer comes first; where one fewer is made, it stays in its first one."""
         update = Op(name="Adam", part=Part.UPDATE, variable="w", writes=3, slots=("m", "v"))
-        tape = started()
+        tape = Tape(run=INITIALIZER)
+        tape.take(Op(name="w/Initializer/random", variable="w"), WEIGHTS)
+        tape.run = FIRST
         for _ in range(copies):
             tape.take(update, WEIGHTS)
         tape.run = STEADY
         tape.take(FORWARD, 8)
 
-        assert roles_of(tape, STEADY)[1 : 1 + copies] == roles
+        assert roles_of(tape, STEADY)[: 1 + copies] == roles
