@@ -69,6 +69,16 @@ class TestOptimizer:
         moments, numbers = 2 * WEIGHTS, (0, 2 * FLOAT + (8 if update else 0))
         assert moments + numbers[0] <= roles["optimizer state"] <= moments + numbers[1]
 
+    def test_a_weight_that_stays_in_its_buffer_is_one(
+        self, explain: Callable[..., Explanation]
+    ) -> None:
+        """Adam makes new buffers of its moments alone."""
+        width = 48
+        roles = explain("read_in_place", width=width).by_role
+
+        assert roles["weights"] == FLOAT * width**2
+        assert 2 * FLOAT * width**2 <= roles["optimizer state"] <= 2 * FLOAT * (width**2 + 1)
+
     def test_one_that_does_not_fit_the_graph_is_named(self, kinds: Measure) -> None:
         """With what to use instead."""
         reason = kinds("keras_in_graph").outcome.reason or ""

@@ -305,3 +305,15 @@ def uncompiled(steps: int) -> KerasTraining:
 
     built = keras.Sequential([keras.Input((steps, IN)), keras.layers.LSTM(U)])
     return KerasTraining(built, _batch(B, steps, IN))
+
+
+@scenario
+def read_in_place(steps: int, *, batch: int = 2, width: int = 48) -> Training:
+    """A weight that nothing holds when it is updated: Adam needs no new buffer for it."""
+    x = tf1.placeholder(tf.float32, [batch, steps, width])
+    w = tf1.get_variable("w", [width, width])
+    return Training(
+        feeds={x: np.ones((batch, steps, width), np.float32)},
+        loss=tf.reduce_mean(tf.square(tf.tanh(tf.einsum("btw,wv->btv", x, w)))),
+        optimizer=tf1.train.AdamOptimizer(0.01),
+    )
