@@ -251,6 +251,19 @@ def _obeyed(text: str) -> list[str]:
     return [c for c in text if unicodedata.category(c) in OBEYED and c not in "\n\t"]
 
 
+def _by_node(program: str, texts: list[str]) -> str:
+    """Return what a program of the page prints that reads these texts."""
+    done = subprocess.run(
+        ["node", "-e", program],  # noqa: S607
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return done.stdout
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs a JavaScript engine")
 def test_a_csv_file_that_the_page_saves_is_as_harmless() -> None:
     """Its own rule is that of the other files."""
@@ -264,15 +277,7 @@ const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const columns = [{{name: "a", unit: "text"}}, {{name: "b", unit: "bytes"}}];
 process.stdout.write(csvOf(columns, texts.map((one) => ({{a: one, b: -1}}))));
 """
-    done = subprocess.run(
-        ["node", "-e", program],  # noqa: S607
-        input=json.dumps(texts),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    _, *rows = csv.reader(io.StringIO(done.stdout, newline=""))
+    _, *rows = csv.reader(io.StringIO(_by_node(program, texts), newline=""))
 
     assert rows == [[harmless(one), "-1"] for one in texts]
 
@@ -288,15 +293,7 @@ const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
 process.stdout.write(JSON.stringify(texts.map(shellWord)));
 """
     texts = [text for text in HOSTILE if "\x00" not in text] + ["static_rnn", ""]
-    done = subprocess.run(
-        ["node", "-e", program],  # noqa: S607
-        input=json.dumps(texts),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    words = json.loads(done.stdout)
+    words = json.loads(_by_node(program, texts))
     shell = subprocess.run(
         ["sh", "-c", f"printf '%s\\0' {' '.join(words)}"],  # noqa: S607
         capture_output=True,
