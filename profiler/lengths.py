@@ -38,6 +38,10 @@ class Lengths(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     multiple_of: int = 1
     at_least: int = 1
 
+    def over(self, axis: str) -> Lengths:
+        """Return these, or where another axis is swept: every number on that one."""
+        return self if axis == self.axis else Lengths(axis=axis)
+
     @property
     def first(self) -> int:
         """The smallest length."""

@@ -45,6 +45,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     choices: tuple[Scalar, ...] = ()
 
     @property
+    def is_number(self) -> bool:
+        """Whether it takes any whole number, and so may be swept."""
+        return self._base == "int" and not self.choices
+
+    @property
     def few_values(self) -> tuple[ParameterValue, ...]:
         """Every value that it takes, where these are few; else none."""
         if self._items is not None:

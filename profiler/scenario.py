@@ -69,9 +69,17 @@ class Scenario:
     tags: tuple[str, ...] = ()
     enums: Mapping[str, type[enum.Enum]] = field(default_factory=dict)
 
-    def built(self, steps: int, parameters: Mapping[str, ParameterValue]) -> Any:
-        """Return what the function returns for so many steps and these parameters."""
-        return self.build(steps, **arguments_of(parameters, self.enums))
+    def built(
+        self, number: int, parameters: Mapping[str, ParameterValue], axis: str | None = None
+    ) -> Any:
+        """Return what the function returns for this number on the axis and these parameters.
+
+        ``axis``: where it is not the first argument, the parameters say the first argument.
+        """
+        arguments = arguments_of(parameters, self.enums)
+        if axis in {None, self.lengths.axis}:
+            return self.build(number, **arguments)
+        return self.build(arguments.pop(self.lengths.axis), **{**arguments, str(axis): number})
 
 
 _registry: dict[str, Scenario] = {}

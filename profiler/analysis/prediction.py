@@ -19,6 +19,8 @@ from profiler.lengths import ANY, Lengths
 REACH = 8
 # A value whose interval is wider than this share of it is not given.
 _WIDEST = 0.3
+# From here on its width in percent says no more.
+_FAR_WIDER = 10
 # The lengths of short runs, as shares of the longest of them. That one is an eighth of the
 # predicted length, but long enough for a loop to settle: after twice its 32 parallel iterations.
 _SHARES = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
@@ -27,6 +29,8 @@ _ENOUGH, _MOST = 128, 256
 _MORE = "profile it with more --steps"
 # A jump or a bend takes as many lengths to show.
 _ENOUGH_TO_EXTRAPOLATE = 5
+# Fewer lengths show no growth that one of them could not have disturbed.
+_FEWEST_FOR_LEAST = 3
 # How many steps are looked at in one go where a law meets a limit.
 _TRIED = 64
 # The margin of a prediction is at least this share of its value.
@@ -49,6 +53,7 @@ class PredictedValue:
         from_short_runs: whether they were short runs with constant folding scaled down.
         reason: why there is no value.
         is_replayed: whether it comes from recorded allocations instead, continued to these steps.
+        at_least: of a time without a value, the least that it takes; see ``least_time``.
     """
 
     metric: Metric
@@ -61,6 +66,7 @@ class PredictedValue:
     from_short_runs: bool
     reason: str | None
     is_replayed: bool = False
+    at_least: float | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -99,7 +105,34 @@ def predicted_value(
         holdout_error=series.holdout_error,
         from_short_runs=from_short_runs,
         reason=reason,
+        at_least=least_time(series, steps) if value is None else None,
     )
+
+
+def least_time(series: MetricSeries, steps: int) -> float | None:
+    """Return the seconds that so many steps take at least, as long as growth does not slow down.
+
+    None for other metrics, up to the longest measured length, and for fewer than three lengths.
+
+    A line through each of the two longest lengths, as slow as the slowest growth from any shorter
+    one to it; the lower of the two, of which one may have been disturbed. It is no prediction:
+    graph optimizers take more time for a node, the more nodes there are.
+    """
+    too_few = len(series.lengths) < _FEWEST_FOR_LEAST
+    if series.metric.unit != "seconds" or steps <= series.last or too_few:
+        return None
+    return min(_least_from(series, length, steps) for length in series.lengths[-2:])
+
+
+def _least_from(series: MetricSeries, length: int, steps: int) -> float:
+    """Return the value of the line of slowest growth through one length; it never falls."""
+    value = min(series.values_at(length))
+    slowest = min(
+        (value - max(series.values_at(shorter))) / (length - shorter)
+        for shorter in series.lengths
+        if shorter < length
+    )
+    return value + max(0.0, slowest) * (steps - length)
 
 
 def _unclear(series: MetricSeries) -> str | None:
@@ -154,6 +187,8 @@ def _inconclusive(value: float, low: float, high: float) -> str | None:
         return "its law falls below zero there"
     wide = max(high - value, value - low)
     if value and wide > _WIDEST * value:
+        if wide > _FAR_WIDER * value:
+            return f"its interval is wider than ± {_FAR_WIDER:.0%}: {_MORE} or --repeats"
         return f"its interval is as wide as ± {wide / value:.0%}: {_MORE} or --repeats"
     return None
 

@@ -35,6 +35,7 @@ OVER_BUDGET = 3
 FAILED_POINT = 4
 DEFAULT_RESULTS = Path("results")
 _MEASURING_DEFAULTS = {
+    "axis": None,
     "device": "cpu",
     "schedule": Schedule.SERIAL.value,
     "timeout": POINT_TIMEOUT_S,
@@ -166,6 +167,12 @@ _MEASURING_OPTIONS = (
         help="Set a parameter. Several values make a grid, in profile and wall: batch=16,32. A "
         "tuple is layers=128,64; several are layers='(128,64),(256,64)'.",
     ),
+    click.option(
+        "--axis",
+        metavar="K",
+        help="Sweep this whole-number parameter instead of the scenario's first argument, which "
+        "--set then fixes: --axis batch --set steps=100.",
+    ),
     click.option("--device", default="cpu", show_default=True, help="cpu, gpu or gpu:N."),
     click.option(
         "--timeout",
@@ -229,8 +236,8 @@ def next_command(common: Common, given: Mapping[str, Any], *words: object) -> st
 
     Args:
         common: the common options of this command.
-        given: its measuring options as far as the next one takes them: ``settings``, ``device``,
-            ``schedule``, ``timeout``.
+        given: its measuring options as far as the next one takes them: ``settings``, ``axis``,
+            ``device``, ``schedule``, ``timeout``.
         words: the command, its scenarios, and its other options.
     """
     options = [part for setting in given.get("settings", ()) for part in ("--set", setting)]

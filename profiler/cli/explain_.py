@@ -15,7 +15,7 @@ from profiler.cli.common import (
     parse_settings,
     schedule_option,
 )
-from profiler.cli.opening import note_rounding, opened, usable_scenarios
+from profiler.cli.opening import chosen_scenarios, note_rounding, opened
 from profiler.cli.output import check_run_name, limit_of, print_failures, run_folder, write_folder
 from profiler.facts import Measurement, Run, Schedule
 from profiler.measure.runner import Explain
@@ -55,9 +55,7 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
         schedule=Schedule(given["schedule"]),
     )
     with opened(common, timeout_s=timeout, name=given["name"]) as opening:
-        (listing,) = planning.select(
-            [scenario], usable_scenarios(common, opening.client, [scenario])
-        )
+        (listing,) = chosen_scenarios(common, opening.client, [scenario], given)
         planning.check_steps(listing, steps)
         point = planning.point(listing, conditions, steps=steps)
         note_rounding(conditions.limit_bytes, point)

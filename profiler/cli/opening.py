@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from profiler.cli import terminal
-from profiler.cli.common import Common, command_line
+from profiler.cli.common import Common, command_line, parse_settings
 from profiler.cli.progress import Reporter, reporter, reporting
 from profiler.errors import UsageError
 from profiler.facts import Environment, Point, Run
@@ -114,6 +114,29 @@ def open_client(common: Common, *, timeout_s: float = POINT_TIMEOUT_S) -> Iterat
     sources = tuple(scenario_source("--scenarios", Path(given)) for given in common.scenarios)
     with Launchers() as launchers:
         yield Client(launchers=launchers, sources=sources, timeout_s=timeout_s)
+
+
+def chosen_scenarios(
+    common: Common,
+    client: Client,
+    names: Sequence[str],
+    given: Mapping[str, Any],
+    group: planning.Group | None = None,
+) -> list[Listing]:
+    """Return the scenarios that a command is about, swept over the axis that it was given.
+
+    Args:
+        common: has the user's files.
+        client: lists what they hold.
+        names: their names, or none for those of the group.
+        given: the command's measuring options, of which ``axis`` and ``settings`` are read.
+        group: as ``points.select`` takes it.
+
+    Raises:
+        UsageError: if there is none that can be used, or one that cannot be swept so.
+    """
+    listings = planning.select(names, usable_scenarios(common, client, names), group)
+    return planning.swept(listings, given["axis"], parse_settings(given["settings"]))
 
 
 def usable_scenarios(

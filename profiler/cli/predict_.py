@@ -8,7 +8,7 @@ import click
 
 from profiler.cli import terminal
 from profiler.cli.common import FAILED_POINT, Common, common_options, next_command
-from profiler.cli.opening import opened, usable_scenarios
+from profiler.cli.opening import chosen_scenarios, opened
 from profiler.cli.output import check_run_name, limit_of
 from profiler.cli.stored import measured, source_options
 from profiler.planning import points as planning
@@ -35,9 +35,7 @@ def command(common: Common, *, scenario: str, **given: Any) -> int:
     check_run_name(given["name"])
     limit = limit_of(given["limit"])
     with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
-        (listing,) = planning.select(
-            [scenario], usable_scenarios(common, opening.client, [scenario])
-        )
+        (listing,) = chosen_scenarios(common, opening.client, [scenario], given)
         if given["steps"] is not None:
             planning.check_steps(listing, given["steps"])
         source = measured(common, opening, [listing], given)

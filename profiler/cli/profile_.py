@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from profiler.cli.common import (
     plots_option,
     schedule_option,
 )
-from profiler.cli.opening import Opening, note_rounding, opened, usable_scenarios
+from profiler.cli.opening import Opening, chosen_scenarios, note_rounding, opened
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
 from profiler.facts import Certificate, Point, Probe, Run, Schedule, WallStatus
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
@@ -125,7 +125,7 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
     )
     name = None if options.resume else options.name
     with opened(common, timeout_s=timeout, name=name) as opening:
-        run = _profile(common, options, opening)
+        run = _profile(common, options, opening, given)
         opening.report.stage("writing the report")
         folder = publish(common, run, plots=given["plots"])
     print_failures(run)
@@ -134,11 +134,10 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
     return FAILED_POINT if _failed(run) else 0
 
 
-def _profile(common: Common, options: _Options, opening: Opening) -> Run:
+def _profile(common: Common, options: _Options, opening: Opening, given: Mapping[str, Any]) -> Run:
     report, store = opening.report, opening.store
     resumed = store.resume(options.name) if options.resume else None
-    usable = usable_scenarios(common, opening.client, options.names)
-    listings = planning.select(options.names, usable, options.group)
+    listings = chosen_scenarios(common, opening.client, options.names, given, options.group)
     points = _points(listings, options)
     note_rounding(options.conditions.limit_bytes, points[0])
     run = opening.run(points, name=options.name, resumed=resumed)

@@ -11,7 +11,7 @@ import click
 
 from profiler.cli.arguments import NewFile
 from profiler.cli.common import Common, common_options, group_options, next_command
-from profiler.cli.opening import Opening, opened, usable_scenarios
+from profiler.cli.opening import Opening, chosen_scenarios, opened
 from profiler.cli.output import check_run_name
 from profiler.cli.stored import StoredPoints, measured, source_options
 from profiler.errors import StepwallError, UsageError
@@ -71,8 +71,7 @@ def command(
     _check_output(output, force=force)
     check_run_name(given["name"])
     with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
-        usable = usable_scenarios(common, opening.client, names)
-        listings = planning.select(names, usable, group)
+        listings = chosen_scenarios(common, opening.client, names, given, group)
         if len(listings) < _PAIR:
             raise UsageError(_FEW.format(f"versus: {listings[0].name} alone has these tags"))
         _check_axes(listings)

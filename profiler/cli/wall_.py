@@ -17,7 +17,7 @@ from profiler.cli.common import (
     parse_settings,
     schedule_option,
 )
-from profiler.cli.opening import note_rounding, opened, usable_scenarios
+from profiler.cli.opening import chosen_scenarios, note_rounding, opened
 from profiler.cli.output import check_run_name, limit_of, run_folder, write_folder
 from profiler.cli.progress import Reporter
 from profiler.errors import UsageError
@@ -85,9 +85,7 @@ def command(common: Common, *, scenario: str, timeout: float, **given: Any) -> i
     with opened(common, timeout_s=timeout, name=name) as opening:
         store = opening.store
         resumed = store.resume(given["name"]) if given["resume"] else None
-        (listing,) = planning.select(
-            [scenario], usable_scenarios(common, opening.client, [scenario])
-        )
+        (listing,) = chosen_scenarios(common, opening.client, [scenario], given)
         if listing.lengths.first > given["max_steps"]:
             planning.check_steps(listing, given["max_steps"])
         points = planning.points(listing, conditions, steps=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Protocol
 
@@ -29,6 +30,8 @@ _SAME_GRAPH = 0.02
 _PAIRED = 2
 # A length that is a larger share of the wall than this is not worth recording.
 _WORTH = 0.7
+# Of the longest length that is worth it, another one may be taken that is so much shorter.
+_NEARLY = 0.9
 # Of longer traces than this none is recorded for a check, none to be continued, nor to check what
 # is told of a length that is too far for that. Of a loop, whose graph grows no larger, longer ones
 # are recorded to be continued.
@@ -99,7 +102,18 @@ class Ladder:
             return further
         # Between the last rung that is short enough and what is worth it, there may be much.
         beyond = int(min(_WORTH * self.by_tops(), self._target.max_steps))
-        return beyond if beyond > FURTHER * longest and self._is_cheap(beyond) else None
+        if beyond <= FURTHER * longest or not self._is_cheap(beyond):
+            return None
+        return self._in_reach(max(int(FURTHER * longest) + 1, int(_NEARLY * beyond)), beyond)
+
+    def _in_reach(self, least: int, most: int) -> int:
+        """Return which of these lengths most pairs of recorded ones can be continued to."""
+        pairs = paired(self.known)
+
+        def reached(steps: int) -> int:
+            return sum(not (steps - first) % unit for first, _, unit in pairs)
+
+        return max(range(least, most + 1), key=lambda steps: (reached(steps), steps))
 
     def _missing(self) -> list[int]:
         """Return what of the ladder was not recorded yet, in the order to do so."""
@@ -262,6 +276,16 @@ def rungs(lengths: Lengths) -> tuple[int, ...]:
             found.append(number)
     more = (found[-1] + 2, found[-1] + 6, found[-1] + 14)
     return (*found, *more)[: max(len(found), 5)]
+
+
+def paired(known: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Return the pairs of lengths that may be a basis, ascending, each with its unit."""
+    return [
+        (first, second, (second - first) // 2)
+        for at, first in enumerate(known)
+        for second in known[at + 1 :]
+        if (second - first) % 2 == 0
+    ]
 
 
 def continued_to(unrolling: Unrolling, steps: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from profiler.forecast.demand import DemandCurve
-from profiler.forecast.ladder import Ladder, Target
+from profiler.forecast.ladder import Ladder, Target, paired
 from profiler.forecast.recordings import (
     FURTHER,
     UNLIMITED,
@@ -97,10 +97,9 @@ class Learner:
         """Yield what may be continued to the longest recorded trace, the simplest first."""
         *known, last = self._ladder.known
         pairs = sorted(
-            ((second - first) // 2, -first, second)
-            for at, first in enumerate(known)
-            for second in known[at + 1 :]
-            if (second - first) % 2 == 0 and not (last - first) % ((second - first) // 2)
+            (unit, -first, second)
+            for first, second, unit in paired(known)
+            if not (last - first) % unit
         )
         plain = [Basis((-first, second), unit) for unit, first, second in pairs]
         bent = [
@@ -192,7 +191,10 @@ class Learner:
     def is_folded_at(self, steps: int) -> bool:
         """Whether the constants of what was recorded are folded there: a law needs that."""
         best = self._best()
-        return best is None or steps <= self._end(self._recordings.continued(best.basis), None)[0]
+        if best is not None:
+            return steps <= self._end(self._recordings.continued(best.basis), None)[0]
+        most = self._recordings.source.most_folded_bytes
+        return all(steps <= line.meets(most) for line in self._recordings.folded())
 
 
 def _checked_share(unrolling: Unrolling, edge: int) -> int:

@@ -153,6 +153,18 @@ class Recordings:
         most = self.source.most_computed_bytes
         return [line for line in found if line is not None and line.demand_bytes <= most]
 
+    def folded(self) -> list[DemandLine]:
+        """Return how the largest constants that were folded grow over the last two lengths."""
+        (near, smaller), (far, larger) = [
+            (steps, self.trace(steps).largest(self.source.folded_label))
+            for steps in self.lengths[-2:]
+        ]
+        found = [
+            DemandLine.through((near, smaller.get(label, 0)), (far, size))
+            for label, size in larger.items()
+        ]
+        return [line for line in found if line is not None]
+
     def continued(self, basis: Basis, folded: int | None = None) -> Unrolling:
         """Return how the traces of a basis continue.
 

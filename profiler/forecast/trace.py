@@ -61,6 +61,15 @@ class Trace:
         first = len(self.labels) - self.last_run
         return {self.labels[one]: size for one, size in held.items() if one < first}
 
+    def largest(self, mark: str) -> dict[str, int]:
+        """Return the bytes of the largest allocation of each label that holds the mark."""
+        found: dict[str, int] = {}
+        for allocation, size in self.events:
+            label = self.labels[allocation]
+            if mark in label:
+                found[label] = max(size, found.get(label, 0))
+        return found
+
     def tidied(self) -> Trace:
         """Return an equal trace in a tidy form; see ``_tidied``."""
         return self._tidied

@@ -155,9 +155,9 @@ def _prepared(job: Job, recorder: Recorder) -> tuple[Steps, Lengths]:
 
     def build(steps: int) -> object:
         if steps == point.steps:
-            return scenario.built(steps, point.parameters)
+            return scenario.built(steps, point.parameters, point.axis)
         try:
-            return scenario.built(steps, point.parameters)
+            return scenario.built(steps, point.parameters, point.axis)
         except MemoryError:
             raise
         except Exception as error:
@@ -165,7 +165,8 @@ def _prepared(job: Job, recorder: Recorder) -> tuple[Steps, Lengths]:
                 raise
             raise PointError(_at_another_length(error, steps, job)) from error
 
-    return _maker(job.framework, scenario)(loaded, point, build, recorder), scenario.lengths
+    steps = _maker(job.framework, scenario)(loaded, point, build, recorder)
+    return steps, scenario.lengths.over(point.axis)
 
 
 def _at_another_length(error: Exception, steps: int, job: Job) -> str:

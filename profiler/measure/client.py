@@ -177,7 +177,7 @@ class Client:
 
     def lengths(self, point: Point) -> Lengths:
         """Return the lengths that the author of the point's scenario allows."""
-        return self.catalog().scenarios[point.scenario].lengths
+        return self.catalog().scenarios[point.scenario].lengths.over(point.axis)
 
     def _changed(self, point: Point) -> Outcome | None:
         """Return an error if the scenario's source is no longer the point's; asked after its run.

@@ -10,6 +10,7 @@ from itertools import groupby
 from profiler.errors import UsageError, did_you_mean
 from profiler.facts import FrameworkFacts, Point, Schedule, replace
 from profiler.frameworks import framework
+from profiler.parameters import Parameter
 from profiler.planning.catalog import Listing, unknown_scenario
 from profiler.units import MIB
 
@@ -60,6 +61,8 @@ class Group:
 
 # The suite of all installed scenarios.
 ALL = "all"
+# A length to write in an example.
+_EXAMPLE = 20
 # At a second for each, a day.
 MOST_POINTS = 100_000
 
@@ -101,6 +104,43 @@ def select(
     if not found:
         raise UsageError("there is no scenario that can be used: 'stepwall list' says why")
     return found
+
+
+def swept(
+    listings: Iterable[Listing], axis: str | None, overrides: Mapping[str, str]
+) -> list[Listing]:
+    """Return the scenarios, swept over a parameter of theirs in place of their first argument.
+
+    The first argument becomes a parameter. ``axis`` None, or the first argument: as they are.
+
+    Raises:
+        UsageError: if one has no such whole-number parameter, or if ``overrides`` set the axis,
+            do not set the first argument, or set it to what the author does not allow.
+    """
+    return [
+        one if axis in {None, one.lengths.axis} else _over(one, axis or "", overrides)
+        for one in listings
+    ]
+
+
+def _over(listing: Listing, axis: str, overrides: Mapping[str, str]) -> Listing:
+    own = listing.lengths.axis
+    numbers = [parameter.name for parameter in listing.parameters if parameter.is_number]
+    if axis not in numbers:
+        every = ", ".join([own, *numbers])
+        raise UsageError(f"--axis {axis!r}: {listing.name} can be swept over {every}")
+    if axis in overrides:
+        raise UsageError(f"--set {axis}={overrides[axis]}: it is swept already (--axis {axis})")
+    if own not in overrides:
+        raise UsageError(
+            f"--axis {axis}: {listing.name} needs its {own}: add --set "
+            f"{own}={listing.lengths.from_(_EXAMPLE)}, or another number"
+        )
+    first = Parameter(name=own, type="int", default=listing.lengths.first)
+    for number in first.parse_all(overrides[own]):
+        check_steps(listing, int(str(number)))
+    others = [parameter for parameter in listing.parameters if parameter.name != axis]
+    return replace(listing, parameters=[first, *others], lengths=listing.lengths.over(axis))
 
 
 def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int = 0) -> Point:

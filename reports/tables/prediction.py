@@ -119,12 +119,18 @@ def _cells(prediction: ScenarioPrediction, value: PredictedValue) -> tuple[str, 
     known = value.value is not None and value.low is not None and value.high is not None
     return (
         value.metric.title,
-        f"{text(value.value)}{' or less' if most else ''}" if value.value is not None else DASH,
+        _value_text(value, text, most=most),
         _interval(value, text) if known else DASH,
         f"{lengths}, folding scaled down" if _is_scaled(value) else lengths,
         DASH if value.holdout_error is None else f"{100 * value.holdout_error:.1f} %",
         value.reason or law,
     )
+
+
+def _value_text(value: PredictedValue, text: Callable[[float], str], *, most: bool) -> str:
+    if value.value is not None:
+        return f"{text(value.value)}{' or less' if most else ''}"
+    return DASH if value.at_least is None else f"at least {text(value.at_least)}"
 
 
 def _is_scaled(value: PredictedValue) -> bool:
@@ -188,6 +194,7 @@ def _value(value: PredictedValue) -> dict[str, Any]:
         "value": value.value,
         "low": value.low,
         "high": value.high,
+        "at_least": value.at_least,
         "law": law_document(value.law) if value.law else None,
         "exact": value.is_exact,
         "lengths": list(value.lengths),

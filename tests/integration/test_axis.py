@@ -92,6 +92,27 @@ def test_a_frontier_is_a_wall_for_each_value(axes: Stepwall, tmp_path: Path) -> 
     assert f'"values":["{BATCHES[0]}","{BATCHES[1]}"]' in page
 
 
+def test_the_largest_batch_at_a_length(axes: Stepwall, tmp_path: Path) -> None:
+    """A step is the same one, whichever of its numbers is swept; its wall counts batches."""
+    at = ("--axis", "batch", "--set", "layers=4")
+    long = axes("profile", "stack", "--steps", "4", "--set", "batch=16", "--json", "long.json")
+    wide = axes("profile", "stack", "--steps", "16,32", *at, "--json", "wide.json")
+    wall = axes("wall", "stack", *at, "--limit", "1MiB", "--json", "wall.json")
+    (one,) = json.loads((tmp_path / "long.json").read_text())["measurements"]
+    same, _ = json.loads((tmp_path / "wide.json").read_text())["measurements"]
+    found = json.loads((tmp_path / "wall.json").read_text())
+
+    assert [done.returncode for done in (long, wide, wall)] == [OK] * 3, wall.stderr
+    assert (same["axis"], same["steps"], same["parameters"]) == ("batch", 16, {"layers": 4})
+    assert same["device"]["peak_bytes"] == one["device"]["peak_bytes"]
+    assert same["graph"]["by_op"] == one["graph"]["by_op"]
+    assert found["status"] == "exact"
+    assert (found["axis"], found["parameters"]) == ("batch", {"layers": 4})
+    assert f"survives    batch {found['last_ok']:,}" in wall.stdout
+    assert found["last_ok"] * 4 * INPUTS * FLOAT <= 1 << 20
+    assert "--set layers=4 --axis batch" in wall.stdout.splitlines()[-1]
+
+
 def _ends(wall: dict[str, Any]) -> dict[int, str]:
     return {probe["steps"]: probe["outcome"] for probe in wall["probes"] if not probe["cut_short"]}
 

@@ -175,6 +175,27 @@ def test_a_wall_may_be_where_the_folding_ends() -> None:
     assert predicted.steps == last_folded
 
 
+@pytest.mark.parametrize("further", [20, 30, 40])
+def test_no_law_is_followed_beyond_the_last_folded_constant(further: int) -> None:
+    """Where no trace can be continued, either: what was recorded folds it, what lies beyond not."""
+    per_step, constant = 10, 10  # in chunks
+    last_folded = MOST_FOLDED // (constant * CHUNK)
+
+    def others(steps: int) -> int:
+        return steps * steps % 7  # so that lengths near each other have no pattern
+
+    def trace(steps: int, most: int) -> Trace:
+        folded = [(FOLDED, constant * CHUNK * steps)] if constant * CHUNK * steps <= most else []
+        odd = [(f"odd_{n}", CHUNK) for n in range(others(steps))]
+        return step(steps, per_step * CHUNK, *odd, *folded)
+
+    limit = (per_step + constant) * (last_folded + further)
+    fitting = [n for n in range(last_folded, limit) if per_step * n + others(n) <= limit]
+    predicted = Recorded(trace=trace).predict(limit * CHUNK)
+
+    assert predicted is None or predicted.low <= max(fitting) <= predicted.high
+
+
 def changing(per_step: int, constant: int, last: int, times: int) -> Callable[[int, int], Trace]:
     """Return a trace whose constant, up to ``last`` steps, is kept; else many times as much."""
 
@@ -255,6 +276,25 @@ def test_a_graph_that_changes_on_the_way_is_continued_from_there(last: int, edge
     assert predicted is not None
     assert predicted.steps == edge
     assert len(predicted.learned_from) <= 6
+
+
+@few_examples
+@given(st.integers(46, 57), chunks)  # where the last one is none of the ladder
+def test_what_is_recorded_last_can_be_reached_from_what_was(edge: int, per_step: int) -> None:
+    """The first length is of another order: those after it continue to the one near the wall."""
+
+    def trace(steps: int, _: int) -> Trace:
+        found = step(steps, per_step, ("weights", CHUNK))
+        if steps > FIRST[0]:
+            return found
+        return Trace(found.labels[::-1], [*enumerate([per_step] * steps + [CHUNK])])
+
+    predicted = Recorded(trace=trace).predict(CHUNK + per_step * edge)
+
+    assert predicted is not None
+    assert predicted.low <= edge <= predicted.high
+    assert not predicted.is_line
+    assert max(predicted.learned_from) not in LADDER
 
 
 def test_nothing_that_grows_between_the_first_two_lengths_makes_no_loop() -> None:

@@ -28,6 +28,7 @@ from profiler.planning.points import (
     rounded_limit,
     select,
     series_of,
+    swept,
 )
 from profiler.units import MIB
 
@@ -309,6 +310,69 @@ def test_what_the_author_rules_out_is_refused(
     """With the nearest that are allowed."""
     with pytest.raises(UsageError, match=message):
         allowed_steps(BLOCKS, steps, listed=listed)
+
+
+WIDE = replace(
+    CATALOG["static_rnn"],
+    parameters=[
+        Parameter(name="batch", type="int", default=32),
+        Parameter(name="units", type="int | None", default=None),
+        Parameter(name="rate", type="float", default=0.5),
+        Parameter(name="bits", type="int", default=16, choices=(16, 32)),
+    ],
+    lengths=Lengths(multiple_of=20),
+)
+
+
+def test_a_scenario_is_swept_over_a_parameter_of_its_own() -> None:
+    """Its first argument becomes a parameter; its author's lengths hold for that one."""
+    (over,) = swept([WIDE], "batch", {"steps": "20,40"})
+    conditions = Conditions(overrides={"steps": "20,40"})
+    found = expand([over], [7], conditions, repeats=1)
+
+    assert over.lengths == Lengths(axis="batch")
+    assert [(one.axis, one.steps) for one in found] == [("batch", 7)] * 2
+    assert [one.parameters["steps"] for one in found] == [20, 40]
+    assert all("batch" not in one.parameters for one in found)
+    assert swept([WIDE], "steps", {}) == swept([WIDE], None, {}) == [WIDE]
+
+
+@pytest.mark.parametrize(
+    ("axis", "overrides", "message"),
+    [
+        (
+            "bach",
+            {},
+            "--axis 'bach': static_rnn can be swept over steps, batch, units",
+        ),
+        ("rate", {}, "--axis 'rate': static_rnn can be swept over steps, batch, units"),
+        ("bits", {}, "--axis 'bits': static_rnn can be swept over steps, batch, units"),
+        (
+            "batch",
+            {},
+            "--axis batch: static_rnn needs its steps: add --set steps=20, or another number",
+        ),
+        (
+            "batch",
+            {"steps": "20", "batch": "8"},
+            "--set batch=8: it is swept already (--axis batch)",
+        ),
+        (
+            "batch",
+            {"steps": "20,30"},
+            "static_rnn at 30 steps: its author allows only multiples of 20 (nearest: 20 and 40)",
+        ),
+        ("batch", {"steps": "x"}, "parameter 'steps': 'x' is no int"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused(
+    axis: str, overrides: dict[str, str], message: str
+) -> None:
+    """In one line that says what can."""
+    with pytest.raises(UsageError) as raised:
+        swept([WIDE], axis, overrides)
+
+    assert str(raised.value) == message
 
 
 def test_more_points_than_a_run_could_hold_are_refused() -> None:

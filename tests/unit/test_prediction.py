@@ -107,6 +107,39 @@ class TestAValue:
         assert predicted.value is None
         assert "its interval" in (predicted.reason or "")
 
+    @few_examples
+    @given(
+        start=st.floats(0, 10),
+        slope=st.floats(1e-4, 1),
+        bend=st.floats(0, 1e-3),
+        disturbed=st.sampled_from(LENGTHS),
+    )
+    def test_a_time_without_a_law_is_told_as_at_least(
+        self, *, start: float, slope: float, bend: float, disturbed: int
+    ) -> None:
+        """Never more than a curve that bends upwards, even where one length was disturbed."""
+
+        def seconds(steps: int) -> float:
+            return start + slope * steps + bend * steps**2
+
+        values = tuple(seconds(n) * (5 if n == disturbed else 1) for n in LENGTHS)
+        predicted = predicted_value(series("first_step_time", values), FAR)
+
+        assert predicted.value is None
+        assert predicted.at_least is not None
+        assert seconds(LENGTHS[-2]) * 0.999 <= predicted.at_least <= seconds(FAR) * 1.001
+
+    def test_what_is_told_needs_no_least(self) -> None:
+        """Nor do other metrics, measured lengths, and two lengths alone."""
+        least = [
+            predicted_value(series("first_step_time", (1.0, 2.0), (8, 16)), FAR).at_least,
+            predicted_value(line("step_time", 0.0, 1.0), FAR).at_least,
+            predicted_value(line("first_step_time", 0.0, 1.0), LENGTHS[-1]).at_least,
+            predicted_value(line("peak", 0.0, 1.0), FAR).at_least,
+        ]
+
+        assert least == [None] * 4
+
     @pytest.mark.parametrize("bend", [0.1, 1.0, 10.0])
     def test_a_curve_that_the_points_prove_is_extrapolated(self, bend: float) -> None:
         """Its shorter half shows no curve, so its hold-out error is large; all lengths do."""

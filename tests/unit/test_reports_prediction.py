@@ -18,7 +18,7 @@ from reports.tables.prediction import (
     prediction_lines,
     value_grid,
 )
-from reports.texts.numbers import DASH
+from reports.texts.numbers import DASH, seconds_text
 
 LENGTHS = (8, 16, 32, 64, 128, 256)
 GIB = 1 << 30
@@ -84,12 +84,13 @@ def test_a_measured_length_is_pointed_to() -> None:
 
 
 def test_every_metric_has_its_number_or_its_reason() -> None:
-    """Nodes exactly, memory with an interval, and first steps never."""
+    """Nodes exactly, memory with an interval, of first steps the least that they take."""
     nodes, first, peak = (row.cells for row in value_grid(prediction()).rows)
 
     assert nodes[:4] == ("nodes", f"{46 + 17 * 2048:,}", "exact", "8 to 256")
     assert nodes[5] == "46 + 17·T"
-    assert first[1] == first[2] == DASH
+    assert first[1] == f"at least {seconds_text(1 + 2048)}"
+    assert first[2] == DASH
     assert "takes more time per node" in first[5]
     assert peak[1] == "2.0 MiB"
     assert peak[3] == "8 to 256, folding scaled down"

@@ -238,6 +238,19 @@ def test_a_scenario_is_built_with_members_of_its_enums() -> None:
     assert found.built(3, {"cell": "BASIC", "clip": 0.5}).loss == (3, Cell.BASIC, 0.5)
 
 
+def test_another_parameter_takes_the_place_of_the_first_argument() -> None:
+    """Then the parameters say what the first argument is."""
+
+    def cells(steps: int, /, *, batch: int = 32, cell: Cell = Cell.LSTM) -> Training:
+        return Training(feeds={}, loss=(steps, batch, cell))
+
+    scenario(cells)
+    found = registered()["cells"]
+
+    assert found.built(8, {"batch": 2, "cell": "BASIC"}, "steps").loss == (8, 2, Cell.BASIC)
+    assert found.built(8, {"steps": 2, "cell": "BASIC"}, "batch").loss == (2, 8, Cell.BASIC)
+
+
 def _positional(steps: int, batch: int = 32) -> Training:
     return Training(feeds={}, loss=(steps, batch))
 

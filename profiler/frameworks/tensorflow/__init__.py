@@ -19,6 +19,9 @@ _FIRST_STEP = (
     "TensorFlow's graph optimizer takes more time per node, the longer the graph: no law of "
     "shorter ones holds"
 )
+_BUILDING = (
+    "TensorFlow takes more time to build a node, the larger the graph: no law of smaller ones holds"
+)
 
 # By these names CUDA and a child are told which cards there are.
 VISIBLE_CARDS, OFFERED_CARDS = "CUDA_VISIBLE_DEVICES", "STEPWALL_OFFERED_CARDS"
@@ -76,6 +79,7 @@ class TensorFlow:
     )
     caveats: tuple[Caveat, ...] = (
         Caveat(metric="first_step_time", effect=CaveatEffect.NO_EXTRAPOLATION, text=_FIRST_STEP),
+        Caveat(metric="build_time", effect=CaveatEffect.NO_EXTRAPOLATION, text=_BUILDING),
         *(
             Caveat(metric=metric, effect=CaveatEffect.SHORT_RUNS_DIFFER, text=_FOLDING)
             for metric in ("backprop", "peak", "host")
