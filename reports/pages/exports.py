@@ -144,6 +144,8 @@ def _trade_off(of: TradeOffs, one: TradeOff) -> Document:
         "step_ratio": _finite(slower.value),
         "step_ratio_low": _finite(slower.low),
         "step_ratio_high": _finite(slower.high),
+        "parallel_more_low": one.parallel[0] if one.parallel else None,
+        "parallel_more_high": one.parallel[1] if one.parallel else None,
         "is_best": one.is_best,
     }
 
@@ -161,7 +163,8 @@ _COST_COLUMNS = {
 _TRADE_OFF_COLUMNS = [
     *("family", "label", "kind", "limit_bytes", "status", "last_ok", "first_oom", "wall_ratio"),
     *("steps", "axis", *_COST_COLUMNS.values(), "by_law"),
-    *("step_ratio", "step_ratio_low", "step_ratio_high", "is_best"),
+    *("step_ratio", "step_ratio_low", "step_ratio_high"),
+    *("parallel_more_low", "parallel_more_high", "is_best"),
 ]
 
 

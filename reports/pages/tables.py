@@ -224,6 +224,8 @@ def remedy_table(results: RunResults, number: Number) -> Table | None:
         ("limit", "limit", "size"),
         ("last_ok", "survives", "count"),
         ("further", "wall, against the first", "times"),
+        ("parallel", "peak in parallel, at least", "times"),
+        ("parallel_most", "at most", "times"),
         ("slower", "step time, against the first", "times"),
         ("slower_low", "at least", "times"),
         ("slower_high", "at most", "times"),
@@ -240,7 +242,8 @@ def remedy_table(results: RunResults, number: Number) -> Table | None:
     return Table.of_rows("remedies", "What moves the wall", heads, rows).noted(
         "“Best” is a build that no other one beats: none goes further without a slower step, or as "
         "far with a faster one; ? where noise hides that. Whether a build computes the same as the "
-        "first one of its family, its author says: stepwall list."
+        "first one of its family, its author says: stepwall list. “Peak in parallel”: of a shorter "
+        "step in the parallel schedule, against its serial peak."
     )
 
 
@@ -249,6 +252,7 @@ def _remedy(one: TradeOff) -> tuple[Any, ...]:
     return (
         one.wall.last_ok if one.wall else None,
         one.further,
+        *((1 + share for share in one.parallel) if one.parallel else (None, None)),
         *((slower.value, slower.low, slower.high) if slower else (None, None, None)),
         _BEST[one.is_best],
     )

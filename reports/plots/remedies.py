@@ -188,7 +188,7 @@ def _square(colour: str, text: str) -> Line2D:
 
 
 def _bars(axes: Axes, bars: Bars, sheet: Sheet, *, named: bool, width: float) -> None:
-    axes.set_title(sheet.wrapped(bars.title, 0.62 * width))
+    axes.set_title(sheet.wrapped(bars.title, 0.56 * width, marked=False))
     names = [sheet.short(bar.label) if named else "" for bar in bars.bars]
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)
@@ -256,7 +256,7 @@ def _known(found: TradeOffs) -> list[_Mark]:
 def _scatter(axes: Axes, found: TradeOffs, sheet: Sheet) -> None:
     axis = found.builds[0].conditions.axis
     title = f"{found.family}, {size_text(found.limit_bytes)} of {found.kind} memory"
-    axes.set_title(sheet.wrapped(title, sheet.width - 0.5))
+    axes.set_title(sheet.wrapped(title, sheet.width - 0.5, marked=False))
     axes.set_xlabel(f"{axes_title([axis])} that survive (more is better)")
     axes.set_ylabel(f"time of a step at {steps_text(found.steps, axis)}")
     marks = _known(found)

@@ -261,9 +261,9 @@ class Sheet:
         size = max(self.font - 0.5, 1)
         return max(12, int(width * _POINTS / (_LETTER * size)) - _HANDLE_LETTERS)
 
-    def wrapped(self, text: str, width: float) -> str:
-        """Return a text of a legend in lines of that width."""
-        room = self.letters(width)
+    def wrapped(self, text: str, width: float, *, marked: bool = True) -> str:
+        """Return a text in lines of that width; ``marked``: beside the marks of a legend."""
+        room = self.letters(width) + (0 if marked else _HANDLE_LETTERS)
         return "\n".join(part for line in text.split("\n") for part in _wrapped(line, room))
 
     def row_inches(self, names: Iterable[str]) -> float:

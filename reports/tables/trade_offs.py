@@ -23,10 +23,11 @@ __all__ = ["NOTE", "TradeOffTable", "TradeOffs", "compared", "trade_off_tables"]
 NOTE = (
     "“Best” is a build that no other one beats: none goes further without a slower training step, "
     "or as far with a faster one; ? where noise hides that. A ratio of step times stands between "
-    "the ends that noise allows, with a ? where it is not known. Whether a build computes the same "
-    "as the first one, with the same gradients, its author says: stepwall list."
+    "the ends that noise allows, with a ? where it is not known. “Memory in parallel”: how much "
+    "more device memory a shorter step takes in the parallel schedule. Whether a build computes "
+    "the same as the first one, with the same gradients, its author says: stepwall list."
 )
-_LEAST = ("building the graph", "nodes", "device peak", "steady step")
+_LEAST = ("memory in parallel", "building the graph", "nodes", "device peak", "steady step")
 _COSTS = tuple(BY_NAME[name] for name in ("peak", "nodes", "build_time", "step_time"))
 _PAIR = 2
 
@@ -93,14 +94,18 @@ def _grid(builds: Sequence[BuildCost], found: Sequence[TradeOff]) -> Grid:
     base = builds[0].label
     titles = [metric.title for metric in _COSTS]
     return Grid(
-        headings=("scenario", "wall", f"of {base}'s wall", *titles, f"of {base}'s step", "best"),
-        numeric=(False, True, True, *(True for _ in titles), True, False),
+        headings=(
+            *("scenario", "wall", f"of {base}'s wall", "memory in parallel"),
+            *(*titles, f"of {base}'s step", "best"),
+        ),
+        numeric=(False, True, True, True, *(True for _ in titles), True, False),
         rows=tuple(
             GridRow(
                 cells=(
                     one.build.label,
                     DASH if one.wall is None else reach_text(one.wall),
                     DASH if one.further is None else times_text(one.further),
+                    DASH if one.parallel is None else _more_text(*one.parallel),
                     *(cost_text(m, one.build.costs.get(m.name)) for m in _COSTS),
                     DASH if one.slower is None else _ratio_text(one.slower),
                     {True: "best", False: "", None: "?"}[one.is_best],
@@ -110,6 +115,12 @@ def _grid(builds: Sequence[BuildCost], found: Sequence[TradeOff]) -> Grid:
         ),
         least=_LEAST,
     )
+
+
+def _more_text(least: float, most: float) -> str:
+    """Return ``+16 to +32 %``, or one of both where they are the same."""
+    ends = dict.fromkeys(f"{100 * share:+.0f}" for share in (least, most))
+    return f"{' to '.join(ends)} %"
 
 
 def _ratio_text(ratio: Ratio) -> str:

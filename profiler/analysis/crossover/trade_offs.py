@@ -38,6 +38,16 @@ class TradeOff:
     slower: Ratio | None
     is_best: bool | None
 
+    @property
+    def parallel(self) -> tuple[float, float] | None:
+        """How much more device memory the parallel schedule takes, the least and the most.
+
+        Of a shorter step, as shares of the serial peak; None where that is not known.
+        """
+        check = self.wall.schedules if self.wall else None
+        shares = check.shares if check else []
+        return (shares[0], shares[-1]) if shares else None
+
 
 def trade_offs(builds: Sequence[BuildCost], *, kind: str, limit_bytes: int) -> list[TradeOff]:
     """Return every build's trade-off under one limit, the furthest first.
