@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -206,7 +206,7 @@ class Law:
         """Whether its error is small enough, a fifth at most, to say something about one step."""
         return self.exact or self.error <= _UNCLEAR
 
-    @property
+    @cached_property
     def per_step(self) -> float:
         """What the last measured step added by the law, in the metric's unit."""
         return float(_value(self, self.last) - _value(self, self.last - 1))

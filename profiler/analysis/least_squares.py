@@ -62,11 +62,33 @@ class Designs:
             size = max(1, _AT_ONCE // (order * len(self._steps)))
             self._parts += [members[at : at + size] for at in range(0, len(members), size)]
         self._kept = [_Design(part, self._steps) for part in self._parts[:_MOST_KEPT]]
+        self._terms: dict[bytes, Array] = {}
 
-    @property
+    @cached_property
     def tried(self) -> list[Tried]:
         """The laws in the order of the fits."""
         return [one for part in self._parts for one in part]
+
+    def terms(self, steps: Array, most: int) -> Array:
+        """Return each law's terms at these steps: by law, term and step; 0 for those it lacks.
+
+        Those of a few steps are kept: the series of a run are drawn and compared at the same ones.
+
+        Args:
+            steps: where.
+            most: how many terms every law gets.
+        """
+        key = steps.tobytes()
+        found = self._terms.get(key)
+        if found is None:
+            found = np.zeros((len(self.tried), most, len(steps)))
+            for row, (kind, jump) in enumerate(self.tried):
+                found[row, : len(kind.terms)] = kind.columns(steps, jump).T
+            if len(self._terms) == _MOST_KEPT:
+                del self._terms[next(iter(self._terms))]
+            if found.size <= _AT_ONCE:
+                self._terms[key] = found
+        return found
 
     def solved(self, values: Array, weights: Array) -> Iterator[Solved]:
         """Yield all fits of these values, each residual divided by its point's weight."""

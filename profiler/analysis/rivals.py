@@ -11,13 +11,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations_with_replacement
 from statistics import NormalDist
 
 import numpy as np
 
 from profiler.analysis.laws import CONFIDENCE, RIVAL_KINDS, Array, student
-from profiler.analysis.least_squares import Designs, Solved, Tried
+from profiler.analysis.least_squares import Designs, Solved
 
 _NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 # The most parameters of a law that an interval averages over.
@@ -33,7 +32,7 @@ class Rivals:
     """Laws that were fitted to the same points, as arrays: by assumption on noise, then by law.
 
     Args:
-        tried: the kind of each law, and its J.
+        designs: the laws: the kind of each, and its J.
         weights: how well each explains the points, against the others; they add up to 1.
         coefficients: of each; 0 for terms that its kind does not have.
         covariances: of its coefficients.
@@ -42,7 +41,7 @@ class Rivals:
         limits: the critical value of Student's t for each law.
     """
 
-    tried: Sequence[Tried]
+    designs: Designs
     weights: Array
     coefficients: Array
     covariances: Array
@@ -55,7 +54,7 @@ class Rivals:
         It adds up, by the weights, the squares of how sure each law is and of how far it is from
         the value (Burnham & Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
         """
-        size = max(1, _AT_ONCE // len(self.tried))
+        size = max(1, _AT_ONCE // len(self.designs.tried))
         found = np.empty_like(values)
         for start in range(0, len(steps), size):
             part = slice(start, start + size)
@@ -63,14 +62,10 @@ class Rivals:
         return found
 
     def _spread(self, steps: Array, values: Array) -> Array:
-        terms = np.zeros((_MOST, len(self.tried), len(steps)))
-        for index, (kind, jump) in enumerate(self.tried):
-            terms[: len(kind.terms), index] = kind.columns(steps, jump).T
-        own = sum(self.coefficients[:, :, k, None] * terms[k] for k in range(_MOST))
-        variances = sum(
-            self.covariances[:, :, k, other, None] * (terms[k] * terms[other] * (1 + (k < other)))
-            for k, other in combinations_with_replacement(range(_MOST), 2)
-        )
+        terms = self.designs.terms(steps, _MOST)
+        own = (self.coefficients[:, :, None] @ terms)[:, :, 0]
+        # What x'Cx is of each step's terms x.
+        variances = ((self.covariances @ terms) * terms).sum(axis=2)
         noises = self.noises[:, :, None] ** 2
         variances[:1] += noises[:1]
         variances[1:] += noises[1:] * own[1:] ** 2
@@ -116,7 +111,7 @@ def rivals(steps: Array, values: Array, weightings: Sequence[Array]) -> Rivals:
             start = rows.stop
     variances = squares / free
     return Rivals(
-        tried=tried,
+        designs=designs,
         weights=likely / likely.sum(),
         coefficients=coefficients,
         covariances=variances[:, :, None, None] * inverses,

@@ -154,23 +154,32 @@ def coinciding(members: Iterable[T], series: Callable[[T], MetricSeries]) -> lis
         members: what is grouped, all of one metric.
         series: returns the series of one of them.
     """
-    groups: list[tuple[MetricSeries, list[T]]] = []
+    groups: list[list[T]] = []
+    firsts: dict[tuple[object, ...], list[tuple[int, list[float]]]] = {}
     for one in members:
         own = series(one)
-        for first, group in groups:
-            if _lie_together(first, own):
-                group.append(one)
-                break
+        medians = list(own.medians.values())
+        kind = (own.conditions.family, own.conditions.axis, *own.medians)
+        size = _magnitude(medians[0]) if medians else 0
+        near = [
+            at
+            for beside in (size - 1, size, size + 1)
+            for at, first in firsts.get((*kind, beside), ())
+            if all(map(_is_same, first, medians))
+        ]
+        if near:
+            groups[min(near)].append(one)
         else:
-            groups.append((own, [one]))
-    return [group for _, group in groups]
+            firsts.setdefault((*kind, size), []).append((len(groups), medians))
+            groups.append([one])
+    return groups
 
 
-def _lie_together(one: MetricSeries, other: MetricSeries) -> bool:
-    mine, its = one.medians, other.medians
-    kinds = {(each.conditions.family, each.conditions.axis) for each in (one, other)}
-    return (
-        len(kinds) == 1
-        and mine.keys() == its.keys()
-        and all(math.isclose(mine[steps], its[steps], rel_tol=SAME) for steps in mine)
-    )
+def _is_same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=SAME)
+
+
+def _magnitude(value: float) -> int:
+    """Return a whole number that differs by 1 at most for values that are the same."""
+    # Values that are the same differ by a factor of 1 / (1 - SAME) at most; 0 is itself alone.
+    return int(math.log(abs(value)) // (1.01 * SAME)) if value else -(10**9)

@@ -144,7 +144,8 @@ def _tells_digits(points: dict[int, float]) -> bool:
 
 
 def _at(law: Sequence[float], steps: int) -> float:
-    return float(np.dot(law, _terms(steps)))
+    a, b, c = law
+    return a + b * steps + c * digits(steps)
 
 
 def _off(law: Sequence[float], points: dict[int, float]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from profiler.facts import Measurement, Run, Schedule
 from profiler.measure.runner import Explain
 from profiler.planning import points as planning
 from profiler.units import MAX_STEPS
+
+if TYPE_CHECKING:
+    from profiler.analysis.results import RunResults
 
 _MOST_ROWS = 10
 # By role, by operation, and what was tried.
@@ -47,6 +50,8 @@ _FIRST = 3
 @common_options
 def command(common: Common, *, scenario: str, steps: int, timeout: float, **given: Any) -> int:
     """Say what holds the memory of a training step at its peak, to the byte, and why."""
+    from profiler.analysis.results import RunResults
+
     check_run_name(given["name"])
     conditions = planning.Conditions(
         overrides=parse_settings(given["settings"]),
@@ -66,8 +71,9 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
         opening.store.finish_run(run)
         run = opening.store.load(run.id)
     (measurement,) = run.measurements
-    _print(common, run)
-    write_folder(common, run, run_folder(common, run))
+    results = RunResults(run)
+    _print(common, results)
+    write_folder(common, results, run_folder(common, run))
     _write_json(common, measurement, run)
     print_failures(run)
     if measurement.trace is None:
@@ -77,13 +83,12 @@ def command(common: Common, *, scenario: str, steps: int, timeout: float, **give
     return 0
 
 
-def _print(common: Common, run: Run) -> None:
-    from profiler.analysis.results import RunResults
+def _print(common: Common, results: RunResults) -> None:
     from reports.texts.explanation import explained_steps, explanation_section, section_lines
 
-    for step in explained_steps(RunResults(run)):
+    for step in explained_steps(results):
         section = explanation_section(step, most=_MOST_ROWS)
-        common.lines(section_lines(section, run.measurements[0].point))
+        common.lines(section_lines(section, results.run.measurements[0].point))
         shown = section.tables if common.verbose else section.tables[:_FIRST]
         for title, grid in shown:
             common.echo(f"\n{title}")

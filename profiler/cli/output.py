@@ -86,7 +86,7 @@ def publish(common: Common, run: Run, *, plots: bool) -> Path:
         common.table(table.grid)
     common.lines([NOTE] if tables else [])
     common.lines([*size_sentences(results), *note_sentences(results)])
-    write_folder(common, run, folder, plots=plots)
+    write_folder(common, results, folder, plots=plots)
     common.write_json(run_document(results))
     return folder
 
@@ -101,17 +101,16 @@ def print_answer(common: Common, results: RunResults) -> None:
     common.table(summary_grid(results))
 
 
-def write_folder(common: Common, run: Run, folder: Path, *, plots: bool = False) -> Path:
+def write_folder(common: Common, results: RunResults, folder: Path, *, plots: bool = False) -> Path:
     """Write the run's report into ``folder``, with its plots if asked for, and say so.
 
     Raises:
         StepwallError: if the folder cannot be written.
     """
-    from profiler.analysis.results import RunResults
     from reports import write_report
 
     with usable("report folder", folder):
-        write_report(RunResults(run), folder, with_plots=plots)
+        write_report(results, folder, with_plots=plots)
         if folder.parent == common.results:
             _point_latest(folder)
     common.echo(f"Wrote {folder / 'report.html'}")

@@ -83,7 +83,7 @@ def _check(output: Path | None, *, is_file: bool, force: bool) -> None:
 def _page(common: Common, results: RunResults, output: Path | None, *, plots: bool) -> None:
     run = results.run
     print_answer(common, results)
-    folder = write_folder(common, run, output or run_folder(common, run), plots=plots)
+    folder = write_folder(common, results, output or run_folder(common, run), plots=plots)
     _write_json(common, results)
     common.echo(f"next: open {folder / 'report.html'}")
 

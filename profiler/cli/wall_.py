@@ -164,7 +164,7 @@ def _print_frontier(common: Common, walls: list[Certificate], run: Run) -> None:
     for label, wall in results.walls:
         if wall.status is WallStatus.UNPROVEN:
             terminal.warn(f"{label}: {wall.reason or 'no reason given'}")
-    write_folder(common, run, run_folder(common, run))
+    write_folder(common, RunResults(run), run_folder(common, run))
     common.write_json(
         {"schema": SCHEMA, "run": run.name, "walls": [wall_document(wall) for wall in walls]}
     )

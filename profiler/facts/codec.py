@@ -120,12 +120,14 @@ def to_json(value: Any) -> Any:  # noqa: PLR0911 (a line for each kind of value)
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, msgspec.Struct):
-        return {name: to_json(getattr(value, name)) for name in value.__struct_fields__}
+        fields = [(name, getattr(value, name)) for name in value.__struct_fields__]
+        return {name: one if type(one) in _PLAIN else to_json(one) for name, one in fields}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        # Most items of long lists are numbers.
-        return [item if type(item) in _PLAIN else to_json(item) for item in value]
+        # Most lists hold numbers alone.
+        is_plain = _PLAIN.issuperset(map(type, value))
+        return list(value) if is_plain else [to_json(item) for item in value]
     return value

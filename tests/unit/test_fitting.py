@@ -21,7 +21,7 @@ def weights_of(law: Law) -> dict[str, float]:
     """Return the weights of the rivals, those of a kind added up."""
     found: dict[str, float] = {}
     assert isinstance(law.rivals, Rivals)
-    for index, (kind, _) in enumerate(law.rivals.tried):
+    for index, (kind, _) in enumerate(law.rivals.designs.tried):
         own = float(law.rivals.weights[:, index].sum())
         found[kind.name] = found.get(kind.name, 0) + own
     return found
@@ -82,9 +82,9 @@ def test_an_interval_adds_up_laws_by_their_weights(noise: float) -> None:
     squares, far = 0.0, 384
     rivals = found.rivals
     assert isinstance(rivals, Rivals)
-    for is_relative, index in itertools.product((0, 1), range(len(rivals.tried))):
+    for is_relative, index in itertools.product((0, 1), range(len(rivals.designs.tried))):
         one = is_relative, index
-        kind, jump = rivals.tried[index]
+        kind, jump = rivals.designs.tried[index]
         terms = kind.columns(np.array([far]), jump)[0]
         order = len(terms)
         value = float(terms @ rivals.coefficients[one][:order])

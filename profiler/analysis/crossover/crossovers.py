@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from profiler.analysis.crossover.costs import ENOUGH_REPEATS, cost_at
-from profiler.analysis.crossover.zones import Zone, least, zones
-from profiler.analysis.laws import TooFewLengths
+from profiler.analysis.crossover.zones import Zone, least, reach, zones
+from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.metrics import METRICS, Metric
 from profiler.analysis.prediction import predicted_value
 from profiler.analysis.series import MetricSeries
@@ -140,12 +140,10 @@ def crossover(members: Sequence[MetricSeries]) -> Crossover:
     laws = {series.label: law for series in members if (law := series.clear_law)}
     shared = sorted(set.intersection(*(set(series.lengths) for series in members)))
     lengths = tuple(_as_measured(members, steps) for steps in shared)
-    found = [] if missing_laws or not shared else zones(laws)
+    found, not_predicted = ([], None) if missing_laws or not shared else _by_law(members, laws)
     if any(_contradicts(zone, length) for zone in found for length in lengths):
-        found, missing_laws = [], [_contradicted(series) for series in members]
-    not_predicted = _not_predicted(members, found[-1].last) if found else None
-    if not_predicted:
-        found = [replace(zone, least=()) if zone.predicted else zone for zone in found]
+        found, not_predicted = [], None
+        missing_laws = [_contradicted(series) for series in members]
     return Crossover(
         metric=members[0].metric,
         labels=tuple(series.label for series in members),
@@ -157,6 +155,22 @@ def crossover(members: Sequence[MetricSeries]) -> Crossover:
         is_noisy=any(series.is_noisy for series in members),
         axis=members[0].conditions.axis,
     )
+
+
+def _by_law(
+    members: Sequence[MetricSeries], laws: Mapping[str, Law]
+) -> tuple[list[Zone], str | None]:
+    """Return the zones of the laws, and why they are not continued; None if they are."""
+    last = min(law.last for law in laws.values())
+    until = reach(last)
+    not_predicted = _not_predicted(members, until)
+    if not_predicted is None:
+        return zones(laws), None
+    inside = [
+        replace(zone, least=()) if zone.predicted else zone for zone in zones(laws, until=last)
+    ]
+    beyond = [Zone(first=last + 1, last=until, least=(), predicted=True)] if until > last else []
+    return inside + beyond, not_predicted
 
 
 def _as_measured(members: Sequence[MetricSeries], steps: int) -> Zone:
