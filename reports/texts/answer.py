@@ -136,8 +136,7 @@ def _growth(members: Sequence[MetricSeries], labels: Sequence[str]) -> list[str]
     for label in labels:
         costs = []
         if label in memory:
-            of = "" if clauses else " of backprop memory"
-            costs.append(f"{_bytes(memory[label])}{of}")
+            costs.append(_memory_text(memory[label], "memory" if clauses else "backprop memory"))
         if label in nodes:
             costs.append(_nodes_text(nodes[label]))
         if costs:
@@ -153,17 +152,18 @@ def _about_text(one: Slope) -> str:
     return "" if one.exact else "about "
 
 
-def _bytes(one: Slope) -> str:
+def _memory_text(one: Slope, what: str) -> str:
     value = float(one.per_step)
-    if not value and not one.exact:
-        return "no clear amount"
-    return f"{_about_text(one)}{'-' if value < 0 else ''}{bytes_text(abs(value))}"
+    if round(value) == 0:
+        return f"no {what}" if one.is_constant else f"no clear amount of {what}"
+    amount = f"{_about_text(one)}{'-' if value < 0 else ''}{bytes_text(abs(value))}"
+    return amount if what == "memory" else f"{amount} of {what}"
 
 
 def _nodes_text(one: Slope) -> str:
-    if one.is_constant:
-        return "no node"
     rate = rate_text(float(one.per_step))
+    if rate in {"0", "-0"}:
+        return "no node" if one.is_constant else "no clear number of nodes"
     return f"{_about_text(one)}{rate} node{'' if rate == '1' else 's'}"
 
 

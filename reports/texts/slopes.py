@@ -14,6 +14,8 @@ from reports.texts.numbers import count_text
 __all__ = ["Slope", "slope"]
 
 _STRAIGHT = {"constant", "linear"}
+# Two lengths always lie on one line.
+_ENOUGH = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ def slope(series: MetricSeries) -> Slope | None:
     law = series.clear_law
     straight = law is not None and law.kind in _STRAIGHT
     between = (last - first) / (lengths[-1] - lengths[0])
+    is_level = len(lengths) >= _ENOUGH and len({value for _, value in series.points}) == 1
     return Slope(
         label=series.label,
         first_steps=lengths[0],
@@ -60,7 +63,7 @@ def slope(series: MetricSeries) -> Slope | None:
         first=first,
         last=last,
         per_step=_law_slope(law) if law is not None and straight else between,
-        exact=law is not None and straight and law.exact and not law.outliers,
+        exact=is_level or (law is not None and straight and law.exact and not law.outliers),
         axis=series.conditions.axis,
     )
 

@@ -105,3 +105,27 @@ def test_an_interrupted_run_says_so() -> None:
         "1 skipped",
         "interrupted: some points are not measured yet",
     ]
+
+
+@pytest.mark.parametrize(
+    ("odd", "kib", "text"),
+    [
+        (1, 64.0, " of backprop memory and no clear number of nodes."),
+        (0, 0.0, " no backprop memory and no node."),
+        (0, 1e-4, " no clear amount of backprop memory and no node."),
+    ],
+    ids=["nodes", "no bytes", "few bytes"],
+)
+def test_next_to_nothing_is_not_called_about_zero(odd: int, kib: float, text: str) -> None:
+    """Neither of nodes nor of bytes; what is exactly nothing is called so."""
+    points = [
+        replace(
+            samples.measured(steps=n, kib_per_step=kib),
+            graph=samples.graph(400 + odd * (n == samples.DOUBLED[1])),
+        )
+        for n in samples.DOUBLED
+    ]
+    growth = answer(samples.loaded(points)).sentences[0]
+
+    assert growth.endswith(text)
+    assert "about 0" not in growth
