@@ -65,4 +65,5 @@ def _growth_lines(results: RunResults, width: int) -> Iterator[str]:
         yield from chart(points, width, UNIT_TEXTS[metric.unit], limits=limits)
         yield ""
     if drawn > _MOST_CHARTS:
-        yield f"({drawn - _MOST_CHARTS} more families are in the report)"
+        more = drawn - _MOST_CHARTS
+        yield f"({more} more {'family is' if more == 1 else 'families are'} in the report)"

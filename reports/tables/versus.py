@@ -43,10 +43,27 @@ _PAIR = 2
 
 
 def crossover_lines(found: Sequence[Crossover]) -> list[str]:
-    """Return a line for each metric, also for those that have no crossover."""
+    """Return a line for each metric, also for those that have no crossover.
+
+    Why several are not predicted further on, for one reason, is a line of its own.
+    """
+    ends: dict[tuple[int, str], list[Crossover]] = {}
+    for one in found:
+        inside = [zone.last for zone in one.zones if not zone.predicted]
+        if one.not_predicted and inside:
+            ends.setdefault((inside[-1], one.not_predicted), []).append(one)
     texts = {one.metric.name: crossover_text(one) for one in found}
+    beyond = []
+    for (last, reason), members in ends.items():
+        if len(members) < _PAIR:
+            continue
+        for one in members:
+            text = texts[one.metric.name]
+            texts[one.metric.name] = text.replace(f"; {_not_continued(last, reason)}", "")
+        titles = list_text([one.metric.title for one in members])
+        beyond.append(f"beyond {count_text(last)} not predicted: {titles} ({reason})")
     nothing = "unknown: measured for fewer than two"
-    return [f"{metric.title}: {texts.get(metric.name, nothing)}" for metric in METRICS]
+    return [f"{metric.title}: {texts.get(metric.name, nothing)}" for metric in METRICS] + beyond
 
 
 def versus_grid(results: RunResults) -> Grid:
@@ -206,7 +223,7 @@ def _outside(one: Crossover) -> list[str]:
 def _beyond_text(one: Crossover, last: Zone) -> str | None:
     """Return what the laws predict beyond the last measured zone, or why they do not."""
     if one.not_predicted:
-        return f"beyond {count_text(last.last)} not predicted ({one.not_predicted})"
+        return _not_continued(last.last, one.not_predicted)
     beyond = _merged(zone for zone in one.zones if zone.first > last.last)
     if last.least and [zone.least for zone in beyond] == [last.least]:
         texts = [f"the same up to {steps_text(beyond[-1].last, one.axis)}"]
@@ -215,6 +232,10 @@ def _beyond_text(one: Crossover, last: Zone) -> str | None:
     if texts:
         return f"predicted, measured to {count_text(last.last)}: {' and '.join(texts)}"
     return f"beyond {count_text(last.last)}: {_unknown(one)}" if last.least and beyond else None
+
+
+def _not_continued(last: int, reason: str) -> str:
+    return f"beyond {count_text(last)} not predicted ({reason})"
 
 
 def _spans_text(one: Crossover, spans: Sequence[Zone]) -> str:

@@ -15,7 +15,7 @@ import report_samples as samples
 from profiler.analysis.budgets.tables import read_budget
 from profiler.analysis.budgets.verdicts import judge
 from profiler.analysis.results import RunResults
-from profiler.facts import replace
+from profiler.facts import CardWall, WallPrediction, replace
 from reports.pages.budgets import budget_page
 from reports.pages.page import report_page
 
@@ -24,6 +24,16 @@ playwright = pytest.importorskip("playwright.sync_api", reason="the package play
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 400, "height": 800}
 STEPS = samples.DOUBLED
+GIB = 1 << 30
+CARDS = [
+    CardWall(
+        limit_bytes=size * GIB,
+        prediction=WallPrediction(
+            steps=1000 * size, low=990 * size, high=1010 * size, learned_from=[8]
+        ),
+    )
+    for size in (8, 16, 24)
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +44,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         replace(one, trace=replace(samples.EXPLANATION, steps=one.point.steps))
         for one in plain.measurements
     ]
-    walls = [replace(one, explanation=samples.EXPLANATION) for one in plain.walls]
+    walls = [replace(one, explanation=samples.EXPLANATION, cards=CARDS) for one in plain.walls]
     page = tmp_path_factory.mktemp("page") / "report.html"
     page.write_text(report_page(RunResults(replace(plain, measurements=points, walls=walls))))
     return page
@@ -126,7 +136,7 @@ def test_every_view_opens(reader: Reader) -> None:
     page = reader.open()
     questions = page.get_by_role("tab").all_inner_texts()
 
-    assert len(questions) == 5
+    assert len(questions) == 6
     for question in questions:
         reader.ask(question)
         assert page.locator("#view .chart svg, #view table").count() > 0
@@ -217,10 +227,76 @@ def test_a_link_opens_the_same_view(reader: Reader) -> None:
     page = reader.open("view=growth&metric=nodes&y=linear")
 
     assert page.get_by_role("tab", selected=True).inner_text() == "How does it grow?"
-    assert page.get_by_label("of", exact=True).input_value() == "nodes"
-    page.get_by_label("of", exact=True).select_option("peak")
+    assert page.get_by_label("metric", exact=True).input_value() == "nodes"
+    page.get_by_label("metric", exact=True).select_option("peak")
     reader.drawn()
     assert "metric=peak" in page.url
+
+
+def test_the_table_of_cards_follows_the_choice_of_a_card(reader: Reader) -> None:
+    """16 GiB first; every card is a click away."""
+    page = reader.open("view=fits")
+    table = page.locator("#view .table").first
+    before = table.locator("tbody tr").all_inner_texts()
+    page.get_by_label("device memory").select_option(str(24 * GIB))
+    reader.drawn()
+    after = page.locator("#view .table").first.locator("tbody tr").all_inner_texts()
+    page.get_by_text("All 3 sizes of device memory").click()
+
+    assert [row.split("\t")[1:3] for row in before] == [["16 GiB", "16,000"]] * 2
+    assert [row.split("\t")[1:3] for row in after] == [["24 GiB", "24,000"]] * 2
+    assert page.locator("#view details .table").first.locator("tbody tr").count() == 6
+
+
+def test_what_would_help_is_said_first(reader: Reader) -> None:
+    """Which build goes furthest, how far, and for what step time; the chart has round ticks."""
+    page = reader.open("view=remedies")
+    ticks = page.locator("#view .chart .role-axis-label text").all_text_contents()
+
+    assert (
+        page.locator("#view > p")
+        .first.inner_text()
+        .startswith(
+            "dynamic_rnn goes furthest, 1.5 × as far as static_rnn; its step takes 1.4 × the time"
+        )
+    )
+    assert len([one for one in ticks if one.replace(",", "").isdigit()]) >= 3
+
+
+def test_the_keyboard_alone_turns_to_every_question(reader: Reader) -> None:
+    """Arrow keys go from tab to tab; a choice keeps the focus, so that the next key works."""
+    page = reader.open()
+    page.get_by_role("tab", selected=True).focus()
+    seen = []
+    for _ in range(page.get_by_role("tab").count()):
+        page.keyboard.press("ArrowRight")
+        reader.drawn()
+        seen.append(page.evaluate("document.activeElement.innerText"))
+        assert page.get_by_role("tab", selected=True).inner_text() == seen[-1]
+    page.goto(f"{reader.address}#view=growth")
+    reader.drawn()
+    page.get_by_label("metric", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    reader.drawn()
+
+    tabs = page.get_by_role("tab").all_inner_texts()
+    assert seen == [*tabs[1:], tabs[0]]
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "metric"
+
+
+def test_the_print_of_a_dark_page_is_dark_on_white(reader: Reader) -> None:
+    """Texts of the page and of its charts; what can only be clicked is not printed."""
+    page = reader.open("theme=dark&view=walls")
+    page.emulate_media(media="print")
+
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert (
+        page.evaluate(
+            "getComputedStyle(document.querySelector('.chart .role-axis-title text')).fill"
+        )
+        == "rgb(64, 64, 64)"
+    )
+    assert not page.locator("#views").is_visible()
 
 
 def test_a_narrow_screen_shows_all_of_it(pocket: Reader) -> None:

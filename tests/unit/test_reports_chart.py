@@ -72,3 +72,18 @@ def test_a_run_is_drawn_with_its_walls_and_its_memory() -> None:
 def test_an_empty_run_has_no_chart() -> None:
     """Nothing is no error."""
     assert chart_lines(samples.loaded(), 80) == []
+
+
+@pytest.mark.parametrize(
+    ("families", "said"),
+    [(4, "(1 more family is in the report)"), (5, "(2 more families are in the report)")],
+)
+def test_families_without_a_chart_are_counted(families: int, said: str) -> None:
+    """Three are drawn; the report has all."""
+    points = [
+        samples.measured(f"one of {name}", steps, family=f"family {name}")
+        for name in range(families)
+        for steps in samples.DOUBLED
+    ]
+
+    assert chart_lines(samples.loaded(points), 80)[-1] == said

@@ -49,6 +49,21 @@ def _crossover(
     )
 
 
+def test_one_reason_of_several_metrics_is_told_once() -> None:
+    """In a line of its own; a reason of one metric alone stays beside it."""
+    zones = ((8, 256, LOOP), (257, 2048, ()))
+    found = [
+        _crossover(*zones, metric=metric, not_predicted=reason)
+        for metric, reason in (("backprop", "folded"), ("peak", "folded"), ("host", "noisy"))
+    ]
+    lines = crossover_lines(found)
+    wins = "loop needs less at every measured length (8 to 256)"
+
+    assert lines[-1] == "beyond 256 not predicted: backprop memory and device peak (folded)"
+    assert f"device peak: {wins}" in lines
+    assert f"host memory: {wins}; beyond 256 not predicted (noisy)" in lines
+
+
 class TestCrossoverText:
     """One line that a person can act on."""
 

@@ -77,7 +77,8 @@ const ROLE_COLOURS = {
   "weight gradients": "#D55E00", "temporaries": "#009E73", "kernel scratch": "#8C510A", "unclassified": "#3d3d3d",
   "allocator rounding": "#cfcfcf",
 };
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// By name, so that charts follow the theme, and are dark on white when they are printed.
+const css = (name) => `var(${name})`;
 // The colour of a build: by its place in its family, the same in every view and run.
 function placeOf(build) {
   const { family, label } = D.builds[build];
@@ -202,19 +203,19 @@ function look(longest) {
   return {
     background: null, font: "system-ui, sans-serif", view: { stroke: null },
     axis: { labelColor: soft, titleColor: soft, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
-    legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, labelLimit: 420, symbolStrokeWidth: 2, symbolOpacity: 1, orient: "top", columns: isNarrow() ? 1 : longest > 28 ? 2 : 3, title: null },
+    legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, labelLimit: 420, symbolStrokeWidth: 2, symbolOpacity: 1, orient: "top", columns: isNarrow() ? 1 : longest > 28 ? 2 : 4, title: null },
     title: { color: ink, anchor: "start", fontSize: 13 }, rule: { color: soft }, text: { color: ink },
   };
 }
 const isNarrow = () => $("view").clientWidth < 600;
 // Labels of an axis, in the unit of a metric.
 const inUnit = (value, unit) => text(value, unit === "bytes" ? "size" : unit).replace(/\.(\d*?)0+ /, (_, digits) => (digits ? `.${digits} ` : " "));
-const axisOf = (unit, title) => ({ title, labelExpr: `inUnit(datum.value, '${unit}')`, labelOverlap: true, tickCount: 7 });
+const axisOf = (unit, title) => ({ title, labelExpr: `inUnit(datum.value, '${unit}')`, labelOverlap: true, labelSeparation: 6, tickCount: isNarrow() ? 4 : 7 });
 // Round ticks: bytes at powers of two, a logarithmic axis of others at 1, 2 and 5 times powers of ten.
 function bytesTicks(values, log) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   if (!log) {
-    const step = 2 ** Math.ceil(Math.log2(high / 7 || 1));
+    const step = 2 ** Math.ceil(Math.log2(high / (isNarrow() ? 4 : 7) || 1));
     return Array.from({ length: Math.floor(high / step) + 1 }, (_, at) => at * step);
   }
   const [first, last] = [Math.floor(Math.log2(low)), Math.ceil(Math.log2(high))];

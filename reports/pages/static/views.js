@@ -57,7 +57,7 @@ function walls() {
   frontier(rows, limit, log);
   const least = D.builds[rows.at(-1).build];
   if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${shellWord(least.scenario)} --limit 16GiB`), " predicts the wall from short runs, without such a card.");
-  put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)) }));
+  put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)).sort((a, b) => (b.last_ok ?? 0) - (a.last_ok ?? 0)) }));
   put(node("details", {}, node("summary", {}, "How each wall was found: prediction, price, every run"),
     tableOf(D.walls, { rows, open: openWall }),
     tableOf({ ...D.probes, title: "Runs of these searches" },
@@ -89,8 +89,8 @@ function fits() {
   const limits = [...new Set(column(D.fits, "limit"))];
   const limit = Number(get("card", limits.includes(16 * 2 ** 30) ? 16 * 2 ** 30 : limits[0]));
   controls(choice("card", "device memory", limits.map((one) => [String(one), sizeText(one)]), String(limit)), buildControls());
-  const rows = rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build) && row.limit === limit);
-  const data = rows.filter((row) => row.steps != null).sort((a, b) => b.steps - a.steps).map((row) => ({ ...row, name: named(row.build), colour: colourOf(row.build), far: row.high ?? row.steps,
+  const rows = rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build) && row.limit === limit).sort((a, b) => (b.steps ?? 0) - (a.steps ?? 0));
+  const data = rows.filter((row) => row.steps != null).map((row) => ({ ...row, name: named(row.build), colour: colourOf(row.build), far: row.high ?? row.steps,
     said: `${text(row.steps, "count")}${row.high == null ? " or more" : ""}`, tip: `${named(row.build)} in ${sizeText(limit)}: predicted, not run\n${text(row.low, "count")} to ${row.high == null ? "more" : text(row.high, "count")}\n${row.how}` }));
   if (data.length) {
     const x = (field) => ({ field, type: "quantitative", title: brief(`${axisName()} predicted to fit in ${sizeText(limit)}`, axisName()), axis: axisOf("count"), scale: { domain: [0, 1.2 * Math.max(...data.map((row) => row.far))] } });
@@ -102,7 +102,9 @@ function fits() {
         { mark: { type: "text", align: "left", dx: 8 }, encoding: { x: x("far"), text: { field: "said" } } },
       ] }, `Predicted to fit in ${sizeText(limit)}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`);
   }
-  put(tableOf(D.fits, { rows: rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build)) }));
+  put(tableOf({ ...D.fits, title: `Predicted to fit in ${sizeText(limit)}` }, { rows }));
+  const every = rowsOf(D.fits).filter((row) => chosenBuilds().includes(row.build));
+  if (limits.length > 1) put(node("details", {}, node("summary", {}, `All ${limits.length} sizes of device memory`), tableOf({ ...D.fits, note: "" }, { rows: every })));
 }
 const stepOfWall = (wall) => D.steps.find((step) => step.wall === wall);
 const openWall = (row) => stepOfWall(row.at) && set({ view: "memory", step: D.steps.indexOf(stepOfWall(row.at)), at: "", build: "", n: "" });
@@ -112,7 +114,7 @@ function growth() {
   if (!metric) return say("Nothing was measured.");
   const builds = chosenBuilds();
   const [xScale, yScale] = [get("x", "log"), get("y", "log")];
-  controls(choice("metric", "of", D.metrics.map((one) => [one.name, one.title]), metric.name), buildControls(),
+  controls(choice("metric", "metric", D.metrics.map((one) => [one.name, one.title]), metric.name), buildControls(),
     scaleControl("x", axisName(), xScale), scaleControl("y", metric.title, yScale));
   const groups = (D.together[metric.name] ?? []).map((group) => group.filter((build) => builds.includes(build))).filter((group) => group.length);
   const nameOfGroup = (group) => nameOf(group) + (runsOf().length > 1 ? ` (${D.builds[group[0]].run})` : "");
@@ -230,7 +232,7 @@ function memory() {
 }
 function oneStep(step) {
   const options = D.steps.map((one, at) => [String(at), stepTitle(one)]);
-  controls(choice("step", "one training step of", options, String(D.steps.indexOf(step)), { build: "", n: "", at: "" }));
+  controls(choice("step", brief("one training step of", "step of"), options, String(D.steps.indexOf(step)), { build: "", n: "", at: "" }));
   const events = undiffed(step.event);
   const bytes = Object.entries(step.bytes).map(([role, values]) => [role, undiffed(values)]);
   const peak = events.indexOf(step.peak);
@@ -315,7 +317,7 @@ function contests() {
       const name = !span.least.length ? noise : span.least.length === one.builds.length ? "all equal" : nameOf(span.least);
       const alone = spans.every((other) => other.first === other.last);
       return { metric: metricOf(one.metric).title, name, first: span.first / (alone ? 1.05 : 1), last: alone ? span.last * 1.05 : span.last + 1, predicted: span.predicted,
-        colour: span.least.length && name !== "all equal" ? colourOf(span.least[0]) : "",
+        colour: span.least.length && name !== "all equal" ? blended(span.least.map(colourOf)) : "",
         tip: `${metricOf(one.metric).title}, ${text(span.first, "count")}${alone ? "" : ` to ${text(span.last, "count")}`} ${axisName()}\n${name === noise ? noise : name === "all equal" ? name : `${name} ${{ nodes: "has fewest", bytes: "needs least", seconds: "is fastest" }[metricOf(one.metric).unit]}`}${span.predicted ? "\nby the laws, outside what was measured" : ""}` };
     }));
     const names = [...new Set(rows.map((row) => row.name))].filter((name) => name !== noise && name !== "all equal").concat(["all equal", noise].filter((name) => rows.some((row) => row.name === name)));
@@ -334,6 +336,11 @@ function contests() {
   choices();
 }
 
+// What several builds share has a colour between theirs.
+function blended(colours) {
+  const sums = [1, 3, 5].map((at) => colours.reduce((sum, one) => sum + parseInt(one.slice(at, at + 2), 16), 0));
+  return `#${sums.map((sum) => Math.round(sum / colours.length).toString(16).padStart(2, "0")).join("")}`;
+}
 // Marks of builds: filled where no other one beats them.
 const spots = (y) => [true, false].map((best) => ({ transform: [{ filter: `(datum.best === 'best') === ${best}` }],
   mark: { type: "point", filled: best, size: 110, strokeWidth: 2, opacity: 1 }, encoding: { y, tooltip: { field: "tip" } } }));
@@ -363,11 +370,19 @@ function remedies() {
   const rows = D.remedies ? rowsOf(D.remedies).filter((row) => chosenBuilds().includes(row.build)) : [];
   const drawn = rows.filter((row) => row.last_ok != null && row.slower != null).map((row) => ({ ...row, name: named(row.build),
     tip: `${named(row.build)}${row.best ? `: ${row.best}` : ""}\nsurvives ${text(row.last_ok, "count")} (${text(row.further, "times")} the first)\nstep time ${text(row.slower, "times")} the first${row.slower_low == null ? ", noise not known" : `: ${text(row.slower_low, "times")} to ${text(row.slower_high, "times")}`}` }));
+  const of = new Set(rows.map((row) => `${row.family} ${row.limit}`)).size === 1 ? named(Math.min(...rows.map((row) => row.build))) : "the first build";
+  const furthest = rows.filter((row) => row.further != null).sort((a, b) => b.further - a.further)[0];
+  if (furthest && furthest.further > 1)
+    put(node("p", {}, `${named(furthest.build)} goes furthest, ${text(furthest.further, "times")} as far as ${of}`
+      + (furthest.slower == null ? "." : `; its step takes ${text(furthest.slower, "times")} the time${furthest.slower_low == null ? "" : ` (${text(furthest.slower_low, "times")} to ${text(furthest.slower_high, "times")})`}.`)));
   if (drawn.length > 1) {
     const names = drawn.map((row) => row.name);
-    const y = { type: "quantitative", title: "time of a step, against the first build", axis: { labelExpr: "datum.label + ' ×'" }, scale: { zero: true } };
+    const ends = drawn.map((row) => row.last_ok);
+    const log = Math.max(...ends) > 8 * Math.min(...ends);
+    const y = { type: "quantitative", title: brief(`time of a step, against ${of}`, "time of a step"), axis: { labelExpr: "datum.label + ' ×'" }, scale: { zero: true } };
     chart({ height: 300, data: { values: drawn },
-      encoding: { x: { field: "last_ok", type: "quantitative", title: `${axisName()} that survive (logarithmic)`, scale: { type: "log", base: 2, nice: false, padding: 20 }, axis: { ...axisOf("count"), values: powers(drawn.map((row) => row.last_ok)) } },
+      encoding: { x: { field: "last_ok", type: "quantitative", title: `${axisName()} that survive${log ? " (logarithmic)" : ""}`,
+        scale: log ? { type: "log", base: 2, nice: false, padding: 20 } : { zero: false, padding: 20 }, axis: { ...axisOf("count"), values: log ? powers(ends) : undefined } },
         color: { field: "name", type: "nominal", sort: null, scale: scaleOf(names, drawn.map((row) => colourOf(row.build))) } },
       layer: [
         { mark: "rule", encoding: { y: { field: "slower_low", ...y }, y2: { field: "slower_high" } } },
@@ -420,15 +435,35 @@ const VIEWS = [
 ];
 const views = VIEWS.filter(([, , , has]) => has());
 function show() {
-  const [id, , draw] = views.find(([name]) => name === get("view")) ?? views[0];
+  const at = Math.max(0, views.findIndex(([name]) => name === get("view")));
+  const [id, , draw] = views[at];
+  const focused = placeOfFocus();
   dress();
   tell("");
   $("views").replaceChildren(...views.map(([name, title]) => node("button",
-    { type: "button", role: "tab", id: `tab-${name}`, "aria-selected": String(name === id), onclick: () => set({ view: name }) }, title)));
+    { type: "button", role: "tab", id: `tab-${name}`, "aria-selected": String(name === id), "aria-controls": "view", tabindex: name === id ? 0 : -1,
+      onclick: () => set({ view: name }), onkeydown: (event) => turn(event, at) }, title)));
   $("view").replaceChildren();
   $("view").setAttribute("aria-labelledby", `tab-${id}`);
   draw();
-  put(node("p", { class: "soft tools" }, node("a", { href: `#${state}`, style: "color:inherit" }, "link to this view")));
+  const link = node("a", { href: `#${state}`, onclick: () => navigator.clipboard?.writeText(location.href).then(() => { link.textContent = "link copied"; }, () => {}) }, "link to this view");
+  put(node("p", { class: "soft tools" }, link));
+  if (focused) (document.querySelector(focused) ?? $("view")).focus({ preventScroll: true });
+}
+// All is made anew: what had the keyboard gets it again, or the view does where that is gone.
+function placeOfFocus() {
+  const held = document.activeElement;
+  if (!held || held === document.body) return null;
+  return held.id ? `#${CSS.escape(held.id)}` : `${held.localName}[aria-label="${CSS.escape(held.getAttribute("aria-label") ?? "")}"]`;
+}
+// The arrow keys turn from one question to the next.
+function turn(event, at) {
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: views.length - 1 }[event.key];
+  if (to == null) return;
+  event.preventDefault();
+  const [name] = views.at(to % views.length);
+  $(`tab-${name}`).focus();
+  set({ view: name });
 }
 function details(title, table, options) {
   return table.columns[0]?.values.length ? node("details", { id: table.name }, node("summary", {}, title), tableOf(table, options)) : null;
