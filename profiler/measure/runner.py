@@ -18,6 +18,7 @@ from profiler.facts import (
     Probe,
     Run,
     Status,
+    WallStatus,
     replace,
 )
 from profiler.forecast.certificate import certify
@@ -126,7 +127,8 @@ class Runner:
     ) -> list[Certificate]:
         """Return the wall under each of the conditions (points whose steps do not matter).
 
-        Probes that the run holds from before it was interrupted are not run again.
+        Probes that the run holds from before it was interrupted are not run again, unless they
+        say nothing of memory; and a wall that they left unproven is searched again.
 
         Args:
             conditions: with the limits.
@@ -140,7 +142,7 @@ class Runner:
             if stopped.is_set():
                 raise CancelledError
             stored = self.store.wall(self.run, point.key)
-            if stored is not None:
+            if stored is not None and stored.status is not WallStatus.UNPROVEN:
                 return stored
             certificate = certify(
                 point,
@@ -188,13 +190,19 @@ class Runner:
 
     def _probe(self, point: Point, *, whole: bool, stopped: threading.Event) -> Measurement:
         stored = self.store.probe(self.run, point.key)
-        if stored is not None and not (whole and stored.outcome.cut_short):
+        if stored is not None and _answers(stored.outcome, whole=whole):
             return stored
         measurement = self.client.measure(point, mode=Mode(inspect=False, whole=whole))
         if stopped.is_set():  # killed with the rest: this says nothing of the point
             raise CancelledError
         self.store.add_probe(self.run, measurement)
         return measurement
+
+
+def _answers(end: Outcome, *, whole: bool) -> bool:
+    """Whether a probe tells if its point fits: one that crashed may end otherwise the next time."""
+    ran_out = end.status.is_oom and not end.was_stopped and not (whole and end.cut_short)
+    return end.status is Status.OK or ran_out
 
 
 def at_once(points: Iterable[Point], jobs: int) -> int:

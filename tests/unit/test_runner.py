@@ -14,6 +14,7 @@ import report_samples as samples
 import stub_framework
 
 from profiler.facts import (
+    STOPPED,
     CardWall,
     Confirmation,
     DeviceMemory,
@@ -375,6 +376,39 @@ def test_a_stored_probe_that_was_cut_short_is_run_again_where_it_must_be_whole(
     assert (resumed.asked[0], resumed.whole[0]) == (("a", EDGE + 1), True)
     assert wall.failure is not None
     assert not wall.failure.outcome.cut_short
+
+
+CRASHED = Outcome(status=Status.CRASHED, reason="the fork server died and took the point with it")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        CRASHED,
+        Outcome(status=Status.TIMEOUT, reason="still running after 5 s"),
+        Outcome(status=Status.ERROR, reason="OSError: no network"),
+        Outcome(status=Status.OOM_HOST, reason=f"{STOPPED}: the machine had only 1 MiB left"),
+    ],
+    ids=lambda fault: fault.status.value,
+)
+@pytest.mark.parametrize("at", [EDGE, EDGE + 1])
+def test_what_left_a_wall_unproven_is_run_again(store: Store, fault: Outcome, at: int) -> None:
+    """It says nothing of memory: a resumed search proves the wall, on the probes that do."""
+
+    def ends(point: Point) -> Outcome:
+        return fault if point.steps == at else _oom_beyond(EDGE)(point)
+
+    launcher = _Launcher(ends, _prediction(EDGE))
+    runner = _runner(store, launcher)
+    (unproven,) = runner.find_walls([CONDITION], max_steps=MAX_STEPS)
+    resumed = _Launcher(_oom_beyond(EDGE), _prediction(EDGE))
+    (wall,) = _resumed(runner, resumed).find_walls([CONDITION], max_steps=MAX_STEPS)
+
+    assert unproven.status is WallStatus.UNPROVEN
+    assert (wall.status, wall.last_ok) == (WallStatus.EXACT, EDGE)
+    kept = [one.steps for one in unproven.probes if one.outcome.status is Status.OK]
+    assert not {("a", steps) for steps in kept} & set(resumed.asked)
+    assert [one.status for one in store.load(runner.run.id).walls] == [WallStatus.EXACT]
 
 
 def test_the_runs_that_confirm_a_wall_are_kept_too(store: Store) -> None:
