@@ -85,6 +85,11 @@ class Outcome(Record, frozen=True, kw_only=True):
         return f"{self.status.value}{phase}{reason}{line}"
 
     @property
+    def was_killed(self) -> bool:
+        """Whether it crashed by a signal, or with its fork server: not by its own exit."""
+        return self.status is Status.CRASHED and self.exit_code is None
+
+    @property
     def was_stopped(self) -> bool:
         """Whether stepwall stopped the point to protect the machine: no limit of its own."""
         return self.status is Status.OOM_HOST and (self.reason or "").startswith(STOPPED)

@@ -209,7 +209,7 @@ class Client:
         if isinstance(file, str):
             return [file]
         job = Job(task=Task.LIST, framework=file.framework, file=file)
-        found = self._answer(FileListing, job, timeout_s=_QUERY_TIMEOUT_S)
+        found = self._asked(FileListing, job)
         if isinstance(found, Outcome):
             named = (found.reason or "").startswith((file.path, file.module or file.path))
             return [found.reason or "" if named else f"{file.path}: {found.sentence}"]
@@ -233,7 +233,7 @@ class Client:
 
     def _described(self, framework: Framework) -> FrameworkFacts:
         job = Job(task=Task.DESCRIBE, framework=framework.name)
-        found = self._answer(Description, job, timeout_s=_QUERY_TIMEOUT_S)
+        found = self._asked(Description, job)
         if isinstance(found, Outcome):
             raise StepwallError(f"{framework.title} cannot be used: {found.sentence}")
         return facts(framework, found)
@@ -241,6 +241,16 @@ class Client:
     def _run(self, job: Job, timeout_s: float | None = None) -> JobResult:
         launcher = self.launchers[job.framework]
         return launcher.run(job, timeout_s=timeout_s or self.timeout_s)
+
+    def _asked(self, kind: type[T], job: Job) -> T | Outcome:
+        """Return the answer of a child that is asked about no point.
+
+        One that was killed is asked again: if that came from without, the question is a good one.
+        """
+        found = self._answer(kind, job, timeout_s=_QUERY_TIMEOUT_S)
+        if isinstance(found, Outcome) and found.was_killed:
+            return self._answer(kind, job, timeout_s=_QUERY_TIMEOUT_S)
+        return found
 
     def _answer(self, kind: type[T], job: Job, timeout_s: float | None = None) -> T | Outcome:
         """Return the child's answer, or how it ended without one."""

@@ -466,6 +466,22 @@ class TestCatalog:
 
         assert client.catalog().broken == [f"{odd}: crashed: died of SIGSEGV"]
 
+    def test_a_child_that_is_killed_once_is_asked_again(self, mine: str, tmp_path: Path) -> None:
+        """By whom and for what is not known; a file that no child survives has more than one."""
+        odd = tmp_path / "odd.py"
+        odd.write_text("")
+        killed = [_ended(b"", status=signal.SIGKILL)]
+
+        def answers(job: Job) -> JobResult:
+            assert job.file is not None
+            found = FileListing(scenarios=[_listing(job.file, "one")])
+            return killed.pop() if killed else _ended(_answer(found))
+
+        client, _ = _client(mine, answers, str(odd))
+
+        assert client.catalog().broken == []
+        assert list(client.catalog().scenarios) == ["static_rnn", "one"]
+
     def test_a_file_without_a_scenario_says_what_is_missing(
         self, mine: str, tmp_path: Path
     ) -> None:
