@@ -114,8 +114,13 @@ class Guard:
 
     def _look(self) -> None:
         left = self._free()
-        if left < self._floor and time.monotonic() >= self._patient_until:
+        if left < self._floor and not self._awaits_release():
             self._stop_largest(left)
+
+    def _awaits_release(self) -> bool:
+        """Whether a stopped child still gives its memory back; the others grow meanwhile."""
+        stopped = any(child.left_bytes is not None for child in self._children)
+        return stopped and time.monotonic() < self._patient_until
 
     def _kill_all(self) -> None:
         for child in self._children:

@@ -112,6 +112,18 @@ def test_if_that_does_not_help_the_next_one_follows(machine: _Machine) -> None:
     assert large.left_bytes == small.left_bytes == LEFT
 
 
+def test_the_next_one_follows_at_once_where_the_first_is_gone(machine: _Machine) -> None:
+    """What it gave back was not enough: others have grown meanwhile."""
+    guard = machine.guard(release_s=WAIT_S * 10)
+    with _child(guard, MIB) as (small, other):
+        with _child(guard, 64 * MIB) as (large, process):
+            machine.free = LEFT
+            process.wait(WAIT_S)
+        other.wait(WAIT_S)
+
+    assert large.left_bytes == small.left_bytes == LEFT
+
+
 def test_a_child_that_outlives_its_kill_is_stopped_again(machine: _Machine) -> None:
     """A kill may come before there is anything to kill; what was left at the first one stays."""
     kills: list[int] = []
