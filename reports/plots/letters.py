@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from profiler.plain_text import plain
 
-__all__ = ["missing_letters_allowed", "written_out"]
+__all__ = ["missing_letters_allowed", "shortened", "with_short_lines", "written_out"]
 
 
 def written_out(figure: Figure) -> Figure:
@@ -23,6 +23,23 @@ def written_out(figure: Figure) -> Figure:
         if isinstance(one, Text):
             one.set_text(plain(one.get_text()))
     return figure
+
+
+def with_short_lines(figure: Figure, widest: int) -> Figure:
+    """Return the figure with no line of text that has more characters than that."""
+    for one in figure.findobj(Text):
+        if isinstance(one, Text):
+            one.set_text(shortened(one.get_text(), widest))
+    return figure
+
+
+def shortened(text: str, widest: int) -> str:
+    """Return a text without the middles of its lines that are longer than that."""
+    half = (widest - 1) // 2
+    return "\n".join(
+        line if len(line) <= widest else f"{line[:half]}…{line[-half:]}"
+        for line in text.split("\n")
+    )
 
 
 @contextlib.contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from profiler.facts import WallStatus
 from reports.plots import look
 from reports.plots.axes import are_geometric, set_steps, set_values
 from reports.plots.legend import BAND_END, WALL_KEYS, failure_text, series_text
-from reports.plots.letters import missing_letters_allowed, written_out
+from reports.plots.letters import missing_letters_allowed, shortened, with_short_lines, written_out
 from reports.plots.panels import MetricPanel, PanelSeries, WallMarks, panels
 from reports.plots.specs import PlotSpec, plot_specs
 from reports.texts.numbers import axes_title, size_text
@@ -32,6 +33,8 @@ __all__ = [
     "plots",
 ]
 
+# Characters of a line in a legend, and of any line where longer ones would leave no room.
+_WIDEST, _SHORT = 60, 30
 _WIDE_COLUMNS, _FEW_TICKS, _MANY_TICKS = 2, 5, 9
 
 
@@ -69,12 +72,24 @@ def draw(spec: PlotSpec, results: RunResults) -> Plot | None:
 
 def image(figure: Figure, kind: str) -> bytes:
     """Return a figure as the bytes of a ``png`` or ``svg`` file, the same every time."""
-    target = io.BytesIO()
-    stamps = {"Date": None} if kind == "svg" else {}
     with mpl.rc_context(look.LOOK), missing_letters_allowed():
-        written_out(figure).savefig(target, format=kind, dpi=150, metadata=stamps)
+        whole = written_out(figure)
+        try:
+            data = _saved(whole, kind, no_room="error")
+        except UserWarning:  # a name is longer than the figure is wide
+            data = _saved(with_short_lines(whole, _SHORT), kind, no_room="ignore")
     # It is the same for every kind of file, and takes half of the time.
     figure.set_layout_engine(None)
+    return data
+
+
+def _saved(figure: Figure, kind: str, *, no_room: Literal["error", "ignore"]) -> bytes:
+    """Return a figure as a file; ``no_room``: what to do where its texts leave its axes none."""
+    target = io.BytesIO()
+    stamps = {"Date": None} if kind == "svg" else {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings(no_room, message="constrained_layout not applied")
+        figure.savefig(target, format=kind, dpi=150, metadata=stamps)
     return target.getvalue()
 
 
@@ -240,7 +255,9 @@ def _entries(row: Sequence[MetricPanel]) -> list[Line2D]:
 def draw_legend(axes: Axes, entries: Sequence[Line2D]) -> None:
     """Write the legend of a row to the right of its last axes."""
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.02), "frameon": False}
-    axes.legend(handles=entries, fontsize=8.5, handlelength=3.2, labelspacing=0.6, **place)
+    legend = axes.legend(handles=entries, fontsize=8.5, handlelength=3.2, labelspacing=0.6, **place)
+    for text in legend.get_texts():
+        text.set_text(shortened(text.get_text(), _WIDEST))
 
 
 def _key(row: Sequence[MetricPanel]) -> list[Line2D]:

@@ -6,6 +6,7 @@ import functools
 import io
 
 import numpy as np
+import pytest
 import report_samples as samples
 from matplotlib import image as matplotlib_image
 from matplotlib.axes import Axes
@@ -201,3 +202,20 @@ def test_panels_side_by_side_have_one_kind_of_steps_axis() -> None:
     plot = _plot(samples.loaded(points, walls), "device_memory")
 
     assert [axes.get_xscale() for axes in plot.figure.axes] == ["log", "log"]
+
+
+@pytest.mark.parametrize("length", [80, 300, 3000])
+@pytest.mark.parametrize("name", ["nodes", "device_memory", "step_time"])
+def test_a_name_that_is_longer_than_the_figure_leaves_the_axes_room(name: str, length: int) -> None:
+    """Its middle is left out; nothing is warned of."""
+    names = [letter * length for letter in "ab"]
+    points = [
+        samples.measured(one, steps, family="f" * length) for one in names for steps in (8, 16)
+    ]
+    walls = [samples.wall(one) for one in names]
+    figure = _plot(samples.loaded(points, walls), name).figure
+    image(figure, "svg")
+    axes = figure.axes[0]
+
+    assert axes.get_position().width > 0.15
+    assert any("aaa…aaa" in text for text in _legend(figure.axes[-1]))
