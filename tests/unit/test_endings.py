@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 # The numbers that come at once, in a process that reports what came of them.
 CAUGHT = """
 import os, signal, sys, time
@@ -139,3 +141,14 @@ print(endings.came())
     )
 
     assert done.stdout.strip() == "False"
+
+
+def test_one_that_comes_while_the_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
+    """It ends the command as it ends any program: here the first of our modules is not through."""
+    package = tmp_path / "profiler"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"import os; {SEND.format(int(signal.SIGINT))}")
+    start = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]"
+    done = run(f"{start}; import stepwall; stepwall.main(); print('it went on')")
+
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
