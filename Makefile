@@ -18,7 +18,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile report view confirm validate corpus test unit bench lint format check wheel clean
+.PHONY: help setup profile report view confirm validate corpus faults test unit bench lint format check wheel clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ validate: $(STAMP) ## Compare predictions at 8 times the measured steps with rea
 
 corpus: $(STAMP) ## Run every check over the corpus of scenarios; write docs/trust.md
 	@$(BIN)/python tests/check_corpus.py --results $(RESULTS)/corpus --into docs/trust.md $(ARGS)
+
+faults: $(STAMP) ## Do to stepwall what docs/reliability.md lists, and write there what it survives (an hour)
+	@$(BIN)/python tests/count_faults.py --results $(RESULTS)/faults --into docs/reliability.md $(ARGS)
 
 test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage
 	@rm -f .coverage .coverage.*

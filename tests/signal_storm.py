@@ -15,6 +15,7 @@ import collections
 import contextlib
 import fcntl
 import itertools
+import json
 import os
 import random
 import re
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
+from fault_counts import Try, note
 
 COMMAND = Path(sys.executable).with_name("stepwall")
 TOY = Path(__file__).resolve().parent / "toy"
@@ -47,6 +49,11 @@ OK, TOOL_FAILED, BAD_INPUT, POINT_FAILED = 0, 1, 2, 4
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 FATAL = (*ENDING, signal.SIGKILL)
 TARGETS = ("parent", "server", "child")
+# What the page of faults calls them.
+ENDED = "INT, TERM, HUP or QUIT to a command, once, twice or ten times"
+KILLED = "a command killed at any moment, then resumed"
+STOPPED = "STOP and CONT to a command, its fork server or a child"
+HIT = "any deadly signal to the fork server or to a child"
 BUDGETS = """
 [[budget]]
 scenario = "{scenario}"
@@ -258,6 +265,15 @@ class Blow:
         return f"{self.command}, {self.signal.name} to the {self.target}, {self.times} times"
 
     @property
+    def kind(self) -> str:
+        """Return what the page of faults calls it."""
+        if self.signal is signal.SIGSTOP:
+            return STOPPED
+        if self.target != "parent":
+            return HIT
+        return KILLED if self.signal is signal.SIGKILL else ENDED
+
+    @property
     def codes(self) -> set[int]:
         """How the command may end; with 0 where it needed no more what was hit."""
         if self.signal is signal.SIGSTOP:
@@ -349,7 +365,19 @@ def attempt(
 
 
 def _lost(before: Rows, after: Rows) -> int:
-    return sum(after.get(key) != data for key, data in before.items())
+    """Return how many rows are gone or have changed, but those that a resumed search replaces."""
+    return sum(
+        after.get(key) != data and not (key in after and _is_open(key[0], data))
+        for key, data in before.items()
+    )
+
+
+def _is_open(table: str, data: str) -> bool:
+    """Whether a row proves nothing: a wall that is unproven, or a probe that crashed."""
+    found = json.loads(data)
+    if table == "walls":
+        return bool(found["status"] == "unproven")
+    return table == "probes" and found["outcome"]["status"] in {"crashed", "error", "timeout"}
 
 
 def _spoken(place: Place, code: int) -> list[str]:
@@ -411,6 +439,15 @@ def main() -> NoReturn:
                 continue
         at += 1
         tallies[blow.command, blow.signal.name, blow.target].add(found)
+        note(
+            Try(
+                point=3,
+                kind=blow.kind,
+                by="tests/signal_storm.py",
+                survived=found.survived == found.tried,
+                lost=found.lost + found.orphans,
+            )
+        )
         end = "survived" if found.survived else "not survived"
         sys.stderr.write(f"{at} of {options.tries}: {blow}: {found.code}, {end}\n")
     sys.stdout.write(_table(tallies))

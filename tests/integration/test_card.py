@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import report_samples as samples
+from fault_counts import fault
 from real_points import point_of
 
 from profiler.facts import Measurement, Status, WallStatus, replace
@@ -77,6 +78,7 @@ def _askers(log: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
+@fault(8, "the GPU path, on a fake card")
 def test_the_cards_are_those_that_the_user_lets_it_see(card: Client) -> None:
     """By TensorFlow's own list."""
     devices = card.describe(["tensorflow"])["tensorflow"].devices
@@ -85,6 +87,7 @@ def test_the_cards_are_those_that_the_user_lets_it_see(card: Client) -> None:
 
 
 @pytest.mark.parametrize(("device", "name"), [("gpu:0", "3"), ("gpu:1", "5")])
+@fault(8, "the GPU path, on a fake card")
 def test_a_child_sees_its_own_card_alone(card: Client, log: Path, device: str, name: str) -> None:
     """And it asks in a process that was forked, never the server that forks."""
     before = set(_askers(log))
@@ -96,6 +99,7 @@ def test_a_child_sees_its_own_card_alone(card: Client, log: Path, device: str, n
     assert not {parent for parent, _ in _askers(log).values()} & set(_askers(log))
 
 
+@fault(8, "the GPU path, on a fake card")
 def test_waiting_for_a_kernel_is_no_memory_stall(card: Client) -> None:
     """On the CPU the same step looks as if it waited for memory."""
     on_card = _measured(card, "waiting", device="gpu:0").outcome
@@ -105,6 +109,7 @@ def test_waiting_for_a_kernel_is_no_memory_stall(card: Client) -> None:
     assert (on_cpu.status, on_cpu.cut_short) == (Status.OOM_DEVICE, True)
 
 
+@fault(8, "the GPU path, on a fake card")
 def test_a_limit_that_the_card_does_not_give_is_no_wall(card: Client) -> None:
     """The host has more than enough; the card has not."""
     end = _measured(card, "growing", device="gpu:0", limit_bytes=2 * CARD).outcome
@@ -113,6 +118,7 @@ def test_a_limit_that_the_card_does_not_give_is_no_wall(card: Client) -> None:
     assert "does not give TensorFlow its limit of 128 MiB" in (end.reason or "")
 
 
+@fault(8, "the GPU path, on a fake card")
 def test_walls_on_one_card_are_proven_one_at_a_time(
     card: Client, log: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +136,7 @@ def test_walls_on_one_card_are_proven_one_at_a_time(
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@fault(8, "the GPU path, on a fake card")
 def test_cuda_is_touched_in_children_alone(
     stepwall: Stepwall, resources: Path, tmp_path: Path
 ) -> None:

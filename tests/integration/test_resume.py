@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 import pytest
+from fault_counts import fault, none_lost
+from signal_storm import KILLED
 
 Done = subprocess.CompletedProcess[str]
 Stepwall = Callable[..., Done]
@@ -85,6 +87,13 @@ def rows(results: Path) -> list[tuple[int, str, str]]:
         return []
 
 
+def changed(
+    before: list[tuple[int, str, str]], after: list[tuple[int, str, str]]
+) -> list[tuple[int, str, str]]:
+    """Return the rows that are no more what and where they were."""
+    return [row for at, row in enumerate(before) if after[at : at + 1] != [row]]
+
+
 def steps_of(results: Path, run: str) -> list[int]:
     """Return the steps of a run's points, by its name, in the order they were stored."""
     query = """SELECT json_extract(data, '$.point.steps') FROM measurements
@@ -117,6 +126,7 @@ def error_line(stderr: str) -> str:
     return line
 
 
+@fault(3, KILLED)
 def test_a_run_killed_at_any_moment_loses_nothing(
     stepwall: Stepwall, profile: Callable[..., list[str]], tmp_path: Path
 ) -> None:
@@ -137,19 +147,20 @@ def test_a_run_killed_at_any_moment_loses_nothing(
             assert process.poll() is None
             process.kill()
         before, stored = stored, rows(results)
-        assert stored[: len(before)] == before
+        none_lost(changed(before, stored))
     done = stepwall(*command, cwd=tmp_path, TMPDIR=str(temporary))
     ((name, finished),) = run_names(results)
 
     assert done.returncode == OK, done.stderr
     assert len(stored) < len(STEPS)
-    assert rows(results)[: len(stored)] == stored
+    none_lost(changed(stored, rows(results)))
     assert steps_of(results, name) == list(STEPS)
     assert finished
     wait_until(lambda: processes_of(temporary) == [])
-    assert list(temporary.glob("stepwall-*")) == []
+    none_lost(list(temporary.glob("stepwall-*")))
 
 
+@fault(3, KILLED)
 def test_a_killed_run_leaves_no_process(resources: Path, tmp_path: Path) -> None:
     """Not even one that ignores every signal, in a session of its own."""
     source, pids = str(resources / "faults.py"), tmp_path / "pids"
@@ -160,9 +171,10 @@ def test_a_killed_run_leaves_no_process(resources: Path, tmp_path: Path) -> None
         process.kill()
     _, alive = psutil.wait_procs(left, timeout=10)
 
-    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    none_lost([each for each in alive if each.status() != psutil.STATUS_ZOMBIE])
 
 
+@fault(5, "two commands on one run")
 def test_a_run_has_one_process_and_a_folder_has_many(
     stepwall: Stepwall, profile: Callable[..., list[str]], tmp_path: Path
 ) -> None:
@@ -187,6 +199,7 @@ def test_a_run_has_one_process_and_a_folder_has_many(
     assert (results / "short" / "report.html").is_file()
 
 
+@fault(5, "two commands on one run")
 def test_of_two_that_resume_one_run_one_does(
     profile: Callable[..., list[str]], tmp_path: Path
 ) -> None:
@@ -207,6 +220,7 @@ def test_of_two_that_resume_one_run_one_does(
     assert finished
 
 
+@fault(5, "a disk that is full before or in the middle of a run")
 def test_a_full_disk_keeps_what_was_stored(
     stepwall: Stepwall, toy: Stepwall, disk: Disk, tmp_path: Path
 ) -> None:
@@ -229,11 +243,12 @@ def test_a_full_disk_keeps_what_was_stored(
     assert 1 <= len(kept) < 20
     assert (listed.returncode, listed.stderr) == (OK, "")
     assert resumed.returncode == OK
-    assert rows(place)[: len(kept)] == kept
+    none_lost(changed(kept, rows(place)))
     assert steps_of(place, "full") == list(range(1, 21))
     assert (place / "full" / "report.html").is_file()
 
 
+@fault(5, "a disk that is full before or in the middle of a run")
 def test_a_full_disk_stops_only_the_report(
     stepwall: Stepwall, toy: Stepwall, disk: Disk, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ import click
 import pytest
 import report_samples as samples
 import stub_framework
+from fault_counts import fault, none_lost
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -372,16 +373,20 @@ def _judge(line: Sequence[str], here: Path, before: dict[str, tuple[int, int]]) 
         assert lines, "it does not say why"
         assert "--debug" in line or lines[0].startswith("stepwall: "), err
         assert "--debug" in line or all(map(_is_ours, lines)), err
-    after = _files(here.parent)
-    changed = {path for path, state in after.items() if before.get(path) != state}
     places = _may_be_written(line, here)
     outside = [
         path
-        for path in changed | (before.keys() - after.keys())
+        for path in _changed(here, before)
         if not any(f"{os.path.realpath(path)}/".startswith(f"{one}/") for one in places)
     ]
-    assert not outside, (outside, places)
+    none_lost(outside)
     return code
+
+
+def _changed(here: Path, before: dict[str, tuple[int, int]]) -> set[str]:
+    """Return the files that were made, changed or removed."""
+    after = _files(here.parent)
+    return {path for path in after | before if before.get(path) != after.get(path)}
 
 
 def _is_ours(line: str) -> bool:
@@ -401,10 +406,12 @@ def test_any_command_line_ends_in_a_documented_way(
 ) -> None:
     """Exit code 0 to 4, a line that says why, nothing of a bug, and no file that was not named."""
     here = _place(tmp_path / "root", stored)
-    code = _judge(line, here, _files(here.parent))
+    with fault(1, "any arguments, of any command"):
+        code = _judge(line, here, _files(here.parent))
     event(f"{line[0]} {code}")
 
 
+CLOSED = "a file or folder that the user has no right to"
 # No file and no folder of any kind can be there.
 NOWHERE = ("", "\0", LONG, f"folder/{LONG}", "loop", "loop/x", "a_file/x", "\ud800")
 UNUSABLE: dict[type[arguments.PathType], Sequence[str]] = {
@@ -457,16 +464,18 @@ def test_a_path_that_cannot_be_used_is_refused_with_its_reason(
     before = _files(here.parent)
     for path in paths:
         given = [parameter.opts[0], path] if isinstance(parameter, click.Option) else [path]
-        code, _, err = _run([*_least(name, parameter), *given])
+        with fault(1, "a path that cannot be used, for each option that takes one"):
+            code, _, err = _run([*_least(name, parameter), *given])
 
-        assert code == 2, (path, err)
-        assert err.startswith("stepwall: "), (path, err)
-        assert err.count("\n") == 1, (path, err)
-        assert repr(path)[1:-1].replace("\\\\", "\\") in err, (path, err)
-    assert _files(here.parent) == before
+            assert code == 2, (path, err)
+            assert err.startswith("stepwall: "), (path, err)
+            assert err.count("\n") == 1, (path, err)
+            assert repr(path)[1:-1].replace("\\\\", "\\") in err, (path, err)
+            none_lost(_changed(here, before))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@fault(1, CLOSED)
 def test_a_path_that_the_user_may_not_use_is_refused(
     tmp_path: Path, stored: Path, name: str
 ) -> None:
@@ -487,6 +496,7 @@ def test_a_path_that_the_user_may_not_use_is_refused(
         assert "'closed/mine.py': Permission denied" in err
 
 
+@fault(1, CLOSED)
 def test_results_that_the_user_may_only_read_are_refused(stored: Path) -> None:
     """As input that cannot be used, where a run would be written to them."""
     with tempfile.TemporaryDirectory() as open_to_all:
@@ -503,6 +513,7 @@ def test_results_that_the_user_may_only_read_are_refused(stored: Path) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@fault(1, "a current folder that is gone")
 def test_a_current_folder_that_is_gone_is_told(tmp_path: Path, name: str) -> None:
     """Paths mean nothing there."""
     (tmp_path / "gone").mkdir()
@@ -522,19 +533,69 @@ def test_a_current_folder_that_is_gone_is_told(tmp_path: Path, name: str) -> Non
         (("compare", "first", "second", "--html", "x", "--json", "x"), "names it, too"),
         (("list", "--scenarios", "mine.py", "--json", "mine.py"), "--scenarios names it, too"),
         (("plot", "growth", "--json", "growth.csv"), "the numbers go there"),
+        (("plot", "growth", "--json", "growth.pdf"), "the figure goes there"),
+        (("plot", "growth", "-o", "x.pdf", "-f", "--json", "a_link"), "names it, too"),
+        (("pin", "first", "--json", "first.baseline.json"), "the baseline goes there"),
+        (("new", "fresh", "--json", "fresh.py"), "what is new goes there"),
+        (("new", "fresh", "--json", "./test_fresh.py"), "what is new goes there"),
+        (("report", "-f", "-o", "made", "--json", "made/report.html"), "the report's own"),
+        (("report", "-f", "-o", "made", "--json", "made/peak.svg"), "the report's own"),
+        (("report", "-f", "-o", "made", "--json", "to_report"), "the report's own"),
+        (("report", "--json", "results/first/measurements.json"), "the report's own"),
+        (("report", "--json", "results/latest/report.html"), "the report's own"),
+        (("compare", "first", "second", "--html", "x.pdf", "--json", "a_link"), "names it, too"),
+        (("compare", "first", "second", "--html", "x.pdf", "--json", "hard"), "names it, too"),
+        (("runs", "--json", "to_results"), "stored results have such a name"),
+        (("runs", "--json", "hard_results"), "stored results are there"),
+        (("report", "--markdown", "-f", "-o", "to_results"), "stored results have such a name"),
+        (("report", "--markdown", "-f", "-o", "results/stepwall.sqlite"), "have such a name"),
+        (("report", "--markdown", "-f", "-o", "x.pdf", "--json", "hard"), "names it, too"),
+        (("plot", "growth", "-f", "-o", "data.pdf"), "stored results have such a name"),
+        (("list", "--scenarios", "folder", "--json", "folder/more.py"), "names it, too"),
+        (("check", "budgets.toml", "--json", "to_mine"), "reads it"),
     ],
 )
+@fault(1, "one file for two uses")
 def test_what_is_read_is_not_written_over(
     tmp_path: Path, stored: Path, line: tuple[str, ...], message: str
 ) -> None:
     """A file has one use in a command line."""
     here = _place(tmp_path / "root", stored)
+    (here / "x.pdf").touch()
+    (here / "results" / "first").mkdir()
+    (here / "made").mkdir()
+    for name, to in {
+        "a_link": "x.pdf",
+        "to_mine": "mine.py",
+        "to_report": "made/report.html",
+        "to_results": "results/stepwall.sqlite",
+        "data.csv": "results/stepwall.sqlite",
+        "results/latest": "first",
+    }.items():
+        (here / name).symlink_to(to)
+    (here / "hard").hardlink_to(here / "x.pdf")
+    (here / "hard_results").hardlink_to(here / "results" / "stepwall.sqlite")
     before = _files(here.parent)
     code, _, err = _run(line)
 
     assert (code, err.count("\n")) == (2, 1), err
     assert message in err
-    assert _files(here.parent) == before
+    none_lost(_changed(here, before))
+
+
+@pytest.mark.parametrize("options", [("-q",), ("--json", "-"), ("-q", "--json", "out.json")])
+@pytest.mark.parametrize("command", [("try",), ("list", "--scenarios")])
+def test_what_cannot_be_used_is_said_also_where_nothing_else_is(
+    tmp_path: Path, stored: Path, command: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    """On stderr, with the file and the line."""
+    here = _place(tmp_path / "root", stored)
+    (here / "broken.py").write_text("1 +\n")
+    code, _, err = _run([*command, "broken.py", *options])
+
+    assert (code, err.count("\n")) == (2, 1), err
+    assert err.startswith("stepwall: ")
+    assert "broken.py:1: SyntaxError" in err
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import report_samples as samples
+from fault_counts import fault
 
 from profiler.errors import StepwallError, UsageError
 from profiler.facts import Point, Run, replace
@@ -563,6 +564,7 @@ def test_closing_waits_for_what_is_being_stored(tmp_path: Path) -> None:
 class TestClocks:
     """What is newest does not depend on what a clock says."""
 
+    @fault(5, "a clock that is set back or stands still")
     def test_set_back_leave_the_newest_run_the_newest(self, tmp_path: Path) -> None:
         """In every answer: by default, as ``latest``, to resume, to take points from, listed."""
         days = iter([3, 2, 1])
@@ -582,6 +584,7 @@ class TestClocks:
         assert found == [run.id] * 3
         assert holding[0] == listed[-1] == run.id
 
+    @fault(5, "a clock that is set back or stands still")
     def test_that_stand_still_give_no_name_twice(self, tmp_path: Path) -> None:
         """Nor an id: what is taken is not given again."""
         ids = iter(["aaaa0000", "aaaa0000", "aaaa1111", "bbbb0000"])

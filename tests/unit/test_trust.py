@@ -27,6 +27,7 @@ from types import SimpleNamespace
 import pytest
 import report_samples as samples
 import stub_framework
+from fault_counts import fault
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -153,6 +154,7 @@ class TestExporters:
 
     @few
     @given(ANYTHING)
+    @fault(6, "a hostile text in a page")
     def test_a_page_has_no_other_elements(self, text: str) -> None:
         """Its four scripts, its own elements and attributes; the data arrive as they were."""
         results = results_of(text)
@@ -168,6 +170,7 @@ class TestExporters:
 
     @few
     @given(ANYTHING)
+    @fault(6, "a hostile text in a page")
     def test_a_page_of_a_comparison_neither(self, text: str) -> None:
         """With the names of both runs."""
         one, other = (replace(run_of(text), name=f"{text}{at}") for at in range(2))
@@ -179,6 +182,7 @@ class TestExporters:
 
     @few
     @given(ANYTHING)
+    @fault(6, "a hostile text in CSV")
     def test_no_cell_of_a_csv_file_is_a_formula(self, text: str) -> None:
         """In any of them, headings included."""
         results = results_of(text)
@@ -192,6 +196,7 @@ class TestExporters:
 
     @few
     @given(ANYTHING)
+    @fault(6, "a hostile text in Markdown")
     def test_markdown_has_no_other_elements(self, text: str) -> None:
         """Neither a link, nor code, nor a row or a fold more."""
         run = run_of(text)
@@ -205,6 +210,7 @@ class TestExporters:
 
     @few
     @given(ANYTHING)
+    @fault(6, "a hostile text on a terminal")
     def test_a_terminal_is_told_nothing_that_it_obeys(self, text: str) -> None:
         """Sentences, charts, and tables of any width."""
         run = run_of(text)
@@ -217,6 +223,7 @@ class TestExporters:
 
     @settings(max_examples=3)
     @given(st.sampled_from(["$\\frac{1}{$ <b>&\x1b[31m\x00\u202e", *HOSTILE]))
+    @fault(6, "a hostile text in a plot")
     def test_a_plot_shows_a_text_as_it_stands(self, text: str) -> None:
         """No formula, and no XML, comes of it."""
         run, sheet = run_of(text), Sheet(width=7.16)
@@ -265,6 +272,7 @@ def _by_node(program: str, texts: list[str]) -> str:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs a JavaScript engine")
+@fault(6, "a hostile text in CSV")
 def test_a_csv_file_that_the_page_saves_is_as_harmless() -> None:
     """Its own rule is that of the other files."""
     source = SCRIPT.read_text()
@@ -283,6 +291,7 @@ process.stdout.write(csvOf(columns, texts.map((one) => ({{a: one, b: -1}}))));
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs a JavaScript engine")
+@fault(6, "a hostile text in a page")
 def test_a_command_that_the_page_shows_runs_nothing_else() -> None:
     """A name of others is one word of it; a shell gives it back."""
     source = SCRIPT.read_text()
@@ -314,6 +323,7 @@ class TestFiles:
     METHODS = {"read_pickle", "mktemp"}
 
     @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
+    @fault(6, "a file, or a module of ours, that could be run or lead elsewhere")
     def test_no_module_runs_what_it_reads(self, path: Path) -> None:
         """Scenario files are imported, and only they."""
         found = []
@@ -330,6 +340,7 @@ class TestFiles:
 
         assert found == []
 
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_sockets_wait_for_nobody(self) -> None:
         """Only the fork server and its launcher have one, a pair that they share."""
         texts = {path: path.read_text("utf-8") for path in PRODUCT}
@@ -349,6 +360,7 @@ class TestFiles:
         assert calls == []
 
     @pytest.mark.parametrize("name", ["../evil", "/evil", "a/b", "..", ".", "", "a\nb", "latest"])
+    @fault(6, "a file, or a module of ours, that could be run or lead elsewhere")
     def test_a_run_s_name_leads_to_no_other_folder(self, tmp_path: Path, name: str) -> None:
         """A database of others may hold any."""
         common = Common(
@@ -380,6 +392,7 @@ def _mode(path: Path) -> int:
 class TestFolders:
     """Temporary folders are private, and their names cannot be foretold."""
 
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_only_the_owner_enters_them(self) -> None:
         """That of a launcher and that of a job, also where a child has removed the first."""
         with Workspace() as workspace:
@@ -390,6 +403,7 @@ class TestFolders:
             assert job != again
             assert [_mode(one) for one in (workspace.path, again)] == [0o700] * 2
 
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_no_two_have_one_name(self) -> None:
         """Nor do they follow from the process or the time."""
         with Workspace() as one, Workspace() as other:
@@ -400,6 +414,7 @@ class TestFolders:
         assert not any(str(os.getpid()) in name for name in names)
 
     @pytest.mark.parametrize("kind", ["open to all", "a link", "a file"])
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_a_job_is_not_put_where_others_can_write(self, temporary: Path, kind: str) -> None:
         """Whoever removes the folder could make it anew."""
         place = temporary / "place"
@@ -413,6 +428,7 @@ class TestFolders:
         with pytest.raises(StepwallError, match="temporary folder"):
             job_folder.prepare(place, JOB)
 
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_a_folder_of_another_user_is_refused(
         self, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -422,6 +438,7 @@ class TestFolders:
         with pytest.raises(StepwallError, match="belongs to another user"):
             job_folder.prepare(temporary / "place", JOB)
 
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_a_sweep_follows_no_link(
         self, temporary: Path, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
@@ -435,6 +452,7 @@ class TestFolders:
         assert (kept / OWNER_FILE).read_text() == "a person"
         assert (kept / "thesis").exists()
 
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_a_sweep_leaves_folders_that_mkdtemp_did_not_make(self, temporary: Path) -> None:
         """Of the same prefix, but open to others: no launcher's."""
         mine = temporary / f"{PREFIX}notes"
@@ -445,6 +463,7 @@ class TestFolders:
         assert (mine / OWNER_FILE).read_text() == "a person"
 
 
+@fault(6, "a temporary folder, socket or cache that others could reach")
 def test_the_socket_of_the_fork_server_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair that only the two processes hold: nobody else can connect."""
     stub = stub_framework.install(monkeypatch)
@@ -461,6 +480,7 @@ class TestCache:
     """The drawing library becomes part of every page: it is read from a private file only."""
 
     @pytest.mark.parametrize("kind", ["file", "folder"])
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_what_others_could_have_written_is_not_taken(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
     ) -> None:
@@ -476,6 +496,7 @@ class TestCache:
         assert "new" in library.drawing_library()
 
     @pytest.mark.usefixtures("temporary")
+    @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_what_was_made_is_private_and_taken_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
