@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from profiler.paths import check_folder, check_new_file, scenario_source, usable
 from profiler.store.runs import FILE_NAME
 
 STDOUT = "-"
+# What the folder of a report holds, beside the plots.
+REPORT_FILES = {
+    "report.html",
+    "measurements.csv",
+    "walls.csv",
+    "laws.csv",
+    "trade_offs.csv",
+    "measurements.json",
+}
+PLOT_ENDINGS = {".svg", ".png"}
 # Beyond any use, and within what a wait, or a list of points, takes.
 MOST_SECONDS = 366 * 24 * 3600.0
 MOST_REPEATS = 10_000
@@ -62,14 +73,19 @@ class PathType(click.ParamType):  # type: ignore[type-arg]
         return path
 
 
-class NewFile(PathType):
+class Output(PathType):
+    """A file or a folder to be written; the command knows which."""
+
+
+class NewFile(Output):
     """A file to be written; one that exists is for the command to judge."""
 
     name = "file"
 
     def checked(self, what: str, path: Path, ctx: click.Context | None) -> Any:
         """Return the path; a pipe is held open until the command ends."""
-        if path.name.startswith(FILE_NAME):
+        names = (path.name, os.path.basename(os.path.realpath(path)))  # noqa: PTH119 (of a text)
+        if any(name.startswith(FILE_NAME) for name in names):
             raise UsageError(f"{what} {str(path)!r}: stored results have such a name")
         held = check_new_file(what, path)
         if held is not None and ctx is not None:
@@ -148,24 +164,88 @@ def check_texts(context: click.Context) -> None:
 
 
 def check_apart(context: click.Context) -> None:
-    """Refuse to write a file that another option or argument names, too.
+    """Refuse to write a file that another option or argument names, too, or that results need.
 
     Raises:
         UsageError: naming both.
     """
-    seen: dict[str, click.Parameter] = {}
-    for parameter in sorted(context.command.params, key=lambda one: isinstance(one.type, NewFile)):
-        is_new = isinstance(parameter.type, NewFile)
+    seen: dict[object, str] = {}
+    for parameter in sorted(context.command.params, key=lambda one: isinstance(one.type, Output)):
+        named = option_of(parameter) or parameter.make_metavar(context)
         for path in _given(context, parameter):
             # A text that is no path may name a file all the same, as a run of 'compare' does.
-            if not is_new and not os.path.isfile(path):  # noqa: PTH113 (of any text)
-                continue
-            place = os.path.realpath(path)
-            if is_new and place in seen and not place.startswith("/dev/"):
-                other = seen[place]
-                named = option_of(other) or other.make_metavar(context)
-                raise UsageError(f"{option_of(parameter)} {str(path)!r}: {named} names it, too")
-            seen[place] = parameter
+            if not isinstance(parameter.type, Output):
+                seen |= {_place(file): f"{named} names it, too" for file in _files(path)}
+            elif (place := _place(path)) in seen:
+                raise UsageError(f"{option_of(parameter)} {str(path)!r}: {seen[place]}")
+            else:
+                seen[place] = f"{named} names it, too"
+    results = Path(context.params["results"])
+    stored = [results / f"{FILE_NAME}{ending}" for ending in ("", "-wal", "-shm", "-journal")]
+    check_free(context, stored, "stored results are there")
+    check_no_report(context, lambda: _folders(results))
+
+
+def check_free(context: click.Context, files: Iterable[Path], what: str) -> None:
+    """Refuse an output that is one of these files, which the command reads or writes itself.
+
+    Raises:
+        UsageError: with what is there.
+    """
+    places = {_place(file) for file in files}
+    for option, path in _outputs(context):
+        if _place(path) in places:
+            raise UsageError(f"{option} {str(path)!r}: {what}")
+
+
+def check_no_report(context: click.Context, folders: Callable[[], Iterable[Path]]) -> None:
+    """Refuse an output that a report in one of these folders has, too.
+
+    Raises:
+        UsageError: naming the file.
+    """
+    for option, path in _outputs(context):
+        real = Path(os.path.realpath(path))
+        is_plot = option == "--json" and real.suffix in PLOT_ENDINGS
+        named_so = real.name in REPORT_FILES or is_plot
+        if named_so and _place(real.parent) in map(_place, folders()):
+            raise UsageError(f"{option} {str(path)!r}: the report's own {real.name} is there")
+
+
+def _outputs(context: click.Context) -> list[tuple[str, str | Path]]:
+    return [
+        (option_of(parameter), path)
+        for parameter in context.command.params
+        if isinstance(parameter.type, NewFile)
+        for path in _given(context, parameter)
+    ]
+
+
+def _files(path: str | Path) -> list[str | Path]:
+    """Return the file of this name, or the modules of the folder, if it is one or the other."""
+    if os.path.isfile(path):  # noqa: PTH113 (of any text)
+        return [path]
+    try:
+        return list(Path(path).glob("*.py")) if os.path.isdir(path) else []  # noqa: PTH112
+    except OSError:
+        return []
+
+
+def _folders(results: Path) -> list[Path]:
+    try:
+        return [path for path in results.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _place(path: str | Path) -> object:
+    """Return what is equal for two names of one file; each device is a place of its own."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 (of any text)
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    is_data = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+    return (found.st_dev, found.st_ino) if is_data else object()
 
 
 def _given(context: click.Context, parameter: click.Parameter) -> list[str | Path]:

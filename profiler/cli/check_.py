@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from profiler.cli import terminal
-from profiler.cli.arguments import SECONDS, NewFile, PathType
+from profiler.cli.arguments import SECONDS, NewFile, PathType, check_free
 from profiler.cli.common import (
     FAILED_POINT,
     OVER_BUDGET,
@@ -68,6 +68,7 @@ def command(  # noqa: PLR0913 (one keyword per option)
     document = _document(budgets)
     wanted = read_budgets(document, str(budgets))
     named = scenario_paths(document.get("scenarios", []), budgets.parent, str(budgets))
+    check_free(click.get_current_context(), map(Path, named), f"{budgets} reads it")
     common = replace(common, scenarios=(*common.scenarios, *named))
     if stored is None:
         run, verdicts = _check(common, wanted, timeout, name)

@@ -64,6 +64,11 @@ class Common:
         if self.prints_text:
             terminal.say(text)
 
+    def complain(self, text: str) -> None:
+        """Say on stderr why the command fails, where stdout, which says so, gets no text."""
+        if not self.prints_text:
+            terminal.warn(text)
+
     def lines(self, texts: Iterable[str]) -> None:
         """Print sentences to stdout, each broken into lines of the terminal."""
         for text in texts:

@@ -67,6 +67,9 @@ def command(common: Common) -> int:
         }
     )
     common.echo(f"next: {next_command(common, {}, 'list')}")
+    for check in checks:
+        if not works and not check.works:
+            common.complain(f"{check.what}: {check.detail}")
     return 0 if works else 1
 
 

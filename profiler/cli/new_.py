@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from profiler.cli.arguments import NewFolder
+from profiler.cli.arguments import NewFolder, check_free
 from profiler.cli.common import Common, common_options
 from profiler.errors import UsageError
 from profiler.facts import SCHEMA
@@ -46,6 +46,7 @@ def command(common: Common, *, name: str, kind: str, output: Path) -> None:
     templates.check_name(name, [package for one in frameworks.values() for package in one.packages])
     files = templates.filled(templates.templates(frameworks)[kind], name)
     paths = {output / file: text for file, text in files.items()}
+    check_free(click.get_current_context(), paths, "what is new goes there")
     for path in paths:
         if os.path.lexists(path):
             raise UsageError(f"{str(path)!r} exists, and is not overwritten")

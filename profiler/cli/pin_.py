@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from profiler.cli.arguments import NewFile
+from profiler.cli.arguments import NewFile, check_free
 from profiler.cli.common import Common, common_options, next_command
 from profiler.errors import UsageError
 from profiler.facts import SCHEMA
@@ -30,6 +30,7 @@ def command(common: Common, *, run: str | None, output: Path | None, force: bool
     with Store(common.results) as store:
         pinned = store.load(run)
     path = output or Path(f"{pinned.name}.baseline.json")
+    check_free(click.get_current_context(), [path] * (output is None), "the baseline goes there")
     if path.exists() and not force:
         raise UsageError(f"{str(path)!r} exists: choose another --output or add --force")
     write("--output", path, baseline_text(pinned))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from profiler.cli import terminal
-from profiler.cli.arguments import NewFile, Number
+from profiler.cli.arguments import NewFile, Number, check_free
 from profiler.cli.common import Common, common_options, next_command
 from profiler.errors import UsageError, did_you_mean
 from profiler.facts import SCHEMA, Run, Schedule, replace
-from profiler.paths import check_new_file, write
+from profiler.paths import write
 from profiler.store.runs import Store
 
 if TYPE_CHECKING:  # plots need matplotlib, and --help does not
@@ -100,13 +100,14 @@ def command(common: Common, *, kind: str, run: str | None, **given: Any) -> None
     remedies  how far each build goes under a limit, and what its step costs
     """
     output, sheet = _checked(kind, given)
-    if common.json_path == str(output.with_suffix(".csv")):
-        raise UsageError(f"--json {common.json_path!r}: the numbers go there, as CSV")
+    numbers = output.with_suffix(".csv")
+    check_free(click.get_current_context(), [numbers], "the numbers go there, as CSV")
+    if given["output"] is None:
+        check_free(click.get_current_context(), [output], "the figure goes there")
     with Store(common.results) as store:
         chosen = _chosen(store.load(run), given)
     drawing = _drawing(kind, chosen, sheet, given)
     write("--output", output, sheet.saved(drawing.figure, output.suffix[1:]))
-    numbers = output.with_suffix(".csv")
     write("--output", numbers, drawing.table)
     width, height = drawing.figure.get_size_inches()
     common.echo(f"Wrote {output} ({width:.2f} by {height:.2f} inches) and {numbers}")
@@ -143,7 +144,7 @@ def _checked(kind: str, given: dict[str, Any]) -> tuple[Path, Sheet]:
     for path in (output, output.with_suffix(".csv")):
         if path.exists() and not given["force"]:
             raise UsageError(f"--output {str(path)!r}: it exists; --force overwrites a file")
-        check_new_file("--output", path)
+        NewFile().checked("--output", path, click.get_current_context())
     for name, only in (("metrics", "growth"), ("pareto", "remedies")):
         if given[name] and kind != only:
             raise UsageError(f"plot {kind}: --{name.removesuffix('s')} is for plot {only}")

@@ -24,6 +24,7 @@ from profiler.cli.common import (
 from profiler.cli.opening import Opening, chosen_scenarios, note_rounding, opened
 from profiler.cli.output import check_run_name, limit_of, print_failures, publish
 from profiler.facts import Certificate, Point, Probe, Run, Schedule, WallStatus
+from profiler.facts.labels import LabelledRun
 from profiler.forecast.certificate import DEFAULT_MAX_STEPS
 from profiler.lengths import counted
 from profiler.measure.runner import Explain, at_once
@@ -129,6 +130,9 @@ def command(common: Common, *, scenario: tuple[str, ...], timeout: float, **give
         opening.report.stage("writing the report")
         folder = publish(common, run, plots=given["plots"])
     print_failures(run)
+    for label, wall in LabelledRun(run).walls:
+        if wall.status is WallStatus.UNPROVEN:
+            common.complain(f"{label}: no wall is proven: {wall.reason or 'no reason given'}")
     report = next_command(common, {}, "report", run.name)
     common.echo(f"next: {report}  (or open {folder / 'report.html'})")
     return FAILED_POINT if _failed(run) else 0

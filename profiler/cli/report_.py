@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from profiler.cli import terminal
-from profiler.cli.arguments import PathType
+from profiler.cli.arguments import NewFile, Output, check_no_report
 from profiler.cli.common import Common, common_options, next_command, plots_option
 from profiler.cli.output import print_answer, run_folder, write_folder
 from profiler.errors import UsageError
-from profiler.paths import check_folder, check_new_file, write
+from profiler.paths import check_folder, write
 from profiler.store.runs import Store
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _WIDEST = 100
 @click.option(
     "-o",
     "--output",
-    type=PathType(),
+    type=Output(),
     help="Folder (default: results/RUN); with --markdown a file (default: stdout).",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
@@ -70,8 +70,12 @@ def command(  # noqa: PLR0913 (the options of the command line)
 def _check(output: Path | None, *, is_file: bool, force: bool) -> None:
     if output is None:
         return
-    check = check_new_file if is_file else check_folder
-    check("--output", output)
+    context = click.get_current_context()
+    if is_file:
+        NewFile().checked("--output", output, context)
+    else:
+        check_folder("--output", output)
+        check_no_report(context, lambda: [output])
     if force or not output.exists():
         return
     if is_file:

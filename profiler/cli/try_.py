@@ -118,8 +118,15 @@ def _print(common: Common, reviews: Sequence[Review], broken: Iterable[str]) -> 
     from reports.texts.review import review_lines
 
     here = f"{Path.cwd()}/"
-    for line in [*broken, *(line for review in reviews for line in review_lines(review))]:
+    for line in broken:
         common.echo(line.replace(here, ""))
+        common.complain(line)
+    for review in reviews:
+        said = [line.replace(here, "") for line in review_lines(review)]
+        for line in said:
+            common.echo(line)
+        if not review.is_usable:
+            common.complain("; ".join(line.strip() for line in said))
 
 
 def _print_next(

@@ -141,6 +141,8 @@ def _print(common: Common, certificate: Certificate, run: Run, given: dict[str, 
     from reports.texts.certificate import certificate_lines
 
     common.lines(certificate_lines(certificate, run.framework(certificate.framework)))
+    if certificate.status is WallStatus.UNPROVEN:
+        common.complain(f"{certificate.scenario}: {certificate.reason or 'no reason given'}")
     common.write_json(wall_document(certificate))
     common.echo(f"next: {_next(common, certificate, run.name, given)}")
 
