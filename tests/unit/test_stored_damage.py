@@ -395,7 +395,7 @@ def test_a_changed_value_is_read_or_told_with_its_run_and_field(
             assert "'first'" in listed.err
 
 
-@settings(_SETTINGS, max_examples=EXAMPLES or 12)
+@settings(_SETTINGS, max_examples=max(12, EXAMPLES // 10))
 @given(change=changes)
 def test_a_page_or_a_figure_of_a_changed_value_is_made_or_refused(
     *, sound: Sound, tmp_path: Path, change: Change
