@@ -17,6 +17,7 @@ _PIPE_BROKEN = _SIGNALLED + signal.SIGPIPE
 
 def main() -> None:
     """Run the command line and exit with its documented code."""
+    is_written = True
     try:
         endings.listen()
         _open_streams()
@@ -32,7 +33,11 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has left
         endings.ignore()
         code = endings.exit_code() if endings.came() else _PIPE_BROKEN
-    if code > _SIGNALLED:
+    except OSError:  # not even why it failed can be written: stderr is full
+        code, is_written = _FAILED, False
+    finally:
+        endings.ignore()
+    if code > _SIGNALLED or not is_written:
         _give_up_output()
     sys.exit(code)
 

@@ -80,6 +80,15 @@ def test_a_full_output_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (FAILED, "stepwall: No space left on device\n")
 
 
+@pytest.mark.parametrize("arguments", ["wall --help", "report --results nowhere", "report -x"])
+@fault(2, FULL)
+def test_two_full_outputs_are_no_signal(arguments: str, tmp_path: Path) -> None:
+    """Nothing can be said of it; the code can."""
+    done = run(f"{COMMAND} {arguments} > /dev/full 2>&1", tmp_path)
+
+    assert (done.returncode, done.stderr) == (FAILED, "")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 @fault(2, ENCODING)
 def test_what_an_encoding_cannot_hold_is_replaced(encoding: str, tmp_path: Path) -> None:
