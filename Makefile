@@ -54,7 +54,7 @@ validate: $(STAMP) ## Compare predictions at 8 times the measured steps with rea
 corpus: $(STAMP) ## Run every check over the corpus of scenarios; write docs/trust.md
 	@$(BIN)/python tests/check_corpus.py --results $(RESULTS)/corpus --into docs/trust.md $(ARGS)
 
-faults: $(STAMP) ## Do to stepwall what docs/reliability.md lists, and write there what it survives (an hour)
+faults: $(STAMP) ## Do to stepwall what docs/reliability.md lists, and write there what it survives
 	@$(BIN)/python tests/count_faults.py --results $(RESULTS)/faults --into docs/reliability.md $(ARGS)
 
 test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage

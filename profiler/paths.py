@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,16 +63,38 @@ def read_text(what: str, path: Path, *, most_mib: int) -> str:
 
 
 def write(what: str, path: Path, content: str | bytes) -> None:
-    """Write a file.
+    """Write a file; one that was there is kept where there is no room for the new one.
 
     Raises:
         UsageError: if it cannot be written.
         StepwallError: if there is no room for it.
     """
     data = content.encode() if isinstance(content, str) else content
-    with usable(what, path), open(path, "wb", opener=_at_once) as file:
-        os.set_blocking(file.fileno(), True)
-        file.write(data)
+    with usable(what, path):
+        if _can_be_replaced(path):
+            replace(Path(os.path.realpath(path)), data)
+            return
+        with open(path, "wb", opener=_at_once) as file:
+            os.set_blocking(file.fileno(), True)
+            file.write(data)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file that others see whole, be it the old one or the new one.
+
+    Raises:
+        OSError: if it cannot be written; what was there is left as it was.
+    """
+    draft = path.with_name(f".{uuid.uuid4().hex[:12]}.part")
+    try:
+        draft.write_bytes(content)
+        with contextlib.suppress(FileNotFoundError):
+            draft.chmod(stat.S_IMODE(path.stat().st_mode))
+        draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def check_new_file(what: str, path: Path) -> int | None:
@@ -150,6 +173,19 @@ def scenario_source(what: str, path: Path) -> str:
         source = str(path.resolve())
         source.encode()  # children are told it in JSON
         return source
+
+
+def _can_be_replaced(path: Path) -> bool:
+    """Whether a new file may take the place of this one: it is ours, and has no other name."""
+    place = Path(os.path.realpath(path))
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        return False
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return True
+    ours = found.st_uid == os.geteuid() and os.access(place, os.W_OK)
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and ours
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -1,7 +1,7 @@
 """Signals at random moments to a command, its fork server and its children.
 
 ``python tests/signal_storm.py --tries 60`` runs the commands on the toy framework of
-``tests/toy``, and prints what became of each. ``make faults`` counts 100 of them.
+``tests/toy``, and prints what became of each. ``make faults`` counts them.
 
 A try has survived if the command ended with the code that it documents, in words, without a
 traceback; if nothing that was stored is lost; if no process is left; and if the command that

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from profiler.analysis.results import RunResults
+from profiler.paths import replace
 from profiler.store.frames import frames
 from reports.pages.exports import (
     json_text,
@@ -32,21 +31,9 @@ def write_folder(results: RunResults, folder: Path, *, with_plots: bool = False)
     written = []
     for name, content in _files(results, with_plots=with_plots):
         path = folder / name
-        _replace(path, content)
+        replace(path, content)  # two reports of a run may be written at once
         written.append(path)
     return written
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that others see whole: two reports of a run may be written at once."""
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
 
 
 def _files(results: RunResults, *, with_plots: bool) -> Iterator[tuple[str, bytes]]:

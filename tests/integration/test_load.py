@@ -23,7 +23,7 @@ from profiler.limits import cgroup, machine
 
 MIB = 1 << 20
 REPEATS = 20 if IS_WHOLE else 3
-WALLS = 3 if IS_WHOLE else 1
+WALLS = 2 if IS_WHOLE else 1
 ROUNDS = 5 if IS_WHOLE else 1
 # What a command and its fork server hold, with a point or two of these: more than that is scarce.
 ROOM = 1200 * MIB

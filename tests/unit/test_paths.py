@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -108,6 +109,48 @@ def test_a_full_disk_is_no_fault_of_the_path() -> None:
     assert caught.value.exit_code == StepwallError.exit_code
     with pytest.raises(UsageError, match="No space left"):  # a device that is always full
         check_new_file("--output", Path("/dev/full"))
+
+
+@pytest.mark.parametrize("name", ["old", "link"])
+def test_what_was_there_is_kept_where_there_is_no_room(tmp_path: Path, name: str) -> None:
+    """And nothing else is left; a link still leads to it."""
+    (tmp_path / "old").write_text("a baseline")
+    (tmp_path / "old").chmod(0o640)
+    (tmp_path / "link").symlink_to("old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
+    try:
+        with pytest.raises(StepwallError, match="File too large"):
+            write("--output", tmp_path / name, "x" * (1 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    kept = (tmp_path / "old").read_text()
+    write("--output", tmp_path / name, "another")
+
+    assert kept == "a baseline"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["link", "old"]
+    assert (tmp_path / "link").readlink() == Path("old")
+    assert (tmp_path / "old").read_text() == "another"
+    assert (tmp_path / "old").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_of_several_names_stays_one(tmp_path: Path) -> None:
+    """Each of them leads to what is written."""
+    (tmp_path / "one").write_text("old")
+    (tmp_path / "other").hardlink_to(tmp_path / "one")
+    write("--output", tmp_path / "one", "new")
+
+    assert (tmp_path / "other").read_text() == "new"
+
+
+def test_a_pipe_of_a_shell_is_written() -> None:
+    """As it gives one, for ``>(command)``."""
+    reader, writer = os.pipe()
+    write("--output", Path(f"/dev/fd/{writer}"), "some text")
+
+    assert os.read(reader, 100) == b"some text"
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_source_is_told_to_children_by_its_whole_path(

@@ -11,6 +11,7 @@ import pytest
 import report_samples as samples
 
 from profiler.analysis.results import RunResults
+from profiler.cli.arguments import REPORT_FILES
 from profiler.facts import replace
 from reports import write_report
 
@@ -22,6 +23,11 @@ DATA = [
     "trade_offs.csv",
     "measurements.json",
 ]
+
+
+def test_outputs_of_commands_keep_off_its_names() -> None:
+    """The command line knows them without what writes them."""
+    assert set(DATA) == REPORT_FILES
 
 
 def _graphs() -> RunResults:
