@@ -12,7 +12,7 @@ import click
 import profiler
 from profiler import endings
 from profiler.cli import terminal
-from profiler.errors import StepwallError, UsageError, did_you_mean
+from profiler.errors import StepwallError, UsageError, did_you_mean, error_text
 from profiler.plain_text import one_line
 
 _COMMANDS = (
@@ -109,7 +109,10 @@ def _unexpected(error: Exception) -> str:
         return f"{place}{error.strerror}"
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return f"this machine gives stepwall no more: {str(error) or 'out of memory'}"
-    return f"{type(error).__name__}: {error} (this is a bug; --debug shows where)"
+    if isinstance(error, ImportError):  # a package is missing, or memory for one of its libraries
+        last = str(error).strip().rpartition("\n")[2].strip()
+        return f"what stepwall is installed with cannot be imported: {last}"
+    return f"{error_text(error)} (this is a bug; --debug shows where)"
 
 
 def _fail(message: str, code: int, arguments: list[str]) -> int:

@@ -37,6 +37,14 @@ def said_of(
             RuntimeError("can't start new thread"),
             "this machine gives stepwall no more: can't start new thread",
         ),
+        (
+            ImportError("\n\nPLEASE READ\n\nIt was: libblas.so: cannot map\n"),
+            "what stepwall is installed with cannot be imported: It was: libblas.so: cannot map",
+        ),
+        (
+            ModuleNotFoundError("No module named 'pandas'"),
+            "what stepwall is installed with cannot be imported: No module named 'pandas'",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
