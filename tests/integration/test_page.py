@@ -257,7 +257,7 @@ def test_what_would_help_is_said_first(reader: Reader) -> None:
         page.locator("#view > p")
         .first.inner_text()
         .startswith(
-            "dynamic_rnn goes furthest, 1.5 × as far as static_rnn; its step takes 1.4 × the time"
+            "dynamic_rnn goes furthest, 1.5 × as far as static_rnn; its step takes 1.4 × the time"  # noqa: RUF001
         )
     )
     assert len([one for one in ticks if one.replace(",", "").isdigit()]) >= 3
