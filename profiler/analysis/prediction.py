@@ -188,8 +188,8 @@ def _inconclusive(value: float, low: float, high: float) -> str | None:
     wide = max(high - value, value - low)
     if value and wide > _WIDEST * value:
         if wide > _FAR_WIDER * value:
-            return f"its interval is wider than ± {_FAR_WIDER:.0%}: {_MORE} or --repeats"
-        return f"its interval is as wide as ± {wide / value:.0%}: {_MORE} or --repeats"
+            return f"its interval is wider than ± {100 * _FAR_WIDER:,.0f} %: {_MORE} or --repeats"
+        return f"its interval is as wide as ± {100 * wide / value:,.0f} %: {_MORE} or --repeats"
     return None
 
 

@@ -50,7 +50,7 @@ def crossover_lines(found: Sequence[Crossover]) -> list[str]:
     ends: dict[tuple[int, str], list[Crossover]] = {}
     for one in found:
         inside = [zone.last for zone in one.zones if not zone.predicted]
-        if one.not_predicted and inside:
+        if one.not_predicted and inside and one.is_known:
             ends.setdefault((inside[-1], one.not_predicted), []).append(one)
     texts = {one.metric.name: crossover_text(one) for one in found}
     beyond = []
@@ -223,7 +223,8 @@ def _outside(one: Crossover) -> list[str]:
 def _beyond_text(one: Crossover, last: Zone) -> str | None:
     """Return what the laws predict beyond the last measured zone, or why they do not."""
     if one.not_predicted:
-        return _not_continued(last.last, one.not_predicted)
+        # What is not known where it was measured is not missed further on.
+        return _not_continued(last.last, one.not_predicted) if one.is_known else None
     beyond = _merged(zone for zone in one.zones if zone.first > last.last)
     if last.least and [zone.least for zone in beyond] == [last.least]:
         texts = [f"the same up to {steps_text(beyond[-1].last, one.axis)}"]

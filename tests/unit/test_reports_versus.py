@@ -64,6 +64,15 @@ def test_one_reason_of_several_metrics_is_told_once() -> None:
     assert f"host memory: {wins}; beyond 256 not predicted (noisy)" in lines
 
 
+def test_what_is_not_known_as_measured_is_not_missed_beyond() -> None:
+    """Why it is not predicted would be one more sentence without an answer."""
+    one = _crossover((8, 256, ()), (257, 2048, ()), not_predicted="too wide")
+
+    assert crossover_text(one) == (
+        "unknown: within noise at every measured length, profile with more --repeats"
+    )
+
+
 class TestCrossoverText:
     """One line that a person can act on."""
 
