@@ -21,11 +21,9 @@ from reports.texts.numbers import DASH, size_text, steps_text, times_text
 __all__ = ["NOTE", "TradeOffTable", "TradeOffs", "compared", "trade_off_tables"]
 
 NOTE = (
-    "“Best” is a build that no other one beats: none goes further without a slower training step, "
-    "or as far with a faster one; ? where noise hides that. A ratio of step times stands between "
-    "the ends that noise allows, with a ? where it is not known. “Memory in parallel”: how much "
-    "more device memory a shorter step takes in the parallel schedule. Whether a build computes "
-    "the same as the first one, with the same gradients, its author says: stepwall list."
+    "Best: no other build goes further without a slower step, or as far with a faster one; ? where "
+    "noise hides that. Memory in parallel: how much more a shorter step takes in the parallel "
+    "schedule. Whether builds compute the same, their author says: stepwall list."
 )
 _LEAST = ("memory in parallel", "building the graph", "nodes", "device peak", "steady step")
 _COSTS = tuple(BY_NAME[name] for name in ("peak", "nodes", "build_time", "step_time"))
