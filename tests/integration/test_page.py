@@ -253,12 +253,10 @@ def test_what_would_help_is_said_first(reader: Reader) -> None:
     page = reader.open("view=remedies")
     ticks = page.locator("#view .chart .role-axis-label text").all_text_contents()
 
-    assert (
-        page.locator("#view > p")
-        .first.inner_text()
-        .startswith(
-            "dynamic_rnn goes furthest, 1.5 × as far as static_rnn; its step takes 1.4 × the time"  # noqa: RUF001
-        )
+    times = "\N{MULTIPLICATION SIGN}"
+    said = page.locator("#view > p").first.inner_text()
+    assert said.startswith(
+        f"dynamic_rnn goes furthest, 1.5 {times} as far as static_rnn; its step "
     )
     assert len([one for one in ticks if one.replace(",", "").isdigit()]) >= 3
 
@@ -297,6 +295,33 @@ def test_the_print_of_a_dark_page_is_dark_on_white(reader: Reader) -> None:
         == "rgb(64, 64, 64)"
     )
     assert not page.locator("#views").is_visible()
+
+
+def test_tables_have_no_towers(reader: Reader) -> None:
+    """Neither in print, where they are narrow, nor where a cell holds sentences."""
+    page = reader.open("view=growth")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print")
+    rows = "[...document.querySelectorAll('#view tbody tr')]"
+    tallest = f"Math.max(...{rows}.map((row) => row.offsetHeight))"
+    printed = page.evaluate(tallest)
+    page.emulate_media(media="screen")
+    page.set_viewport_size(WIDE)
+    reader.open("view=walls").locator("#view summary").first.click()
+
+    assert printed < 40
+    assert page.evaluate(tallest) < 150
+
+
+def test_every_run_of_a_search_names_its_scenario(reader: Reader) -> None:
+    """Not the number of its wall."""
+    page = reader.open("view=walls")
+    page.locator("#view summary").first.click()
+    table = page.locator("#view details .table").last
+    names = table.locator("tbody tr td:first-child").all_inner_texts()
+
+    assert set(names) == {"static_rnn", "dynamic_rnn"}
+    assert "wall" not in table.locator("th").all_inner_texts()
 
 
 def test_a_narrow_screen_shows_all_of_it(pocket: Reader) -> None:

@@ -178,7 +178,7 @@ function tableOf(table, { rows = rowsOf(table), open = null } = {}) {
     more.hidden = all || found.length <= MOST_ROWS;
     body.replaceChildren(...found.slice(0, all ? undefined : MOST_ROWS).map((row) => node("tr",
       { class: row.chosen ? "chosen" : ["ok", "skipped", undefined].includes(row.status) || "last_ok" in row ? null : "failed" },
-      open && node("td", {}, node("button", { type: "button", onclick: () => open(row) }, "memory")),
+      open && node("td", { class: "tools" }, node("button", { type: "button", onclick: () => open(row) }, "memory")),
       columns.map((one) => cellOf(row, one)))));
   }
   fill();
@@ -186,14 +186,14 @@ function tableOf(table, { rows = rowsOf(table), open = null } = {}) {
     node("div", { class: "controls tools" }, node("strong", {}, table.title), filter, count,
       node("button", { type: "button", onclick: () => save(table.name, csvOf(columns, shownRows())) }, "CSV"), more),
     node("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": table.title },
-      node("table", {}, node("thead", {}, node("tr", {}, open && node("th", {}), heads)), body)),
+      node("table", {}, node("thead", {}, node("tr", {}, open && node("th", { class: "tools" }), heads)), body)),
     table.note && node("p", { class: "soft" }, table.note));
 }
 function cellOf(row, one) {
   const value = text(row[one.name], one.unit);
   if (one.unit === "lines") return node("td", {}, node("pre", {}, value));
   const key = one.unit === "build" && node("span", { class: "key", style: `background:${colourOf(row.build)}` });
-  const style = isNumber(one.unit) ? "n" : one.unit === "build" ? "name" : value.length > 28 ? "long" : null;
+  const style = isNumber(one.unit) ? "n" : one.unit === "build" ? "name" : value.length > 120 ? "longest" : value.length > 28 ? "long" : null;
   return node("td", { class: style }, key || null, value);
 }
 

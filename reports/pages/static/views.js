@@ -60,7 +60,7 @@ function walls() {
   put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)).sort((a, b) => (b.last_ok ?? 0) - (a.last_ok ?? 0)) }));
   put(node("details", {}, node("summary", {}, "How each wall was found: prediction, price, every run"),
     tableOf(D.walls, { rows, open: openWall }),
-    tableOf({ ...D.probes, title: "Runs of these searches" },
+    tableOf({ ...D.probes, title: "Runs of these searches", columns: [{ name: "build", title: "scenario", unit: "build" }, ...D.probes.columns.filter((one) => one.name !== "wall")] },
       { rows: rowsOf(D.probes).filter((row) => rows.some((wall) => wall.at === row.wall)).map((row) => ({ ...row, build: D.walls.columns[0].values[row.wall] })) })));
 }
 // The walls of a grid over its parameter: the largest length for each value.
