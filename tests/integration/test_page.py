@@ -14,9 +14,11 @@ import report_samples as samples
 
 from profiler.analysis.budgets.tables import read_budget
 from profiler.analysis.budgets.verdicts import judge
+from profiler.analysis.compare.runs import compare
 from profiler.analysis.results import RunResults
 from profiler.facts import CardWall, WallPrediction, replace
 from reports.pages.budgets import budget_page
+from reports.pages.comparison import comparison_page
 from reports.pages.page import report_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is missing")
@@ -330,6 +332,29 @@ def test_a_narrow_screen_shows_all_of_it(pocket: Reader) -> None:
     for question in page.get_by_role("tab").all_inner_texts():
         pocket.ask(question)
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+def test_tables_of_two_runs_say_which_one(browser: Any, tmp_path: Path) -> None:
+    """In every row: else two rows of one name look alike; in the CSV, too."""
+    before = samples.contrast().run
+    after = replace(before, name="after")
+    page = tmp_path / "changes.html"
+    page.write_text(comparison_page(before, after, compare(before, after)))
+    reader = Reader(browser, page, WIDE)
+    opened = reader.open("view=walls")
+    table = opened.locator("#view .table").first
+    names = table.locator("tbody tr td:first-child").all_inner_texts()
+    with opened.expect_download() as waiting:
+        table.get_by_role("button", name="CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text())))
+    runs = (before.name, "after")
+
+    assert set(names) == {
+        f"{name} ({run})" for name in ("static_rnn", "dynamic_rnn") for run in runs
+    }
+    assert [row["build"] for row in rows] == names
+    assert reader.wrong == []
+    opened.close()
 
 
 def test_budgets_come_first_where_they_were_checked(browser: Any, tmp_path: Path) -> None:

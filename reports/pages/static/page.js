@@ -4,6 +4,9 @@ const D = JSON.parse(document.getElementById("data").textContent);
 const DASH = "–";
 const $ = (id) => document.getElementById(id);
 const metricOf = (name) => D.metrics.find((m) => m.name === name);
+const RUNS = [...new Set(D.builds.map((build) => build.run))];
+// Of two runs a build says which one it is of.
+const named = (build) => D.builds[build].label + (RUNS.length > 1 ? ` (${D.builds[build].run})` : "");
 
 function node(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -35,7 +38,7 @@ const sizeText = (value) => bytesText(value).replace(".0 ", " ");
 const percent = (value) => `${grouped(100 * value, Math.abs(value) < 0.1 ? 1 : 0)} %`;
 const TEXTS = {
   nodes: (v) => grouped(v, Number.isInteger(v) ? 0 : 2), count: (v) => grouped(v), bytes: bytesText, seconds: secondsText,
-  size: sizeText, share: percent, times: (v) => `${grouped(v, 1)} ×`, build: (v) => D.builds[v].label,
+  size: sizeText, share: percent, times: (v) => `${grouped(v, 1)} ×`, build: (v) => named(v),
   change: (v) => `${v > 0 ? "+" : ""}${percent(v)}`, metric: (v) => metricOf(v)?.title ?? v, text: String, lines: String,
 };
 const text = (value, unit) => (value == null ? DASH : (TEXTS[unit] ?? String)(value));
@@ -136,7 +139,7 @@ function csvOf(columns, rows) {
   const formula = /^(?:[\t\r\n]|[\s\x00-\x20\u200b-\u200f\u2060\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20])/;
   const cell = (value, unit) => {
     if (value == null) return "";
-    const word = unit === "build" ? D.builds[value].label : String(value);
+    const word = unit === "build" ? named(value) : String(value);
     const harmless = typeof value === "number" && unit !== "build" ? word : `${formula.test(word) ? "'" : ""}${word}`.replace(/\r\n?/g, "\n");
     return /[",\n\r]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
   };
@@ -163,7 +166,7 @@ function tableOf(table, { rows = rowsOf(table), open = null } = {}) {
     const word = filter.value.toLowerCase();
     const found = rows.filter((row) => !word || columns.some((one) => text(row[one.name], one.unit).toLowerCase().includes(word)));
     if (!sorted) return found;
-    const key = (row) => (sorted.unit === "build" ? D.builds[row.build].label : row[sorted.name]);
+    const key = (row) => (sorted.unit === "build" ? named(row.build) : row[sorted.name]);
     return [...found].sort((a, b) => {
       const [one, other] = [key(a), key(b)];
       if (one == null || other == null) return (one == null) - (other == null);

@@ -10,8 +10,6 @@ const nameOf = (builds) => {
 };
 const axisName = () => [...new Set(chosenBuilds().map((build) => D.builds[build].axis))].join(" or ") || "steps";
 const count = (table) => table.columns[0]?.values.length ?? 0;
-const runsOf = () => [...new Set(D.builds.map((build) => build.run))];
-const named = (build) => D.builds[build].label + (runsOf().length > 1 ? ` (${D.builds[build].run})` : "");
 const brief = (long, short) => (isNarrow() ? short : long);
 const scaleOf = (names, range) => ({ domain: names, range });
 
@@ -68,7 +66,7 @@ function frontier(walls, limit, log) {
   const wallOf = new Map(walls.map((row) => [row.at, row]));
   const points = rowsOf(D.frontiers).filter((row) => wallOf.has(row.wall)).map((row) => {
     const wall = wallOf.get(row.wall);
-    return { ...row, line: runsOf().length > 1 ? `${row.line} (${D.builds[wall.build].run})` : row.line, end: wall.last_ok ?? wall.first_oom, far: wall.status === "band" ? wall.first_oom : null, status: wall.status };
+    return { ...row, line: RUNS.length > 1 ? `${row.line} (${D.builds[wall.build].run})` : row.line, end: wall.last_ok ?? wall.first_oom, far: wall.status === "band" ? wall.first_oom : null, status: wall.status };
   });
   for (const parameter of new Set(points.map((row) => row.parameter))) {
     const data = points.filter((row) => row.parameter === parameter).map((row) => ({ ...row, tip: `${row.line}, ${parameter} ${row.value} under ${limit}\n${text(row.end, "count")} ${axisName()}: ${row.status}` }));
@@ -117,7 +115,7 @@ function growth() {
   controls(choice("metric", "metric", D.metrics.map((one) => [one.name, one.title]), metric.name), buildControls(),
     scaleControl("x", axisName(), xScale), scaleControl("y", metric.title, yScale));
   const groups = (D.together[metric.name] ?? []).map((group) => group.filter((build) => builds.includes(build))).filter((group) => group.length);
-  const nameOfGroup = (group) => nameOf(group) + (runsOf().length > 1 ? ` (${D.builds[group[0]].run})` : "");
+  const nameOfGroup = (group) => nameOf(group) + (RUNS.length > 1 ? ` (${D.builds[group[0]].run})` : "");
   const isWall = (row) => row.kind === metric.limit && row.peak && row.last_ok && builds.includes(row.build);
   const marks = metric.limit ? rowsOf(D.walls).filter(isWall) : [];
   for (const row of marks) if (!groups.some((group) => group.includes(row.build))) groups.push([row.build]);
@@ -150,7 +148,7 @@ function growth() {
   const heights = [...values, ...wallMarks.map((row) => row.value), ...limits.map((row) => row.value)];
   const domain = log === "log" ? [Math.min(...heights) / 1.25, Math.max(...heights) * 1.25] : [Math.min(0, ...heights), 1.06 * Math.max(...heights, 0) || 1];
   const within = (value) => Math.min(domain[1], Math.max(domain[0], value));
-  const second = (group) => runsOf().indexOf(D.builds[group[0]].run) > 0;
+  const second = (group) => RUNS.indexOf(D.builds[group[0]].run) > 0;
   const encoding = {
     x: { field: "steps", type: "quantitative", title: axisName() + (xScale === "log" ? " (logarithmic)" : ""), scale: { type: xScale, nice: false, padding: 12, ...(xScale === "log" && { base: 2 }) },
       axis: { ...axisOf("count"), values: xScale === "log" ? powers([...points, ...wallMarks].map((row) => row.steps)) : undefined } },
@@ -160,7 +158,7 @@ function growth() {
     opacity: { condition: { param: "only", value: 1 }, value: 0.12 },
   };
   const shape = { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => SHAPES[placeOf(group[0]) % SHAPES.length])), sort: null, ...(names.length > MOST_NAMES && { legend: null }) };
-  const dash = runsOf().length > 1 && { strokeDash: { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => (second(group) ? [5, 3] : [1, 0]))), sort: null } };
+  const dash = RUNS.length > 1 && { strokeDash: { field: "name", type: "nominal", scale: scaleOf(names, groups.map((group) => (second(group) ? [5, 3] : [1, 0]))), sort: null } };
   const drawn = chart({
     height: isNarrow() ? 300 : 400, encoding,
     layer: [
