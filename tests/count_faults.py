@@ -142,18 +142,23 @@ class Ran:
 @click.command(help=(__doc__ or "").partition("\n")[0])
 @click.option("--only", multiple=True, metavar="NAME", help="The programs of this name alone.")
 @click.option("--keep", is_flag=True, help="Run none again that ran at another commit.")
+@click.option("--no-run", is_flag=True, help="Run none: write what is known by now.")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results/faults"))
 @click.option("--into", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(only: tuple[str, ...], *, keep: bool, results: Path, into: Path | None) -> None:
+def main(
+    only: tuple[str, ...], *, keep: bool, no_run: bool, results: Path, into: Path | None
+) -> None:
     """Run the programs, and write their table."""
     commit = machine.environment({}).source or "unknown"
     results.mkdir(parents=True, exist_ok=True)
     found = []
     for program in PROGRAMS:
         stem = results.resolve() / Path(program.path).stem
-        if not only or stem.name in only:
-            if not is_done(stem, None if keep else commit):
-                run(program, stem, commit)
+        if only and stem.name not in only:
+            continue
+        if not no_run and not is_done(stem, None if keep else commit):
+            run(program, stem, commit)
+        if is_done(stem, None):
             found.append(read(program, stem))
     lines = "\n".join(document(found))
     if into is None:
@@ -238,6 +243,11 @@ def document(found: Sequence[Ran]) -> Iterator[str]:
     for number, of_point in itertools.groupby(by_point, key=lambda one: one.point):
         yield ""
         yield from table(number, list(of_point))
+    ran = [one.program for one in found]
+    missing = [f"`{Path(one.path).name}`" for one in PROGRAMS if one not in ran]
+    if missing:
+        yield ""
+        yield f"Not counted yet: {', '.join(missing)}."
     left_out = [line for one in found for line in one.skipped]
     if left_out:
         yield ""
