@@ -6,8 +6,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-# Each half of the calls brings at least this share of all growth; else it is a start, or noise.
-_SHARE = 0.25
+# What is held is read after each of so many parts of the calls.
+PARTS = 5
+# A call of each part brings at least this share of what a call brings in all; else it is a start,
+# or noise: what goes up and down rises in all of them once in 120 times.
+_SHARE = 0.5
 # The least growth per call that counts: smaller than an allocator's smallest chunk, and for the
 # host more than the runtime's own book-keeping.
 _DEVICE_BYTES, _HOST_BYTES = 64, 16 << 10
@@ -26,7 +29,7 @@ def grown(readings: Sequence[Reading]) -> list[str]:
     """Return a sentence for each thing that grows with the calls.
 
     Args:
-        readings: after few calls, after about half of them, and after all.
+        readings: after few calls, and after each part of the others.
     """
     return [text for text in _grown(readings) if text]
 
@@ -43,8 +46,9 @@ def _grown(readings: Sequence[Reading]) -> Iterator[str | None]:
         if len(values) < len(calls):
             continue
         per_call = (values[-1] - values[0]) / (calls[-1] - calls[0])
-        halves = [later - earlier for earlier, later in itertools.pairwise(values)]
-        if per_call >= least and min(halves) >= _SHARE * (values[-1] - values[0]):
+        parts = zip(itertools.pairwise(values), itertools.pairwise(calls), strict=True)
+        slowest = min((later - earlier) / (to - since) for (earlier, later), (since, to) in parts)
+        if per_call >= least and slowest >= _SHARE * per_call:
             yield (
                 f"each call adds {what.format(per_call)}: {values[0]:,} after {calls[0]} calls, "
                 f"{values[-1]:,} after {calls[-1]}"

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from profiler.frameworks.calls import Reading, grown
 
-CALLS = (5, 27, 50)
+CALLS = (5, 14, 23, 32, 41, 50)
 
 
 def readings(
-    device: tuple[int | None, ...] = (0, 0, 0),
-    host: tuple[int | None, ...] = (0, 0, 0),
-    nodes: tuple[int, ...] = (9, 9, 9),
+    device: tuple[int | None, ...] = (0,) * 6,
+    host: tuple[int | None, ...] = (0,) * 6,
+    nodes: tuple[int, ...] = (9,) * 6,
 ) -> list[Reading]:
-    """Return what is held after 5, 27 and 50 calls."""
+    """Return what is held after 5 to 50 calls."""
     return [Reading(*one) for one in zip(CALLS, device, host, nodes, strict=True)]
 
 
@@ -27,7 +27,7 @@ def test_what_every_call_adds_is_told(each: int, before: int) -> None:
 
     assert text == (
         f"each call adds {each:,} nodes to the graph: {nodes[0]:,} after 5 calls, "
-        f"{nodes[2]:,} after 50"
+        f"{nodes[-1]:,} after 50"
     )
 
 
@@ -44,8 +44,9 @@ def test_memory_of_both_kinds() -> None:
 
 
 def test_what_ends_or_is_not_known_is_not_told() -> None:
-    """A start of the runtime, a jump, a few pages, and no reading."""
-    assert not grown(readings(host=(0, 1 << 24, 1 << 24)))
-    assert not grown(readings(device=(0, 0, 1 << 20)))
-    assert not grown(readings(host=(0, 4096, 8192)))
-    assert not grown(readings(device=(None, None, None), host=(0, None, 1 << 30)))
+    """A start of the runtime, a jump, a few pages, what goes up and down, and no reading."""
+    assert not grown(readings(host=(0, *[1 << 24] * 5)))
+    assert not grown(readings(device=(*[0] * 5, 1 << 20)))
+    assert not grown(readings(host=tuple(4096 * n for n in range(6))))
+    assert not grown(readings(device=(372480, 373248, 372736, 374528, 374016, 375296)))
+    assert not grown(readings(device=(None,) * 6, host=(0, None, *[1 << 30] * 4)))

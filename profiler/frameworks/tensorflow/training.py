@@ -19,7 +19,7 @@ from profiler.forecast.recordings import TraceSource
 from profiler.forecast.trace import Trace
 from profiler.frameworks import Mode, PointError
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
-from profiler.frameworks.calls import Reading, grown
+from profiler.frameworks.calls import PARTS, Reading, grown
 from profiler.frameworks.log_watch import LogWatch
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.stall_watch import StallWatch
@@ -264,7 +264,7 @@ class GraphSteps:
         recorder, allocator = self._recorder, self._runtime.allocator
         each = recorder.report.step.median_s if recorder.report.step else _WATCH_S
         more = min(_CALLS - STEADY_STEPS, int(_WATCH_S / each))
-        if more < STEADY_STEPS:
+        if more < PARTS:
             return
 
         def read(calls: int) -> Reading:
@@ -273,10 +273,11 @@ class GraphSteps:
 
         readings = [read(STEADY_STEPS)]
         try:
-            for part in (more // 2, more - more // 2):
-                for _ in range(part):
+            for part in range(1, PARTS + 1):
+                upto = STEADY_STEPS + more * part // PARTS
+                for _ in range(upto - readings[-1].calls):
                     run_step(session, step, allocator)
-                readings.append(read(readings[-1].calls + part))
+                readings.append(read(upto))
         except tf.errors.ResourceExhaustedError:
             recorder.note(f"it ran out of memory within {more} more steps: memory grows per call")
         else:
