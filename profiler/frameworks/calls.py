@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 # What is held is read after each of so many parts of the calls.
 PARTS = 5
-# A call of each part brings at least this share of what a call brings in all; else it is a start,
-# or noise: what goes up and down rises in all of them once in 120 times.
-_SHARE = 0.5
+# None of them gives anything back: what goes up and down rises in all of them once in 120 times.
+# The calls before and after the middle bring at least this share each; else it is a start. Not each
+# part: arrays of the host may lie in pages that were free.
+_SHARE = 0.25
 # The least growth per call that counts: smaller than an allocator's smallest chunk, and for the
 # host more than the runtime's own book-keeping.
 _DEVICE_BYTES, _HOST_BYTES = 64, 16 << 10
@@ -46,9 +47,10 @@ def _grown(readings: Sequence[Reading]) -> Iterator[str | None]:
         if len(values) < len(calls):
             continue
         per_call = (values[-1] - values[0]) / (calls[-1] - calls[0])
-        parts = zip(itertools.pairwise(values), itertools.pairwise(calls), strict=True)
-        slowest = min((later - earlier) / (to - since) for (earlier, later), (since, to) in parts)
-        if per_call >= least and slowest >= _SHARE * per_call:
+        middle = values[len(values) // 2]
+        halves = (middle - values[0], values[-1] - middle)
+        rises = all(earlier <= later for earlier, later in itertools.pairwise(values))
+        if rises and per_call >= least and min(halves) >= _SHARE * sum(halves):
             yield (
                 f"each call adds {what.format(per_call)}: {values[0]:,} after {calls[0]} calls, "
                 f"{values[-1]:,} after {calls[-1]}"
