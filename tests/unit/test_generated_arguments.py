@@ -46,6 +46,7 @@ from reports.pages import folder
 
 EXAMPLES = int(os.environ.get("STEPWALL_COMMAND_LINES", "300"))
 STOPPED = "nothing is measured in this test"
+DAMAGED = "file is not a database: it is damaged"
 HUNG_AFTER_S = 600
 COMMANDS = {
     name: importlib.import_module(f"profiler.cli.{name}_").command for name in cli._COMMANDS
@@ -368,7 +369,7 @@ def _judge(line: Sequence[str], here: Path, before: dict[str, tuple[int, int]]) 
     assert code in {0, 1, 2, 3, 4}, (code, err)
     lines = err.splitlines()
     if code == 1 and line[0] != "doctor":  # whose answer it may be
-        assert any(STOPPED in one for one in lines), err
+        assert any(STOPPED in one or DAMAGED in one for one in lines), err
     if code == 2 and not (line[0] == "try" and out):  # which answers what cannot be used
         assert lines, "it does not say why"
         assert "--debug" in line or lines[0].startswith("stepwall: "), err
