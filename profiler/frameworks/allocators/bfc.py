@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from itertools import islice
 
 from profiler.forecast.trace import Trace
+from profiler.frameworks.allocators.runs import DoesNotFitError, run_trace
 
 _ALIGNMENT = 256
 # A free chunk larger than what is asked for is split only if at least this much remains, or
 # if what remains is no smaller than what is taken.
 _MAX_WASTE = 128 << 20
 _UNLIMITED = 1 << 50
-
-
-class DoesNotFitError(Exception):
-    """The allocator has no room for an allocation."""
 
 
 class Region:
@@ -133,35 +129,18 @@ class Region:
 def replay(trace: Trace, limit_bytes: int) -> Region:
     """Return a region of ``limit_bytes`` after the trace, and after more runs of its last step.
 
-    Each step finds the free chunks as the one before left them, and may leave others behind.
-
     Raises:
         DoesNotFitError: at the first allocation that has no room.
     """
     region = Region(limit_bytes)
-    addresses: dict[int, int] = {}
-    if not trace.last_run:
-        region.run(trace.events, addresses)
-        return region
-    region.run(islice(trace.events, trace.last_run_at), addresses)
-    highest = 0
-    for number in range(1 + trace.more_runs):
-        before, resident, most = region.layout(), region.in_use, region.peak
-        region.peak = resident
-        region.run(islice(trace.events, trace.last_run_at, None), addresses)
-        if region.peak > highest:
-            highest, region.backprop = region.peak, region.peak - resident
-        region.peak = max(most, region.peak)
-        if region.layout() == before or trace.heirs is None:
-            break
-        if number < trace.more_runs:
-            for gone, left in trace.heirs.items():
-                addresses[gone] = addresses.pop(left)
+    run_trace(region, trace)
     return region
 
 
 class BestFitCoalescing:
     """The allocator's model for predictions; see ``profiler.forecast.allocator``."""
+
+    drops: tuple[int, ...] = ()
 
     def fits(self, trace: Trace, limit_bytes: int) -> bool:
         """Whether an allocator of ``limit_bytes`` survives the trace."""
