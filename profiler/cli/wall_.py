@@ -129,7 +129,7 @@ def _conditions(given: dict[str, Any]) -> planning.Conditions:
 
 def _tell(report: Reporter, label: str | None, point: Point, probe: Probe) -> None:
     peak = f", peak {probe.peak_bytes / MIB:.1f} MiB" if probe.peak_bytes else ""
-    cut = ", cut short" if probe.outcome.cut_short else ""
+    cut = ", cut short" if probe.outcome.cut_short else ", replayed" if probe.replayed else ""
     of = f"{label} at " if label else ""
     text = f"{of}{counted(probe.steps, point.axis)}: {probe.outcome.status.value}{peak}{cut}"
     report.done(f"{text} ({probe.seconds:.1f} s)")

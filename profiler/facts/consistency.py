@@ -50,6 +50,10 @@ def _wall(wall: Certificate) -> Iterator[tuple[str, str]]:
     if wall.first_oom is None and wall.status in _NEEDS_FIRST_OOM:
         yield "first_oom", f"Expected `int`, as the wall is {wall.status.value}"
     has_ends = wall.status in _NEEDS_LAST_OK & _NEEDS_FIRST_OOM
+    if wall.status is WallStatus.REPLAYED:
+        has_ends = wall.last_ok is not None and wall.first_oom is not None
+        if wall.last_ok is None and wall.first_oom is None:
+            yield "first_oom", "Expected `int` there or in last_ok, as the wall is replayed"
     if has_ends and (wall.first_oom or 0) <= (wall.last_ok or 0):
         yield "first_oom", "Expected more than last_ok"
 

@@ -71,6 +71,10 @@ class DeviceMemory(Record, frozen=True, kw_only=True):
     steady step (weights and cached buffers); ``peak_bytes`` is the larger of the
     first step's and the steady steps' peak. Fed arrays (``fed_bytes``) are copied to
     the device in every step and lie inside the peaks.
+
+    An allocator may hold more than it handed out; where a limit caps that, ``reserved_peak_bytes``
+    is the most that it held. ``replayed``: no device ran under the limit; a model of its allocator
+    held it, and said what ran out.
     """
 
     fed_bytes: Bytes | None = None
@@ -82,6 +86,8 @@ class DeviceMemory(Record, frozen=True, kw_only=True):
     steady_peak_bytes: Bytes | None = None
     peak_bytes: Bytes | None = None
     largest_allocation_bytes: Bytes | None = None
+    reserved_peak_bytes: Bytes | None = None
+    replayed: bool = False
 
     @property
     def backprop_bytes(self) -> int | None:

@@ -23,12 +23,22 @@ class WallStatus(enum.Enum):
     BAND = "band"
     AT_LEAST = "at_least"
     AT_MOST = "at_most"
+    REPLAYED = "replayed"
     UNPROVEN = "unproven"
+
+
+class Island(Record, frozen=True, kw_only=True):
+    """Lengths from ``first`` to ``last`` that survive though shorter ones run out."""
+
+    first: Count
+    last: Count
 
 
 class Probe(Record, frozen=True, kw_only=True):
     """One run of the wall search; ``peak_bytes`` is of the memory that is limited.
 
+    ``reserved_bytes``: what the device's allocator held for it, where that is what is limited.
+    ``replayed``: no device ran under the limit; a model of its allocator said how it would end.
     ``host`` and ``phases``: the process's memory, where the whole process is limited.
     """
 
@@ -36,6 +46,8 @@ class Probe(Record, frozen=True, kw_only=True):
     outcome: Outcome
     seconds: Seconds
     peak_bytes: Bytes | None = None
+    reserved_bytes: Bytes | None = None
+    replayed: bool = False
     repeat: Count = 0
     host: HostMemory | None = None
     phases: list[Phase] = []
@@ -54,7 +66,8 @@ class WallPrediction(Record, frozen=True, kw_only=True):
 
     The wall is expected between ``low`` and ``high``; only ``learned_from`` was run.
     ``is_line``: predicted by a line through peaks, not by replaying allocations;
-    ``bytes_per_step`` is its slope, where it was made like the wall.
+    ``bytes_per_step`` is its slope, where it was made like the wall. ``islands``: longer lengths
+    that are expected to survive again.
     """
 
     steps: Number
@@ -63,6 +76,7 @@ class WallPrediction(Record, frozen=True, kw_only=True):
     learned_from: list[Count]
     is_line: bool = False
     bytes_per_step: Number | None = None
+    islands: list[Island] = []
 
 
 class PeakPrediction(Record, frozen=True, kw_only=True):
@@ -115,11 +129,16 @@ class WallPredictions(Record, frozen=True, kw_only=True):
 class Certificate(Record, frozen=True, kw_only=True):
     """The wall of one scenario under one limit: both ends were really run, to their own end.
 
+    All but a ``replayed`` one. It is the first edge: longer lengths may survive again
+    (``islands``).
+
     ``exact``: ``last_ok`` survived and the next length, ``first_oom == last_ok + 1``, ran out.
     ``band``: ``last_ok`` survived and ``first_oom`` ran out every time; outcomes in between
     varied from run to run.
     ``at_least``: nothing failed up to the largest steps allowed; ``first_oom`` is None.
     ``at_most``: even ``first_oom`` (the fewest steps) ran out; ``last_ok`` is None.
+    ``replayed``: as those above, but no device ran: a model of its allocator held the limit. An
+    end that is None was not found.
     ``unproven``: the first failing run was no memory failure; ``reason`` says what it was.
 
     ``kind`` is ``device`` or ``host``: the memory that is limited, and that ran out.
@@ -189,6 +208,37 @@ class Certificate(Record, frozen=True, kw_only=True):
         predicted = int(self.predicted)
         return min(predicted - self.last_ok, 0) or max(predicted - (self.first_oom - 1), 0)
 
+    @property
+    def islands(self) -> list[Island]:
+        """The lengths beyond ``first_oom`` that were seen to survive, between such that ran out."""
+        is_sharp = self.status in {WallStatus.EXACT, WallStatus.REPLAYED}
+        if not is_sharp or self.last_ok is None or self.first_oom is None:
+            return []
+        ends = {
+            probe.steps: probe.outcome.status is Status.OK
+            for probe in self.probes
+            if probe.steps > self.first_oom and _tells(probe)
+        }
+        found: list[Island] = []
+        is_open = False
+        for steps in sorted(ends):
+            if ends[steps] and is_open:
+                found[-1] = Island(first=found[-1].first, last=steps)
+            elif ends[steps]:
+                found.append(Island(first=steps, last=steps))
+            is_open = ends[steps]
+        return found
+
+    def beside(self, island: Island) -> tuple[int | None, int | None]:
+        """Return the lengths next to an island, before and beyond it, that were seen to run out."""
+        out = [
+            probe.steps
+            for probe in self.probes
+            if _tells(probe) and probe.outcome.status is not Status.OK
+        ]
+        before = max((steps for steps in out if steps < island.first), default=None)
+        return before, min((steps for steps in out if steps > island.last), default=None)
+
     def _end(self, steps: int | None, *, survived: bool) -> Probe | None:
         ends = [
             probe
@@ -198,3 +248,9 @@ class Certificate(Record, frozen=True, kw_only=True):
             and not probe.outcome.cut_short
         ]
         return ends[0] if ends else None
+
+
+def _tells(probe: Probe) -> bool:
+    """Whether a probe says that its length survives, or that memory runs out there."""
+    status = probe.outcome.status
+    return not probe.outcome.cut_short and (status is Status.OK or status.is_oom)

@@ -10,11 +10,22 @@ from profiler.forecast.trace import Trace
 class AllocatorModel(Protocol):
     """Replays traces by the rules of one allocator."""
 
+    @property
+    def drops(self) -> tuple[int, ...]:
+        """The bytes from which on one request may take less memory than a smaller one.
+
+        At lengths at which a growing request reaches them a longer trace may fit though a shorter
+        one did not. Between these lengths, what is longer takes no less, up to how it is packed.
+        """
+
     def fits(self, trace: Trace, limit_bytes: int) -> bool:
         """Whether an allocator of ``limit_bytes`` survives the trace."""
 
     def highest_address(self, trace: Trace) -> int:
-        """Return the bytes up to the end of the highest chunk in use, without a limit."""
+        """Return the bytes up to the end of the highest chunk in use, without a limit.
+
+        Of an allocator that takes its memory piece by piece: the most that it held of it.
+        """
 
     def peak(self, trace: Trace) -> int:
         """Return the most bytes in use at once, in chunks as they are handed out at no limit."""

@@ -11,6 +11,7 @@ from profiler.facts import (
     CardWall,
     Certificate,
     Confirmation,
+    Island,
     Measurement,
     Outcome,
     Point,
@@ -30,6 +31,9 @@ DEFAULT_MAX_STEPS = 100_000
 DEVICE, HOST = "device", "host"
 # How many more times both ends of a wall are run where outcomes may vary from run to run.
 BAND_REPEATS = 3
+# So many of the predicted islands beyond a wall are run, the nearest first; each may be so many
+# times longer than predicted.
+_MOST_ISLANDS, _LONGER = 3, 2
 # Other steps would end like these, too: the search ends.
 _HOPELESS = {Status.ERROR, Status.TIMEOUT}
 # What may be wrong where a scenario's own error ends a search in which other lengths ran.
@@ -76,6 +80,10 @@ class _Prober:
         return DEVICE if self.conditions.host_limit_bytes is None else HOST
 
     @property
+    def is_steady(self) -> bool:
+        return self.kind == DEVICE and self.conditions.schedule is Schedule.SERIAL
+
+    @property
     def limit_bytes(self) -> int:
         limit = self.conditions.host_limit_bytes or self.conditions.limit_bytes
         if limit is None:
@@ -85,11 +93,14 @@ class _Prober:
     def probe(self, steps: int, *, whole: bool, repeat: int = 0) -> Probe:
         point = replace(self.conditions, steps=steps, repeat=repeat)
         measurement = self.measure(point, whole=whole)
+        device = measurement.device if self.kind == DEVICE else None
         probe = Probe(
             steps=steps,
             outcome=measurement.outcome,
             seconds=measurement.seconds,
-            peak_bytes=self._demand(measurement),
+            peak_bytes=self._peak(measurement),
+            reserved_bytes=device.reserved_peak_bytes if device else None,
+            replayed=device is not None and device.replayed,
             repeat=repeat,
             host=measurement.host if self.kind == HOST else None,
             phases=measurement.phases if self.kind == HOST else [],
@@ -99,13 +110,21 @@ class _Prober:
         return probe
 
     def trial(self, steps: int, *, whole: bool) -> _ProbeTrial:
-        probe = self.probe(steps, whole=whole)
+        return self._trial(self.probe(steps, whole=whole))
+
+    def _trial(self, probe: Probe) -> _ProbeTrial:
         return _ProbeTrial(
             passed=probe.outcome.status is Status.OK,
             hopeless=_is_hopeless(probe.outcome),
             cut_short=probe.outcome.cut_short,
-            demand_bytes=probe.peak_bytes,
+            demand_bytes=probe.peak_bytes if probe.reserved_bytes is None else probe.reserved_bytes,
         )
+
+    def trial_of(self, steps: int) -> _ProbeTrial:
+        """Run these steps to their end, or return how they ended when they were."""
+        ends = (one for one in self.probes if one.steps == steps and not one.outcome.cut_short)
+        known = next(ends, None)
+        return self._trial(known) if known else self.trial(steps, whole=True)
 
     def holds(self, steps: int, status: Status, repeats: int) -> Iterator[bool]:
         """Run these steps ``repeats`` more times, and yield whether each run ended so."""
@@ -133,7 +152,7 @@ class _Prober:
         if _is_hopeless(probe.outcome):
             raise _HopelessError(f"at {self.lengths.text(probe.steps)}: {probe.outcome.sentence}")
 
-    def _demand(self, measurement: Measurement) -> int | None:
+    def _peak(self, measurement: Measurement) -> int | None:
         if self.kind == HOST:
             if measurement.host is None:
                 return None
@@ -180,9 +199,12 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         begin = expected.begin or given
     max_steps = lengths.at_most(max_steps)
     bracket = _find(prober, begin, max_steps)
+    status, reason = _status(bracket, prober)
+    # In the parallel schedule, and under a host limit, what varies from run to run makes no island.
+    if given and status is WallStatus.EXACT and prober.is_steady:
+        _visit(prober, given.islands, bracket, max_steps)
     # Not by the clock: probes may have been run before an interruption.
     seconds += sum(probe.seconds for probe in prober.probes)
-    status, reason = _status(bracket, prober)
     certificate = Certificate(
         framework=conditions.framework,
         scenario=conditions.scenario,
@@ -209,13 +231,20 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
     # Where it began by what is not short is no prediction: no interval holds for it.
     if given and given.steps < max_steps:
         certificate = _with_prediction(certificate, given)
-    if status is not WallStatus.EXACT or bracket.first_bad is None:
-        return certificate
-    if conditions.schedule is Schedule.PARALLEL:
-        return _banded(certificate, prober, bracket, max_steps, confirm or BAND_REPEATS)
-    if confirm:
-        return replace(certificate, confirmation=_confirmation(prober, bracket, confirm))
-    return certificate
+    if status is WallStatus.EXACT and conditions.schedule is Schedule.PARALLEL:
+        certificate = _banded(certificate, prober, bracket, max_steps, confirm or BAND_REPEATS)
+    elif status is WallStatus.EXACT and confirm:
+        certificate = replace(certificate, confirmation=_confirmation(prober, bracket, confirm))
+    return _replayed(certificate)
+
+
+def _replayed(wall: Certificate) -> Certificate:
+    """Return the certificate as what it proves: nothing, where no device ran at one of its ends."""
+    ends = {wall.last_ok, wall.first_oom}
+    is_proven = wall.status is not WallStatus.UNPROVEN
+    if is_proven and any(probe.replayed for probe in wall.probes if probe.steps in ends):
+        return replace(wall, status=WallStatus.REPLAYED)
+    return wall
 
 
 def _find(prober: _Prober, prediction: WallPrediction | None, max_steps: int) -> Bracket:
@@ -233,6 +262,33 @@ def _find(prober: _Prober, prediction: WallPrediction | None, max_steps: int) ->
         passed={lengths.nth(n) for n in found.passed},
         failed={lengths.nth(n): cut_short for n, cut_short in found.failed.items()},
     )
+
+
+def _visit(prober: _Prober, islands: list[Island], wall: Bracket, max_steps: int) -> None:
+    """Run both ends of the islands that are predicted beyond a wall, and what is next to them."""
+    first_bad = _next(wall, prober)
+    beyond = [one for one in islands if first_bad < one.first <= max_steps]
+    for island in beyond[:_MOST_ISLANDS]:
+        _land(prober, island, max_steps)
+
+
+def _land(prober: _Prober, island: Island, max_steps: int) -> None:
+    """Run the length before an island and its first; if that survives, find where it ends."""
+    lengths = prober.lengths
+    before = lengths.number(island.first) - 1
+    size = lengths.number(island.last) - before
+
+    def run(number: int, *, whole: bool) -> _ProbeTrial:
+        del whole
+        return prober.trial_of(lengths.nth(before + number))
+
+    if not run(0, whole=True).hopeless and run(1, whole=True).passed:
+        find_wall(
+            run,
+            limit_bytes=prober.limit_bytes,
+            max_n=min(lengths.number(max_steps) - before, _LONGER * size + 1),
+            prediction=WallPrediction(steps=size, low=size, high=size, learned_from=[]),
+        )
 
 
 def _with_prediction(certificate: Certificate, prediction: WallPrediction) -> Certificate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from profiler.facts import WallPrediction, replace
+from profiler.facts import Island, WallPrediction, replace
 from profiler.lengths import Lengths
 
 
@@ -19,11 +19,18 @@ def off_lattice(prediction: WallPrediction, lengths: Lengths) -> WallPrediction:
 
 def _moved(prediction: WallPrediction, *, each: float, base: float) -> WallPrediction:
     rate = prediction.bytes_per_step
+
+    def moved(number: int) -> int:
+        return max(0, round(base + number * each))
+
     return replace(
         prediction,
         steps=base + prediction.steps * each,
         low=max(0, base + prediction.low * each),
         high=base + prediction.high * each,
-        learned_from=[max(0, round(base + one * each)) for one in prediction.learned_from],
+        learned_from=[moved(one) for one in prediction.learned_from],
+        islands=[
+            Island(first=moved(one.first), last=moved(one.last)) for one in prediction.islands
+        ],
         bytes_per_step=None if rate is None else rate / each,
     )

@@ -173,7 +173,7 @@ class Learner:
         most, first = self._recordings.source.most_folded_bytes, unrolling.first_steps
         sizes = unrolling.growing(self._recordings.source.folded_label)
         ends = [
-            (_last_below(size, most, first), size(first))
+            (last_below(size, most, first), size(first))
             for size in sizes
             if folded is None or size(first) < folded
         ]
@@ -204,8 +204,14 @@ def _checked_share(unrolling: Unrolling, edge: int) -> int:
     return int(edge * (_CHECK_SHARE if is_larger and not unrolling.loops else _SMALLER_SHARE))
 
 
-def _last_below(size: Callable[[int], int], most: int, first: int) -> int:
-    """Return the last steps at which a growing size is at most so many bytes."""
+def last_below(size: Callable[[int], int], most: int, first: int) -> int:
+    """Return the last steps at which a growing size is at most so many bytes.
+
+    Args:
+        size: by steps.
+        most: no less than at the first steps.
+        first: these.
+    """
     low, high = first, 2 * first
     while size(high) <= most:
         low, high = high, 2 * high

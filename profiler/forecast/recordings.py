@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
+from profiler.facts import Island
 from profiler.forecast.allocator import AllocatorModel
 from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.trace import Trace
@@ -23,6 +25,8 @@ _FAR_MISSED = 0.1
 _FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 FARTHEST = 1 << 20
 UNLIMITED = 1 << 50
+# What may fit again is looked for up to so many times the events of what is guessed to fit.
+_REACH = 2
 # A guess goes at most so many times as far at once, and ends where it moves by so small a share,
 # or where a trace has so many events.
 _LEAP, _CLOSE, _GUESSES, _GUESSED_EVENTS = 4, 128, 12, 96_000
@@ -269,24 +273,60 @@ class Replay:
 
     def largest_fitting(self, limit_bytes: int, guess: int) -> int:
         """Return the largest steps that fit, searched from a guess; 0 if not even the first."""
-        at = (guess - self._first) // self._unit
-        # What does not fit when each step is run once fits no better when it is run again.
-        once = self._largest(limit_bytes, at, self._most, once=True)
-        low = self._largest(limit_bytes, once, once, once=False)
+        low = self._last_of((0, self._most), limit_bytes, self._number(guess))
         return self._steps(low) if low >= 0 else 0
 
-    def _largest(self, limit_bytes: int, at: int, most: int, *, once: bool) -> int:
-        """Return the largest number up to ``most`` that fits, or -1."""
-        low, high = -1, most + 1
+    def fitting(
+        self, limit_bytes: int, guess: int, drops: Iterable[int]
+    ) -> tuple[int, list[Island]]:
+        """Return the steps before the first that do not fit, and longer ones that fit again.
+
+        Args:
+            limit_bytes: the limit.
+            guess: where to search from.
+            drops: steps from which on something takes less memory than at shorter lengths: only
+                there a longer trace may fit again.
+        """
+        at = self._number(guess)
+        most = max(_GUESSED_EVENTS, _REACH * self._unrolling.count(guess))
+        starts = sorted({-((self._first - one) // self._unit) for one in drops})
+        starts = [one for one in starts if 0 < one <= self._most]
+        starts = [0, *(one for one in starts if self._unrolling.count(self._steps(one)) <= most)]
+        edge = -1
+        islands: list[Island] = []
+        for first, following in pairwise([*starts, self._most + 1]):
+            # All of what is shorter than the guess is likely to fit, and nothing that is longer.
+            likely = following - 1 if following <= at else max(first, at)
+            last = self._last_of((first, following - 1), limit_bytes, likely)
+            if edge == first - 1:
+                edge = last
+            elif last >= first:
+                begins = self._steps(first)
+                if islands and islands[-1].last == begins - self._unit:
+                    begins = islands.pop().first
+                islands.append(Island(first=begins, last=self._steps(last)))
+        return (self._steps(edge) if edge >= 0 else 0), islands
+
+    def _last_of(self, span: tuple[int, int], limit_bytes: int, at: int) -> int:
+        """Return the largest number of a span up to which all fit, or the one before it."""
+        # What does not fit when each step is run once fits no better when it is run again.
+        first, last = span
+        once = self._largest(limit_bytes, at, span, once=True)
+        return self._largest(limit_bytes, once, (first, min(once, last)), once=False)
+
+    def _largest(self, limit_bytes: int, at: int, span: tuple[int, int], *, once: bool) -> int:
+        """Return the largest number of a span that fits, or the one before it."""
+        first, last = span
+        low, high = first - 1, last + 1
         stride = 1
         while high - low > 1:
             at = min(max(at, low + 1), high - 1)
             if self._allocator.fits(self._trace(at, once=once), limit_bytes):
                 low = at
-                at = at + stride if high > most else (low + high) // 2
+                at = at + stride if high > last else (low + high) // 2
             else:
                 high = at
-                at = at - stride if low < 0 else (low + high) // 2
+                at = at - stride if low < first else (low + high) // 2
             stride *= 2
         return low
 
@@ -321,6 +361,9 @@ class Replay:
     def _trace(self, more: int, *, once: bool) -> Trace:
         trace = self._unrolling.at(self._steps(more))
         return replace(trace, more_runs=0) if once else trace
+
+    def _number(self, steps: int) -> int:
+        return (steps - self._first) // self._unit
 
     def _steps(self, more: int) -> int:
         return self._first + more * self._unit

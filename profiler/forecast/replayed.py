@@ -11,11 +11,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from profiler.facts import CardWall, Caveat, CaveatEffect, PeakPrediction, WallPrediction
+from profiler.facts import (
+    CardWall,
+    Caveat,
+    CaveatEffect,
+    Island,
+    PeakPrediction,
+    WallPrediction,
+)
 from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.ladder import continued_to, rungs
 from profiler.forecast.lattice import on_lattice
-from profiler.forecast.learning import CAUTION, Learner
+from profiler.forecast.learning import CAUTION, Learner, last_below
 from profiler.forecast.near_wall import near_wall
 from profiler.forecast.recordings import (
     FARTHEST,
@@ -180,7 +187,7 @@ class _WallPredictor:
             return None
         try:
             *_, regime = self._learner.regimes(learned)
-            edge, margin = self._edge(regime.unrolling)
+            edge, margin, islands = self._edge(regime)
         except NoPatternError:
             return None
         edge = max(edge, regime.after)
@@ -191,7 +198,7 @@ class _WallPredictor:
         share = self._learner.share(regime.learned, edge) + unchecked / self._limit
         margin = max(1, margin, edge * _FINEST, edge * share) + unit - 1
         middle = min(edge + (unit - 1) // 2, self.max_steps)
-        return self._prediction(middle, margin, is_line=False)
+        return self._prediction(middle, margin, is_line=False, islands=islands)
 
     def _by_law(self) -> WallPrediction | None:
         # Under a limit, a chunk that is not split may hold twice what was asked for.
@@ -206,28 +213,47 @@ class _WallPredictor:
             edge, max(1, edge * share, CAUTION * curve.margin(edge)), is_line=True
         )
 
-    def _prediction(self, edge: float, margin: float, *, is_line: bool) -> WallPrediction:
+    def _prediction(
+        self, edge: float, margin: float, *, is_line: bool, islands: Sequence[Island] = ()
+    ) -> WallPrediction:
         return WallPrediction(
             steps=edge,
             low=max(0, edge - margin),
             high=edge + margin,
             learned_from=self._recordings.steps,
             is_line=is_line,
+            islands=[*islands],
         )
 
     def _replay(self, unrolling: Unrolling) -> Replay:
         return self._recordings.replay(unrolling, self.max_steps)
 
-    def _edge(self, unrolling: Unrolling) -> tuple[int, float]:
-        """Return the largest steps that fit, and by how much they may be off for want of replay."""
+    def _edge(self, regime: Regime) -> tuple[int, float, list[Island]]:
+        """Return the most steps up to which all fit, and longer ones that fit again.
+
+        Also by how much the first may be off for want of replay.
+        """
+        unrolling = regime.unrolling
         guess = self.about(unrolling)
         if unrolling.count(guess) <= _MOST_REPLAYED and guess <= FARTHEST:
-            return self._replay(unrolling).largest_fitting(self._limit, guess), 0.0
+            drops = [one for one in self._drops(unrolling) if one > regime.after]
+            edge, islands = self._replay(unrolling).fitting(self._limit, guess, drops)
+            return edge, 0.0, islands
         curve = self._recordings.far(unrolling)
         if curve is None:
             raise NoPatternError("walls do not grow with their limits")
-        edge = curve.meets(self._limit)
-        return int(min(self.max_steps, edge)), curve.margin(edge)
+        met = curve.meets(self._limit)
+        return int(min(self.max_steps, met)), curve.margin(met), []
+
+    def _drops(self, unrolling: Unrolling) -> set[int]:
+        """Return the steps at which a growing request reaches what may take less memory."""
+        first = unrolling.first_steps
+        return {
+            last_below(size, least - 1, first) + 1
+            for least in self._recordings.allocator.drops
+            for size in unrolling.growing()
+            if size(first) < least
+        }
 
 
 class _PeakPredictor:

@@ -154,8 +154,8 @@ class Unrolling:
         more = self._more(steps)
         return sum(len(part.events) * (more if part.repeated else 1) for part in self._parts)
 
-    def growing(self, mark: str) -> list[Callable[[int], int]]:
-        """Return the bytes by steps of the allocations so labelled that grow."""
+    def growing(self, mark: str = "") -> list[Callable[[int], int]]:
+        """Return the bytes by steps of the allocations that grow and hold ``mark`` in a label."""
         values = [
             event.value
             for part in self._parts

@@ -48,11 +48,12 @@ probes, failed_probes,             how many runs the search took (repeats that c
 cut_short_probes                   its ends left out), how many of them did not survive,
                                    and how many of these were ended early
 peak_bytes                         of the run that survived
+islands                            first and last of the longer lengths that survive again
 oom_phase, oom_reason, oom_*       how the run at ``first_oom`` ended; as above
 =================================  ==================================================
 
 ``LoadedRun.probes``, one row per run of a search: label, scenario, kind, limit_bytes, steps,
-repeat, status, phase, reason, cut_short, peak_bytes, seconds.
+repeat, status, phase, reason, cut_short, peak_bytes, seconds, replayed, reserved_bytes.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def phase_columns(phases: list[Phase]) -> Columns:
 
 _PROBE_COLUMNS = [
     *("label", "scenario", "kind", "limit_bytes", "steps", "repeat", "status", "phase"),
-    *("reason", "cut_short", "peak_bytes", "seconds"),
+    *("reason", "cut_short", "peak_bytes", "seconds", "replayed", "reserved_bytes"),
 ]
 _SHORTAGE_COLUMNS = [f"oom_{name}" for name in Shortage.__struct_fields__ if name != "lines"]
 _NESTED = {"probes", "confirmation", "explanation", "schedules", "cards"}
@@ -216,6 +217,7 @@ _WALL_COLUMNS = [
     *("prediction_error_steps", "price", "probes", "failed_probes", "cut_short_probes"),
     *("peak_bytes", "oom_phase", "oom_reason"),
     *_SHORTAGE_COLUMNS,
+    "islands",
 ]
 _OUTCOME_COLUMNS = ("status", "phase", "reason", "signal", "exit_code")
 
@@ -247,6 +249,7 @@ def _wall_row(label: str, wall: Certificate) -> Columns:
         "failed_probes": len(failed),
         "cut_short_probes": sum(probe.outcome.cut_short for probe in failed),
         "peak_bytes": last.peak_bytes if last else None,
+        "islands": [[one.first, one.last] for one in wall.islands],
         "oom_phase": first.outcome.phase if first else None,
         "oom_reason": first.outcome.reason if first else None,
         **_shortage(first.outcome if first else None),
@@ -266,6 +269,8 @@ def _probe_row(label: str, wall: Certificate, index: int) -> Columns:
         "phase": probe.outcome.phase,
         "reason": probe.outcome.reason,
         "cut_short": probe.outcome.cut_short,
+        "replayed": probe.replayed,
         "peak_bytes": probe.peak_bytes,
+        "reserved_bytes": probe.reserved_bytes,
         "seconds": probe.seconds,
     }

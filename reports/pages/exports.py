@@ -49,7 +49,7 @@ _WHOLE = (
     *("_bytes", "nodes", "steps", "repeat", "exit_code", "last_ok", "first_oom"),
     *("_repeats", "_survived", "_ran_out"),
 )
-_NESTED = {"parameters", "oom_shape", "by_law", "predicted_from", "outlier_steps"}
+_NESTED = {"parameters", "oom_shape", "by_law", "predicted_from", "islands", "outlier_steps"}
 # Promised by schema 1, also where a graph has no such part or stage.
 _GRAPH_KEYS = (
     *("nodes", "forward_nodes", "backward_nodes", "total_nodes", "library_nodes"),
@@ -204,6 +204,7 @@ def wall_document(wall: Certificate) -> Document:
         **to_json(wall),
         "prediction_error_steps": wall.prediction_error_steps,
         "price": wall.price,
+        "islands": to_json(wall.islands),
         "probes": [_probe(probe) for probe in wall.probes],
         "explanation": _trace(wall.explanation),
     }
@@ -321,8 +322,10 @@ def _probe(probe: Probe) -> Document:
         "reason": probe.outcome.reason,
         "signal": probe.outcome.signal,
         "cut_short": probe.outcome.cut_short,
+        "replayed": probe.replayed,
         "host": _host(probe.host, probe.phases),
         "shortage": to_json(probe.outcome.shortage),
         "peak_bytes": probe.peak_bytes,
+        "reserved_bytes": probe.reserved_bytes,
         "seconds": probe.seconds,
     }

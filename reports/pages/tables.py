@@ -296,7 +296,7 @@ def unknown_table(results: RunResults) -> Table:
             found.setdefault((f"law of {one.metric.title}", no_law(one)), []).append(one.label)
     for label, wall in results.walls:
         under = f"{label} under {size_text(wall.limit_bytes)}"
-        if wall.status is WallStatus.UNPROVEN:
+        if wall.status in {WallStatus.REPLAYED, WallStatus.UNPROVEN}:
             found.setdefault(("wall", wall.reason or PROOFS[wall.status]), []).append(under)
         if wall.predicted is None:
             why = wall.unpredicted or "short runs do not tell how its memory grows"

@@ -11,8 +11,10 @@ from profiler.parameters import value_text
 from reports.pages.columns import BUILD, Number, Table, axes_of
 from reports.tables.grid import outcome_sentence
 from reports.texts.certificate import (
+    REPLAYED,
     confirmation_text,
     held_text,
+    islands_text,
     learned_text,
     miss_text,
     room_text,
@@ -28,6 +30,7 @@ PROOFS = {
     WallStatus.BAND: "each end held every time; outcomes in between varied from run to run",
     WallStatus.AT_LEAST: "nothing failed up to the most that was allowed",
     WallStatus.AT_MOST: "even the first length ran out",
+    WallStatus.REPLAYED: REPLAYED,
     WallStatus.UNPROVEN: "the first failing run was no memory failure",
 }
 
@@ -55,7 +58,8 @@ def wall_table(results: RunResults, number: Number) -> Table:
     ]
     rows = [(number(wall), *_wall_row(results, wall)) for _, wall in results.walls]
     return Table.of_rows("walls", "Walls", heads, rows).noted(
-        "Both ends of an exact wall were really run, each in a process of its own. A prediction "
+        "Both ends of an exact wall were really run, each in a process of its own; of a replayed "
+        "one no device ran. A prediction "
         "was made before any run near the wall. The price is the seconds of the whole search over "
         "those of the two runs that prove it."
     )
@@ -67,6 +71,7 @@ def _wall_row(results: RunResults, wall: Certificate) -> tuple[Any, ...]:
         learned_text(wall),
         room_text(wall),
         zone_text(wall),
+        islands_text(wall),
         confirmation_text(wall),
         wall_schedules_text(wall, framework),
         held_text(wall, framework) if wall.explanation is None else None,

@@ -29,11 +29,17 @@ _CAPTION = (
     "length was run too and ran out of memory. Between the marks nothing was run."
 )
 # The shape says what is not proven; where both ends were run, the series has its own.
-_SHAPES = {WallStatus.BAND: "d", WallStatus.AT_LEAST: "^", WallStatus.AT_MOST: "v"}
+_SHAPES = {
+    WallStatus.BAND: "d",
+    WallStatus.AT_LEAST: "^",
+    WallStatus.AT_MOST: "v",
+    WallStatus.REPLAYED: "*",
+}
 _KEYS = {
     WallStatus.BAND: "a band: the most that survived every time",
     WallStatus.AT_LEAST: "the wall lies further up",
     WallStatus.AT_MOST: "the wall lies below: this ran out",
+    WallStatus.REPLAYED: "a replayed wall: no device ran",
 }
 
 

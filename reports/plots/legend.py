@@ -14,6 +14,7 @@ WALL_KEYS = {
     WallStatus.BAND: "a band: the most that survived every time",
     WallStatus.AT_LEAST: "the wall lies further on",
     WallStatus.AT_MOST: "the wall lies before this",
+    WallStatus.REPLAYED: "a replayed wall: no device ran",
 }
 BAND_END = "its end: from here, memory ran out every time"
 
@@ -42,6 +43,7 @@ def _wall_text(wall: WallMarks, axis: str) -> str:
         WallStatus.BAND: f"band: {band}",
         WallStatus.AT_LEAST: f"still survives {steps}",
         WallStatus.AT_MOST: f"runs out even at {steps}",
+        WallStatus.REPLAYED: f"replayed wall: {steps}",
         WallStatus.UNPROVEN: "no wall proven",
     }[wall.status]
 

@@ -47,6 +47,7 @@ WALL_MARKERS = {
     WallStatus.BAND: "d",
     WallStatus.AT_LEAST: ">",
     WallStatus.AT_MOST: "<",
+    WallStatus.REPLAYED: "*",
 }
 WALL: dict[str, Any] = {
     "markersize": 8,

@@ -27,12 +27,14 @@ _KEYS = {
     WallStatus.BAND: "band: survives here every time, runs out at its end every time",
     WallStatus.AT_LEAST: "survives this: the wall lies further on",
     WallStatus.AT_MOST: "runs out here: the wall lies before",
+    WallStatus.REPLAYED: "replayed: no device ran",
 }
 _COLOURS = {
     WallStatus.EXACT: "#0072B2",
     WallStatus.BAND: "#D55E00",
     WallStatus.AT_LEAST: "#009E73",
     WallStatus.AT_MOST: "#CC79A7",
+    WallStatus.REPLAYED: "#777777",
 }
 
 

@@ -63,6 +63,9 @@ def wall_text(wall: Certificate) -> str:
 def reach_text(wall: Certificate) -> str:
     """Return ``650 steps``, or what is known instead of an exact wall."""
     last, first = (DASH if n is None else count_text(n) for n in (wall.last_ok, wall.first_oom))
+    if wall.status is WallStatus.REPLAYED:
+        ends = f"before {counted(first, wall.axis)}" if wall.last_ok is None else None
+        return f"{ends or counted(last, wall.axis)} (replayed)"
     return {
         WallStatus.EXACT: counted(last, wall.axis),
         WallStatus.BAND: counted(f"{last} to {first}", wall.axis),

@@ -18,6 +18,7 @@ from reports.texts.numbers import (
     DASH,
     UNIT_TEXTS,
     count_text,
+    list_text,
     size_text,
     steps_text,
 )
@@ -59,6 +60,10 @@ def prediction_lines(prediction: ScenarioPrediction) -> list[str]:
         lines.append(
             f"  under {limit}   {_wall_text(prediction, wall) if wall else _no_wall(prediction)}"
         )
+        if wall is not None and wall.islands:
+            again = [dict.fromkeys(map(count_text, (one.first, one.last))) for one in wall.islands]
+            ends = list_text([" to ".join(ends) for ends in again])
+            lines.append(f"  beyond   {counted(ends, point.axis)} would survive again")
     caveats = dict.fromkeys((one.from_steps or 0, one.text) for one in prediction.caveats)
     return [
         *lines,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from profiler.facts import (
     Certificate,
@@ -30,12 +30,14 @@ from reports.texts.schedules import schedules_text
 from reports.texts.story import biggest_text, story
 
 __all__ = [
+    "REPLAYED",
     "certificate_lines",
     "confirmation_text",
     "ending_text",
     "error_text",
     "fewest_text",
     "held_text",
+    "islands_text",
     "learned_text",
     "limit_text",
     "miss_text",
@@ -51,6 +53,7 @@ __all__ = [
 ]
 
 Row = tuple[str, str | None, str | None]
+REPLAYED = "no device ran under the limit: a model of its allocator held it"
 _NAME_WIDTH = 12
 _SMALL_SHARE = 0.0005
 # Of the limit: what is left unused beyond this asks for a reason.
@@ -82,7 +85,7 @@ def miss_text(wall: Certificate) -> str | None:
         return None
     if steps == 0:
         exactly = f"right to the {one_of(wall.axis)}" if is_plural(wall.axis) else "exactly right"
-        return exactly if wall.status is WallStatus.EXACT else "inside the band"
+        return "inside the band" if wall.status is WallStatus.BAND else exactly
     return (
         f"{_distance(abs(steps), wall)} too {'many' if steps > 0 else 'few'} "
         f"({_percent(wall, steps)})"
@@ -218,14 +221,37 @@ def wall_schedules_text(wall: Certificate, framework: FrameworkFacts) -> str | N
 
 def zone_text(wall: Certificate) -> str | None:
     """Return the steps of a band whose outcomes varied; None for another wall."""
-    if wall.status is not WallStatus.BAND:
-        return None
     first = (wall.last_ok or 0) + wall.multiple_of
+    is_open = wall.status is WallStatus.REPLAYED and None not in {wall.last_ok, wall.first_oom}
+    if wall.status is not WallStatus.BAND and not (is_open and first != wall.first_oom):
+        return None
     if wall.first_oom is None:
         return f"from {steps_text(first, wall.axis)} on"
     last = wall.first_oom - wall.multiple_of
     ends = dict.fromkeys(map(count_text, (first, last)))
     return counted(" to ".join(ends), wall.axis)
+
+
+def islands_text(wall: Certificate) -> str | None:
+    """Return the lengths beyond the first that runs out which survive again; None without any.
+
+    As ``1,280 steps survive again, though 1,279 run out, and 1,281 do``.
+    """
+    texts = []
+    for island in wall.islands:
+        ends = dict.fromkeys((island.first, island.last))
+        before, after = wall.beside(island)
+        text = f"{counted(' to '.join(map(count_text, ends)), wall.axis)} {_again(wall)}"
+        if before is not None:
+            text += f", though {count_text(before)} {'run' if is_plural(wall.axis) else 'runs'} out"
+        texts.append(text + (f", as {count_text(after)} do again" if after is not None else ""))
+    return "; ".join(texts) or None
+
+
+def _again(wall: Certificate) -> str:
+    if wall.status is WallStatus.REPLAYED:
+        return "would survive again"
+    return f"{'survive' if is_plural(wall.axis) else 'survives'} again"
 
 
 def confirmation_text(wall: Certificate) -> str | None:
@@ -241,7 +267,8 @@ def confirmation_text(wall: Certificate) -> str | None:
         )
         if steps is not None
     ]
-    return "run again: " + ", ".join(ends)
+    how = "replayed" if wall.status is WallStatus.REPLAYED else "run"
+    return f"{how} again: " + ", ".join(ends)
 
 
 def price_text(wall: Certificate) -> str:
@@ -274,13 +301,7 @@ def _rows(wall: Certificate, framework: FrameworkFacts) -> list[Row]:
         rows.append(("predicted", counted(predicted, wall.axis), words))
     if wall.unpredicted is not None:
         rows.append(("prediction", None, f"its short runs failed: {wall.unpredicted}"))
-    if wall.last_ok is not None:
-        rows.append(("survives", steps_text(wall.last_ok, wall.axis), _peak_sentence(wall)))
-    if (zone := zone_text(wall)) is not None:
-        rows.append(("band", zone, "outcomes varied from run to run"))
-    if wall.first_oom is not None:
-        ending = ending_text(wall.failure) if wall.failure else None
-        rows.append(("runs out", steps_text(wall.first_oom, wall.axis), ending))
+    rows += _ends(wall)
     if (room := room_text(wall)) is not None:
         rows.append(("unused", None, room))
     if (again := confirmation_text(wall)) is not None:
@@ -292,12 +313,30 @@ def _rows(wall: Certificate, framework: FrameworkFacts) -> list[Row]:
     return [*rows, *_limits_of_proof(wall), ("price", None, price_text(wall))]
 
 
+def _ends(wall: Certificate) -> Iterator[Row]:
+    """Yield where it survives, varies and runs out, and where it survives again."""
+    is_replayed = wall.status is WallStatus.REPLAYED
+    if wall.last_ok is not None:
+        name = "would fit" if is_replayed else "survives"
+        yield name, steps_text(wall.last_ok, wall.axis), _peak_sentence(wall)
+    if (zone := zone_text(wall)) is not None:
+        yield "band", zone, "outcomes varied from run to run"
+    if wall.first_oom is not None:
+        name = "would not" if is_replayed else "runs out"
+        ending = ending_text(wall.failure) if wall.failure else None
+        yield name, steps_text(wall.first_oom, wall.axis), ending
+    if (islands := islands_text(wall)) is not None:
+        yield "islands", None, islands
+
+
 def _peak_sentence(wall: Certificate) -> str | None:
     peak = peaks_text(wall)
     if peak is None:
         return None
     biggest = biggest_text(wall.explanation) if wall.explanation else None
-    return ", ".join(filter(None, (f"peak {peak}", biggest)))
+    reserved = wall.survivor.reserved_bytes if wall.survivor else None
+    held = None if reserved is None else f"{bytes_text(reserved)} reserved"
+    return ", ".join(filter(None, (f"peak {peak}", held, biggest)))
 
 
 def _distance(steps: int, wall: Certificate) -> str:
@@ -322,9 +361,17 @@ def _limits_of_proof(wall: Certificate) -> list[Row]:
         return [("at least", None, "nothing ran out up to --max-steps: the wall lies beyond")]
     if wall.status is WallStatus.AT_MOST:
         return [("at most", None, f"even {fewest_text(wall)}")]
+    if wall.status is WallStatus.REPLAYED:
+        return [("replayed", None, f"{REPLAYED}{_replayed_end(wall)}")]
     if wall.status is WallStatus.UNPROVEN:
         return [("unproven", None, wall.reason or "no reason given")]
     return []
+
+
+def _replayed_end(wall: Certificate) -> str:
+    if wall.first_oom is None:
+        return "; nothing ran out up to --max-steps"
+    return f"; even {fewest_text(wall)}" if wall.last_ok is None else ""
 
 
 def _line(row: Row, width: int) -> str:

@@ -53,6 +53,7 @@ def loop_peak(steps: int) -> int:
     return 3 * WEIGHTS + (steps + 1) * STATE
 
 
+GATHERED = rows(32, 32)  # a state of ``toy_gathered``, and its weights
 PEAKS = {"toy_unrolled": unrolled_peak, "toy_loop": loop_peak}
 WALLS = {
     "toy_unrolled": (LIMIT - WEIGHTS - 3 * STATE) // WEIGHTS,
@@ -241,6 +242,67 @@ class TestWall:
         assert wall["reason"] in " ".join(done.stdout.split())
         again = f"stepwall explain toy_broken --steps {wall['last_ok']} --limit 64KiB --scenarios "
         assert f"next: {again}" in done.stdout
+
+
+class TestIslands:
+    """A longer length survives where a shorter one ran out: the states leave their drawer.
+
+    They are (T + 1) states of S bytes, which take a drawer of 4 MiB from 1 to 2 MiB; beside them
+    lie the weights, the gradient that flows back and the weight gradient, S bytes each. Under 3 MiB
+    the drawer has no room.
+    """
+
+    LIMIT = 3 << 20
+    WALL = (1 << 20) // GATHERED - 2
+    ISLAND = ((2 << 20) // GATHERED - 1, LIMIT // GATHERED - 4)
+
+    def wall(self, toy: Command, source: Path, folder: Path, *more: object) -> dict[str, Any]:
+        """Return the certificate as JSON; what was printed stands in ``printed``."""
+        options = ["--limit", f"{self.LIMIT}B", "--json", "wall.json", "--scenarios"]
+        done = toy("wall", "toy_gathered", *more, *options, source, cwd=folder)
+        assert done.returncode == OK, done.stderr
+        found: dict[str, Any] = json.loads((folder / "wall.json").read_text())
+        return found | {"printed": done.stdout}
+
+    def test_are_foretold_run_and_told(
+        self, toy: Command, toy_source: Path, tmp_path: Path
+    ) -> None:
+        """The wall is the first edge; both ends of the island were run, and what is beside it."""
+        wall = self.wall(toy, toy_source.with_name("gathered.py"), tmp_path)
+        first, last = self.ISLAND
+        ends = {probe["steps"]: probe["outcome"] for probe in wall["probes"]}
+
+        assert (wall["status"], wall["last_ok"]) == ("exact", self.WALL)
+        assert wall["islands"] == [{"first": first, "last": last}]
+        assert wall["prediction_error_steps"] == 0
+        assert (ends[first - 1], ends[first], ends[last]) == ("oom_device", "ok", "ok")
+        assert ends[last + 1] == "oom_device"
+        assert (
+            f"{first} to {last} steps survive again, though {first - 1} run out, "
+            f"as {last + 1} do again" in wall["printed"]
+        )
+        assert "survives    " in wall["printed"]
+
+    def test_a_wall_that_only_a_model_held_is_told_as_such(
+        self, toy: Command, toy_source: Path, tmp_path: Path
+    ) -> None:
+        """In the status, in words, in the report and in its tables."""
+        source = toy_source.with_name("gathered.py")
+        wall = self.wall(toy, source, tmp_path, "--set", "modelled=true", "--name", "modelled")
+        done = toy("report", "modelled", cwd=tmp_path)
+        folder = tmp_path / "results" / "modelled"
+        rows, page = (folder / "walls.csv").read_text(), (folder / "report.html").read_text()
+        said = toy("report", "modelled", "--markdown", cwd=tmp_path).stdout
+
+        assert (wall["status"], wall["last_ok"]) == ("replayed", self.WALL)
+        assert all(probe["replayed"] for probe in wall["probes"])
+        assert "no device ran" in wall["printed"]
+        assert not re.search(r"^  (survives|runs out) ", wall["printed"], re.MULTILINE)
+        assert done.returncode == OK, done.stderr
+        assert "no device ran" in page
+        assert "as replayed: no device ran" in said
+        assert ",replayed," in rows
+        assert ",exact," not in rows
 
 
 class TestExplain:

@@ -389,6 +389,19 @@ def band(last_ok: int = 640, first_oom: int = 660) -> Certificate:
     )
 
 
+def replayed(wall: Certificate) -> Certificate:
+    """Return the wall as one that no device was run for."""
+    probes = [replace(probe, replayed=True) for probe in wall.probes]
+    return replace(wall, status=WallStatus.REPLAYED, probes=probes)
+
+
+def with_island(wall: Certificate, first: int, last: int) -> Certificate:
+    """Return a wall beyond which a stretch survived, and what is next to it ran out."""
+    ends = [(first - 1, OOM), (first, OK), (last, OK), (last + 1, OOM)]
+    more = [Probe(steps=steps, outcome=end, seconds=1.0) for steps, end in ends]
+    return replace(wall, probes=[*wall.probes, *more])
+
+
 def run(measurements: Iterable[Measurement] = (), walls: Iterable[Certificate] = ()) -> Run:
     """Return a run of these facts."""
     return Run(

@@ -15,6 +15,7 @@ from profiler.facts import (
     Confirmation,
     DeviceMemory,
     HostMemory,
+    Island,
     Measurement,
     Outcome,
     Point,
@@ -63,6 +64,9 @@ class Measure:
     """Ends points by ``ends``; what passes has affine peaks. Remembers what it was asked."""
 
     ends: Ends
+    replayed: bool = False
+    replays: Callable[[Point], bool] | None = None
+    reserves: int | None = None
     asked: list[Point] = field(default_factory=list)
     whole: list[bool] = field(default_factory=list)
 
@@ -78,7 +82,11 @@ class Measure:
             point=point,
             outcome=end,
             seconds=SECONDS,
-            device=DeviceMemory(peak_bytes=taken),
+            device=DeviceMemory(
+                peak_bytes=taken,
+                reserved_peak_bytes=taken and self.reserves and self.reserves * taken,
+                replayed=self.replays(point) if self.replays else self.replayed,
+            ),
             host=HostMemory(capped_peak_bytes=taken, limit_by="cgroup v2"),
         )
 
@@ -244,6 +252,171 @@ class TestPrediction:
 
         assert wall.status is WallStatus.AT_LEAST
         assert (wall.predicted, wall.predicted_by, wall.predicted_from) == (None, None, [])
+
+
+def _between(*stretches: tuple[int, int], replayed: bool = False) -> Measure:
+    """Return a measure whose points survive in these stretches only."""
+    return Measure(
+        ends=lambda p: OK if any(a <= p.steps <= b for a, b in stretches) else OOM,
+        replayed=replayed,
+    )
+
+
+def _with_islands(steps: int, *islands: tuple[int, int]) -> WallPredictions:
+    found = [Island(first=first, last=last) for first, last in islands]
+    return _told(replace(_prediction(steps), islands=found))
+
+
+class TestIslands:
+    """Longer lengths that survive again are run, and told."""
+
+    def test_an_island_that_is_foretold_is_run_with_what_is_next_to_it(self) -> None:
+        """1,279 runs out, 1,280 survives, 1,281 runs out; the wall is the first edge."""
+        measure = _between((1, 853), (1280, 1280))
+        wall = certify(CONDITIONS, measure, predict=lambda: _with_islands(853, (1280, 1280)))
+
+        assert (wall.status, wall.last_ok, wall.first_oom) == (WallStatus.EXACT, 853, 854)
+        assert wall.islands == [Island(first=1280, last=1280)]
+        assert wall.beside(wall.islands[0]) == (1279, 1281)
+        assert [probe.steps for probe in wall.probes] == [853, 854, 1279, 1280, 1281]
+        assert all(not probe.outcome.cut_short for probe in wall.probes if probe.steps > 854)
+        assert wall.seconds >= len(wall.probes) * SECONDS
+
+    @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
+    def test_its_ends_are_where_the_runs_put_them(self, gap: int, told: int, real: int) -> None:
+        """However long it was foretold to be, up to twice that."""
+        first = 100 + gap
+        last = first + real - 1
+        measure = _between((1, 99), (first, last))
+        wall = certify(
+            CONDITIONS, measure, predict=lambda: _with_islands(99, (first, first + told - 1))
+        )
+        (island,) = wall.islands
+
+        assert (wall.last_ok, wall.first_oom) == (99, 100)
+        assert island.first == first
+        assert island.last == min(last, first + 2 * told)
+        assert len({(p.steps, p.outcome.cut_short) for p in wall.probes}) == len(wall.probes)
+
+    def test_one_that_is_no_island_is_run_once_and_not_told(self) -> None:
+        """Its first length ran out: nothing survives again, for all that was seen."""
+        wall = certify(CONDITIONS, _beyond(EDGE), predict=lambda: _with_islands(EDGE, (90, 95)))
+
+        assert wall.islands == []
+        assert [probe.steps for probe in wall.probes] == [EDGE, EDGE + 1, 89, 90]
+        assert (wall.last_ok, wall.first_oom) == (EDGE, EDGE + 1)
+
+    def test_those_nearest_to_the_wall_are_run(self) -> None:
+        """Each failing run may cost a wait: three are enough to know that there are some."""
+        places = [(n, n) for n in range(100, 200, 20)]
+        wall = certify(
+            CONDITIONS, _between((1, 64), *places), predict=lambda: _with_islands(64, *places)
+        )
+
+        assert wall.islands == [Island(first=n, last=n) for n in (100, 120, 140)]
+
+    def test_only_allowed_lengths_up_to_the_bound_are_run(self) -> None:
+        """An island beyond is not looked for; one at the bound is open there."""
+        lengths = Lengths(multiple_of=10)
+        wall = certify(
+            CONDITIONS,
+            _between((1, 60), (200, 260), (400, 500)),
+            predict=lambda: _with_islands(60, (200, 260), (400, 500)),
+            lengths=lengths,
+            max_steps=250,
+        )
+
+        assert wall.islands == [Island(first=200, last=250)]
+        assert wall.beside(wall.islands[0]) == (190, None)
+        assert all(lengths.allow(probe.steps) for probe in wall.probes)
+
+    @pytest.mark.parametrize("conditions", [HOST, PARALLEL])
+    def test_where_outcomes_vary_there_are_none(self, conditions: Point) -> None:
+        """What is longer and survives there may run out the next time."""
+        failure = KILLED if conditions is HOST else OOM
+        measure = Measure(ends=lambda p: OK if p.steps <= EDGE or p.steps == 90 else failure)
+        wall = certify(conditions, measure, predict=lambda: _with_islands(EDGE, (90, 90)))
+
+        assert wall.islands == []
+        assert 90 not in [probe.steps for probe in wall.probes]
+
+    def test_a_crash_beyond_the_wall_is_no_island_s_end(self) -> None:
+        """It says nothing of memory."""
+        ends = {89: CRASH, 90: OK, 91: CRASH}
+        measure = Measure(ends=lambda p: ends.get(p.steps, OK if p.steps <= EDGE else OOM))
+        wall = certify(CONDITIONS, measure, predict=lambda: _with_islands(EDGE, (90, 90)))
+
+        assert wall.islands == [Island(first=90, last=90)]
+        assert wall.beside(wall.islands[0]) == (EDGE + 1, None)
+
+
+class TestReplayed:
+    """No device ran under the limit: that is never told as if one had."""
+
+    @pytest.mark.parametrize("confirm", [0, 2])
+    def test_a_wall_whose_ends_were_replayed_is_no_exact_one(self, confirm: int) -> None:
+        """Its ends are told all the same."""
+        measure = _between((1, EDGE), replayed=True)
+        wall = certify(CONDITIONS, measure, confirm=confirm)
+
+        assert wall.status is WallStatus.REPLAYED
+        assert (wall.last_ok, wall.first_oom) == (EDGE, EDGE + 1)
+        assert all(probe.replayed for probe in wall.probes)
+        assert wall.confirmation == (
+            Confirmation(repeats=2, survived=2, ran_out=2) if confirm else None
+        )
+
+    @pytest.mark.parametrize(
+        ("stretch", "ends"), [((1, 1000), (40, None)), ((2000, 2000), (None, 1))]
+    )
+    def test_so_is_one_with_one_end_only(
+        self, stretch: tuple[int, int], ends: tuple[int | None, int | None]
+    ) -> None:
+        """At least and at most are proofs, too."""
+        wall = certify(CONDITIONS, _between(stretch, replayed=True), max_steps=40)
+
+        assert (wall.status, wall.last_ok, wall.first_oom) == (WallStatus.REPLAYED, *ends)
+
+    def test_one_replayed_end_is_enough(self) -> None:
+        """The failing one, where only the limit is a model's."""
+        measure = _between((1, EDGE))
+        measure.replays = lambda point: point.steps > EDGE
+        wall = certify(CONDITIONS, measure)
+
+        assert wall.status is WallStatus.REPLAYED
+        assert wall.failure is not None
+        assert wall.failure.replayed
+        assert wall.survivor is not None
+        assert not wall.survivor.replayed
+
+    def test_in_the_parallel_schedule_a_band_is_replayed(self) -> None:
+        """Its ends lie apart."""
+
+        def ends(point: Point) -> Outcome:
+            varies = 50 <= point.steps < 60 and (point.steps + point.repeat) % 2
+            return OK if point.steps < 50 or varies else OOM
+
+        wall = certify(PARALLEL, Measure(ends=ends, replayed=True))
+
+        assert wall.status is WallStatus.REPLAYED
+        assert wall.last_ok is not None
+        assert wall.first_oom is not None
+        assert wall.first_oom > wall.last_ok
+
+    def test_an_unproven_one_stays_so(self) -> None:
+        """What went wrong is more than how it was run."""
+        measure = Measure(ends=lambda p: OK if p.steps < 20 else CRASH, replayed=True)
+
+        assert certify(CONDITIONS, measure).status is WallStatus.UNPROVEN
+
+    def test_the_search_goes_by_what_is_reserved(self) -> None:
+        """That is what the limit caps; the peak is what was handed out."""
+        measure = Measure(ends=_beyond(EDGE).ends, reserves=2)
+        wall = certify(CONDITIONS, measure)
+
+        assert wall.survivor is not None
+        assert wall.survivor.peak_bytes == PER_STEP * EDGE
+        assert wall.survivor.reserved_bytes == 2 * PER_STEP * EDGE
 
 
 class TestOpen:

@@ -133,3 +133,12 @@ def test_another_question_is_another_wall(changes: dict[str, object]) -> None:
     assert wall_key(other) != wall_key(wall)
     assert wall_key(replace(wall, family="moved")) == wall_key(wall)
     assert list(wall_rows({wall_key(wall): wall}, {wall_key(other): other}, str)) == []
+
+
+def test_a_replayed_wall_is_not_compared_with_one_that_was_run() -> None:
+    """A model and a device may differ though nothing changed; two replays are compared."""
+    then, now = samples.wall(last_ok=800), samples.replayed(samples.wall(last_ok=500))
+
+    assert row(then, now).mark is Mark.UNCLEAR
+    assert row(then, now).note == "replayed now"
+    assert row(samples.replayed(then), now).mark is Mark.WORSE

@@ -237,7 +237,7 @@ def test_backprop_memory_is_the_steady_peak_over_what_was_resident() -> None:
 
 
 @pytest.mark.parametrize("known", [{"resident_bytes": 1}, {"steady_peak_bytes": 1}, {}])
-def test_backprop_memory_is_unknown_where_one_end_is(known: dict[str, int]) -> None:
+def test_backprop_memory_is_unknown_where_one_end_is(known: dict[str, Any]) -> None:
     """It is never taken for zero."""
     assert DeviceMemory(**known).backprop_bytes is None
 

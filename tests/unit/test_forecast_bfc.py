@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler.forecast.trace import Trace
-from profiler.frameworks.allocators.bfc import BestFitCoalescing, DoesNotFitError, Region, replay
+from profiler.frameworks.allocators.bfc import BestFitCoalescing, Region, replay
+from profiler.frameworks.allocators.runs import DoesNotFitError
 
 CHUNK = 256
 MIB = 1 << 20

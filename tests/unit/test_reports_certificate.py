@@ -340,3 +340,54 @@ def test_where_both_schedules_need_about_the_same_nothing_is_said() -> None:
     check = ScheduleCheck(steps=64, serial_peak_bytes=1000, parallel_peak_bytes=[1001] * 3)
 
     assert "parallel" not in _names(replace(samples.wall(), schedules=check))
+
+
+def test_longer_lengths_that_survive_again_have_a_line() -> None:
+    """With what is next to them, which ran out; one alone needs no range."""
+    wall = samples.with_island(samples.wall(last_ok=853), 1280, 1280)
+    wide = samples.with_island(samples.wall(last_ok=853), 1280, 1300)
+    units = replace(wall, axis="units")
+    batch = replace(wall, axis="batch")
+
+    assert _line(wall, "islands") == (
+        "1,280 steps survive again, though 1,279 run out, as 1,281 do again"
+    )
+    assert _line(wide, "islands").startswith("1,280 to 1,300 steps survive again, though 1,279 ")
+    assert _line(units, "islands").startswith("1,280 units survive again")
+    assert _line(batch, "islands").startswith("batch 1,280 survives again, though 1,279 runs out")
+    assert "islands" not in _names(samples.wall())
+
+
+def test_a_replayed_wall_is_told_in_other_words() -> None:
+    """Nobody takes it for one that a device ran."""
+    wall = samples.replayed(samples.with_island(samples.wall(), 700, 710))
+    again = replace(wall, confirmation=Confirmation(repeats=2, survived=2, ran_out=2))
+
+    assert _names(wall) == ["predicted", "would fit", "would not", "islands", "replayed", "price"]
+    assert _line(wall, "replayed").startswith("no device ran under the limit")
+    assert "would survive again" in _line(wall, "islands")
+    assert _line(again, "confirmed").startswith("replayed again: ")
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [((650, None), "nothing ran out up to --max-steps"), ((None, 1), "even the fewest steps")],
+)
+def test_a_replayed_wall_with_one_end_says_which(
+    ends: tuple[int | None, int | None], text: str
+) -> None:
+    """And still that no device ran."""
+    wall = replace(samples.replayed(samples.wall()), last_ok=ends[0], first_oom=ends[1])
+
+    assert text in _line(wall, "replayed")
+    assert "no device ran" in _line(wall, "replayed")
+
+
+def test_what_is_reserved_stands_beside_the_peak() -> None:
+    """A limit caps what the allocator holds, which is more than what it handed out."""
+    wall = samples.wall()
+    probes = [replace(probe, reserved_bytes=66 << 20) for probe in wall.probes]
+
+    assert _line(replace(wall, probes=probes), "survives").endswith(
+        "peak 64.0 MiB, 66.0 MiB reserved"
+    )

@@ -85,6 +85,7 @@ class TestCosts:
         [
             (WallStatus.EXACT, "650 steps under 64 MiB"),
             (WallStatus.AT_LEAST, "beyond 650 steps under 64 MiB"),
+            (WallStatus.REPLAYED, "650 steps (replayed) under 64 MiB"),
             (WallStatus.UNPROVEN, "not proven under 64 MiB"),
         ],
     )

@@ -193,7 +193,9 @@ def test_a_wall_document_has_flat_probes() -> None:
         "cut_short": False,
         "host": None,
         "shortage": to_json(samples.OOM.shortage),
+        "replayed": False,
         "peak_bytes": None,
+        "reserved_bytes": None,
         "seconds": 11.0,
     }
 

@@ -52,6 +52,7 @@ def test_the_wall_stands_on_the_limit_at_the_last_survivor() -> None:
     [
         (WallStatus.AT_LEAST, 5000, ">", "still survives 5,000 steps"),
         (WallStatus.AT_MOST, None, "<", "runs out even at 1 step"),
+        (WallStatus.REPLAYED, 40, "*", "replayed wall: 40 steps"),
         (WallStatus.UNPROVEN, 40, ".", "no wall proven"),
     ],
 )

@@ -10,7 +10,7 @@ import report_samples as samples
 from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.prediction import ScenarioPrediction, predicted_values
 from profiler.analysis.series import MetricSeries
-from profiler.facts import Caveat, CaveatEffect, WallPrediction, replace
+from profiler.facts import Caveat, CaveatEffect, Island, WallPrediction, replace
 from reports.tables.prediction import (
     LEFT_OUT,
     card_grid,
@@ -64,6 +64,17 @@ def test_the_wall_has_its_margin_and_its_points() -> None:
         == "under 1 GiB   800 ± 4 steps   replayed from 3 points of at most 80 steps"
     )
     assert all(text in lines[-1] for text in LEFT_OUT)
+
+
+def test_longer_lengths_that_would_survive_again_have_a_line() -> None:
+    """Each with its ends, and as data."""
+    islands = [Island(first=1280, last=1280), Island(first=1400, last=1450)]
+    found = prediction(wall=replace(REPLAYED, islands=islands))
+
+    assert prediction_lines(found)[3] == (
+        "  beyond   1,280 and 1,400 to 1,450 steps would survive again"
+    )
+    assert prediction_document(found)["wall"]["islands"][0] == {"first": 1280, "last": 1280}
 
 
 def test_a_wall_by_the_law_says_so() -> None:

@@ -79,6 +79,8 @@ def test_what_noise_hides_is_unknown() -> None:
         (samples.wall("plain", 400, status=WallStatus.AT_LEAST), None),
         (samples.wall("plain", 900, status=WallStatus.AT_LEAST), True),
         (samples.wall("plain", None, status=WallStatus.AT_MOST), False),
+        (samples.replayed(samples.wall("plain", 900)), True),
+        (samples.replayed(samples.wall("plain", 400)), None),
         (samples.band(400, 500), False),
         (samples.band(700, 900), None),
     ],

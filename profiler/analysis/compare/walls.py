@@ -43,6 +43,8 @@ def wall_rows(
 
 def _row(label: str, was: Certificate, became: Certificate) -> ComparedNumber:
     notes = [_open_end(was, "before"), _open_end(became, "now")]
+    # What ran and what a model says may differ though nothing became better or worse.
+    is_alike = (was.status is WallStatus.REPLAYED) == (became.status is WallStatus.REPLAYED)
     return ComparedNumber(
         label=label,
         name=WALL,
@@ -51,7 +53,7 @@ def _row(label: str, was: Certificate, became: Certificate) -> ComparedNumber:
         unit="steps",
         before=_steps(was),
         after=_steps(became),
-        mark=_mark(_left_open(was), _left_open(became)),
+        mark=_mark(_left_open(was), _left_open(became)) if is_alike else Mark.UNCLEAR,
         note="; ".join(filter(None, notes)) or None,
         limit_bytes=became.limit_bytes,
     )

@@ -91,7 +91,7 @@ def _reach(wall: Certificate | None) -> Cost:
         return UNKNOWN_COST
     steps = -_steps(wall)
     low: float = steps
-    if wall.status in (WallStatus.AT_LEAST, WallStatus.UNPROVEN):
+    if wall.status in (WallStatus.AT_LEAST, WallStatus.REPLAYED, WallStatus.UNPROVEN):
         low = -math.inf
     elif wall.status is WallStatus.BAND:
         low = -(wall.first_oom or 0)

@@ -30,8 +30,8 @@ function walls() {
   rows.sort((a, b) => (b.last_ok ?? 0) - (a.last_ok ?? 0));
   const data = rows.slice(0, MOST_BARS).map((row) => ({
     ...row, name: named(row.build), colour: colourOf(row.build), end: row.last_ok ?? 0, far: Math.max(row.last_ok ?? 0, row.predicted ?? 0),
-    said: row.last_ok == null ? `before ${text(row.first_oom, "count")}` : `${text(row.last_ok, "count")}${row.status === "exact" ? "" : ` (${row.status})`}`,
-    tip: `${named(row.build)} under ${sizeText(row.limit)} of ${row.kind} memory\nsurvives ${text(row.last_ok, "count")}, runs out at ${text(row.first_oom, "count")}: ${row.status}`
+    said: row.last_ok == null ? `before ${text(row.first_oom, "count")}${row.status === "replayed" ? " (replayed)" : ""}` : `${text(row.last_ok, "count")}${row.status === "exact" ? "" : ` (${row.status})`}`,
+    tip: `${named(row.build)} under ${sizeText(row.limit)} of ${row.kind} memory\n${row.status === "replayed" ? "as replayed, not run, " : ""}survives ${text(row.last_ok, "count")}, runs out at ${text(row.first_oom, "count")}: ${row.status}`
       + `\npredicted ${text(row.predicted, "count")}${row.miss ? `: ${row.miss}` : ""}\npeak ${text(row.peak, "bytes")}${row.biggest ? `, ${row.biggest}` : ""}`
       + (stepOfWall(row.at) ? "\nclick: who holds it" : ""),
   }));

@@ -48,12 +48,16 @@ class Recurrence:
         units: columns of every state; W is ``units`` by ``units``, of 8-byte floats.
         accumulate: add each step's weight gradient to a running sum, instead of keeping all of
             them until the end.
+        gathered: keep all states in one array.
+        modelled: say that a model holds the limit, as where no device runs.
     """
 
     steps: int
     batch: int
     units: int
     accumulate: bool = False
+    gathered: bool = False
+    modelled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,8 @@
-"""The toy's allocator: a shelf of rows of 64 bytes, which never fragments."""
+"""The toy's allocator: a shelf of rows of 64 bytes, which never fragments.
+
+What is too long for the rows beside each other lies in a drawer of its own; what is longer than
+half of a drawer, across the whole shelf again.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from numpy.typing import NDArray
 from profiler.forecast.trace import Trace
 
 ROW_BYTES = 64
+IN_DRAWERS = range(1 << 20, 2 << 20)
+DRAWER_BYTES = 4 << 20
 Array = NDArray[np.float64]
 
 
@@ -26,7 +32,9 @@ class ShelfIsFullError(Exception):
 
 
 def rounded(size: int) -> int:
-    """Return the bytes of the rows that an array of ``size`` bytes takes."""
+    """Return the bytes of the rows, or the drawer, that an array of ``size`` bytes takes."""
+    if size in IN_DRAWERS:
+        return DRAWER_BYTES
     return -(-size // ROW_BYTES) * ROW_BYTES
 
 
@@ -103,6 +111,8 @@ class Shelf:
 
 class ShelfModel:
     """The shelf's rules on a trace; see ``profiler.forecast.allocator.AllocatorModel``."""
+
+    drops: tuple[int, ...] = (IN_DRAWERS.stop,)
 
     def fits(self, trace: Trace, limit_bytes: int) -> bool:
         """Whether a shelf of ``limit_bytes`` survives the trace."""

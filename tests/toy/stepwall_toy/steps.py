@@ -20,7 +20,7 @@ from profiler.frameworks import Description, Mode, PointError
 from profiler.frameworks.recorder import Recorder
 from profiler.lengths import Lengths
 from stepwall_toy import CONSTRUCT, FIRST, PLAN, RECORD, STEADY, Recurrence
-from stepwall_toy.shelf import Array, Shelf, ShelfIsFullError, ShelfModel
+from stepwall_toy.shelf import Array, Shelf, ShelfIsFullError, ShelfModel, rounded
 
 STEADY_STEPS = 3
 _RATE = 1e-3
@@ -76,6 +76,9 @@ class _Network:
         """Run forward, backward and the update once."""
         shelf, what = self.shelf, self.what
         shelf.run += 1
+        if what.gathered:
+            self._gathered()
+            return
         states = [shelf.array("fed", (what.batch, what.units))]
         states[0] += self.inputs
         for at in range(what.steps):
@@ -97,6 +100,23 @@ class _Network:
             shelf.release(states.pop())
         self.weights -= _RATE * sum(kept)
         shelf.release(gradient, *states, *kept)
+
+    def _gathered(self) -> None:
+        """Do the same with all states in one array."""
+        shelf, what = self.shelf, self.what
+        states = shelf.array("cell_loop", (what.steps + 1, what.batch, what.units))
+        states[0] += self.inputs
+        for at in range(what.steps):
+            np.tanh(self.inputs + states[at] @ self.weights, out=states[at + 1])
+        gradient = shelf.array("loss_grad", (what.batch, what.units))
+        gradient += states[-1]
+        total = shelf.array("weight_grad", (what.units, what.units))
+        for at in reversed(range(what.steps)):
+            inner = gradient * (1 - states[at + 1] ** 2)
+            total += states[at].T @ inner
+            gradient[:] = inner @ self.weights.T
+        self.weights -= _RATE * total
+        shelf.release(gradient, states, total)
 
 
 class RecurrenceSteps:
@@ -122,6 +142,7 @@ class RecurrenceSteps:
         shelf = Shelf(limit_bytes=self._runtime.limit_bytes)
         what = self._described(point.steps)
         recorder.device(limit_bytes=point.limit_bytes, fed_bytes=8 * what.batch * what.units)
+        recorder.device(replayed=what.modelled)
         with recorder.phase(PLAN):
             network = _Network(what, shelf)
             planned = Counter(name.partition("[")[0] for name, _ in _operations(what))
@@ -166,7 +187,7 @@ class RecurrenceSteps:
                 address=np.array([e.address for e in shelf.events]),
                 op=np.array([names[e.op] for e in shelf.events]),
                 requested=np.array([e.size for e in shelf.events]),
-                chunk=np.array([-(-e.size // 64) * 64 for e in shelf.events]),
+                chunk=np.array([rounded(e.size) for e in shelf.events]),
                 run=np.array([e.run for e in shelf.events]),
                 is_float=np.ones(len(shelf.events), bool),
             ),
@@ -213,7 +234,11 @@ class RecurrenceSteps:
 
 def _operations(what: Recurrence) -> list[tuple[str, str]]:
     """Return name and part of each operation: one per step each way, or one loop each way."""
-    cells = ["cell_loop"] if what.accumulate else [f"cell[{at}]" for at in range(what.steps)]
+    cells = (
+        ["cell_loop"]
+        if what.accumulate or what.gathered
+        else [f"cell[{at}]" for at in range(what.steps)]
+    )
     backward = [name.replace("cell", "cell_grad") for name in cells]
     return [
         *((name, "forward") for name in ("fed", *cells, "loss")),
