@@ -152,6 +152,21 @@ class Learner:
             folded = size - 1
             learned = self._learned_unfolded(regimes[-1], folded)
 
+    def end_of(self, regime: Regime) -> int:
+        """Return the last steps of a regime; ``UNLIMITED`` where none follows."""
+        return self._end(regime.unrolling, regime.folded)[0]
+
+    def following(self, regime: Regime) -> Regime:
+        """Return the regime beyond the end of one.
+
+        Raises:
+            NoPatternError: if what is recorded for it cannot be continued.
+        """
+        after, size = self._end(regime.unrolling, regime.folded)
+        learned = self._learned_unfolded(regime, size - 1)
+        unrolling = self._recordings.continued(learned.basis, size - 1)
+        return Regime(after=after, folded=size - 1, unrolling=unrolling, learned=learned)
+
     def _learned_unfolded(self, before: Regime, folded: int) -> Continued:
         """Check what continues traces in which no constant of more than ``folded`` is folded."""
         basis = before.learned.basis

@@ -307,6 +307,14 @@ class Replay:
                 islands.append(Island(first=begins, last=self._steps(last)))
         return (self._steps(edge) if edge >= 0 else 0), islands
 
+    def fitting_from(self, limit_bytes: int, steps: int) -> Island | None:
+        """Return these steps and longer ones up to the first that do not fit; None: they do not."""
+        first = -((self._first - steps) // self._unit)
+        if not 0 <= first <= self._most:
+            return None
+        last = self._last_of((first, self._most), limit_bytes, first)
+        return Island(first=self._steps(first), last=self._steps(last)) if last >= first else None
+
     def _last_of(self, span: tuple[int, int], limit_bytes: int, at: int) -> int:
         """Return the largest number of a span up to which all fit, or the one before it."""
         # What does not fit when each step is run once fits no better when it is run again.

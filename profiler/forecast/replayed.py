@@ -188,6 +188,7 @@ class _WallPredictor:
         try:
             *_, regime = self._learner.regimes(learned)
             edge, margin, islands = self._edge(regime)
+            islands += self._unfolded(regime, edge)
         except NoPatternError:
             return None
         edge = max(edge, regime.after)
@@ -236,7 +237,8 @@ class _WallPredictor:
         unrolling = regime.unrolling
         guess = self.about(unrolling)
         if unrolling.count(guess) <= _MOST_REPLAYED and guess <= FARTHEST:
-            drops = [one for one in self._drops(unrolling) if one > regime.after]
+            end = self._learner.end_of(regime)
+            drops = [one for one in self._drops(unrolling) if regime.after < one <= end]
             edge, islands = self._replay(unrolling).fitting(self._limit, guess, drops)
             return edge, 0.0, islands
         curve = self._recordings.far(unrolling)
@@ -244,6 +246,21 @@ class _WallPredictor:
             raise NoPatternError("walls do not grow with their limits")
         met = curve.meets(self._limit)
         return int(min(self.max_steps, met)), curve.margin(met), []
+
+    def _unfolded(self, regime: Regime, edge: int) -> list[Island]:
+        """Return what fits again where constants that do not fit become too large to be kept."""
+        end = self._learner.end_of(regime)
+        most = self._recordings.source.most_folded_bytes
+        if not edge < end < self.max_steps or regime.unrolling.count(end) > _MOST_REPLAYED:
+            return []
+        if self._recordings.allocator.peak(regime.unrolling.at(end)) - most > self._limit:
+            return []
+        try:
+            following = self._learner.following(regime)
+        except NoPatternError:
+            return []
+        island = self._replay(following.unrolling).fitting_from(self._limit, end + 1)
+        return [island] if island else []
 
     def _drops(self, unrolling: Unrolling) -> set[int]:
         """Return the steps at which a growing request reaches what may take less memory."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from profiler.facts import Caveat, CaveatEffect, PeakPrediction, WallPrediction
+from profiler.facts import Caveat, CaveatEffect, Island, PeakPrediction, WallPrediction
 from profiler.forecast.demand import APART, DemandCurve, DemandLine
 from profiler.forecast.ladder import Ladder
 from profiler.forecast.learning import Learner
@@ -159,6 +159,33 @@ def test_a_wall_before_the_last_folded_constant_is_predicted_as_if_there_were_no
     assert edge * 1.25 < MOST_FOLDED // constant
     assert predicted is not None
     assert predicted.steps == edge
+    assert {folded for _, folded in source.asked} == {None}
+
+
+@few_examples
+@given(st.integers(2, 20), st.integers(1, 6), st.integers(0, 99))
+def test_what_fits_again_where_a_constant_is_no_longer_kept_is_an_island(
+    constant: int, times: int, percent: int
+) -> None:
+    """The wall is the first edge; beyond the last folded constant only the steps take memory."""
+    per_step, constant = times * constant * CHUNK, constant * CHUNK
+    last_folded = MOST_FOLDED // constant
+    least, most = per_step * (last_folded + 1), (per_step + constant) * last_folded - CHUNK
+    limit = least + (most - least) * percent // 100
+    predicted = folding(per_step, constant, unfolded=0).predict(limit)
+
+    assert predicted is not None
+    assert predicted.steps == limit // (per_step + constant)
+    assert predicted.islands == [Island(first=last_folded + 1, last=limit // per_step)]
+
+
+def test_where_nothing_fits_again_nothing_more_is_recorded() -> None:
+    """Without its constant the first longer step would not fit, either."""
+    source = folding(10 * CHUNK, 10 * CHUNK, unfolded=0)
+    predicted = source.predict(10 * CHUNK * 90)
+
+    assert predicted is not None
+    assert predicted.islands == []
     assert {folded for _, folded in source.asked} == {None}
 
 
