@@ -114,6 +114,7 @@ def _measure(item: pytest.Item) -> _BudgetResults:
     from profiler.cli.progress import Reporter
     from profiler.errors import UsageError
     from profiler.measure.client import Client
+    from profiler.planning.catalog import check_present
     from profiler.store.runs import Store
 
     tables = [_table(mark) for mark in item.iter_markers(MARKER)]
@@ -130,6 +131,7 @@ def _measure(item: pytest.Item) -> _BudgetResults:
         Store(Path(results), create=True) as store,
     ):
         catalog = client.catalog()
+        check_present(catalog, [one.scenario for one in budgets])
         try:
             plans = planned(budgets, catalog.scenarios)
         except UsageError as error:  # what is broken may be the reason

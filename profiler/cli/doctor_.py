@@ -10,6 +10,7 @@ from profiler.cli.common import Common, common_options, next_command
 from profiler.cli.opening import open_client
 from profiler.cli.progress import reporter
 from profiler.facts import SCHEMA, Environment, FrameworkFacts, Measurement, Record, Status, to_json
+from profiler.frameworks import installed, lacking
 from profiler.limits import host_limit, machine
 from profiler.measure.client import Client
 from profiler.planning import points as planning
@@ -50,7 +51,7 @@ def command(common: Common) -> int:
         listings = _one_for_each_framework(client)
         environment = machine.environment(client.describe(listings))
         checks = _environment_checks(environment)
-        works = bool(listings)
+        works = bool(listings) or all(map(lacking, installed().values()))
         for name, listing in listings.items():
             report.stage(f"measuring a small point of {listing.name}")
             measurement = _measure(client, listing, limit_bytes=_PROBE_LIMIT)
@@ -58,6 +59,7 @@ def command(common: Common) -> int:
             works = works and measurement.outcome.status is Status.OK
             checks += _framework_checks(environment.frameworks[name])
             checks += [*_safety_checks(limited), *_point_checks(measurement)]
+        checks += _absent_checks()
     _print(common, checks)
     common.write_json(
         {
@@ -71,6 +73,12 @@ def command(common: Common) -> int:
         if not works and not check.works:
             common.complain(f"{check.what}: {check.detail}")
     return 0 if works else 1
+
+
+def _absent_checks() -> list[Check]:
+    """Return a line for each framework that stepwall knows, and that is not there."""
+    needs = filter(None, map(lacking, installed().values()))
+    return [Check(what="framework", works=False, detail=f"a scenario {text}") for text in needs]
 
 
 def _one_for_each_framework(client: Client) -> dict[str, Listing]:

@@ -35,6 +35,9 @@ def command(common: Common, *, suite: str | None, tags: tuple[str, ...]) -> int:
     for (family, source), members in groupby(listings, key=_heading):
         common.echo(f"\n{family}  ({source})")
         common.table(_grid(list(members)))
+    for needs in dict.fromkeys(catalog.absent.values()):
+        names = [name for name, text in catalog.absent.items() if text == needs]
+        common.echo(f"\n{', '.join(names)}: each {needs}")
     for line in catalog.broken:
         terminal.warn(f"left out {line}")
     common.write_json(
@@ -44,8 +47,11 @@ def command(common: Common, *, suite: str | None, tags: tuple[str, ...]) -> int:
                 {**to_json(listing), "axis": listing.lengths.axis} for listing in listings
             ],
             "broken": catalog.broken,
+            "absent": catalog.absent,
         }
     )
+    if not listings and catalog.absent:
+        return 2 if catalog.broken else 0
     mine = [one.name for one in listings if not one.file.is_installed]
     example = [*mine, *(one.name for one in listings)][:1]
     common.echo(f"next: {next_command(common, {}, 'profile', *example)}")

@@ -12,7 +12,7 @@ from profiler.cli.arguments import NewFolder, check_free
 from profiler.cli.common import Common, common_options
 from profiler.errors import UsageError
 from profiler.facts import SCHEMA
-from profiler.frameworks import installed
+from profiler.frameworks import installed, lacking
 from profiler.paths import usable
 from profiler.planning import templates
 
@@ -46,6 +46,9 @@ def command(common: Common, *, name: str, kind: str, output: Path) -> None:
     templates.check_name(name, [package for one in frameworks.values() for package in one.packages])
     files = templates.filled(templates.templates(frameworks)[kind], name)
     paths = {output / file: text for file, text in files.items()}
+    needs = lacking(templates.framework_of(kind, frameworks))
+    if needs is not None:
+        raise UsageError(f"--kind {kind} {needs}")
     check_free(click.get_current_context(), paths, "what is new goes there")
     for path in paths:
         if os.path.lexists(path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from profiler.measure.launcher import Launchers
 from profiler.measure.runner import Runner
 from profiler.paths import scenario_source
 from profiler.planning import points as planning
-from profiler.planning.catalog import Listing
+from profiler.planning.catalog import Listing, check_present, left_out
 from profiler.store.runs import Store
 from profiler.units import MIB
 
@@ -140,7 +140,7 @@ def chosen_scenarios(
 
 
 def usable_scenarios(
-    common: Common, client: Client, wanted: Iterable[str] = ()
+    common: Common, client: Client, wanted: Collection[str] = ()
 ) -> Mapping[str, Listing]:
     """Return the scenarios by name; broken ones, and broken files in folders, go to stderr.
 
@@ -151,9 +151,10 @@ def usable_scenarios(
 
     Raises:
         UsageError: for files that were given by name and hold no scenario that can be used: a
-            line for each mistake.
+            line for each mistake; for installed scenarios whose framework is not there.
     """
     catalog = client.catalog(wanted)
+    check_present(catalog, wanted)
     given = {str(Path(source).resolve()) for source in common.scenarios if Path(source).is_file()}
     given -= {listing.file.path for listing in catalog.scenarios.values()}
     named = [line for line in catalog.broken if any(line.startswith(f"{file}:") for file in given)]
@@ -162,6 +163,11 @@ def usable_scenarios(
             terminal.warn(f"left out {line}")
     if named:
         raise UsageError("\n".join(named))
+    if not catalog.scenarios and catalog.absent:
+        raise UsageError("\n".join(left_out(catalog)))
+    if not (wanted or common.scenarios):
+        for line in left_out(catalog):
+            terminal.warn(f"left out {line}")
     return catalog.scenarios
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
+import re
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -235,6 +237,38 @@ def installed() -> dict[str, Framework]:
         except Exception as error:
             raise StepwallError(f"framework {entry.name!r} ({entry.value}): {error}") from error
     return found
+
+
+def lacking(framework: Framework) -> str | None:
+    """Return why a framework cannot be used, and what to do; None where its packages are there.
+
+    What stepwall knows of a framework may be installed without the framework itself.
+    """
+    gone = [name for name in framework.packages if not _is_there(name)]
+    if not gone:
+        return None
+    return f"needs {framework.title}, and {gone[0]!r} is not installed: {_remedy(framework, gone)}"
+
+
+def _is_there(module: str) -> bool:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    # A folder without code, wherever Python looks, is none.
+    return spec is not None and spec.origin is not None
+
+
+def _remedy(framework: Framework, gone: list[str]) -> str:
+    """Return the command that installs a framework: by the extra of its name, if there is one."""
+    found = (one for one in entry_points(group=ENTRY_POINT_GROUP) if one.name == framework.name)
+    brings: EntryPoint | None = next(found, None)
+    if brings is None or brings.dist is None:
+        return f"pip install {' '.join(gone)}"
+    extras = brings.dist.metadata.get_all("Provides-Extra") or []
+    if not any(re.sub(r"[-_.]+", "-", one).lower() == framework.name for one in extras):
+        return f"pip install {' '.join(gone)}"
+    return f"pip install '{brings.dist.name}[{framework.name}]'"
 
 
 def framework(name: str) -> Framework:

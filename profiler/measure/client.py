@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -21,15 +21,30 @@ from profiler.facts import (
     replace,
 )
 from profiler.forecast.host import predict_host_wall
-from profiler.frameworks import Description, Framework, Mode, PredictionRequest, facts, installed
+from profiler.frameworks import (
+    Description,
+    Framework,
+    Mode,
+    PredictionRequest,
+    facts,
+    installed,
+    lacking,
+)
 from profiler.frameworks.recorder import ChildReport
 from profiler.lengths import Lengths
 from profiler.measure import outcomes
 from profiler.measure.job import Job, Task
 from profiler.measure.launcher import ByFramework, JobResult
 from profiler.measure.pool import run_all
-from profiler.planning.catalog import Catalog, FileListing, Listing, merged, unknown_scenario
-from profiler.planning.files import ScenarioFile, scenario_files
+from profiler.planning.catalog import (
+    Catalog,
+    FileListing,
+    Listing,
+    check_present,
+    merged,
+    unknown_scenario,
+)
+from profiler.planning.files import ScenarioFile, scenario_files, scenario_names
 from profiler.planning.sources import source_hash
 
 T = TypeVar("T")
@@ -60,9 +75,9 @@ class Client:
     def catalog(self, wanted: Iterable[str] = (), *, installed_too: bool = True) -> Catalog:
         """Return the scenarios by name, and a line for each file or scenario that cannot be used.
 
-        Each file is imported in a child of its own, once per client. Where the user's files hold
-        all that is wanted, no installed file is imported, and no framework started that only
-        these need.
+        Each file is imported in a child of its own, once per client. Where the user's files, or
+        the installed ones that name it, hold all that is wanted, no other file is imported, and
+        no framework started that only these need.
 
         Args:
             wanted: the scenarios that are asked for, all if empty.
@@ -75,10 +90,14 @@ class Client:
             # A file that is given twice, as alone and in its folder, is one file.
             found = list(dict.fromkeys(scenario_files(self.sources, installed())))
             own = [one for one in found if isinstance(one, str) or not one.is_installed]
-            listed = self._listed(own if wanted or not installed_too else found)
-            if installed_too and not self._merged(listed.values()).scenarios.keys() >= set(wanted):
-                listed |= self._listed([one for one in found if one not in listed])
-            self._catalog = self._merged(listed[one] for one in found if one in listed)
+            names = set(wanted)
+            listed = self._listed(own)
+            for some in ([one for one in found if _names(one, names)], found):
+                if not installed_too or (names and names <= self._holds(listed)):
+                    break
+                listed |= self._listed([one for one in some if one not in listed])
+            known = self._merged(listed[one] for one in found if one in listed)
+            self._catalog = replace(known, absent=_absent(found))
         return self._catalog
 
     def describe(self, frameworks: Iterable[str]) -> dict[str, FrameworkFacts]:
@@ -169,6 +188,7 @@ class Client:
             UsageError: if no file holds it.
         """
         catalog = self.catalog()
+        check_present(catalog, [point.scenario])
         if point.scenario not in catalog.scenarios:
             unknown = unknown_scenario(point.scenario, catalog.scenarios)
             raise UsageError("\n".join([unknown, *catalog.broken]))
@@ -200,6 +220,9 @@ class Client:
         found = run_all(lambda file, _: self._listings(file), files, _LISTED_AT_ONCE)
         return dict(zip(files, found, strict=True))
 
+    def _holds(self, listed: Mapping[ScenarioFile | str, _Listed]) -> set[str]:
+        return set(self._merged(listed.values()).scenarios)
+
     def _merged(self, found: Iterable[_Listed]) -> Catalog:
         listed = [one for of_file in found for one in of_file]
         return merged([*listed, *self._empty_folders(listed)])
@@ -208,6 +231,9 @@ class Client:
         """Return the scenarios of a file, and a line for each that cannot be used, or for all."""
         if isinstance(file, str):
             return [file]
+        needs = lacking(installed()[file.framework])
+        if needs is not None:
+            return [] if file.is_installed else [f"{file.path}: it {needs}"]
         job = Job(task=Task.LIST, framework=file.framework, file=file)
         found = self._asked(FileListing, job)
         if isinstance(found, Outcome):
@@ -262,6 +288,25 @@ class Client:
             return decode(kind, report.answer)
         except RecordError as error:
             return outcomes.unreadable(ended.exit, error)
+
+
+def _names(file: ScenarioFile | str, wanted: set[str]) -> bool:
+    """Whether the text of an installed file has a scenario that is wanted."""
+    if isinstance(file, str) or not file.is_installed or not wanted:
+        return False
+    return not wanted.isdisjoint(scenario_names(Path(file.path)))
+
+
+def _absent(files: Iterable[ScenarioFile | str]) -> dict[str, str]:
+    """Return what the installed scenarios need whose framework is not there, by their names."""
+    found = [one for one in files if isinstance(one, ScenarioFile) and one.is_installed]
+    needs = {name: lacking(installed()[name]) for name in {file.framework for file in found}}
+    return {
+        name: text
+        for file in found
+        if (text := needs[file.framework]) is not None
+        for name in scenario_names(Path(file.path))
+    }
 
 
 def unexplained(ended: Outcome) -> str:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from profiler.closing import Closing
-from profiler.errors import StepwallError
-from profiler.frameworks import Framework, framework
+from profiler.errors import StepwallError, UsageError
+from profiler.frameworks import Framework, framework, lacking
 from profiler.measure import job_folder, outcomes
 from profiler.measure.job import Job
 from profiler.measure.outcomes import ProcessEnd
@@ -87,14 +87,17 @@ class Launchers(Closing):
         """Return the launcher of that framework.
 
         Raises:
-            UsageError: if it is not installed.
+            UsageError: if it is not installed, or only its part of stepwall is.
             StepwallError: if they were closed.
         """
         with self._lock:
             if self._closed:
                 raise StepwallError(_CLOSED)
             if name not in self._open:
-                launcher = ForkLauncher(framework(name), self._supervisor)
+                one = framework(name)
+                if (needs := lacking(one)) is not None:
+                    raise UsageError(f"this {needs}")
+                launcher = ForkLauncher(one, self._supervisor)
                 self._open[name] = self._stack.enter_context(launcher)
             return self._open[name]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
-from profiler.errors import did_you_mean
+from profiler.errors import UsageError, did_you_mean
 from profiler.facts import Record
 from profiler.lengths import ANY, Lengths
 from profiler.parameters import Parameter, ParameterValue, combinations
@@ -48,10 +49,14 @@ class FileListing(Record, frozen=True, kw_only=True):
 
 
 class Catalog(Record, frozen=True, kw_only=True):
-    """The scenarios found, by name, and a line for each file or scenario that cannot be used."""
+    """The scenarios found, by name, and a line for each file or scenario that cannot be used.
+
+    ``absent``: installed ones whose framework is not there, by name, each with what it needs.
+    """
 
     scenarios: dict[str, Listing]
     broken: list[str]
+    absent: dict[str, str] = {}
 
 
 def merged(found: Iterable[list[Listing] | str]) -> Catalog:
@@ -76,6 +81,26 @@ def merged(found: Iterable[list[Listing] | str]) -> Catalog:
             else:
                 scenarios[listing.name] = listing
     return Catalog(scenarios=scenarios, broken=broken)
+
+
+def check_present(catalog: Catalog, names: Iterable[str]) -> None:
+    """Check that the frameworks of these scenarios are there.
+
+    Raises:
+        UsageError: naming the first that is not usable, and what it needs.
+    """
+    for name in names:
+        if name not in catalog.scenarios and name in catalog.absent:
+            raise UsageError(f"scenario {name!r} {catalog.absent[name]}")
+
+
+def left_out(catalog: Catalog) -> list[str]:
+    """Return a line on the installed scenarios of each framework that is not there."""
+    counts = Counter(needs for needs in catalog.absent.values())
+    return [
+        f"{count} scenario{'' if count == 1 else 's'}: each {needs}"
+        for needs, count in counts.items()
+    ]
 
 
 def unknown_scenario(name: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import profiler
 from profiler.facts import Record
-from profiler.frameworks import Framework
+from profiler.frameworks import Framework, lacking
 
 ENTRY_POINT_GROUP = "stepwall.scenarios"
 SHIPPED = "scenarios"
@@ -50,8 +50,9 @@ def scenario_files(
     }
     shipped = sorted((Path(profiler.__file__).parents[1] / SHIPPED).glob("*.py"))
     known = {path: name for path in shipped if (name := framework_of(path, kinds))}
-    # A file that names no type is taken to be like the shipped ones.
-    default = next(iter([*known.values(), *frameworks]))
+    # A file that names no type is taken to be like the shipped ones, as far as they can be used.
+    able = [name for name in [*known.values(), *frameworks] if lacking(frameworks[name]) is None]
+    default = next(iter([*able, *known.values(), *frameworks]))
 
     def one(path: Path, module: str | None = None) -> ScenarioFile:
         return ScenarioFile(
@@ -99,6 +100,26 @@ def framework_of(path: Path, kinds: Mapping[str, str]) -> str | None:
                 return found
     # A function may name the type in its body alone.
     return next((kinds[name] for name in names.values() if name in kinds), None)
+
+
+def scenario_names(path: Path) -> list[str]:
+    """Return the names of the functions that a file decorates as scenarios, by its text alone."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []
+    return [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(
+            _dotted(_called(one)).rpartition(".")[2] == "scenario" for one in node.decorator_list
+        )
+    ]
+
+
+def _called(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[str, str]]:

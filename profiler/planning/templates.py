@@ -23,11 +23,20 @@ def templates(frameworks: Mapping[str, Framework]) -> dict[str, Path]:
     """Return the template of each kind of scenario, the first framework's first."""
     found: dict[str, Path] = {}
     for one in frameworks.values():
-        module = Path(sys.modules[type(one).__module__].__file__ or "")
-        for path in sorted((module.parent / _FOLDER).glob("*.py")):
-            if path.stem not in {"__init__", _TEST}:
-                found.setdefault(path.stem, path)
+        for path in _files(one):
+            found.setdefault(path.stem, path)
     return found
+
+
+def framework_of(kind: str, frameworks: Mapping[str, Framework]) -> Framework:
+    """Return the framework that brings the template of a kind."""
+    return next(one for one in frameworks.values() if kind in {path.stem for path in _files(one)})
+
+
+def _files(framework: Framework) -> list[Path]:
+    module = Path(sys.modules[type(framework).__module__].__file__ or "")
+    files = sorted((module.parent / _FOLDER).glob("*.py"))
+    return [path for path in files if path.stem not in {"__init__", _TEST}]
 
 
 def filled(template: Path, name: str) -> dict[str, str]:
