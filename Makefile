@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Two frameworks are never installed together: the tests of the second one have their own environment.
+TORCH_VENV := .venv-torch
+TORCH_STAMP := $(TORCH_VENV)/.installed
 
 # What `make profile` measures; override as `make profile STEPS=8:64:x2 SCENARIOS="static_rnn dynamic_rnn"`,
 # or as `make profile SUITE=remedies`. An empty SUITE leaves the choice to ARGS.
@@ -18,21 +21,23 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile report view confirm validate corpus faults test unit bench lint format check wheel clean
+.PHONY: help setup profile report view confirm validate corpus faults test test-torch unit bench lint format check wheel clean
 
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv and install stepwall into it
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): EXTRAS := tensorflow,test,lint
+$(TORCH_STAMP): EXTRAS := torch,test
+$(STAMP) $(TORCH_STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "make: $(PYTHON) is missing or older than 3.11: set PYTHON=/path/to/python3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "make: $(PYTHON) has no venv module: install it (Debian: python3-venv)" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) (once, about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@echo "installing into $(@D) (once, a minute or some)"
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
 profile: $(STAMP) ## Measure SUITE or SCENARIOS over STEPS, find their walls under LIMIT, write the report
@@ -66,6 +71,9 @@ test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage
 unit: $(STAMP) ## Run the unit tests only, without any framework
 	@$(BIN)/python -m pytest tests/unit -n $(WORKERS) $(ARGS)
 
+test-torch: $(TORCH_STAMP) ## Run the tests of the PyTorch engine, in .venv-torch: no TensorFlow in it (5 GB)
+	@$(TORCH_VENV)/bin/python -m pytest tests/integration/torch $(ARGS)
+
 bench: $(STAMP) ## Measure what stepwall itself costs
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable $(ARGS)
 
@@ -84,9 +92,9 @@ wheel: $(STAMP) ## Build the wheel, install it into an empty environment and run
 	@rm -rf build/wheel
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	@$(PYTHON) -m venv build/wheel/venv
-	@build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/wheel/*.whl
+	@build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$(echo build/wheel/*.whl)[tensorflow]"
 	@cd build/wheel && venv/bin/stepwall profile dynamic_rnn --steps 4,8 --results results
 
 clean: ## Remove the environment, caches and generated results
-	@rm -rf $(VENV) build dist results *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf $(VENV) $(TORCH_VENV) build dist results *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
