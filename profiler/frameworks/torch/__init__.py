@@ -1,0 +1,72 @@
+"""PyTorch: modules that Python runs step by step, on the CPU's plain allocator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from profiler.facts import Advice, Caveat, Explanation, Schedule, SizeLimit
+from profiler.frameworks import Runtime, StepKind
+from profiler.frameworks.torch import phases
+
+_KINDS = "profiler.frameworks.torch.kinds"
+
+
+def _kind(name: str) -> StepKind:
+    return StepKind(
+        returns=f"{_KINDS}.{name}",
+        implementation="profiler.frameworks.torch.steps:TorchSteps",
+        phases=list(phases.PHASES),
+        stages=list(phases.STAGES),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyTorch:
+    """What is known of PyTorch without importing it; see ``frameworks.Framework``."""
+
+    name: str = "torch"
+    title: str = "PyTorch"
+    kinds: tuple[StepKind, ...] = (_kind("TorchTraining"), _kind("TorchStep"))
+    # Dynamo is imported by an optimizer's first step: two seconds, in every child.
+    preload: tuple[str, ...] = ("profiler.frameworks.torch.steps", "torch._dynamo")
+    packages: tuple[str, ...] = ("torch", "numpy")
+    fixed_addresses: bool = False
+    repeatable: Mapping[Schedule, bool] = field(
+        default_factory=lambda: {Schedule.SERIAL: True, Schedule.PARALLEL: False}
+    )
+    limit_unit_bytes: int = 1
+    allocators: Mapping[str, str] = field(
+        default_factory=lambda: {"cpu": "CPU allocator", "gpu": "caching allocator"}
+    )
+    caveats: tuple[Caveat, ...] = ()
+    limits: tuple[SizeLimit, ...] = ()
+    environment: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "PYTHONHASHSEED": "0",
+            # A process that has touched CUDA cannot be forked.
+            "CUDA_VISIBLE_DEVICES": "",
+            # A thread of the server's own makes forked children wait for ever.
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+    )
+
+    def advice(self, explanation: Explanation) -> list[Advice]:
+        """Return none: nothing has been measured yet."""
+        del explanation
+        return []
+
+    def variants(self, explanation: Explanation) -> list[str]:
+        """Return none: a step is run in one way only."""
+        del explanation
+        return []
+
+    def runtime(self) -> Runtime:
+        """Import PyTorch, and return what runs it in this process."""
+        from profiler.frameworks.torch.runtime import TorchRuntime
+
+        return TorchRuntime()
+
+
+FRAMEWORK = PyTorch()

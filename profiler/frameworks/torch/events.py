@@ -1,0 +1,223 @@
+"""What PyTorch's profiler saw: blocks taken and given back, each with the op that it was for.
+
+Nothing here needs PyTorch: a tree of events is read by the names of their attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from profiler.explain.roles import Part
+from profiler.forecast.trace import Trace
+
+# How our own marks in the stream of events begin.
+MARK = "stepwall::"
+RUN, INPUTS = f"{MARK}run ", f"{MARK}inputs"
+_EVALUATION = "autograd::engine::evaluate_function: "
+_OPTIMIZER = ("Optimizer.step#", "Optimizer.zero_grad#")
+_OPERATION = "aten::"
+# They only take memory, for the operation that called them.
+_TAKERS = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "resize_"}
+# They make tensors of nothing: whoever calls them, no gradient flows through them.
+_FACTORIES = {
+    *("zeros", "ones", "full", "empty", "arange", "linspace", "eye", "tensor", "scalar_tensor"),
+    *("rand", "randn", "randint", "randperm", "zeros_like", "ones_like", "full_like", "rand_like"),
+    *("randn_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"),
+}
+_NO_OPERATION = "Python"
+
+
+class Change(NamedTuple):
+    """A block that was taken, or given back.
+
+    Attributes:
+        taken: whether it was taken.
+        address: where it lies.
+        size: its bytes.
+        total: all bytes in use after it, by the allocator's own sum.
+        run: number of the training step, from 1 on; 0 outside of any.
+        op: the operation that it was for.
+        node: the node of autograd's graph that was evaluated; empty in forward.
+        part: of the training step.
+        is_input: whether a fed tensor was copied.
+        turns: how many evaluations of such nodes had begun.
+        call: position of the operation in ``Stream.calls``; -1 for none.
+    """
+
+    taken: bool
+    address: int
+    size: int
+    total: int
+    run: int
+    op: str
+    node: str
+    part: Part
+    is_input: bool
+    turns: int
+    call: int
+
+
+class Call(NamedTuple):
+    """An operation of the backward part or of the update.
+
+    Attributes:
+        at: how many changes came before it.
+        op, part: as of a change.
+        given: where the tensors lie that it was given, in their order.
+    """
+
+    at: int
+    op: str
+    part: Part
+    given: tuple[int, ...]
+
+
+class Stream(NamedTuple):
+    """All changes in order, the calls, and at how many changes each of our other marks stands."""
+
+    changes: list[Change]
+    calls: list[Call]
+    marks: dict[str, int]
+
+
+class Place(NamedTuple):
+    """What is known of the events within one."""
+
+    run: int = 0
+    op: str = _NO_OPERATION
+    node: str = ""
+    part: Part = Part.FORWARD
+    is_input: bool = False
+    is_inner: bool = False
+    call: int = -1
+
+
+class Reader:
+    """Reads a tree of events once, in the order of time."""
+
+    def __init__(self, operation: object, allocation: object) -> None:
+        """Take the tags by which operations and changes of the allocator are told."""
+        self._operation, self._allocation = operation, allocation
+        self._stream = Stream([], [], {})
+        self._turns = 0
+        self._is_after_backward = False
+
+    def read(self, tree: Iterable[Any]) -> Stream:
+        """Return what the tree holds of the CPU's allocator."""
+        waiting: list[tuple[Iterator[Any], Place]] = [(iter(tree), Place())]
+        while waiting:
+            events, place = waiting[-1]
+            event = next(events, None)
+            if event is None:
+                waiting.pop()
+            elif event.tag == self._allocation:
+                self._change(event.extra_fields, place)
+            else:
+                inner = self._within(event, place) if event.tag == self._operation else place
+                waiting.append((iter(event.children), inner))
+        return self._stream
+
+    def _change(self, fields: Any, place: Place) -> None:
+        if fields.device.type != "cpu" or not fields.alloc_size:
+            return
+        size = fields.alloc_size
+        self._stream.changes.append(
+            Change(
+                taken=size > 0,
+                address=fields.ptr,
+                size=abs(size),
+                total=fields.total_allocated,
+                run=place.run,
+                op=place.op,
+                node=place.node,
+                part=place.part,
+                is_input=place.is_input,
+                turns=self._turns,
+                call=place.call,
+            )
+        )
+
+    def _within(self, event: Any, place: Place) -> Place:
+        """Return the place of what happens within an operation."""
+        fields = event.extra_fields
+        name: str = fields.name
+        if name.startswith(_OPERATION):
+            return self._operated(name.removeprefix(_OPERATION), fields, place)
+        if name.startswith(MARK):
+            return self._marked(name, place)
+        if name.startswith(_EVALUATION):
+            self._turns += 1
+            self._is_after_backward = True
+            node = name.removeprefix(_EVALUATION).rpartition("::")[2]
+            return place._replace(node=node, part=Part.BACKWARD, op=node, is_inner=False)
+        if name.startswith(_OPTIMIZER):
+            return place._replace(part=Part.UPDATE)
+        if place.node and not place.is_inner and name.rpartition("::")[2] == place.node:
+            call = self._called(place.node, Part.BACKWARD, fields)
+            return place._replace(call=call)
+        return place
+
+    def _marked(self, name: str, place: Place) -> Place:
+        if name.startswith(RUN):
+            self._is_after_backward = False
+            return place._replace(run=int(name.removeprefix(RUN)))
+        if name == INPUTS:
+            return place._replace(is_input=True)
+        self._stream.marks[name.removeprefix(MARK)] = len(self._stream.changes)
+        return place
+
+    def _operated(self, op: str, fields: Any, place: Place) -> Place:
+        # Operations that record themselves for autograd have a number, those of backward none:
+        # what has one there computes forward again, as a checkpoint does.
+        part = place.part
+        if not place.is_inner:
+            is_recorded = fields.sequence_number >= 0
+            if part is Part.BACKWARD and is_recorded:
+                part = Part.FORWARD
+            elif part is Part.FORWARD and self._is_after_backward and not is_recorded:
+                part = part if op in _FACTORIES else Part.UPDATE
+        call = place.call
+        if part is not Part.FORWARD and (op not in _TAKERS):
+            call = self._called(op, part, fields)
+        taken_for = place.op if op in _TAKERS and place.is_inner else op
+        return place._replace(op=taken_for, part=part, is_inner=True, call=call)
+
+    def _called(self, op: str, part: Part, fields: Any) -> int:
+        given = tuple(_addresses(fields.inputs))
+        self._stream.calls.append(Call(len(self._stream.changes), op, part, given))
+        return len(self._stream.calls) - 1
+
+
+def _addresses(inputs: Iterable[Any]) -> Iterator[int]:
+    """Yield where the tensors among an operation's inputs lie; other inputs have no place."""
+    for one in inputs:
+        several = one if isinstance(one, list) else (one,)
+        for tensor in several:
+            address = getattr(tensor, "storage_data_ptr", None)
+            if address:
+                yield address
+
+
+def trace(changes: Sequence[Change], *, more_runs: int = 0) -> Trace:
+    """Return the blocks in order; releases of what was there before are left out.
+
+    Args:
+        changes: as they were recorded.
+        more_runs: how many times more than recorded the last step is run.
+    """
+    labels: list[str] = []
+    events: list[tuple[int, int]] = []
+    held: dict[int, int] = {}
+    runs: list[int] = []
+    for change in changes:
+        if change.taken:
+            held[change.address] = len(labels)
+            events.append((len(labels), change.size))
+            labels.append(f"{change.node}/{change.op}" if change.node else change.op)
+            runs.append(change.run)
+        elif change.address in held:
+            events.append((held.pop(change.address), 0))
+    last = max(runs, default=0)
+    last_run = len(runs) - runs.index(last) if last else 0
+    return Trace(labels, events, last_run, more_runs)

@@ -1,0 +1,73 @@
+"""The phases and the stages of graph size that a PyTorch step goes through."""
+
+from __future__ import annotations
+
+from profiler.facts import PhaseFacts, PhaseRole, StageFacts
+
+RUNTIME = PhaseFacts(
+    name="runtime",
+    role=PhaseRole.OVERHEAD,
+    title="starting the runtime",
+    detail="the libraries behind matrix products, the autograd engine, a check of the profiler",
+)
+CONSTRUCT = PhaseFacts(
+    name="construct",
+    role=PhaseRole.BUILD,
+    title="construction",
+    detail="the module with its parameters, the optimizer, the batch",
+)
+COMPILE = PhaseFacts(
+    name="compile",
+    role=PhaseRole.FIRST_STEP,
+    title="compiling",
+    detail="torch.compile's work, and a first step of what it made",
+)
+FIRST_STEP = PhaseFacts(
+    name="first_step",
+    role=PhaseRole.FIRST_STEP,
+    title="first step",
+    detail="the optimizer's state, the step's tensors",
+)
+STEADY = PhaseFacts(
+    name="steady", role=PhaseRole.STEADY, title="steady steps", detail="the step's tensors"
+)
+COUNT = PhaseFacts(
+    name="count",
+    role=PhaseRole.OVERHEAD,
+    title="counting",
+    detail="a step whose operations are counted, and the forward part alone",
+)
+RECORD = PhaseFacts(
+    name="record",
+    role=PhaseRole.OVERHEAD,
+    title="recording",
+    detail="the step built anew, a first and a steady step, with every allocation",
+)
+PHASES = (RUNTIME, CONSTRUCT, COMPILE, FIRST_STEP, STEADY, RECORD, COUNT)
+
+BUILT, AUTOGRAD = "built", "autograd"
+FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
+STAGES = (
+    StageFacts(
+        name=BUILT,
+        title="dispatched",
+        detail="ATen operations that a step dispatches; PyTorch builds no graph before it runs",
+    ),
+    StageFacts(
+        name=AUTOGRAD,
+        title="autograd",
+        detail="nodes that the forward part leaves for backward: the graph that autograd walks",
+    ),
+)
+
+NO_GRAPH = "PyTorch runs operations as Python calls them: there is no graph to serialize"
+HOST_LIMITED = "under a host limit no allocation is recorded: the records would count under it"
+NO_FORWARD = "the step is one function of the user's: there is no forward part to run alone"
+REPLAYED = (
+    "PyTorch's CPU allocator takes no limit: the steps ran without one, and what they asked for "
+    "was replayed under it"
+)
+COMPILED = (
+    "torch.compile makes kernels of the step: the operations that they stand for are not dispatched"
+)
+NO_CARD = "PyTorch points on a card are not measured yet: use --device cpu"

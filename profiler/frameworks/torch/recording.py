@@ -1,0 +1,224 @@
+"""Recording training steps: every block that the CPU's allocator hands out, by PyTorch's profiler.
+
+It rests on the profiler's tree of events, which PyTorch keeps for its own tools, and on the
+allocator's flag; ``complete`` tells whether they hold together here.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.autograd import profiler
+from torch.optim import optimizer as optimizers
+
+from profiler.frameworks.torch import native
+from profiler.frameworks.torch.events import MARK, RUN, Change, Reader, Stream
+from profiler.frameworks.torch.step import Step
+from profiler.frameworks.torch.tensors import Names
+
+RECORDED_STEPS = 2  # the first one and a steady one: the others repeat that
+_NO_TREE = "PyTorch's profiler has no tree of events here"
+
+
+class NoEventsError(Exception):
+    """The profiler does not tell what the allocator does; the message says in what respect."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What the allocator's own sum says of one run: bytes beyond those before the recording."""
+
+    resident: int
+    peak: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was recorded of a step that was built and run some times.
+
+    Attributes:
+        stream: the changes of the allocator.
+        names: where known tensors lay.
+        accounts: of each run, by the allocator's own sum.
+        weights_bytes: in use by that sum when the step was built.
+    """
+
+    stream: Stream
+    names: Names
+    accounts: list[Account] = field(default_factory=list)
+    weights_bytes: int = 0
+
+    def run(self, number: int) -> list[Change]:
+        """Return the changes of one run, from 1 on."""
+        return [change for change in self.stream.changes if change.run == number]
+
+
+def recorded(
+    build: Callable[[], Step], *, inputs: bool = False, runs: int = RECORDED_STEPS
+) -> Recording:
+    """Build a step, run it, and return what the allocator did.
+
+    Args:
+        build: builds it.
+        inputs: also record what each operation was given.
+        runs: how many training steps.
+
+    Raises:
+        NoEventsError: if the profiler does not tell.
+    """
+    gc.collect()  # what an earlier step left would be given back within this one
+    watch = _Watch()
+    with profiler.profile(profile_memory=True, record_shapes=inputs) as session:
+        step = build()
+        watch.begin(step)
+        hook = optimizers.register_optimizer_step_pre_hook(watch.before_update)
+        try:
+            with profiler.record_function(f"{MARK}built"):
+                pass
+            for number in range(1, runs + 1):
+                with profiler.record_function(f"{RUN}{number}"):
+                    step.run(watch.mark)
+                    watch.gradients()
+        finally:
+            hook.remove()
+        names = watch.names()
+    stream = _read(session)
+    base = _base(stream)
+    return Recording(
+        stream=stream,
+        names=names,
+        accounts=[_account(stream, number, base) for number in range(1, runs + 1)],
+        weights_bytes=_total_at(stream, stream.marks["built"]) - base,
+    )
+
+
+def forward_peak(build: Callable[[], Step]) -> int:
+    """Return the most bytes in use while the forward part runs alone, with the weights."""
+    gc.collect()
+    with profiler.profile(profile_memory=True) as session:
+        step = build()
+        with profiler.record_function(f"{MARK}built"):
+            pass
+        with profiler.record_function(f"{RUN}1"):
+            step.run_forward()
+    stream = _read(session)
+    return _account(stream, 1, _base(stream)).peak
+
+
+def _read(session: Any) -> Stream:
+    results = session.kineto_results
+    tree = getattr(results, "experimental_event_tree", None)
+    if tree is None:
+        raise NoEventsError(_NO_TREE)
+    kinds = torch._C._profiler._EventType  # noqa: SLF001 (there is no public way)
+    stream = Reader(kinds.TorchOp, kinds.Allocation).read(tree())
+    if not stream.changes or "built" not in stream.marks:
+        raise NoEventsError("PyTorch's profiler recorded no allocation")
+    return stream
+
+
+def _base(stream: Stream) -> int:
+    """Return what was in use, by the allocator's sum, before the first change."""
+    first = stream.changes[0]
+    return first.total - first.size if first.taken else first.total + first.size
+
+
+def _total_at(stream: Stream, position: int) -> int:
+    return stream.changes[position - 1].total if position else _base(stream)
+
+
+def _account(stream: Stream, number: int, base: int) -> Account:
+    at = [at for at, change in enumerate(stream.changes) if change.run == number]
+    if not at:
+        raise NoEventsError(f"PyTorch's profiler recorded no allocation of step {number}")
+    peak = max(stream.changes[one].total for one in at)
+    return Account(resident=_total_at(stream, at[0]) - base, peak=peak - base)
+
+
+class _Watch:
+    """Makes marks in the stream of events, and keeps where the tensors of each lie."""
+
+    def __init__(self) -> None:
+        self._step: Step | None = None
+        self._names: dict[int, str] = {}
+        self._optimizers: dict[int, Any] = {}
+        self._gradients: dict[str, dict[int, str]] = {}
+
+    def begin(self, step: Step) -> None:
+        self._step = step
+        self._names = {id(one): name for name, one in step.parameters.items()}
+        self._optimizers = {id(one): one for one in step.optimizers}
+
+    def mark(self, name: str) -> profiler.record_function:
+        return profiler.record_function(f"{MARK}{name}")
+
+    def before_update(self, optimizer: Any, *_: Any) -> None:
+        """Mark where the gradients lie that the update takes; called by PyTorch."""
+        self._optimizers[id(optimizer)] = optimizer
+        self.gradients()
+
+    def gradients(self) -> None:
+        name = f"gradients {len(self._gradients)}"
+        found = self._found()
+        if found:
+            self._gradients[name] = found
+            with self.mark(name):
+                pass
+
+    def _found(self) -> dict[int, str]:
+        parameters = self._step.parameters if self._step else {}
+        return {
+            _address(one.grad): name
+            for name, one in parameters.items()
+            if one.grad is not None and one.grad.layout is torch.strided
+        }
+
+    def names(self) -> Names:
+        parameters = self._step.parameters if self._step else {}
+        weights = {_address(one): name for name, one in parameters.items()}
+        state = {
+            _address(value): f"{self._names.get(id(one), 'parameter')}/{key}"
+            for optimizer in self._optimizers.values()
+            for one, kept in getattr(optimizer, "state", {}).items()
+            for key, value in kept.items()
+            if isinstance(value, torch.Tensor)
+        }
+        return Names(weights=weights, state=state, gradients=self._gradients)
+
+
+def _address(tensor: Any) -> int:
+    return int(tensor.untyped_storage().data_ptr())
+
+
+def complete() -> str | None:
+    """Return what does not hold together of what recording rests on; None where all does.
+
+    A few tensors are taken and given back, some from before the recording: every change must be
+    there, with the sum that the allocator itself keeps.
+    """
+    if not native.account_for_all():
+        return "PyTorch's CPU allocator cannot be told to account for all of its blocks"
+    old = torch.empty(1000, dtype=torch.uint8)
+    with profiler.profile(profile_memory=True) as session:
+        new = torch.empty(3000, dtype=torch.uint8)
+        del old, new
+        last = torch.empty(5000, dtype=torch.uint8)
+        in_use = native.bytes_in_use()
+    try:
+        changes = Reader(
+            torch._C._profiler._EventType.TorchOp,  # noqa: SLF001 (as above)
+            torch._C._profiler._EventType.Allocation,  # noqa: SLF001
+        ).read(session.kineto_results.experimental_event_tree()).changes
+    except Exception as error:  # noqa: BLE001 (whatever another version raises is the reason)
+        return f"{_NO_TREE}: {error}"
+    del last
+    seen = [change.size if change.taken else -change.size for change in changes]
+    if [*map(abs, seen)] != [3000, 1000, 3000, 5000] or sum(seen) != 4000:  # noqa: PLR2004
+        return f"PyTorch's profiler recorded {seen} where 3000, -1000, -3000, 5000 were asked for"
+    if in_use is not None and changes[-1].total != in_use:
+        return "the profiler's totals are not those of PyTorch's CPU allocator"
+    return None

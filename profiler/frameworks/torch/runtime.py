@@ -1,0 +1,89 @@
+"""PyTorch in a child: set up for a point, with an allocator that tells what it does."""
+
+from __future__ import annotations
+
+import random
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from profiler.facts import Point, Schedule, Shortage
+from profiler.frameworks import Description, PointError
+from profiler.frameworks.torch import messages, native, phases
+from profiler.limits import host_memory
+
+_WRAPPERS = ("torch._dynamo.exc", "torch._inductor.exc")
+
+
+class ReplayedShortageError(Exception):
+    """A step would not fit under the device's limit; it was replayed, not refused."""
+
+    def __init__(self, shortage: Shortage) -> None:
+        """Take what there is no room for."""
+        super().__init__(shortage.lines[0])
+        self.shortage = shortage
+
+
+class TorchRuntime:
+    """See ``profiler.frameworks.Runtime``.
+
+    Attributes:
+        limit_bytes: of the device's memory, under which steps are replayed.
+        is_host_limited: whether the whole process is under a limit.
+    """
+
+    def __init__(self) -> None:
+        """Make a runtime that is not set up."""
+        self.limit_bytes: int | None = None
+        self.is_host_limited = False
+        self.is_serial = True
+
+    def prepare(self, point: Point) -> None:
+        """Set PyTorch up, without an allocation, for the point's device, limit, schedule."""
+        if point.on_card:
+            raise PointError(phases.NO_CARD)
+        if point.limit_bytes is not None and point.host_limit_bytes is not None:
+            raise PointError("on CPU a point has a device limit or a host limit, not both")
+        self.limit_bytes = point.limit_bytes
+        self.is_host_limited = point.host_limit_bytes is not None
+        self.is_serial = point.schedule is Schedule.SERIAL
+        native.account_for_all()
+        # Its buffers are of no device but the CPU: an LSTM would hold twice as much.
+        torch.backends.mkldnn.set_flags(_enabled=False)
+        if self.is_serial:
+            torch.set_num_threads(1)
+            torch.set_num_interop_threads(1)
+            if self.is_host_limited:
+                host_memory.steady_malloc()
+
+    def seed(self) -> None:
+        """Let what is built draw the same numbers each time."""
+        torch.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002 (scenarios may draw from it)
+
+    def start(self) -> None:
+        """Start what a first step starts: thread pools, the autograd engine, matrix products."""
+        one = torch.ones(2, 2, requires_grad=True)
+        (one @ one).sum().backward()
+
+    def cause(self, error: BaseException) -> BaseException:
+        """Return the error itself, or the one that the compiler wraps."""
+        while type(error).__module__ in _WRAPPERS and error.__cause__ is not None:
+            error = error.__cause__
+        return error
+
+    def out_of_memory(self, error: BaseException, log: Path) -> Shortage | None:
+        """Return what an allocator could not give, or None for any other error."""
+        del log
+        if isinstance(error, ReplayedShortageError):
+            return error.shortage
+        return messages.shortage(str(error)) if isinstance(error, RuntimeError) else None
+
+    def describe(self) -> Description:
+        """Return the versions; the only device is the CPU."""
+        return Description(
+            versions={name: version(name) for name in ("torch", "numpy")}, devices=["cpu"]
+        )

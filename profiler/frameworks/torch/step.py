@@ -1,0 +1,247 @@
+"""One training step: what a scenario returned, as something to be run again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from profiler.frameworks import PointError
+from profiler.frameworks.torch.kinds import TorchStep, TorchTraining
+
+# Small enough never to make a sound loss diverge within the few measured steps.
+LEARNING_RATE = 1e-4
+
+Mark = Callable[[str], contextlib.AbstractContextManager[object]]
+"""Names what runs within it."""
+
+INPUTS, FORWARD, BACKWARD = "inputs", "forward", "backward"
+
+
+def unmarked(name: str) -> contextlib.AbstractContextManager[object]:
+    """Name nothing."""
+    del name
+    return contextlib.nullcontext()
+
+
+class Step(Protocol):
+    """A training step of either kind.
+
+    Attributes:
+        fed: the tensors that each step gets a copy of.
+        parameters: what is trained, and the module's buffers, by name.
+        optimizers: what trains it, as far as PyTorch's own classes do.
+        has_forward: whether the forward part can be run alone.
+        is_compiled: whether ``torch.compile`` works on it.
+    """
+
+    fed: list[Any]
+    parameters: dict[str, Any]
+    optimizers: list[Any]
+    has_forward: bool
+    is_compiled: bool
+
+    def run(self, mark: Mark = unmarked) -> None:
+        """Run forward, backward and the update once.
+
+        Raises:
+            PointError: if the loss is no finite number.
+        """
+
+    def run_forward(self) -> None:
+        """Run the forward part alone, which keeps nothing for backward."""
+
+
+def made(built: object) -> Step:
+    """Return the step of what the scenario returned.
+
+    Raises:
+        PointError: if that is none.
+    """
+    if isinstance(built, TorchTraining):
+        return _Training(built)
+    if isinstance(built, TorchStep):
+        return _Own(built)
+    raise PointError(f"the scenario returned {type(built).__name__}, not TorchTraining")
+
+
+class _Training:
+    """The usual loop's body around a module."""
+
+    has_forward = True
+
+    def __init__(self, given: TorchTraining) -> None:
+        self._module, self._loss = given.module, given.loss
+        self.parameters = dict(_parameters_of(given))
+        trained = [one for one in self.parameters.values() if one.requires_grad]
+        if not trained:
+            raise PointError("the scenario has no parameter that requires a gradient")
+        optimizer = given.optimizer or torch.optim.SGD(trained, lr=LEARNING_RATE)
+        if not hasattr(optimizer, "step") or not hasattr(optimizer, "zero_grad"):
+            raise PointError(f"optimizer={type(optimizer).__name__}: it has no step and zero_grad")
+        self._optimizer = optimizer
+        self.optimizers = [optimizer]
+        self.is_compiled = _is_compiled(self._module) or _is_compiled(self._loss)
+        self.fed = []
+        self._inputs = _mapped(given.inputs, self._kept)
+        self._targets = _mapped(given.targets, self._kept)
+
+    def _kept(self, tensor: Any) -> Any:
+        """Return the tensor where no allocator of PyTorch's counts it, as a loader's batch lies."""
+        kept = outside(tensor)
+        self.fed.append(kept)
+        return kept
+
+    def run(self, mark: Mark = unmarked) -> None:
+        with mark(INPUTS):
+            inputs, targets = _mapped(self._inputs, _copied), _mapped(self._targets, _copied)
+        with mark(FORWARD):
+            loss = self._forward(inputs, targets)
+        with mark(BACKWARD):
+            loss.backward()
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        _check(loss)
+
+    def run_forward(self) -> None:
+        with torch.no_grad():
+            self._forward(_mapped(self._inputs, _copied), _mapped(self._targets, _copied))
+
+    def _forward(self, inputs: Any, targets: Any) -> Any:
+        if isinstance(inputs, Mapping):
+            outputs = self._module(**inputs)
+        else:
+            outputs = self._module(*(inputs if isinstance(inputs, list | tuple) else (inputs,)))
+        if self._loss is None:
+            loss = outputs
+        elif targets is None:
+            loss = self._loss(outputs)
+        else:
+            several = targets if isinstance(targets, list | tuple) else (targets,)
+            loss = self._loss(outputs, *several)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            shape = list(loss.shape) if isinstance(loss, torch.Tensor) else type(loss).__name__
+            raise PointError(f"the loss must be a scalar tensor, it is {shape}")
+        if torch.is_grad_enabled() and not loss.requires_grad:
+            raise PointError("the loss depends on no parameter: there is nothing to train")
+        return loss
+
+
+class _Own:
+    """A step of the user's own; what it trains is looked for among the living objects."""
+
+    has_forward = False
+
+    def __init__(self, given: TorchStep) -> None:
+        if not callable(given.step):
+            raise PointError(f"TorchStep(step={type(given.step).__name__}): it cannot be called")
+        self._step = given.step
+        self.fed = []
+        # What the fork server holds is frozen, and not among them.
+        living = gc.get_objects()
+        self.optimizers = [one for one in living if _is(one, torch.optim.Optimizer)]
+        self.parameters = dict(_living_parameters(living))
+        self.is_compiled = any(map(_is_compiled, living))
+
+    def run(self, mark: Mark = unmarked) -> None:
+        del mark
+        _check(self._step())
+
+    def run_forward(self) -> None:
+        raise NotImplementedError
+
+
+def outside(tensor: Any) -> Any:
+    """Return an equal tensor in memory that NumPy took, not an allocator of PyTorch's."""
+    span = 1 + sum(
+        (size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )
+    flat = tensor.detach().cpu().as_strided((span if tensor.numel() else 0,), (1,))
+    taken = np.array(flat.view(torch.uint8).numpy(), copy=True)
+    same = torch.from_numpy(taken).view(tensor.dtype)
+    return same.as_strided(tensor.shape, tensor.stride()).requires_grad_(tensor.requires_grad)
+
+
+def _copied(tensor: Any) -> Any:
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+
+def _mapped(given: Any, change: Callable[[Any], Any]) -> Any:
+    """Return the same nesting with each tensor changed; arrays of NumPy are taken for tensors."""
+    if isinstance(given, torch.Tensor):
+        return change(given)
+    if isinstance(given, np.ndarray):
+        return change(torch.from_numpy(given))
+    if isinstance(given, Mapping):
+        return {name: _mapped(one, change) for name, one in given.items()}
+    if isinstance(given, tuple) and hasattr(given, "_fields"):
+        return type(given)(*(_mapped(one, change) for one in given))
+    if isinstance(given, list | tuple):
+        return type(given)(_mapped(one, change) for one in given)
+    return given
+
+
+def _parameters_of(given: TorchTraining) -> Iterator[tuple[str, Any]]:
+    if isinstance(given.module, torch.nn.Module):
+        yield from _named(given.module)
+    elif not callable(given.module):
+        raise PointError(f"module={type(given.module).__name__}: it cannot be called")
+    modules = [one for one in (given.loss,) if isinstance(one, torch.nn.Module)]
+    for module in modules:
+        yield from ((f"loss.{name}", one) for name, one in _named(module))
+    for number, one in enumerate(given.parameters):
+        yield f"parameter_{number}", one
+
+
+def _named(module: Any) -> Iterator[tuple[str, Any]]:
+    plain = getattr(module, "_orig_mod", module)
+    yield from plain.named_parameters()
+    yield from plain.named_buffers()
+
+
+def _living_parameters(living: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of all modules, by the outermost module's names, and other leaves."""
+    modules = [one for one in living if _is(one, torch.nn.Module)]
+    inner = {id(child) for module in modules for child in module.children()}
+    outermost = [one for one in modules if id(one) not in inner]
+    seen: set[int] = set()
+    for number, module in enumerate(outermost):
+        scope = f"{type(module).__name__}_{number}." if len(outermost) > 1 else ""
+        for name, one in _named(module):
+            seen.add(id(one))
+            yield scope + name, one
+    leaves = [one for one in living if _is(one, torch.Tensor) and id(one) not in seen]
+    trained = (one for one in leaves if one.is_leaf and one.requires_grad)
+    yield from ((f"parameter_{number}", one) for number, one in enumerate(trained))
+
+
+def _is(one: Any, kind: type) -> bool:
+    # Not isinstance: objects that stand for others answer it with code of their own.
+    return issubclass(type(one), kind)
+
+
+def _is_compiled(one: Any) -> bool:
+    try:
+        attributes = vars(one)
+    except TypeError:
+        return False
+    return "_torchdynamo_orig_callable" in attributes or "_orig_mod" in attributes.get(
+        "_modules", ()
+    )
+
+
+def _check(loss: Any) -> None:
+    if isinstance(loss, torch.Tensor):
+        loss = loss.item() if loss.numel() == 1 else None
+    if isinstance(loss, float) and not math.isfinite(loss):
+        raise PointError(f"the loss is {loss}: a step that diverges measures nothing")
+
+
+def versions(parameters: Iterable[Any]) -> list[int]:
+    """Return a number of each parameter that grows when it is written to."""
+    return [one._version for one in parameters]  # noqa: SLF001 (there is no public way)

@@ -1,0 +1,279 @@
+"""Training steps of PyTorch: built, run, recorded and counted."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import statistics
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch._dynamo  # noqa: F401 (an optimizer's first step imports it: not within a phase)
+
+from profiler.explain.account import Recorded
+from profiler.explain.roles import Part
+from profiler.facts import Caveat, GraphStage, Point, Shortage, StepTime
+from profiler.forecast.recordings import TraceSource
+from profiler.forecast.trace import Trace
+from profiler.frameworks import Mode, PointError
+from profiler.frameworks.allocators.plain import Plain
+from profiler.frameworks.recorder import Recorder
+from profiler.frameworks.torch import counting, events, phases, recording, tensors
+from profiler.frameworks.torch.counting import Counted
+from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
+from profiler.frameworks.torch.runtime import ReplayedShortageError, TorchRuntime
+from profiler.frameworks.torch.step import Step, made, versions
+from profiler.lengths import Lengths
+
+STEADY_STEPS = 5
+_DEVICE_FIELDS = (
+    "weights_bytes",
+    "resident_bytes",
+    "forward_peak_bytes",
+    "first_step_peak_bytes",
+    "steady_peak_bytes",
+    "peak_bytes",
+    "largest_allocation_bytes",
+)
+_NO_UPDATE = "the step writes to no parameter: nothing is trained"
+_NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
+
+
+class TorchSteps:
+    """The steps of one scenario; see ``frameworks.Steps``."""
+
+    def __init__(
+        self,
+        runtime: TorchRuntime,
+        point: Point,
+        build: Callable[[int], object],
+        recorder: Recorder,
+    ) -> None:
+        """Take the runtime, prepared for the point, and what builds its scenario."""
+        self._runtime = runtime
+        self._point = point
+        self._build = build
+        self._recorder = recorder
+        self._fault: str | None = None
+
+    def measure(self, mode: Mode) -> None:
+        """Build, run, record and count; see ``frameworks.Steps``."""
+        recorder = self._recorder
+        recorder.device(limit_bytes=self._point.limit_bytes)
+        recorder.missing("graph.serialized_bytes", phases.NO_GRAPH)
+        recorder.missing("graph.graph_bytes", phases.NO_GRAPH)
+        self._start()
+        with recorder.phase(phases.CONSTRUCT):
+            step = self._built(self._point.steps)
+        recorder.device(fed_bytes=sum(one.nbytes for one in step.fed))
+        recorder.fed(one.shape for one in step.fed)
+        self._train(step)
+        is_compiled = step.is_compiled
+        del step
+        if self._runtime.is_host_limited:
+            self._miss_device(phases.HOST_LIMITED)
+            recorder.lift_host_limit()
+        else:
+            with recorder.phase(phases.RECORD):
+                self._measure_device(self._point.steps)
+        if mode.inspect:
+            with recorder.phase(phases.COUNT):
+                self._look_inside(is_compiled=is_compiled)
+
+    def record(self, steps: int) -> Recorded:
+        """Record two training steps; see ``frameworks.Steps``."""
+        self._start()
+        with self._recorder.phase(phases.RECORD):
+            found = self._recorded(steps, inputs=True)
+            ops, columns = tensors.described(found.stream, found.names)
+        with self._recorder.phase(phases.COUNT):
+            step = self._built(steps)
+            counted = Counted() if step.is_compiled else counting.counted(step)
+        return Recorded(
+            steps=steps,
+            ops=ops,
+            events=columns,
+            residents=[account.resident for account in found.accounts],
+            peaks=[account.peak for account in found.accounts],
+            forward=counted.of(phases.FORWARD),
+            backward=counted.of(phases.BACKWARD, phases.UPDATE),
+            library=[],
+            theory=None,
+            custom_gradients=False,
+        )
+
+    def traces(self) -> TraceSource:
+        """Return where the allocations of short runs come from; see ``frameworks.Steps``."""
+        self._start()
+
+        def record(steps: int, folded_bytes: int | None) -> Trace:
+            del folded_bytes  # nothing is computed in advance
+            with self._recorder.phase(phases.RECORD):
+                return self._trace(self._recorded(steps))
+
+        return TraceSource(
+            record=record, allocator=Plain(), folded_label="folded", most_folded_bytes=0
+        )
+
+    def caveats(self, lengths: Lengths) -> list[Caveat]:
+        """Return none: nothing optimizes a graph, so that nothing changes with its length."""
+        del lengths
+        return []
+
+    def _start(self) -> None:
+        with self._recorder.phase(phases.RUNTIME):
+            self._runtime.start()
+            if not self._runtime.is_host_limited:
+                self._fault = recording.complete()
+        self._recorder.raise_baseline()
+
+    def _built(self, steps: int) -> Step:
+        self._runtime.seed()
+        return made(self._build(steps))
+
+    def _train(self, step: Step) -> None:
+        recorder = self._recorder
+        trained = [one for one in step.parameters.values() if one.requires_grad]
+        before = versions(trained)
+        if step.is_compiled:
+            with recorder.phase(phases.COMPILE):
+                step.run()
+        with recorder.phase(phases.FIRST_STEP):
+            step.run()
+        if trained and versions(trained) == before:
+            raise PointError(_NO_UPDATE)
+        seconds = []
+        with recorder.phase(phases.STEADY):
+            for _ in range(STEADY_STEPS):
+                start = time.perf_counter()
+                step.run()
+                seconds.append(time.perf_counter() - start)
+        recorder.step(StepTime(median_s=statistics.median(seconds), steps=len(seconds)))
+
+    def _measure_device(self, steps: int) -> None:
+        recorder = self._recorder
+        if self._fault is not None:
+            self._miss_device(self._fault)
+            return
+        found = self._recorded(steps)
+        first, *steady = found.accounts
+        if not any(change.part is Part.BACKWARD for change in found.stream.changes):
+            raise PointError(_NO_BACKWARD)
+        highest = max(steady, key=lambda account: account.peak)
+        recorder.device(
+            weights_bytes=found.weights_bytes,
+            resident_bytes=highest.resident,
+            first_step_peak_bytes=first.peak,
+            steady_peak_bytes=highest.peak,
+            peak_bytes=max(first.peak, highest.peak),
+            largest_allocation_bytes=max(
+                (change.size for change in found.run(RECORDED_STEPS) if change.taken), default=0
+            ),
+        )
+        if self._runtime.limit_bytes is not None:
+            self._replay(found, self._runtime.limit_bytes)
+
+    def _replay(self, found: Recording, limit: int) -> None:
+        """Replay what was recorded under the limit, which the CPU's allocator does not take.
+
+        Raises:
+            ReplayedShortageError: if it does not fit.
+        """
+        self._recorder.note(phases.REPLAYED)
+        shortage = _shortage(found.stream.changes, self._trace(found), limit)
+        if shortage is not None:
+            raise ReplayedShortageError(shortage)
+
+    def _look_inside(self, *, is_compiled: bool) -> None:
+        recorder = self._recorder
+        step = self._built(self._point.steps)
+        if is_compiled:
+            recorder.missing("graph.nodes", phases.COMPILED)
+            recorder.note(phases.COMPILED)
+        else:
+            counted = counting.counted(step)
+            by_op = Counter(op for _, _, op in counted.operations)
+            recorder.stage(
+                GraphStage(
+                    name=phases.BUILT,
+                    nodes=by_op.total(),
+                    parts=counted.parts,
+                    by_op=dict(by_op.most_common()),
+                )
+            )
+            recorder.stage(
+                GraphStage(
+                    name=phases.AUTOGRAD,
+                    nodes=counted.autograd.total(),
+                    by_op=dict(counted.autograd.most_common()),
+                )
+            )
+        if self._runtime.is_host_limited or self._fault is not None:
+            return
+        if not step.has_forward:
+            recorder.missing("device.forward_peak_bytes", phases.NO_FORWARD)
+            return
+        recorder.device(forward_peak_bytes=recording.forward_peak(self._builder()))
+
+    def _builder(self, steps: int | None = None) -> Callable[[], Step]:
+        return functools.partial(self._built, steps or self._point.steps)
+
+    def _recorded(self, steps: int, *, inputs: bool = False) -> Recording:
+        if self._fault is not None:
+            raise PointError(self._fault)
+        gc.collect()
+        try:
+            return recording.recorded(self._builder(steps), inputs=inputs)
+        except recording.NoEventsError as error:
+            raise PointError(str(error)) from error
+
+    def _trace(self, found: Recording) -> Trace:
+        return events.trace(found.stream.changes, more_runs=1 + STEADY_STEPS - RECORDED_STEPS)
+
+    def _miss_device(self, reason: str) -> None:
+        for name in _DEVICE_FIELDS:
+            self._recorder.missing(f"device.{name}", reason)
+
+
+def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortage | None:
+    """Return what does not fit of a recorded trace under a limit, the first thing; None: all does.
+
+    A part of a trace that fits, fits.
+    """
+    model = Plain()
+    if model.fits(trace, limit):
+        return None
+
+    def fails(length: int) -> bool:
+        part = replace(trace, events=trace.events[:length], last_run=0, more_runs=0)
+        return not model.fits(part, limit)
+
+    at = bisect_left(range(len(trace.events)), True, key=fails) - 1  # noqa: FBT003
+    if at == len(trace.events):  # only where the step is run more often than it was recorded
+        return Shortage(device="CPU", lines=[f"replayed under {limit:,} bytes: it does not fit"])
+    allocation, size = trace.events[at]
+    before = replace(trace, events=trace.events[:at], last_run=0, more_runs=0)
+    change = [one for one in changes if one.taken][allocation]
+    where = f"{change.op} in {change.node}" if change.node else change.op
+    held = sum(held for held in _held(before).values())
+    return Shortage(
+        op=trace.labels[allocation],
+        op_type=change.op,
+        device="CPU",
+        requested_bytes=size,
+        held_bytes=held,
+        lines=[f"replayed under {limit:,} bytes: {where} asks for {size:,} where {held:,} are held"],
+    )
+
+
+def _held(trace: Trace) -> dict[int, int]:
+    held: dict[int, int] = {}
+    for allocation, size in trace.events:
+        if size:
+            held[allocation] = size
+        else:
+            del held[allocation]
+    return held

@@ -1,0 +1,220 @@
+"""A tree of profiler events, read into the changes of an allocator and what they were for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from profiler.explain.roles import Part
+from profiler.frameworks.torch.events import Reader, Stream, trace
+
+OPERATION, ALLOCATION = "operation", "allocation"
+
+
+@dataclass
+class Device:
+    """Where a block lies."""
+
+    type: str = "cpu"
+
+
+@dataclass
+class Tensor:
+    """What is recorded of an input."""
+
+    storage_data_ptr: int | None
+
+
+@dataclass
+class Operation:
+    """What is recorded of an operation."""
+
+    name: str
+    sequence_number: int = -1
+    inputs: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class Allocation:
+    """What is recorded of a block."""
+
+    ptr: int
+    alloc_size: int
+    total_allocated: int = 0
+    device: Device = field(default_factory=Device)
+
+
+@dataclass
+class Event:
+    """One event of the tree."""
+
+    tag: str
+    extra_fields: Operation | Allocation
+    children: Sequence[Event] = ()
+
+
+def op(name: str, *children: Event, number: int = -1, given: Sequence[int] = ()) -> Event:
+    """Return an operation; with a number, one that autograd records."""
+    tensors = [Tensor(one) for one in given]
+    return Event(OPERATION, Operation(name, number, tensors), children)
+
+
+def take(address: int, size: int) -> Event:
+    """Return a block that is taken, or given back where the size is negative."""
+    return Event(ALLOCATION, Allocation(address, size))
+
+
+def node(name: str, *children: Event, given: Sequence[int] = ()) -> Event:
+    """Return the evaluation of a node of autograd's graph."""
+    return op(f"autograd::engine::evaluate_function: {name}", op(name, *children, given=given))
+
+
+def read(*events: Event) -> Stream:
+    """Read a tree."""
+    return Reader(OPERATION, ALLOCATION).read(events)
+
+
+def parts(*events: Event) -> list[Part]:
+    """Return the part of each block that is taken."""
+    return [change.part for change in read(*events).changes if change.taken]
+
+
+class TestNames:
+    """A block is for the operation that a user would name."""
+
+    def test_what_only_takes_memory_stands_for_its_caller(self) -> None:
+        """A clone is made of empty tensors."""
+        clone = op("aten::clone", op("aten::empty_like", op("aten::empty_strided", take(1, 8))))
+
+        assert [change.op for change in read(clone).changes] == ["clone"]
+
+    def test_a_user_s_own_empty_tensor_stands_for_itself(self) -> None:
+        """It has no caller."""
+        assert [change.op for change in read(op("aten::empty", take(1, 8))).changes] == ["empty"]
+
+    def test_the_innermost_operation_counts(self) -> None:
+        """A linear layer holds the product's result."""
+        linear = op("aten::linear", op("aten::addmm", take(1, 8)))
+
+        assert [change.op for change in read(linear).changes] == ["addmm"]
+
+    def test_what_a_node_takes_itself_stands_for_the_node(self) -> None:
+        """A compiled graph is one node without operations."""
+        (change,) = read(node("CompiledFunctionBackward", take(1, 8))).changes
+
+        assert (change.op, change.node) == ("CompiledFunctionBackward",) * 2
+
+    def test_what_no_operation_takes_is_python_s(self) -> None:
+        """It is counted all the same."""
+        assert [change.op for change in read(take(1, 8)).changes] == ["Python"]
+
+
+class TestParts:
+    """Forward, backward and the update are told apart without the user's help."""
+
+    def test_forward_is_what_no_node_evaluates(self) -> None:
+        """Before any backward, also without gradients."""
+        assert parts(op("aten::mm", take(1, 8), number=0), op("aten::zeros", take(2, 8))) == [
+            Part.FORWARD,
+            Part.FORWARD,
+        ]
+
+    def test_backward_is_what_a_node_evaluates(self) -> None:
+        """Within the node, and where its results are added up."""
+        evaluation = op(
+            "autograd::engine::evaluate_function: MmBackward0",
+            op("MmBackward0", op("aten::mm", take(1, 8))),
+            op("aten::add", take(2, 8)),
+        )
+
+        assert parts(evaluation) == [Part.BACKWARD, Part.BACKWARD]
+
+    def test_what_a_checkpoint_computes_again_is_forward(self) -> None:
+        """Within a node, by operations that autograd records."""
+        again = op("aten::tanh", take(1, 8), number=7)
+        gradient = op("aten::tanh_backward", take(2, 8))
+
+        assert parts(node("TanhBackward0", again, gradient)) == [Part.FORWARD, Part.BACKWARD]
+
+    def test_inner_operations_are_of_the_part_of_the_outer_one(self) -> None:
+        """Only the outermost has autograd's number."""
+        again = op("aten::linear", op("aten::addmm", take(1, 8)), number=7)
+
+        assert parts(node("TanhBackward0", again)) == [Part.FORWARD]
+
+    def test_an_optimizer_updates(self) -> None:
+        """By the name that PyTorch gives its step."""
+        assert parts(op("Optimizer.step#Adam.step", op("aten::zeros_like", take(1, 8)))) == [
+            Part.UPDATE
+        ]
+
+    def test_what_follows_backward_without_gradients_updates(self) -> None:
+        """An update written by hand; a forward part that follows is recorded by autograd."""
+        by_hand = op("aten::mul", take(2, 8))
+        following = op("aten::mm", take(3, 8), number=9)
+        factory = op("aten::zeros", take(4, 8))
+
+        assert parts(node("MmBackward0", take(1, 8)), by_hand, following, factory) == [
+            Part.BACKWARD,
+            Part.UPDATE,
+            Part.FORWARD,
+            Part.FORWARD,
+        ]
+
+
+class TestRuns:
+    """Marks in the stream tell runs, inputs and moments."""
+
+    def test_a_mark_numbers_what_is_within(self) -> None:
+        """What is built before belongs to none."""
+        stream = read(take(1, 8), op("stepwall::run 2", op("aten::mm", take(2, 8))))
+
+        assert [change.run for change in stream.changes] == [0, 2]
+
+    def test_inputs_are_marked(self) -> None:
+        """Copies of what is fed."""
+        stream = read(op("stepwall::inputs", op("aten::clone", take(1, 8))), take(2, 8))
+
+        assert [change.is_input for change in stream.changes] == [True, False]
+
+    def test_any_other_mark_is_a_moment(self) -> None:
+        """At so many changes."""
+        assert read(take(1, 8), op("stepwall::built"), take(2, 8)).marks == {"built": 1}
+
+    def test_a_block_of_another_device_is_left_out(self) -> None:
+        """Only the CPU's allocator is read."""
+        other = Event(ALLOCATION, Allocation(1, 8, device=Device("cuda")))
+
+        assert read(other).changes == []
+
+    def test_turns_count_the_evaluations_that_began(self) -> None:
+        """So that what outlives one can be told."""
+        stream = read(take(1, 8), node("A", take(2, 8), take(1, -8)), node("B", take(2, -8)))
+
+        assert [change.turns for change in stream.changes] == [0, 1, 1, 2]
+
+
+class TestTrace:
+    """The same as what a prediction continues."""
+
+    def test_a_release_names_the_block_at_its_address(self) -> None:
+        """An address may be used again; what was there before the recording is left out."""
+        stream = read(take(9, -4), take(1, 8), take(1, -8), take(1, 16))
+
+        assert trace(stream.changes).events == [(0, 8), (0, 0), (1, 16)]
+
+    def test_the_last_run_is_the_last_mark_s(self) -> None:
+        """Two of the three blocks are its."""
+        stream = read(
+            op("stepwall::run 1", take(1, 8)), op("stepwall::run 2", take(2, 8), take(3, 8))
+        )
+
+        assert trace(stream.changes, more_runs=4).last_run == 2
+        assert trace(stream.changes, more_runs=4).more_runs == 4
+
+    def test_labels_name_the_node(self) -> None:
+        """One operation may serve several nodes."""
+        stream = read(op("aten::mm", take(1, 8)), node("MmBackward0", op("aten::mm", take(2, 8))))
+
+        assert trace(stream.changes).labels == ["mm", "MmBackward0/mm"]
