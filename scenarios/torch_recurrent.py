@@ -1,6 +1,5 @@
 """Recurrent networks in PyTorch: a cell that Python calls step by step, a layer, and less kept."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -27,14 +26,13 @@ class Loop(nn.Module):
         """Return the outputs of all steps, ``[steps, batch, units]``."""
         zeros = x.new_zeros(x.shape[1], self.cell.hidden_size)
         state = (zeros, zeros) if isinstance(self.cell, nn.LSTMCell) else (zeros,)
+        if self._segment is None:
+            return self.run(x, *state)[-1]
         outputs: list[Any] = []
-        run: Callable[..., Any] = self.run
-        if self._segment is not None:
-            run = lambda *given: checkpoint(self.run, *given, use_reentrant=False)  # noqa: E731
-        for part in x.split(self._segment or len(x)):
-            *state, some = run(part, *state)
+        for part in x.split(self._segment):
+            *state, some = checkpoint(self.run, part, *state, use_reentrant=False)
             outputs.append(some)
-        return torch.cat(outputs) if self._segment else outputs[0]
+        return torch.cat(outputs)
 
     def run(self, x: Any, *state: Any) -> tuple[Any, ...]:
         """Return the state after some steps, and their outputs."""

@@ -76,7 +76,8 @@ class Roles:
 def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     """Return the role of every allocation, as seen in ``run``.
 
-    An allocation from before the run is a weight, the optimizer's or a constant. Of the run's own,
+    An allocation from before the run is a weight, the optimizer's, a gradient that an earlier run
+    left, or a constant. Of the run's own,
     what the forward part allocates is kept for backward if that reads it, or if it is released
     after that has begun, and temporary otherwise; anything else that is released before another op
     allocates is temporary.
@@ -100,6 +101,8 @@ def classify(ledger: Ledger, ops: list[Op], run: int) -> Roles:
     choices = [
         (~own & current & is_state, Role.OPTIMIZER),
         (~own & current, Role.WEIGHTS),
+        # An earlier step's, until the next one takes their place.
+        (~own & is_sum & (ledger.run > 0), Role.WEIGHT_GRADIENTS),
         (~own, Role.CONSTANTS),
         (is_input, Role.INPUTS),
         (in_loop & ~ledger.is_float, Role.BOOKKEEPING),

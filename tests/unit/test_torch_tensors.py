@@ -5,6 +5,7 @@ from __future__ import annotations
 from test_torch_events import Event, node, op, read, take
 
 from profiler.explain.account import PeakAccount, Recorded
+from profiler.explain.ledger import Events
 from profiler.explain.roles import Op
 from profiler.frameworks.torch.tensors import Names, described
 
@@ -12,7 +13,7 @@ WEIGHT, STATE, INPUT, HIDDEN, PARTIAL, TOTAL, FLEETING = range(100, 800, 100)
 NAMES = Names(
     weights={WEIGHT: "cell.weight"},
     state={STATE: "cell.weight/momentum"},
-    gradients={"gradients 0": {TOTAL: "cell.weight"}},
+    gradients={f"gradients {number}": {TOTAL: "cell.weight"} for number in range(3)},
 )
 
 
@@ -32,7 +33,7 @@ def step(number: int, *, state: tuple[Event, ...] = ()) -> Event:
         ),
         take(HIDDEN, -80),
         node("torch::autograd::AccumulateGrad", given=(TOTAL,)),
-        op("Optimizer.step#SGD.step", op("stepwall::gradients 0"), *state),
+        op("Optimizer.step#SGD.step", op(f"stepwall::gradients {number}"), *state),
         take(TOTAL, -64),
         take(INPUT, -40),
     )
@@ -43,7 +44,11 @@ def found() -> tuple[list[Op], PeakAccount]:
     state = (op("aten::clone", take(STATE, 64)),)
     stream = read(op("aten::uniform_", take(WEIGHT, 64)), step(1, state=state), step(2))
     ops, events = described(stream, NAMES)
-    recorded = Recorded(
+    return ops, PeakAccount(_recorded(ops, events))
+
+
+def _recorded(ops: list[Op], events: Events) -> Recorded:
+    return Recorded(
         steps=1,
         ops=ops,
         events=events,
@@ -55,7 +60,6 @@ def found() -> tuple[list[Op], PeakAccount]:
         theory=None,
         custom_gradients=False,
     )
-    return ops, PeakAccount(recorded)
 
 
 def test_each_byte_of_the_peak_has_its_role() -> None:
@@ -118,3 +122,23 @@ def test_what_is_computed_of_a_gradient_is_one() -> None:
         ("mul", "cell.weight"),
         ("mul", None),
     ]
+
+
+def test_a_gradient_that_an_earlier_step_left_is_one() -> None:
+    """Until the next step takes its place: it is no constant."""
+    stream = read(
+        op("aten::uniform_", take(WEIGHT, 64)),
+        op(
+            "stepwall::run 1",
+            node("torch::autograd::AccumulateGrad", op("aten::clone", take(TOTAL, 64))),
+            op("stepwall::gradients 1"),
+        ),
+        op("stepwall::run 2", op("aten::mm", take(HIDDEN, 80), number=1)),
+    )
+    ops, events = described(stream, NAMES)
+
+    assert PeakAccount(_recorded(ops, events)).by_role() == {
+        "temporaries": 80,
+        "weights": 64,
+        "weight gradients": 64,
+    }

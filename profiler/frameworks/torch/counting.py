@@ -14,7 +14,12 @@ from torch.optim import optimizer as optimizers
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from profiler.frameworks.torch import phases
-from profiler.frameworks.torch.step import INPUTS, Step
+from profiler.frameworks.torch.step import CHECK, INPUTS, Step
+
+# PyTorch's own marks for its profiler.
+_OWN = "profiler"
+# A view that runs no kernel: while it is watched, autograd makes some that it makes otherwise not.
+_LEFT_OUT = "detach"
 
 
 class Counted:
@@ -52,23 +57,22 @@ class _Count(TorchDispatchMode):
         super().__init__()
         self._counted = counted
         self.scopes: list[str] = []
-        self.is_update = self.is_left_out = self.is_after_backward = False
+        self.is_backward = self.is_after_backward = self.is_update = self.is_left_out = False
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
-        if not self.is_left_out:
+        name = str(func.overloadpacket).rpartition(".")[2]
+        if not self.is_left_out and func.namespace != _OWN and name != _LEFT_OUT:
             part, scope = self._place()
-            name = str(func.overloadpacket).rpartition(".")[2]
             self._counted.operations.append((part, scope, name))
         return func(*args, **(kwargs or {}))
 
     def _place(self) -> tuple[str, str]:
         if torch._C._current_graph_task_id() >= 0:  # noqa: SLF001 (there is no public way)
-            self.is_after_backward = True
             node = torch._C._current_autograd_node()  # noqa: SLF001
-            return phases.BACKWARD, node.name() if node is not None else ""
+            return phases.BACKWARD, node.name().rpartition("::")[2] if node else ""
+        if self.is_backward:  # the gradient that it begins with
+            return phases.BACKWARD, ""
         is_own_update = self.is_after_backward and not torch.is_grad_enabled()
         if self.is_update or is_own_update:
             return phases.UPDATE, "optimizer"
@@ -82,7 +86,7 @@ def counted(step: Step) -> Counted:
 
     @contextlib.contextmanager
     def mark(name: str) -> Iterator[None]:
-        count.is_left_out = name == INPUTS
+        count.is_left_out = name in {INPUTS, CHECK}
         try:
             yield
         finally:
@@ -91,7 +95,7 @@ def counted(step: Step) -> Counted:
     with contextlib.ExitStack() as stack:
         for undo in _hooks(count):
             stack.callback(undo.remove)
-        stack.enter_context(_walked(found.autograd))
+        stack.enter_context(_walked(count, found.autograd))
         stack.enter_context(count)
         step.run(mark)
     return found
@@ -120,14 +124,18 @@ def _hooks(count: _Count) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _walked(found: Counter[str]) -> Iterator[None]:
+def _walked(count: _Count, found: Counter[str]) -> Iterator[None]:
     """While it is open, count the nodes of each graph that backward is asked to walk."""
     backward, grad = torch.autograd.backward, torch.autograd.grad
 
     def walking(run: Callable[..., Any]) -> Callable[..., Any]:
         def walk(*args: Any, **kwargs: Any) -> Any:
             found.update(nodes([*args, *kwargs.values()][0]))
-            return run(*args, **kwargs)
+            outer, count.is_backward = count.is_backward, True
+            try:
+                return run(*args, **kwargs)
+            finally:
+                count.is_backward, count.is_after_backward = outer, True
 
         return walk
 

@@ -6,10 +6,13 @@ allocator's flag; ``complete`` tells whether they hold together here.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import torch
 from torch.autograd import profiler
@@ -30,7 +33,12 @@ class NoEventsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """What the allocator's own sum says of one run: bytes beyond those before the recording."""
+    """What the allocator's own sum says of one run: bytes beyond those before the recording.
+
+    Attributes:
+        resident: in use when the run first takes a block.
+        peak: the most in use.
+    """
 
     resident: int
     peak: int
@@ -74,17 +82,13 @@ def recorded(
     watch = _Watch()
     with profiler.profile(profile_memory=True, record_shapes=inputs) as session:
         step = build()
-        watch.begin(step)
-        hook = optimizers.register_optimizer_step_pre_hook(watch.before_update)
-        try:
-            with profiler.record_function(f"{MARK}built"):
+        with watch.watching(step):
+            with watch.mark("built"):
                 pass
             for number in range(1, runs + 1):
                 with profiler.record_function(f"{RUN}{number}"):
                     step.run(watch.mark)
                     watch.gradients()
-        finally:
-            hook.remove()
         names = watch.names()
     stream = _read(session)
     base = _base(stream)
@@ -101,7 +105,7 @@ def forward_peak(build: Callable[[], Step]) -> int:
     gc.collect()
     with profiler.profile(profile_memory=True) as session:
         step = build()
-        with profiler.record_function(f"{MARK}built"):
+        with _Watch().mark("built"):
             pass
         with profiler.record_function(f"{RUN}1"):
             step.run_forward()
@@ -135,8 +139,10 @@ def _account(stream: Stream, number: int, base: int) -> Account:
     at = [at for at, change in enumerate(stream.changes) if change.run == number]
     if not at:
         raise NoEventsError(f"PyTorch's profiler recorded no allocation of step {number}")
+    # What the last step left may be given back first: gradients, where a step begins with that.
+    first = next((one for one in at if stream.changes[one].taken), at[-1])
     peak = max(stream.changes[one].total for one in at)
-    return Account(resident=_total_at(stream, at[0]) - base, peak=peak - base)
+    return Account(resident=_total_at(stream, first) - base, peak=peak - base)
 
 
 class _Watch:
@@ -148,34 +154,54 @@ class _Watch:
         self._optimizers: dict[int, Any] = {}
         self._gradients: dict[str, dict[int, str]] = {}
 
-    def begin(self, step: Step) -> None:
+    @contextlib.contextmanager
+    def watching(self, step: Step) -> Iterator[None]:
+        """While it is open, see where gradients lie when an update takes them."""
         self._step = step
         self._names = {id(one): name for name, one in step.parameters.items()}
         self._optimizers = {id(one): one for one in step.optimizers}
+        hook = optimizers.register_optimizer_step_pre_hook(self._before_update)
+        try:
+            with mock.patch.object(torch.autograd, "grad", self._computed(torch.autograd.grad)):
+                yield
+        finally:
+            hook.remove()
 
     def mark(self, name: str) -> profiler.record_function:
         return profiler.record_function(f"{MARK}{name}")
 
-    def before_update(self, optimizer: Any, *_: Any) -> None:
-        """Mark where the gradients lie that the update takes; called by PyTorch."""
+    def _before_update(self, optimizer: Any, *_: Any) -> None:
         self._optimizers[id(optimizer)] = optimizer
         self.gradients()
 
-    def gradients(self) -> None:
-        name = f"gradients {len(self._gradients)}"
-        found = self._found()
-        if found:
-            self._gradients[name] = found
-            with self.mark(name):
-                pass
+    def _computed(self, grad: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``torch.autograd.grad``, which leaves no gradient where others are found."""
 
-    def _found(self) -> dict[int, str]:
+        @functools.wraps(grad)
+        def watched(outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            found = grad(outputs, inputs, *args, **kwargs)
+            several = [inputs] if isinstance(inputs, torch.Tensor) else inputs
+            self._at([(self._names.get(id(a)), b) for a, b in zip(several, found, strict=True)])
+            return found
+
+        return watched
+
+    def gradients(self) -> None:
+        """Mark where the gradients of the parameters lie now."""
         parameters = self._step.parameters if self._step else {}
-        return {
-            _address(one.grad): name
-            for name, one in parameters.items()
-            if one.grad is not None and one.grad.layout is torch.strided
+        self._at((name, one.grad) for name, one in parameters.items())
+
+    def _at(self, gradients: Iterable[tuple[str | None, Any]]) -> None:
+        found = {
+            _address(one): name
+            for name, one in gradients
+            if name is not None and one is not None and one.layout is torch.strided
         }
+        if found:
+            mark = f"gradients {len(self._gradients)}"
+            self._gradients[mark] = found
+            with self.mark(mark):
+                pass
 
     def names(self) -> Names:
         parameters = self._step.parameters if self._step else {}
@@ -202,6 +228,7 @@ def complete() -> str | None:
     """
     if not native.account_for_all():
         return "PyTorch's CPU allocator cannot be told to account for all of its blocks"
+    native.bytes_in_use()  # the first time it takes a block of its own, to see whether it counts
     old = torch.empty(1000, dtype=torch.uint8)
     with profiler.profile(profile_memory=True) as session:
         new = torch.empty(3000, dtype=torch.uint8)
@@ -209,10 +236,14 @@ def complete() -> str | None:
         last = torch.empty(5000, dtype=torch.uint8)
         in_use = native.bytes_in_use()
     try:
-        changes = Reader(
-            torch._C._profiler._EventType.TorchOp,  # noqa: SLF001 (as above)
-            torch._C._profiler._EventType.Allocation,  # noqa: SLF001
-        ).read(session.kineto_results.experimental_event_tree()).changes
+        changes = (
+            Reader(
+                torch._C._profiler._EventType.TorchOp,  # noqa: SLF001 (as above)
+                torch._C._profiler._EventType.Allocation,  # noqa: SLF001
+            )
+            .read(session.kineto_results.experimental_event_tree())
+            .changes
+        )
     except Exception as error:  # noqa: BLE001 (whatever another version raises is the reason)
         return f"{_NO_TREE}: {error}"
     del last

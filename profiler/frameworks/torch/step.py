@@ -6,6 +6,7 @@ import contextlib
 import gc
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ LEARNING_RATE = 1e-4
 Mark = Callable[[str], contextlib.AbstractContextManager[object]]
 """Names what runs within it."""
 
-INPUTS, FORWARD, BACKWARD = "inputs", "forward", "backward"
+INPUTS, CHECK = "inputs", "check"
 
 
 def unmarked(name: str) -> contextlib.AbstractContextManager[object]:
@@ -100,13 +101,12 @@ class _Training:
     def run(self, mark: Mark = unmarked) -> None:
         with mark(INPUTS):
             inputs, targets = _mapped(self._inputs, _copied), _mapped(self._targets, _copied)
-        with mark(FORWARD):
-            loss = self._forward(inputs, targets)
-        with mark(BACKWARD):
-            loss.backward()
+        loss = self._forward(inputs, targets)
+        loss.backward()
         self._optimizer.step()
         self._optimizer.zero_grad()
-        _check(loss)
+        with mark(CHECK):
+            _check(loss)
 
     def run_forward(self) -> None:
         with torch.no_grad():
@@ -149,8 +149,9 @@ class _Own:
         self.is_compiled = any(map(_is_compiled, living))
 
     def run(self, mark: Mark = unmarked) -> None:
-        del mark
-        _check(self._step())
+        loss = self._step()
+        with mark(CHECK):
+            _check(loss)
 
     def run_forward(self) -> None:
         raise NotImplementedError
@@ -226,13 +227,13 @@ def _is(one: Any, kind: type) -> bool:
 
 
 def _is_compiled(one: Any) -> bool:
-    try:
-        attributes = vars(one)
-    except TypeError:
+    if _is(one, torch.nn.Module):
+        return "_orig_mod" in vars(one)["_modules"] or bool(vars(one).get("_compiled_call_impl"))
+    if not _is(one, FunctionType):
         return False
-    return "_torchdynamo_orig_callable" in attributes or "_orig_mod" in attributes.get(
-        "_modules", ()
-    )
+    # What Dynamo is told to leave alone is wrapped, too.
+    wrapped = "_torchdynamo_orig_callable" in vars(one)
+    return wrapped and not vars(one).get("_torchdynamo_disable")
 
 
 def _check(loss: Any) -> None:

@@ -265,7 +265,9 @@ def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortag
         device="CPU",
         requested_bytes=size,
         held_bytes=held,
-        lines=[f"replayed under {limit:,} bytes: {where} asks for {size:,} where {held:,} are held"],
+        lines=[
+            f"replayed under {limit:,} bytes: {where} asks for {size:,} where {held:,} are held"
+        ],
     )
 
 

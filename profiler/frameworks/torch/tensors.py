@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,13 +64,7 @@ class Blocks:
 
 def gradients(stream: Stream, blocks: Blocks, names: Names) -> dict[int, str]:
     """Return the parameter of each block that is its gradient, a summand of it, or made of it."""
-    found: dict[int, str] = {}
-    for mark, addresses in names.gradients.items():
-        at = stream.marks.get(mark)
-        for address, name in addresses.items() if at is not None else ():
-            block = blocks.at(address, at or 0)
-            if block is not None:
-                found[block] = name
+    found = dict(_final(stream, blocks, names))
     made: dict[int, list[int]] = defaultdict(list)
     for block, change in enumerate(blocks.taken):
         if change.call >= 0:
@@ -85,6 +79,18 @@ def gradients(stream: Stream, blocks: Blocks, names: Names) -> dict[int, str]:
         if call.op == _ACCUMULATES or (call.part is Part.UPDATE and call.op in _LIKE):
             _on(call, made[number], blocks, found)
     return {block: name or "a parameter" for block, name in found.items()}
+
+
+def _final(stream: Stream, blocks: Blocks, names: Names) -> Iterator[tuple[int, str]]:
+    """Yield the blocks that parameters' gradients were seen in, and the parameters."""
+    for mark, addresses in names.gradients.items():
+        at = stream.marks.get(mark)
+        if at is None:
+            continue
+        for address, name in addresses.items():
+            block = blocks.at(address, at)
+            if block is not None:
+                yield block, name
 
 
 def _given(call: Call, blocks: Blocks) -> list[int]:
