@@ -37,7 +37,10 @@ class PyTorch:
     )
     limit_unit_bytes: int = 1
     allocators: Mapping[str, str] = field(
-        default_factory=lambda: {"cpu": "CPU allocator", "gpu": "caching allocator"}
+        default_factory=lambda: {
+            "cpu": "CPU allocator; limits are replayed",
+            "gpu": "caching allocator",
+        }
     )
     caveats: tuple[Caveat, ...] = ()
     limits: tuple[SizeLimit, ...] = ()

@@ -43,7 +43,13 @@ RECORD = PhaseFacts(
     title="recording",
     detail="the step built anew, a first and a steady step, with every allocation",
 )
-PHASES = (RUNTIME, CONSTRUCT, COMPILE, FIRST_STEP, STEADY, RECORD, COUNT)
+REPLAY = PhaseFacts(
+    name="replay",
+    role=PhaseRole.OVERHEAD,
+    title="replaying under the limit",
+    detail="what the recorded steps asked for, held against the limit",
+)
+PHASES = (RUNTIME, CONSTRUCT, COMPILE, FIRST_STEP, STEADY, RECORD, REPLAY, COUNT)
 
 BUILT, AUTOGRAD = "built", "autograd"
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"

@@ -88,7 +88,7 @@ class _Training:
         self._optimizer = optimizer
         self.optimizers = [optimizer]
         self.is_compiled = _is_compiled(self._module) or _is_compiled(self._loss)
-        self.fed = []
+        self.fed: list[Any] = []
         self._inputs = _mapped(given.inputs, self._kept)
         self._targets = _mapped(given.targets, self._kept)
 
@@ -141,7 +141,7 @@ class _Own:
         if not callable(given.step):
             raise PointError(f"TorchStep(step={type(given.step).__name__}): it cannot be called")
         self._step = given.step
-        self.fed = []
+        self.fed: list[Any] = []
         # What the fork server holds is frozen, and not among them.
         living = gc.get_objects()
         self.optimizers = [one for one in living if _is(one, torch.optim.Optimizer)]

@@ -77,8 +77,7 @@ class TorchSteps:
             self._miss_device(phases.HOST_LIMITED)
             recorder.lift_host_limit()
         else:
-            with recorder.phase(phases.RECORD):
-                self._measure_device(self._point.steps)
+            self._measure_device(self._point.steps)
         if mode.inspect:
             with recorder.phase(phases.COUNT):
                 self._look_inside(is_compiled=is_compiled)
@@ -158,7 +157,8 @@ class TorchSteps:
         if self._fault is not None:
             self._miss_device(self._fault)
             return
-        found = self._recorded(steps)
+        with recorder.phase(phases.RECORD):
+            found = self._recorded(steps)
         first, *steady = found.accounts
         if not any(change.part is Part.BACKWARD for change in found.stream.changes):
             raise PointError(_NO_BACKWARD)
@@ -174,7 +174,8 @@ class TorchSteps:
             ),
         )
         if self._runtime.limit_bytes is not None:
-            self._replay(found, self._runtime.limit_bytes)
+            with recorder.phase(phases.REPLAY):
+                self._replay(found, self._runtime.limit_bytes)
 
     def _replay(self, found: Recording, limit: int) -> None:
         """Replay what was recorded under the limit, which the CPU's allocator does not take.
