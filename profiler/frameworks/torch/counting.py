@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
 import torch
+from torch._dynamo import utils as dynamo
 from torch.nn.modules import module as modules
 from torch.optim import optimizer as optimizers
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -144,6 +146,15 @@ def _walked(count: _Count, found: Counter[str]) -> Iterator[None]:
         mock.patch.object(torch.autograd, "grad", walking(grad)),
     ):
         yield
+
+
+def compiled() -> dict[str, int]:
+    """Return, by stage, what ``torch.compile`` says that it made in this process."""
+    captured = [one.graph_node_count or 0 for one in dynamo.get_compilation_metrics()]
+    found = {phases.CAPTURED: sum(captured)} if captured else {}
+    inductor = sys.modules.get("torch._inductor.metrics")  # other backends make no kernels
+    kernels = getattr(inductor, "generated_kernel_count", 0)
+    return found | ({phases.KERNELS: kernels} if kernels else {})
 
 
 def nodes(roots: Any) -> Iterator[str]:

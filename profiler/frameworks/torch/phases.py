@@ -51,7 +51,7 @@ REPLAY = PhaseFacts(
 )
 PHASES = (RUNTIME, CONSTRUCT, COMPILE, FIRST_STEP, STEADY, RECORD, REPLAY, COUNT)
 
-BUILT, AUTOGRAD = "built", "autograd"
+BUILT, AUTOGRAD, CAPTURED, KERNELS = "built", "autograd", "captured", "kernels"
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 STAGES = (
     StageFacts(
@@ -63,6 +63,14 @@ STAGES = (
         name=AUTOGRAD,
         title="autograd",
         detail="nodes that the forward part leaves for backward: the graph that autograd walks",
+    ),
+    StageFacts(
+        name=CAPTURED,
+        title="captured",
+        detail="nodes of the graphs that torch.compile captured of the step's Python code",
+    ),
+    StageFacts(
+        name=KERNELS, title="kernels", detail="kernels that torch.compile's Inductor made of them"
     ),
 )
 

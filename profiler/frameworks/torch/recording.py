@@ -114,15 +114,16 @@ def forward_peak(build: Callable[[], Step]) -> int:
 
 
 def _read(session: Any) -> Stream:
-    results = session.kineto_results
-    tree = getattr(results, "experimental_event_tree", None)
-    if tree is None:
-        raise NoEventsError(_NO_TREE)
-    kinds = torch._C._profiler._EventType  # noqa: SLF001 (there is no public way)
-    stream = Reader(kinds.TorchOp, kinds.Allocation).read(tree())
+    stream = _stream(session)
     if not stream.changes or "built" not in stream.marks:
         raise NoEventsError("PyTorch's profiler recorded no allocation")
     return stream
+
+
+def _stream(session: Any) -> Stream:
+    kinds = torch._C._profiler._EventType  # noqa: SLF001 (there is no public way)
+    tree = session.kineto_results.experimental_event_tree()
+    return Reader(kinds.TorchOp, kinds.Allocation).read(tree)
 
 
 def _base(stream: Stream) -> int:
@@ -223,33 +224,37 @@ def _address(tensor: Any) -> int:
 def complete() -> str | None:
     """Return what does not hold together of what recording rests on; None where all does.
 
-    A few tensors are taken and given back, some from before the recording: every change must be
+    A few tensors are taken and given back, one from before the recording: every change must be
     there, with the sum that the allocator itself keeps.
     """
     if not native.account_for_all():
         return "PyTorch's CPU allocator cannot be told to account for all of its blocks"
     native.bytes_in_use()  # the first time it takes a block of its own, to see whether it counts
+    try:
+        seen, total, in_use = _tried()
+    except Exception as error:  # noqa: BLE001 (whatever another version raises is the reason)
+        return f"{_NO_TREE}: {error}"
+    if seen != _TRIED:
+        return f"PyTorch's profiler recorded {seen} where {_TRIED} were asked for"
+    if in_use is not None and total != in_use:
+        return "the profiler's totals are not those of PyTorch's CPU allocator"
+    return None
+
+
+# Bytes taken and, below 0, given back.
+_TRIED = [3000, -1000, -3000, 5000]
+
+
+def _tried() -> tuple[list[int], int, int | None]:
+    """Return the changes that were seen of ``_TRIED``, and the sum in use by both accounts."""
     old = torch.empty(1000, dtype=torch.uint8)
     with profiler.profile(profile_memory=True) as session:
         new = torch.empty(3000, dtype=torch.uint8)
-        del old, new
+        del old
+        del new
         last = torch.empty(5000, dtype=torch.uint8)
         in_use = native.bytes_in_use()
-    try:
-        changes = (
-            Reader(
-                torch._C._profiler._EventType.TorchOp,  # noqa: SLF001 (as above)
-                torch._C._profiler._EventType.Allocation,  # noqa: SLF001
-            )
-            .read(session.kineto_results.experimental_event_tree())
-            .changes
-        )
-    except Exception as error:  # noqa: BLE001 (whatever another version raises is the reason)
-        return f"{_NO_TREE}: {error}"
     del last
+    changes = _stream(session).changes
     seen = [change.size if change.taken else -change.size for change in changes]
-    if [*map(abs, seen)] != [3000, 1000, 3000, 5000] or sum(seen) != 4000:  # noqa: PLR2004
-        return f"PyTorch's profiler recorded {seen} where 3000, -1000, -3000, 5000 were asked for"
-    if in_use is not None and changes[-1].total != in_use:
-        return "the profiler's totals are not those of PyTorch's CPU allocator"
-    return None
+    return seen, changes[-1].total, in_use

@@ -140,6 +140,8 @@ class TorchSteps:
         if step.is_compiled:
             with recorder.phase(phases.COMPILE):
                 step.run()
+            for name, nodes in counting.compiled().items():
+                recorder.stage(GraphStage(name=name, nodes=nodes))
         with recorder.phase(phases.FIRST_STEP):
             step.run()
         if trained and versions(trained) == before:
@@ -192,7 +194,6 @@ class TorchSteps:
         recorder = self._recorder
         step = self._built(self._point.steps)
         if is_compiled:
-            recorder.missing("graph.nodes", phases.COMPILED)
             recorder.note(phases.COMPILED)
         else:
             counted = counting.counted(step)
@@ -214,8 +215,9 @@ class TorchSteps:
             )
         if self._runtime.is_host_limited or self._fault is not None:
             return
-        if not step.has_forward:
-            recorder.missing("device.forward_peak_bytes", phases.NO_FORWARD)
+        alone = phases.COMPILED if is_compiled else None if step.has_forward else phases.NO_FORWARD
+        if alone is not None:
+            recorder.missing("device.forward_peak_bytes", alone)
             return
         recorder.device(forward_peak_bytes=recording.forward_peak(self._builder()))
 

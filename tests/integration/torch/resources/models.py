@@ -1,0 +1,119 @@
+"""Models as users of PyTorch write them."""
+
+import torch
+from torch import nn
+
+from profiler import TorchStep, TorchTraining, scenario
+
+
+class Net(nn.Module):
+    """A recurrent cell in a loop."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__()
+        self.cell = nn.RNNCell(inputs, units)
+
+    def forward(self, x):
+        state = None
+        outputs = []
+        for now in x:
+            state = self.cell(now, state)
+            outputs.append(state)
+        return torch.stack(outputs)
+
+
+@scenario
+def adam(steps: int, *, batch: int = 4, inputs: int = 8, units: int = 64) -> TorchTraining:
+    net = Net(inputs, units)
+    return TorchTraining(
+        net,
+        torch.randn(steps, batch, inputs),
+        nn.functional.mse_loss,
+        torch.optim.Adam(net.parameters()),
+        targets=torch.randn(steps, batch, units),
+    )
+
+
+@scenario
+def own(steps: int, *, batch: int = 4, inputs: int = 8, units: int = 64) -> TorchStep:
+    net = Net(inputs, units)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    x = torch.randn(steps, batch, inputs)
+
+    def step():
+        loss = net(x).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        return loss
+
+    return TorchStep(step)
+
+
+@scenario
+def by_hand(steps: int, *, batch: int = 4, units: int = 64) -> TorchStep:
+    weight = torch.randn(units, units, requires_grad=True)
+    x = torch.randn(batch, units)
+
+    def step():
+        state = x
+        for _ in range(steps):
+            state = torch.tanh(state @ weight)
+        loss = state.square().mean()
+        (gradient,) = torch.autograd.grad(loss, [weight])
+        with torch.no_grad():
+            weight.sub_(0.01 * gradient)
+        return loss
+
+    return TorchStep(step)
+
+
+@scenario
+def function(steps: int, *, batch: int = 4, units: int = 64) -> TorchTraining:
+    weight = torch.randn(units, units, requires_grad=True)
+
+    def loss(x):
+        state = x
+        for _ in range(steps):
+            state = torch.tanh(state @ weight)
+        return state.square().mean()
+
+    return TorchTraining(loss, torch.randn(batch, units), parameters=[weight])
+
+
+@scenario
+def compiled(steps: int, *, batch: int = 4, units: int = 16) -> TorchTraining:
+    net = torch.compile(Net(8, units), backend="aot_eager")
+    return TorchTraining(net, torch.randn(steps, batch, 8), lambda outputs: outputs.square().mean())
+
+
+@scenario
+def no_training(steps: int) -> TorchTraining:
+    return steps
+
+
+@scenario
+def no_update(steps: int) -> TorchStep:
+    weight = torch.randn(3, 3, requires_grad=True)
+    return TorchStep(lambda: (weight @ weight).sum())
+
+
+@scenario
+def no_scalar(steps: int) -> TorchTraining:
+    return TorchTraining(nn.Linear(3, 3), torch.randn(2, 3))
+
+
+@scenario
+def no_parameter(steps: int) -> TorchTraining:
+    return TorchTraining(lambda x: x.sum(), torch.randn(2, 3))
+
+
+@scenario
+def no_dependence(steps: int) -> TorchTraining:
+    return TorchTraining(nn.Linear(3, 3), torch.randn(2, 3), lambda _: torch.ones(()))
+
+
+@scenario
+def no_number(steps: int) -> TorchTraining:
+    return TorchTraining(nn.Linear(3, 3), torch.randn(2, 3), lambda out: out.sum() * float("inf"))
