@@ -10,7 +10,12 @@ import pytest
 import stub_framework
 
 from profiler.planning import files
-from profiler.planning.files import ScenarioFile, framework_of, scenario_files
+from profiler.planning.files import (
+    ScenarioFile,
+    framework_of,
+    scenario_files,
+    scenario_names,
+)
 
 KINDS = {
     "profiler.Training": "first",
@@ -244,3 +249,42 @@ class TestPlugins:
         found = self._found(monkeypatch, value)
 
         assert found == f"plug-in acme ({value}): its module is not installed"
+
+
+class TestScenarioNames:
+    """The scenarios of a file that cannot be imported here are known by its text."""
+
+    def test_every_way_to_decorate_counts(self, tmp_path: Path) -> None:
+        """And nothing else does."""
+        path = tmp_path / "a.py"
+        path.write_text(
+            "@scenario\ndef a(steps): ...\n"
+            "@scenario(tags=('x',))\ndef b(steps): ...\n"
+            "@profiler.scenario\ndef c(steps): ...\n"
+            "@other\ndef d(steps): ...\n"
+            "def e(steps): ...\n"
+        )
+
+        assert scenario_names(path) == ["a", "b", "c"]
+
+    def test_what_cannot_be_parsed_has_none(self, tmp_path: Path) -> None:
+        """Nor does a missing file."""
+        path = tmp_path / "a.py"
+        path.write_text("@scenario\ndef a(:")
+
+        assert scenario_names(path) == scenario_names(tmp_path / "b.py") == []
+
+
+@pytest.mark.usefixtures("_nothing_shipped")
+def test_a_file_that_names_no_type_is_for_a_framework_that_is_there(tmp_path: Path) -> None:
+    """Whichever is known first."""
+    path = tmp_path / "a.py"
+    path.write_text("")
+    frameworks = {
+        "gone": stub_framework.StubFramework(name="gone", packages=("nowhere_at_all",)),
+        "there": stub_framework.StubFramework(name="there"),
+    }
+
+    assert list(scenario_files([str(path)], frameworks)) == [
+        ScenarioFile(path=str(path), framework="there")
+    ]

@@ -1,0 +1,301 @@
+"""PyTorch's training steps in real children: counts and bytes in closed form."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from real_points import point_of
+
+from profiler.facts import Explanation, Measurement, Point, Status, WallPredictions
+from profiler.frameworks import PredictionRequest
+from profiler.measure.client import Client
+
+RESOURCES = Path(__file__).parent / "resources"
+FLOAT, B, N, U = 4, 32, 64, 128
+SHIPPED = (
+    "torch_loop",
+    "torch_layer",
+    "torch_checkpointed",
+    "torch_truncated",
+    "torch_attention",
+    "torch_flash_attention",
+    "torch_selective_scan",
+)
+MINE = ("adam", "own", "by_hand", "function")
+
+ClientOf = Callable[..., Client]
+Measure = Callable[..., Measurement]
+Explain = Callable[..., Explanation]
+
+
+@pytest.fixture(scope="session")
+def mine(client_of: ClientOf) -> Client:
+    """Return a client of the shipped scenarios and of the models beside this file."""
+    return client_of(RESOURCES / "models.py")
+
+
+@pytest.fixture(scope="session")
+def step(mine: Client) -> Measure:
+    """Return ``step(scenario, steps=..., ...)``: a measured point, once for all tests."""
+
+    @functools.cache
+    def step(scenario: str, *, steps: int, **settings: Any) -> Measurement:
+        return mine.measure(point_of(mine, scenario, steps=steps, **settings))
+
+    return step
+
+
+@pytest.fixture(scope="session")
+def explained(mine: Client) -> Explain:
+    """Return ``explained(scenario, steps=..., ...)``: what holds its peak, once for all tests."""
+
+    @functools.cache
+    def explained(scenario: str, *, steps: int, **settings: Any) -> Explanation:
+        found = mine.explain(point_of(mine, scenario, steps=steps, **settings), alone=True)
+        assert isinstance(found, Explanation), found
+        return found
+
+    return explained
+
+
+def nodes(measured: Measurement) -> tuple[int, int, int]:
+    """Return the nodes dispatched forward and backward, and those of autograd's graph."""
+    assert measured.outcome.status is Status.OK, measured.outcome
+    assert measured.graph is not None
+    built, autograd = measured.graph.built, measured.graph.stage("autograd")
+    assert built is not None
+    assert autograd is not None
+    return built.parts["forward"], built.parts["backward"], autograd.nodes
+
+
+def peak(measured: Measurement) -> int:
+    """Return the device's peak."""
+    assert measured.outcome.status is Status.OK, measured.outcome
+    assert measured.device is not None
+    assert measured.device.peak_bytes is not None
+    return measured.device.peak_bytes
+
+
+@pytest.mark.parametrize("steps", [1, 8, 17])
+def test_a_loop_over_a_cell_dispatches_its_equations(step: Measure, steps: int) -> None:
+    """Each step is a slice, two products with transposed weights, a sum and a tanh.
+
+    That are seven operations; zeros, a stack and the loss's two are four. Autograd has no node
+    for the slice of an input, and seven beside the steps: the loss's two, the stack and one for
+    each of the four weights, of which nothing but the transposes is done anew for each step.
+    """
+    forward, _, autograd = nodes(step("torch_loop", steps=steps))
+
+    assert forward == 7 * steps + 4
+    assert autograd == 6 * steps + 7
+
+
+@pytest.mark.parametrize(
+    ("scenario", "cell"),
+    [
+        *(("torch_loop", cell) for cell in ("rnn", "lstm", "gru")),
+        *(("torch_layer", cell) for cell in ("rnn", "lstm", "gru")),
+        ("torch_selective_scan", None),
+    ],
+)
+def test_what_is_unrolled_grows_by_equal_steps(
+    step: Measure, scenario: str, cell: str | None
+) -> None:
+    """Three lengths at equal distances lie on one line, in each count."""
+    settings = {"cell": cell} if cell else {}
+    first, second, third = (nodes(step(scenario, steps=steps, **settings)) for steps in (8, 12, 16))
+
+    assert [b - a for a, b in zip(first, second, strict=True)] == [
+        b - a for a, b in zip(second, third, strict=True)
+    ]
+    assert all(b > a for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("steps", [8, 30])
+def test_a_loop_s_peak_is_its_tensors(step: Measure, steps: int) -> None:
+    """To the byte, where the loss begins to flow back.
+
+    Then are held: the weights; the inputs; each state, their stack and the zeros before them; the
+    loss and the one that backward begins with; and four tensors as large as the stack, of the
+    mean's and the square's gradients.
+    """
+    device = step("torch_loop", steps=steps).device
+    weights = U * N + U * U + 2 * U
+
+    assert device is not None
+    assert device.weights_bytes == device.resident_bytes == FLOAT * weights
+    assert device.fed_bytes == FLOAT * steps * B * N
+    assert device.peak_bytes == FLOAT * (weights + steps * B * (N + 6 * U) + B * U + 2)
+    assert device.first_step_peak_bytes == device.steady_peak_bytes == device.peak_bytes
+    assert device.largest_allocation_bytes == FLOAT * steps * B * U
+
+
+@pytest.mark.parametrize("scenario", [*SHIPPED, *MINE])
+def test_two_accounts_agree_to_the_byte(step: Measure, explained: Explain, scenario: str) -> None:
+    """Blocks replayed one by one, and the sum that the allocator keeps; the roles add up."""
+    found = explained(scenario, steps=16)
+
+    assert found.unexplained_bytes == 0
+    assert found.peak_bytes == peak(step(scenario, steps=16))
+    assert sum(found.by_role.values()) == found.peak_bytes
+    assert "unclassified" not in found.by_role
+    if found.allocator_resident_bytes is not None:
+        assert found.allocator_resident_bytes == found.resident_bytes
+
+
+@pytest.mark.parametrize("scenario", ["torch_checkpointed", "torch_flash_attention", "adam"])
+def test_equal_points_repeat_to_the_byte(mine: Client, step: Measure, scenario: str) -> None:
+    """In another child."""
+    again = mine.measure(point_of(mine, scenario, steps=16))
+
+    assert again.device == step(scenario, steps=16).device
+
+
+class TestRoles:
+    """What the bytes are held for follows the flow of values."""
+
+    def test_an_optimizer_s_state_is_told_from_weights(self, explained: Explain) -> None:
+        """Two averages of each weight, and a count for each of the four."""
+        batch, inputs, units = 4, 8, 64
+        weights = FLOAT * (units * inputs + units * units + 2 * units)
+        roles = explained("adam", steps=16).by_role
+
+        assert roles["weights"] == weights
+        assert roles["optimizer state"] == 2 * weights + 4 * FLOAT
+        assert roles["fed inputs"] == FLOAT * 16 * batch * (inputs + units)
+
+    def test_partial_gradients_of_a_weight_name_it(self, explained: Explain) -> None:
+        """A running sum, and what comes to it: a loop holds no partial gradient per step."""
+        found = explained("function", steps=16)
+        gradients = [one for one in found.holdings if one.role == "weight gradients"]
+
+        assert {one.variable for one in gradients} == {"parameter_0"}
+        assert sum(one.tensors for one in gradients) == 2
+
+    def test_a_step_by_hand_has_the_same_roles(self, explained: Explain) -> None:
+        """Without an optimizer, and without gradients left at the weight."""
+        roles = explained("by_hand", steps=16).by_role
+        weight = FLOAT * 64 * 64
+
+        assert roles["weights"] == weight
+        assert roles["weight gradients"] == 2 * weight
+        assert roles["constants"] == FLOAT * 4 * 64
+
+    def test_gradients_that_wait_for_the_next_step_are_no_constants(
+        self, explained: Explain
+    ) -> None:
+        """They are held while forward runs again, as in many a user's loop."""
+        found = explained("own", steps=16)
+        gradients = [one for one in found.resident if one.role == "weight gradients"]
+
+        assert found.step == "steady"
+        assert sum(one.bytes for one in gradients) == FLOAT * (64 * 8 + 64 * 64 + 2 * 64)
+
+    def test_a_checkpoint_keeps_a_state_per_segment(self, explained: Explain) -> None:
+        """And no longer one per step."""
+        kept = explained("torch_checkpointed", steps=32, segment=8).holdings
+        states = [one for one in kept if one.op == "tanh" and one.role.startswith("forward")]
+
+        assert sum(one.tensors for one in states) < 32 / 8 + 8
+
+
+class TestPredictions:
+    """Recorded short runs are continued to any length."""
+
+    @pytest.mark.parametrize(
+        ("scenario", "settings"),
+        [("torch_loop", {}), ("torch_loop", {"cell": "lstm"}), ("torch_selective_scan", {})],
+        ids=str,
+    )
+    def test_a_peak_is_foretold_to_the_byte(
+        self, mine: Client, step: Measure, scenario: str, settings: dict[str, Any]
+    ) -> None:
+        """At four times what was recorded, against a run of that length."""
+        found = predicted(mine, point_of(mine, scenario, steps=4, **settings), peak_at=150)
+
+        assert found.peak is not None, found.no_peak
+        assert found.peak.bytes == peak(step(scenario, steps=150, **settings))
+
+    def test_a_limit_is_replayed_to_the_byte(self, mine: Client, step: Measure) -> None:
+        """What needs its peak fits under it, and not under one byte less."""
+        needed = peak(step("torch_loop", steps=12))
+        fits = mine.measure(point_of(mine, "torch_loop", steps=12, limit_bytes=needed))
+        fails = mine.measure(point_of(mine, "torch_loop", steps=12, limit_bytes=needed - 1))
+
+        assert fits.outcome.status is Status.OK
+        assert fails.outcome.status is Status.OOM_DEVICE
+        assert fails.outcome.phase == "replay"
+        assert fails.outcome.shortage is not None
+        assert fails.outcome.shortage.op == "PowBackward0/mul"
+        assert fails.outcome.shortage.requested_bytes == FLOAT * 12 * B * U
+
+
+def predicted(client: Client, point: Point, *, peak_at: int) -> WallPredictions:
+    """Return what short runs foretell."""
+    request = PredictionRequest(
+        limits_bytes=[1 << 26], max_steps=10_000, peak=True, peak_at=peak_at
+    )
+    found = client.predict_walls(point, request)
+    assert isinstance(found, WallPredictions), found
+    return found
+
+
+def test_a_host_limit_ends_in_a_want_of_host_memory(mine: Client) -> None:
+    """The scores of all pairs of 8,192 steps alone have 4 GiB; nothing of the device is known."""
+    point = point_of(mine, "torch_attention", steps=8192, host_limit_bytes=900 << 20)
+    fits = mine.measure(point_of(mine, "torch_attention", steps=64, host_limit_bytes=900 << 20))
+
+    assert mine.measure(point).outcome.status is Status.OOM_HOST
+    assert fits.outcome.status is Status.OK
+    assert fits.device is not None
+    assert fits.device.peak_bytes is None
+    assert "under a host limit" in fits.missing["device.peak_bytes"]
+
+
+def test_a_compiled_step_has_a_phase_and_stages_of_its_own(step: Measure) -> None:
+    """Its operations are not dispatched one by one."""
+    measured = step("compiled", steps=4)
+    stages = [stage.name for stage in measured.graph.stages] if measured.graph else []
+
+    assert measured.outcome.status is Status.OK, measured.outcome
+    assert "compile" in [phase.name for phase in measured.phases]
+    assert stages == ["captured"]
+    assert peak(measured) > 0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "phase", "reason"),
+    [
+        ("no_training", "construct", "the scenario returned int, not TorchTraining"),
+        ("no_parameter", "construct", "has no parameter that requires a gradient"),
+        ("no_update", "first_step", "the step writes to no parameter"),
+        ("no_scalar", "first_step", "the loss must be a scalar tensor, it is [2, 3]"),
+        ("no_dependence", "first_step", "the loss depends on no parameter"),
+        ("no_number", "first_step", "the loss is inf"),
+    ],
+)
+def test_what_is_no_training_step_is_told_in_a_line(
+    step: Measure, scenario: str, phase: str, reason: str
+) -> None:
+    """What is wrong, with which value."""
+    end = step(scenario, steps=4).outcome
+
+    assert (end.status, end.phase) == (Status.ERROR, phase)
+    assert reason in (end.reason or "")
+
+
+def test_an_allocator_that_does_not_answer_leaves_fields_empty(client_of: ClientOf) -> None:
+    """With the reason; all else is measured."""
+    client = client_of(RESOURCES / "blind.py")
+    measured = client.measure(point_of(client, "blind", steps=4))
+
+    assert measured.outcome.status is Status.OK
+    assert measured.step is not None
+    assert measured.device is not None
+    assert measured.device.peak_bytes is None
+    assert "cannot be told to account" in measured.missing["device.peak_bytes"]
+    assert nodes(measured)[0] > 0
