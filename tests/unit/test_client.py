@@ -250,6 +250,43 @@ def _client(mine: str, answers: Answers, *sources: str) -> tuple[Client, _Launch
     return Client(launchers=launchers, sources=(mine, *sources), timeout_s=33.0), launchers
 
 
+class TestAbsent:
+    """Scenarios whose framework is not there."""
+
+    @pytest.fixture
+    def gone(self, monkeypatch: pytest.MonkeyPatch) -> str:
+        """Let a package of the only framework be missing; return what is said of that."""
+        framework = stub_framework.StubFramework(packages=("nowhere_at_all",))
+        found = {framework.name: framework}
+        monkeypatch.setattr("profiler.measure.client.installed", lambda: found)
+        return f"needs {framework.title}, and 'nowhere_at_all' is not installed: pip install "
+
+    def test_a_file_of_the_user_s_says_so_and_starts_no_child(self, mine: str, gone: str) -> None:
+        """One line, with the file and what to do."""
+        client, launchers = _client(mine, _unasked)
+        (line,) = client.catalog().broken
+
+        assert line.startswith(f"{mine}: it {gone}")
+        assert launchers.jobs == []
+
+    def test_installed_ones_are_known_by_name_and_are_no_error(
+        self, mine: str, gone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A suite of all others runs as if they were not there."""
+        text = "from profiler import scenario\n@scenario\ndef far(steps): ...\n"
+        (tmp_path / "acme_scenarios.py").write_text(text)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        entry = EntryPoint(name="acme", value="acme_scenarios", group=files.ENTRY_POINT_GROUP)
+        monkeypatch.setattr(files, "entry_points", lambda **_: [entry])
+        client, launchers = _client(mine, _unasked)
+        catalog = client.catalog(["far"])
+
+        assert [*catalog.absent] == ["far"]
+        assert catalog.absent["far"].startswith(gone)
+        assert [line for line in catalog.broken if not line.startswith(mine)] == []
+        assert launchers.jobs == []
+
+
 class TestJobs:
     """What children are asked."""
 

@@ -32,7 +32,15 @@ def test_the_c_library_saw_the_same_changes(tmp_path: Path) -> None:
     if compiler is None:
         pytest.skip("a C compiler is needed to listen to the C library")
     noted = tmp_path / "malloc.so"
-    command = [compiler, "-O1", "-shared", "-fPIC", "-o", noted, RESOURCES / "malloc.c"]
+    command: list[str | Path] = [
+        compiler,
+        "-O1",
+        "-shared",
+        "-fPIC",
+        "-o",
+        noted,
+        RESOURCES / "malloc.c",
+    ]
     subprocess.run(command, check=True)
     done = subprocess.run(
         [sys.executable, str(RESOURCES / "compare_accounts.py"), str(noted), *NAMES],

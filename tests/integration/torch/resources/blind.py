@@ -10,4 +10,5 @@ native.account_for_all = lambda: False
 
 @scenario
 def blind(steps: int) -> TorchTraining:
+    """Train one product."""
     return TorchTraining(torch.nn.Linear(steps, 1), torch.ones(2, steps), lambda out: out.sum())

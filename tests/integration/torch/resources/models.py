@@ -96,7 +96,7 @@ def no_training(steps: int) -> TorchTraining:
 @scenario
 def no_update(steps: int) -> TorchStep:
     weight = torch.randn(3, 3, requires_grad=True)
-    return TorchStep(lambda: (weight @ weight).sum())
+    return TorchStep(lambda: (weight @ weight).sum())  # noqa: PLW0108 (anew each time)
 
 
 @scenario
@@ -116,4 +116,6 @@ def no_dependence(steps: int) -> TorchTraining:
 
 @scenario
 def no_number(steps: int) -> TorchTraining:
-    return TorchTraining(nn.Linear(3, 3), torch.randn(2, 3), lambda outputs: outputs.sum() / 0)
+    return TorchTraining(
+        nn.Linear(3, 3), torch.randn(2, 3), lambda outputs: outputs.square().sum() / 0
+    )
