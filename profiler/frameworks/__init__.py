@@ -266,6 +266,8 @@ def _remedy(framework: Framework, gone: list[str]) -> str:
     if brings is None or brings.dist is None:
         return f"pip install {' '.join(gone)}"
     extras = brings.dist.metadata.get_all("Provides-Extra") or []
+    if brings.dist.name == "stepwall":  # each of ours has its extra; metadata may be older
+        extras.append(framework.name)
     if not any(re.sub(r"[-_.]+", "-", one).lower() == framework.name for one in extras):
         return f"pip install {' '.join(gone)}"
     return f"pip install '{brings.dist.name}[{framework.name}]'"
