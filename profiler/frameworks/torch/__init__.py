@@ -49,6 +49,9 @@ class PyTorch:
             "PYTHONHASHSEED": "0",
             # A process that has touched CUDA cannot be forked.
             "CUDA_VISIBLE_DEVICES": "",
+            # Threads that wait for each other by spinning take each other's core on a busy machine:
+            # steps of seconds then take minutes.
+            "OMP_WAIT_POLICY": "PASSIVE",
             # What an earlier point compiled would make this one look cheap; the compiler's
             # helpers would be processes beside the measured one.
             "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
