@@ -38,7 +38,7 @@ class PyTorch:
     limit_unit_bytes: int = 1
     allocators: Mapping[str, str] = field(
         default_factory=lambda: {
-            "cpu": "CPU allocator; limits are replayed",
+            "cpu": "CPU allocator; limits as on a CUDA card, replayed",
             "gpu": "caching allocator",
         }
     )

@@ -47,7 +47,7 @@ REPLAY = PhaseFacts(
     name="replay",
     role=PhaseRole.OVERHEAD,
     title="replaying under the limit",
-    detail="what the recorded steps asked for, held against the limit",
+    detail="what the recorded steps asked for, by the rules of the allocator of CUDA cards",
 )
 PHASES = (RUNTIME, CONSTRUCT, COMPILE, FIRST_STEP, STEADY, RECORD, REPLAY, COUNT)
 
@@ -79,7 +79,7 @@ HOST_LIMITED = "under a host limit no allocation is recorded: the records would 
 NO_FORWARD = "the step is one function of the user's: there is no forward part to run alone"
 REPLAYED = (
     "PyTorch's CPU allocator takes no limit: the steps ran without one, and what they asked for "
-    "was replayed under it"
+    "was replayed by the rules of the allocator of CUDA cards"
 )
 COMPILED = (
     "torch.compile makes kernels of the step: the operations that they stand for are not dispatched"

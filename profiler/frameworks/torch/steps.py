@@ -19,9 +19,11 @@ from profiler.facts import Caveat, GraphStage, Point, Shortage, StepTime
 from profiler.forecast.recordings import TraceSource
 from profiler.forecast.trace import Trace
 from profiler.frameworks import Mode, PointError
-from profiler.frameworks.allocators.plain import Plain
+from profiler.frameworks.allocators import caching
+from profiler.frameworks.allocators.runs import DoesNotFitError
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.torch import counting, events, phases, recording, tensors
+from profiler.frameworks.torch.card import Card
 from profiler.frameworks.torch.counting import Counted
 from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
 from profiler.frameworks.torch.runtime import ReplayedShortageError, TorchRuntime
@@ -114,7 +116,7 @@ class TorchSteps:
                 return self._trace(self._recorded(steps))
 
         return TraceSource(
-            record=record, allocator=Plain(), folded_label="folded", most_folded_bytes=0
+            record=record, allocator=Card(), folded_label="folded", most_folded_bytes=0
         )
 
     def caveats(self, lengths: Lengths) -> list[Caveat]:
@@ -180,15 +182,20 @@ class TorchSteps:
                 self._replay(found, self._runtime.limit_bytes)
 
     def _replay(self, found: Recording, limit: int) -> None:
-        """Replay what was recorded under the limit, which the CPU's allocator does not take.
+        """Replay what was recorded on a card of that size: the CPU's allocator takes no limit.
 
         Raises:
             ReplayedShortageError: if it does not fit.
         """
         self._recorder.note(phases.REPLAYED)
-        shortage = _shortage(found.stream.changes, self._trace(found), limit)
-        if shortage is not None:
-            raise ReplayedShortageError(shortage)
+        self._recorder.device(replayed=True)
+        trace = self._trace(found)
+        try:
+            card = caching.replay(trace, limit)
+        except DoesNotFitError:
+            shortage = _shortage(found.stream.changes, trace, limit)
+            raise ReplayedShortageError(shortage) from None
+        self._recorder.device(reserved_peak_bytes=card.reserved_peak)
 
     def _look_inside(self, *, is_compiled: bool) -> None:
         recorder = self._recorder
@@ -241,20 +248,18 @@ class TorchSteps:
             self._recorder.missing(f"device.{name}", reason)
 
 
-def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortage | None:
-    """Return what does not fit of a recorded trace under a limit, the first thing; None: all does.
+def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortage:
+    """Return the first thing of a trace that does not fit under a limit.
 
-    A part of a trace that fits, fits.
+    Each part of a trace that fits, fits.
     """
-    model = Plain()
-    if model.fits(trace, limit):
-        return None
+    model = Card()
 
     def fails(length: int) -> bool:
         part = replace(trace, events=trace.events[:length], last_run=0, more_runs=0)
         return not model.fits(part, limit)
 
-    at = bisect_left(range(len(trace.events)), True, key=fails) - 1  # noqa: FBT003
+    at = bisect_left(range(len(trace.events) + 1), True, key=fails) - 1  # noqa: FBT003
     if at == len(trace.events):  # only where the step is run more often than it was recorded
         return Shortage(device="CPU", lines=[f"replayed under {limit:,} bytes: it does not fit"])
     allocation, size = trace.events[at]

@@ -12,6 +12,7 @@ from real_points import point_of
 
 from profiler.facts import Explanation, Measurement, Point, Status, WallPredictions
 from profiler.frameworks import PredictionRequest
+from profiler.frameworks.allocators.caching import SMALL_SEGMENT
 from profiler.measure.client import Client
 
 RESOURCES = Path(__file__).parent / "resources"
@@ -220,18 +221,26 @@ class TestPredictions:
         assert found.peak is not None, found.no_peak
         assert found.peak.bytes == peak(step(scenario, steps=150, **settings))
 
-    def test_a_limit_is_replayed_to_the_byte(self, mine: Client, step: Measure) -> None:
-        """What needs its peak fits under it, and not under one byte less."""
+    def test_a_limit_is_that_of_a_card(self, mine: Client, step: Measure) -> None:
+        """Of whole segments: what they take together fits, and one segment less does not."""
         needed = peak(step("torch_loop", steps=12))
-        fits = mine.measure(point_of(mine, "torch_loop", steps=12, limit_bytes=needed))
-        fails = mine.measure(point_of(mine, "torch_loop", steps=12, limit_bytes=needed - 1))
+        all_of_it = mine.measure(point_of(mine, "torch_loop", steps=12, limit_bytes=1 << 40))
+        assert all_of_it.device is not None
+        reserved = all_of_it.device.reserved_peak_bytes or 0
+        fits = mine.measure(point_of(mine, "torch_loop", steps=12, limit_bytes=reserved))
+        least = min(needed, reserved - SMALL_SEGMENT)
+        fails = mine.measure(point_of(mine, "torch_loop", steps=12, limit_bytes=least))
 
+        assert reserved >= needed
+        assert reserved % SMALL_SEGMENT == 0
         assert fits.outcome.status is Status.OK
+        assert fits.device is not None
+        assert (fits.device.replayed, fits.device.reserved_peak_bytes) == (True, reserved)
+        assert fits.device.peak_bytes == needed
         assert fails.outcome.status is Status.OOM_DEVICE
         assert fails.outcome.phase == "replay"
         assert fails.outcome.shortage is not None
-        assert fails.outcome.shortage.op == "PowBackward0/mul"
-        assert fails.outcome.shortage.requested_bytes == FLOAT * 12 * B * U
+        assert fails.outcome.shortage.requested_bytes
 
 
 def predicted(client: Client, point: Point, *, peak_at: int) -> WallPredictions:
