@@ -248,7 +248,7 @@ def test_a_server_that_was_killed_before_it_had_a_child_is_replaced(
     code = DIES_ONCE.format(flag=str(tmp_path / "flag"), name=name)
     if moment != "dies()":
         code = fork + code.rstrip() + "\n    else:\n        fork(*_)\n"
-    ended = launch(code + moment).run(ANSWER, timeout_s=10)
+    ended = launch(code + moment).run(ANSWER, timeout_s=60)
 
     assert (tmp_path / "flag").exists()
     assert ended.exit == EXITED

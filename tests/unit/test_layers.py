@@ -195,6 +195,7 @@ def test_reports_import_results_and_never_measure() -> None:
         "profiler.facts",
         "profiler.lengths",
         "profiler.parameters",
+        "profiler.paths",
         "profiler.plain_text",
         "profiler.store",
     }
