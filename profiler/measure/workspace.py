@@ -56,6 +56,8 @@ def sweep(parent: Path) -> None:
             if owner is None:
                 _remove_unowned(folder)
                 continue
+            if owner.name != OWNER_FILE and _is_new(folder):
+                continue  # its owner is about to lock it
             lock = FileLock.take(owner)
             if lock is not None:
                 _remove(folder, lock)
@@ -78,9 +80,13 @@ def _remove(folder: Path, lock: FileLock) -> None:
 
 def _remove_unowned(folder: Path) -> None:
     """Remove what an owner left that was killed before it had a lock, or after it gave it back."""
-    # Of the future, where the clock was set back.
-    if abs(time.time() - folder.lstat().st_mtime) > _NEW_S:
+    if not _is_new(folder):
         folder.rmdir()  # unless something is in it
+
+
+def _is_new(folder: Path) -> bool:
+    # Of the future, where the clock was set back.
+    return abs(time.time() - folder.lstat().st_mtime) <= _NEW_S
 
 
 def _is_ours(found: os.stat_result) -> bool:

@@ -417,14 +417,14 @@ class TestReading:
         assert "(builds.py)" not in own.stdout
 
     def test_doctor_says_what_can_be_measured(self, stepwall: Stepwall, tmp_path: Path) -> None:
-        """Each check has a name, a verdict and a detail; here all but the GPU work."""
+        """Each check has a name, a verdict and a detail; here all but the GPU and PyTorch work."""
         done = stepwall("doctor", "--json", "-", cwd=tmp_path, **NO_GPU)
 
         assert (done.returncode, done.stderr) == (OK, "")
         document = json.loads(done.stdout)
         assert document["schema"] == 1
         failing = {check["what"] for check in document["checks"] if not check["works"]}
-        assert failing == {"gpu"}
+        assert failing == {"gpu", "framework"}
         assert all(check["detail"] for check in document["checks"])
         (gpu,) = [check for check in document["checks"] if check["what"] == "gpu"]
         assert "has not been run by us on a real card" in gpu["detail"]

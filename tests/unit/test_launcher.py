@@ -233,6 +233,8 @@ import signal, pathlib
 def dies(*_):
     if not pathlib.Path({flag!r}).exists():
         pathlib.Path({flag!r}).touch()
+        if signal.getsignal(signal.{name}) is signal.SIG_IGN:  # of a shell, in the background
+            signal.signal(signal.{name}, signal.SIG_DFL)
         os.kill(os.getpid(), signal.{name})
         time.sleep(60)
 """
@@ -248,7 +250,7 @@ def test_a_server_that_was_killed_before_it_had_a_child_is_replaced(
     code = DIES_ONCE.format(flag=str(tmp_path / "flag"), name=name)
     if moment != "dies()":
         code = fork + code.rstrip() + "\n    else:\n        fork(*_)\n"
-    ended = launch(code + moment).run(ANSWER, timeout_s=60)
+    ended = launch(code + moment).run(ANSWER, timeout_s=30)
 
     assert (tmp_path / "flag").exists()
     assert ended.exit == EXITED
@@ -267,8 +269,12 @@ def test_a_server_that_is_always_killed_is_one_line(launch: Launch) -> None:
 def test_a_signal_that_kills_a_child_is_how_it_ended(launch: Launch, number: int) -> None:
     """Ctrl-C's, too: it is no exception that the scenario raised."""
     server = launch(f"""
+import signal
+
 def run(folder, *_):
     try:
+        if signal.getsignal({int(number)}) is signal.SIG_IGN:  # of a shell, in the background
+            signal.signal({int(number)}, signal.SIG_DFL)
         os.kill(os.getpid(), {int(number)})
         time.sleep(60)
     except BaseException:
