@@ -48,6 +48,11 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":
+    # Before what takes time. Python's own handler would end it with a traceback, and would make an
+    # exception of the scenario out of a child's death by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from profiler.measure import child
 
 _ROUNDS = 100
@@ -188,8 +193,6 @@ def _children() -> list[int]:
 
 def main() -> None:
     """Import the modules named after the descriptor and the kind of addresses, then serve."""
-    # Python's own handler would make an exception of the scenario out of a child's death by it.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[2] == "fixed":
         fix_addresses()
     channel = socket.socket(fileno=int(sys.argv[1]))

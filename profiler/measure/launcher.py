@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -244,8 +245,10 @@ class _ServerProcess:
         self.alive = False
         output = "\n".join(filter(None, [self._fault, job_folder.tail(self._log)]))
         self.close()
-        shown = f"; the end of its output:\n{output}" if output else ""
-        code = self._process.returncode
+        # Python's own start has a traceback for Ctrl-C, and may end with 1 for it.
+        interrupted = output.endswith(KeyboardInterrupt.__name__)
+        shown = f"; the end of its output:\n{output}" if output and not interrupted else ""
+        code = -signal.SIGINT if interrupted else self._process.returncode
         if in_time and code < 0 and self._fault is None:
             name = outcomes.signal_name(-code)
             raise _KilledError(f"the fork server died of {name} while it started{shown}")

@@ -265,6 +265,18 @@ def test_a_server_that_is_always_killed_is_one_line(launch: Launch) -> None:
     assert str(raised.value) == "the fork server died of SIGTERM while it started"
 
 
+@pytest.mark.parametrize("how", ["raise KeyboardInterrupt", "raise SystemExit(1)"])
+def test_a_server_that_is_interrupted_while_python_starts_shows_no_traceback(
+    launch: Launch, how: str
+) -> None:
+    """However Python ends then: by the signal, or with 1."""
+    shown = "print('Traceback\\nKeyboardInterrupt', file=sys.stderr, flush=True)\n"
+    with pytest.raises(StepwallError) as raised:
+        launch(f"import sys\n{shown}{how}").run(ANSWER, timeout_s=10)
+
+    assert str(raised.value) == "the fork server died of SIGINT while it started"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_that_kills_a_child_is_how_it_ended(launch: Launch, number: int) -> None:
     """Ctrl-C's, too: it is no exception that the scenario raised."""
