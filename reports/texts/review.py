@@ -13,7 +13,7 @@ __all__ = ["review_lines"]
 def review_lines(review: Review) -> list[str]:
     """Return one line for a scenario that is fine, and one more for each remark."""
     if review.is_usable:
-        sizes, growth = _sizes(review.points), _growth(review.grows)
+        sizes, growth = _sizes(review.points), _growth(review.grows, review.points)
         head = f"{review.scenario}   fine at {review.lengths}: {sizes}; {growth}"
     else:
         head = f"{review.scenario}   cannot be measured"
@@ -35,9 +35,17 @@ def _values(values: Sequence[int | None], text: Callable[[int | None], str]) -> 
     return list_text([text(value) for value in dict.fromkeys(values)])
 
 
-def _growth(grows: Sequence[str]) -> str:
+def _growth(grows: Sequence[str], points: Sequence[ReviewedPoint]) -> str:
     graph = any(name.endswith("nodes") for name in grows)
     what = [word for word, does in (("the graph", graph), ("memory", PEAK in grows)) if does]
     if not what:
         return "only what is fed grows" if grows else "nothing grows"
-    return f"{list_text(what)} grow{'s' if len(what) == 1 else ''}"
+    verb = "change" if _falls(points) else "grow"
+    return f"{list_text(what)} {verb}{'s' if len(what) == 1 else ''}"
+
+
+def _falls(points: Sequence[ReviewedPoint]) -> bool:
+    """Whether the longer length has a smaller graph or a lower peak."""
+    first, last = points[0], points[-1]
+    pairs = ((first.nodes, last.nodes), (first.peak_bytes, last.peak_bytes))
+    return any(was is not None and now is not None and now < was for was, now in pairs)

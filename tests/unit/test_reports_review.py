@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from profiler.analysis.review import PEAK, Level, Remark, Review, ReviewedPoint
-from profiler.facts import Status
+from profiler.facts import Status, replace
 from reports.texts.review import review_lines
 
 MIB = 1 << 20
@@ -55,6 +55,14 @@ def test_a_scenario_that_is_fine_is_one_line() -> None:
 def test_says_what_grows(grows: list[str], words: str) -> None:
     """Equal sizes are told once."""
     assert _with(grows) == [f"mine   fine at 8 steps: 153 nodes, peak 1.0 MiB; {words}"]
+
+
+def test_what_falls_does_not_grow() -> None:
+    """A first step may need more at a shorter length."""
+    first, last = REVIEW.points
+    fallen = replace(REVIEW, points=[first, replace(last, peak_bytes=1)], grows=[PEAK])
+
+    assert review_lines(fallen)[0].endswith("; memory changes")
 
 
 def test_findings_begin_with_their_line_of_code() -> None:

@@ -23,7 +23,7 @@ from profiler.frameworks.allocators import caching
 from profiler.frameworks.allocators.runs import DoesNotFitError
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.torch import counting, events, phases, recording, tensors
-from profiler.frameworks.torch.card import Card
+from profiler.frameworks.torch.card import Card, in_use
 from profiler.frameworks.torch.counting import Counted
 from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
 from profiler.frameworks.torch.runtime import ReplayedShortageError, TorchRuntime
@@ -266,7 +266,7 @@ def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortag
     before = replace(trace, events=trace.events[:at], last_run=0, more_runs=0)
     change = [one for one in changes if one.taken][allocation]
     where = f"{change.op} in {change.node}" if change.node else change.op
-    held = sum(held for held in _held(before).values())
+    held = [0, *in_use(before)][-1]
     return Shortage(
         op=trace.labels[allocation],
         op_type=change.op,
@@ -277,13 +277,3 @@ def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortag
             f"replayed under {limit:,} bytes: {where} asks for {size:,} where {held:,} are held"
         ],
     )
-
-
-def _held(trace: Trace) -> dict[int, int]:
-    held: dict[int, int] = {}
-    for allocation, size in trace.events:
-        if size:
-            held[allocation] = size
-        else:
-            del held[allocation]
-    return held
