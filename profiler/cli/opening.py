@@ -136,6 +136,10 @@ def chosen_scenarios(
         UsageError: if there is none that can be used, or one that cannot be swept so.
     """
     listings = planning.select(names, usable_scenarios(common, client, names), group)
+    is_all = group is None or (group.suite in {None, planning.ALL} and not group.tags)
+    if is_all and not names and not common.scenarios:
+        for line in left_out(client.catalog()):
+            terminal.warn(f"left out {line}")
     return planning.swept(listings, given["axis"], parse_settings(given["settings"]))
 
 
@@ -165,9 +169,6 @@ def usable_scenarios(
         raise UsageError("\n".join(named))
     if not catalog.scenarios and catalog.absent:
         raise UsageError("\n".join(left_out(catalog)))
-    if not (wanted or common.scenarios):
-        for line in left_out(catalog):
-            terminal.warn(f"left out {line}")
     return catalog.scenarios
 
 
