@@ -117,7 +117,8 @@ def _grid(builds: Sequence[BuildCost], found: Sequence[TradeOff]) -> Grid:
 
 def _more_text(least: float, most: float) -> str:
     """Return ``+16 to +32 %``, or one of both where they are the same."""
-    ends = dict.fromkeys(f"{100 * share:+.0f}" for share in (least, most))
+    rounded = (round(100 * share) for share in (least, most))
+    ends = dict.fromkeys(f"{number:+d}" if number else "0" for number in rounded)
     return f"{' to '.join(ends)} %"
 
 

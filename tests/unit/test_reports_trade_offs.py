@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import report_samples as samples
 
-from profiler.facts import WallStatus
+from profiler.facts import ScheduleCheck, WallStatus, replace
 from reports.tables.grid import Grid
 from reports.tables.trade_offs import trade_off_tables
 from reports.texts.numbers import DASH, times_text
@@ -29,6 +29,17 @@ def test_each_build_is_told_with_its_wall_and_its_costs() -> None:
     assert near["of static_rnn's wall"] == near["of static_rnn's step"] == times_text(1)
     assert near["device peak"] == f"{1 + 256 * 96 / 1024:.1f} MiB"
     assert near["nodes"] == f"{40 + 17 * 256:,}"
+
+
+def test_memory_in_parallel_is_a_difference_with_its_sign() -> None:
+    """From the least to the most of three runs; next to none is 0."""
+    check = ScheduleCheck(steps=64, serial_peak_bytes=1000, parallel_peak_bytes=[1120, 998, 1001])
+    walls = [replace(samples.wall("a"), schedules=check), samples.wall("b")]
+    points = [samples.measured(name, steps) for name in ("a", "b") for steps in (8, 16)]
+    (table,) = trade_off_tables(samples.loaded(points, walls))
+    found = {row["scenario"]: row["memory in parallel"] for row in _rows(table.grid)}
+
+    assert found == {"a": "0 to +12 %", "b": DASH}
 
 
 def test_without_two_walls_there_is_no_table() -> None:
