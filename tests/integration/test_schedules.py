@@ -17,7 +17,7 @@ from profiler.measure.client import Client
 from profiler.measure.schedules import checked
 
 Stepwall = Callable[..., subprocess.CompletedProcess[str]]
-BATCH, UNITS, STEPS, FLOAT = 8, 64, 48, 4
+UNITS, STEPS, FLOAT = 256, 48, 4
 WEIGHT = UNITS * UNITS * FLOAT
 # A partial gradient of each of two weights in every step.
 PARTIAL = 2 * WEIGHT * STEPS
@@ -37,7 +37,7 @@ def test_an_unrolled_graph_needs_more_where_the_order_is_free(
     What comes on top is less than all partial gradients together.
     """
     client = client_of(scenarios)
-    point = replace(point_of(client, "whole", steps=STEPS), limit_bytes=64 << 20)
+    point = replace(point_of(client, "whole", steps=STEPS), limit_bytes=256 << 20)
     check = checked(
         lambda one: client.measure(one, mode=Mode(inspect=False)),
         point,

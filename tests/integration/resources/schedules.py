@@ -1,4 +1,7 @@
-"""Unrolled networks that need other amounts of memory where the order of operations is free."""
+"""Unrolled networks that need other amounts of memory where the order of operations is free.
+
+Their operations take long against the wake-up of a thread: two run at once on a busy machine too.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -23,12 +26,12 @@ def _unrolled(steps: int, batch: int, units: int, window: int | None) -> Trainin
 
 
 @scenario
-def whole(steps: int, *, batch: int = 8, units: int = 64) -> Training:
+def whole(steps: int, *, batch: int = 32, units: int = 256) -> Training:
     """Backprop through all steps."""
     return _unrolled(steps, batch, units, None)
 
 
 @scenario
-def truncated(steps: int, *, batch: int = 8, units: int = 64, window: int = 8) -> Training:
+def truncated(steps: int, *, batch: int = 32, units: int = 256, window: int = 8) -> Training:
     """Backprop through eight steps at a time: the gradient of the state is stopped."""
     return _unrolled(steps, batch, units, window)
