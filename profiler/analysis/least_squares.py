@@ -1,4 +1,4 @@
-"""Many linear least-squares fits of the same values at once."""
+"""Many linear least-squares fits at once: of several laws to several series."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ Tried = tuple[LawKind, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Solved:
-    """Fits of equally many terms, one row for each, every residual divided by its point's weight.
+    """Fits of equally many terms to several series, every residual divided by its point's weight.
+
+    The first axis is the series, the second one the law. Without weights all series share ``base``
+    and ``inverse``, whose first axis is 1 long then.
 
     Args:
         tried: what was fitted.
@@ -31,7 +34,7 @@ class Solved:
         base: of each the orthonormal columns of the same space as its terms.
         inverse: of each the coefficients' covariance for a noise of 1.
         squares: of each the sum of the squared residuals, or what rounding alone may make it.
-        floor: the least of ``squares``.
+        floor: the least of ``squares`` of each series.
     """
 
     tried: Sequence[Tried]
@@ -40,12 +43,22 @@ class Solved:
     base: Array
     inverse: Array
     squares: Array
-    floor: float
+    floor: Array
 
     @property
     def order(self) -> int:
         """How many terms each has."""
-        return int(self.coefficients.shape[1])
+        return int(self.coefficients.shape[-1])
+
+    def deviances(self, weights: Array) -> Array:
+        """Return minus twice the logarithm of each likelihood, but for a constant.
+
+        Args:
+            weights: by series and point, as they were solved with.
+        """
+        own = 2 * np.log(weights).sum(axis=1, keepdims=True)
+        found: Array = weights.shape[1] * np.log(self.squares) + own
+        return found
 
 
 class Designs:
@@ -58,6 +71,8 @@ class Designs:
         for one in tried:
             by_order.setdefault(len(one[0].terms), []).append(one)
         self._parts: list[Sequence[Tried]] = []
+        #: How many series are solved at once, for memory's sake.
+        self.at_once = max(1, _AT_ONCE // max(1, len(tried) * max(by_order) * len(self._steps)))
         for order, members in by_order.items():
             size = max(1, _AT_ONCE // (order * len(self._steps)))
             self._parts += [members[at : at + size] for at in range(0, len(members), size)]
@@ -91,7 +106,12 @@ class Designs:
         return found
 
     def solved(self, values: Array, weights: Array) -> Iterator[Solved]:
-        """Yield all fits of these values, each residual divided by its point's weight."""
+        """Yield all fits of these values, each residual divided by its point's weight.
+
+        Args:
+            values: by series and point; at most ``at_once`` series.
+            weights: of the same shape.
+        """
         for index, part in enumerate(self._parts):
             is_kept = index < len(self._kept)
             design = self._kept[index] if is_kept else _Design(part, self._steps)
@@ -108,25 +128,23 @@ class _Design:
     @cached_property
     def even(self) -> _Factors:
         """The columns without weights, as factors."""
-        return _factors(self.columns)
+        return _factors(self.columns[None])
 
     def solved(self, values: Array, weights: Array) -> Solved:
         is_even = bool((weights == 1).all())
-        factors = self.even if is_even else _factors(self.columns / weights[:, None])
-        scaled_values = values / weights
-        scaled = factors.unit @ (factors.base.swapaxes(1, 2) @ scaled_values)[..., None]
-        residuals = scaled_values - (factors.columns @ scaled)[..., 0]
-        floor = max(
-            len(values) * (ROUNDING * float(np.abs(scaled_values).max())) ** 2,
-            float(np.finfo(np.float64).tiny),
-        )
+        factors = self.even if is_even else _factors(self.columns / weights[:, None, :, None])
+        scaled_values = (values / weights)[:, None, :, None]
+        scaled = factors.unit @ (factors.base.swapaxes(2, 3) @ scaled_values)
+        residuals = (scaled_values - factors.columns @ scaled)[..., 0]
+        largest = np.abs(scaled_values).max(axis=(1, 2, 3))
+        floor = np.maximum(values.shape[1] * (ROUNDING * largest) ** 2, np.finfo(np.float64).tiny)
         return Solved(
             tried=self.tried,
             coefficients=scaled[..., 0] / factors.sizes,
             residuals=residuals,
             base=factors.base,
             inverse=factors.inverse,
-            squares=np.maximum((residuals**2).sum(axis=1), floor),
+            squares=np.maximum((residuals**2).sum(axis=2), floor[:, None]),
             floor=floor,
         )
 
@@ -143,9 +161,9 @@ class _Factors:
 
 
 def _factors(columns: Array) -> _Factors:
-    sizes = np.linalg.norm(columns, axis=1)
-    scaled = columns / sizes[:, None, :]
+    sizes = np.linalg.norm(columns, axis=2)
+    scaled = columns / sizes[:, :, None, :]
     base, triangle = np.linalg.qr(scaled)
     unit = np.linalg.inv(triangle)
-    inverse = (unit @ unit.swapaxes(1, 2)) / (sizes[:, :, None] * sizes[:, None, :])
+    inverse = (unit @ unit.swapaxes(2, 3)) / (sizes[..., :, None] * sizes[..., None, :])
     return _Factors(columns=scaled, sizes=sizes, base=base, unit=unit, inverse=inverse)

@@ -86,27 +86,39 @@ def predicted_value(
         steps: the length to predict.
         from_short_runs: whether constant folding was scaled down in these runs.
     """
-    law = series.law if isinstance(series.law, Law) else None
-    found: tuple[float, float, float] | None = None
-    reason = _unclear(series)
-    if reason is None and not series.covers(steps):
-        reason = _not_extrapolated(series, from_short_runs=from_short_runs)
-    if law is not None and reason is None:
-        found = _at(series, law, steps)
-        reason = _turns(law, steps) or _inconclusive(*found)
-    value, low, high = found if found and reason is None else (None, None, None)
+    ends, reason = _value_or_reason(series, steps, from_short_runs=from_short_runs)
+    value, low, high = ends or (None, None, None)
     return PredictedValue(
         metric=series.metric,
         value=value,
         low=None if low is None else max(0.0, low),
         high=high,
-        law=law,
-        lengths=tuple(sorted({n for n, _ in series.points})),
+        law=series.law if isinstance(series.law, Law) else None,
+        lengths=tuple(series.lengths),
         holdout_error=series.holdout_error,
         from_short_runs=from_short_runs,
         reason=reason,
         at_least=least_time(series, steps) if value is None else None,
     )
+
+
+def unpredicted(series: MetricSeries, steps: int) -> str | None:
+    """Return why ``predicted_value`` gives no value there, or None."""
+    return _value_or_reason(series, steps, from_short_runs=False)[1]
+
+
+def _value_or_reason(
+    series: MetricSeries, steps: int, *, from_short_runs: bool
+) -> tuple[tuple[float, float, float] | None, str | None]:
+    """Return the value with the ends of its interval, or why there is none."""
+    reason = _unclear(series)
+    if reason is None and not series.covers(steps):
+        reason = _not_extrapolated(series, from_short_runs=from_short_runs)
+    if reason is not None or not isinstance(series.law, Law):
+        return None, reason
+    found = _at(series, series.law, steps)
+    reason = _turns(series.law, steps) or _inconclusive(*found)
+    return (found, None) if reason is None else (None, reason)
 
 
 def least_time(series: MetricSeries, steps: int) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from profiler.analysis.series import MetricSeries, metric_series
+from profiler.analysis.series import MetricSeries, fitted, metric_series
 from profiler.analysis.size_wall import SizeWall, size_walls
 from profiler.facts import Measurement
 from profiler.facts.labels import LabelledRun
@@ -20,7 +20,7 @@ class RunResults(LabelledRun):
     @cached_property
     def series(self) -> list[MetricSeries]:
         """Each metric of each series with its law, fitted once."""
-        return metric_series(self.run)
+        return fitted(metric_series(self.run))
 
     @cached_property
     def size_walls(self) -> dict[str, tuple[SizeWall, ...]]:

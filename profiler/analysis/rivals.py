@@ -8,7 +8,7 @@ so the geometric mean of points and lengths counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 
 from profiler.analysis.laws import CONFIDENCE, RIVAL_KINDS, Array, student
-from profiler.analysis.least_squares import Designs, Solved
+from profiler.analysis.least_squares import Designs
 
 _NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 # The most parameters of a law that an interval averages over.
@@ -75,29 +75,52 @@ class Rivals:
         return spread
 
 
-def rivals(steps: Array, values: Array, weightings: Sequence[Array]) -> Rivals:
-    """Return every law of the points under each assumption on noise.
+def rivals(steps: Array, values: Array, weightings: Sequence[Array]) -> list[Rivals]:
+    """Return every law of each series' points under each assumption on noise.
 
     Args:
-        steps: of the points.
-        values: of the points.
-        weightings: of the points: even, and where that can be, in proportion to the values.
+        steps: of the points, which all series share.
+        values: by series and point.
+        weightings: of the same shape: even, and where that can be, in proportion to the values.
     """
     designs = _designs(tuple(steps.tolist()))
+    size = designs.at_once
+    return [
+        one
+        for start in range(0, len(values), size)
+        for one in _rivals(
+            designs,
+            steps,
+            values[start : start + size],
+            [weights[start : start + size] for weights in weightings],
+        )
+    ]
+
+
+def _rivals(
+    designs: Designs, steps: Array, values: Array, weightings: Sequence[Array]
+) -> Iterator[Rivals]:
     tried = designs.tried
+    count = len(steps)
     found = [list(designs.solved(values, weights)) for weights in weightings]
     changes = sum(kind.side > 0 for kind, _ in tried)
     shares = np.array([math.log(kind.likely / (changes if kind.side else 1)) for kind, _ in tried])
-    free = np.array([len(values) - len(kind.terms) for kind, _ in tried])
-    left = math.sqrt((len(values) - _MOST) * (len(np.unique(steps)) - _MOST))
+    free = np.array([count - len(kind.terms) for kind, _ in tried])
+    left = math.sqrt((count - _MOST) * (len(np.unique(steps)) - _MOST))
     own = np.log(free - np.array([jump > 0 for _, jump in tried]))
-    logs = np.array(
+    # By series, assumption and law.
+    logs = np.stack(
         [
-            shares - left / 2 * (_deviances(batches, weights) / len(values) - own)
-            for batches, weights in zip(found, weightings, strict=True)
-        ]
+            shares - left / 2 * (deviances / count - own)
+            for deviances in (
+                np.concatenate([one.deviances(weights) for one in batches], axis=1)
+                for batches, weights in zip(found, weightings, strict=True)
+            )
+        ],
+        axis=1,
     )
-    likely = np.exp(logs - logs.max())
+    likely = np.exp(logs - logs.max(axis=(1, 2), keepdims=True))
+    likely /= likely.sum(axis=(1, 2), keepdims=True)
     coefficients = np.zeros((*logs.shape, _MOST))
     inverses = np.zeros((*logs.shape, _MOST, _MOST))
     squares = np.empty_like(logs)
@@ -105,19 +128,23 @@ def rivals(steps: Array, values: Array, weightings: Sequence[Array]) -> Rivals:
         start = 0
         for one in batches:
             rows = slice(start, start + len(one.tried))
-            coefficients[which, rows, : one.order] = one.coefficients
-            inverses[which, rows, : one.order, : one.order] = one.inverse
-            squares[which, rows] = one.squares
+            coefficients[:, which, rows, : one.order] = one.coefficients
+            inverses[:, which, rows, : one.order, : one.order] = one.inverse
+            squares[:, which, rows] = one.squares
             start = rows.stop
     variances = squares / free
-    return Rivals(
-        designs=designs,
-        weights=likely / likely.sum(),
-        coefficients=coefficients,
-        covariances=variances[:, :, None, None] * inverses,
-        noises=np.sqrt(variances),
-        limits=np.array([student(1 - CONFIDENCE, int(one)) for one in free]),
-    )
+    covariances = variances[..., None, None] * inverses
+    noises = np.sqrt(variances)
+    limits = np.array([student(1 - CONFIDENCE, int(one)) for one in free])
+    for series in range(len(values)):
+        yield Rivals(
+            designs=designs,
+            weights=likely[series],
+            coefficients=coefficients[series],
+            covariances=covariances[series],
+            noises=noises[series],
+            limits=limits,
+        )
 
 
 @lru_cache(maxsize=8)  # the series of a run have the same lengths
@@ -136,10 +163,3 @@ def _some(jumps: Sequence[int]) -> Sequence[int]:
     if len(jumps) <= _PLACES:
         return jumps
     return [jumps[index] for index in np.linspace(0, len(jumps) - 1, _PLACES).astype(int)]
-
-
-def _deviances(batches: Sequence[Solved], weights: Array) -> Array:
-    """Return minus twice the logarithm of each likelihood, but for a constant."""
-    squares = np.concatenate([one.squares for one in batches])
-    deviances: Array = len(weights) * np.log(squares) + 2 * float(np.log(weights).sum())
-    return deviances

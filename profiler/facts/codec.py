@@ -8,7 +8,7 @@ import functools
 import json
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -113,21 +113,29 @@ def convert(kind: type[T], data: object) -> T:
         raise RecordError(str(error)) from None
 
 
-def to_json(value: Any) -> Any:  # noqa: PLR0911 (a line for each kind of value)
-    """Return records, dataclasses and containers as plain dicts, lists and scalars, all fields."""
-    if type(value) in _PLAIN:
+def to_json(value: Any, without: Collection[str] = ()) -> Any:  # noqa: PLR0911 (a line for each kind)
+    """Return records, dataclasses and containers as plain dicts, lists and scalars, all fields.
+
+    Args:
+        value: what is converted.
+        without: fields of the record that are left out.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, msgspec.Struct):
-        fields = [(name, getattr(value, name)) for name in value.__struct_fields__]
-        return {name: one if type(one) in _PLAIN else to_json(one) for name, one in fields}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
         # Most lists hold numbers alone.
         is_plain = _PLAIN.issuperset(map(type, value))
         return list(value) if is_plain else [to_json(item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        fields = [
+            (name, getattr(value, name)) for name in kind.__struct_fields__ if name not in without
+        ]
+        return {name: one if type(one) in _PLAIN else to_json(one) for name, one in fields}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     return value

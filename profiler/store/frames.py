@@ -235,13 +235,12 @@ def _shortage(outcome: Outcome | None) -> Columns:
 
 
 def _wall_row(label: str, wall: Certificate) -> Columns:
-    facts = {name: value for name, value in to_json(wall).items() if name not in _NESTED}
     searched = [probe for probe in wall.probes if probe.repeat == 0]
     failed = [probe for probe in searched if probe.outcome.status is not Status.OK]
     last, first = wall.survivor, wall.failure
     return {
         "label": label,
-        **facts,
+        **to_json(wall, without=_NESTED),
         **_fields(wall.confirmation, prefix="confirmation_"),
         "prediction_error_steps": wall.prediction_error_steps,
         "price": wall.price,

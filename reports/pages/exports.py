@@ -201,7 +201,7 @@ def wall_document(wall: Certificate) -> Document:
     """Return one wall certificate as the document that ``--json`` prints."""
     return {
         "schema": SCHEMA,
-        **to_json(wall),
+        **to_json(wall, without=("probes", "explanation")),
         "prediction_error_steps": wall.prediction_error_steps,
         "price": wall.price,
         "islands": to_json(wall.islands),
@@ -248,7 +248,7 @@ def _cell(value: object) -> str | None:
 
 
 def _measurement(measurement: Measurement, run: Run) -> Document:
-    fields = to_json(measurement)
+    fields = to_json(measurement, without=("graph", "host", "trace"))
     point = fields.pop("point")
     leading = {
         name: point.pop(name) for name in ("scenario", "parameters", "steps", "framework", "axis")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiler.analysis.fitting import fit
+from profiler.analysis.fitting import fit, fits, holdout_errors, validate
 from profiler.analysis.laws import Law, student
 from profiler.analysis.rivals import Rivals
 
@@ -113,3 +113,35 @@ def test_the_error_is_the_residuals_share_of_the_values(*, scale: float) -> None
 
     assert found.kind == "constant"
     assert found.error == pytest.approx(1 / ((11**2 + 9**2) / 2) ** 0.5)
+
+
+SERIES = st.lists(
+    st.tuples(
+        st.sampled_from([LENGTHS, LENGTHS[:4], (*LENGTHS, *LENGTHS)]),
+        st.lists(st.integers(0, 1_000), min_size=10, max_size=10),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(series=SERIES, whole=st.booleans())
+def test_many_series_at_once_get_the_laws_of_each_alone(
+    *, series: list[tuple[tuple[int, ...], list[int]]], whole: bool
+) -> None:
+    """Of whatever lengths, values of 0 among them, in their order."""
+    many = [list(zip(steps, map(float, values), strict=False)) for steps, values in series]
+    alone = [fit(points, whole=whole) for points in many]
+    errors = [validate(points, whole=whole) for points in many]
+
+    for together, one in zip(fits(many, whole=whole), alone, strict=True):
+        assert type(together) is type(one)
+        if isinstance(together, Law) and isinstance(one, Law):
+            assert (together.kind, together.jump, together.exact) == (one.kind, one.jump, one.exact)
+            assert [float(n) for n in together.coefficients] == pytest.approx(
+                [float(n) for n in one.coefficients], rel=1e-6, abs=1e-6
+            )
+            assert together.interval_at(512) == pytest.approx(one.interval_at(512), rel=1e-6)
+    for error, own in zip(holdout_errors(many, whole=whole), errors, strict=True):
+        assert error == (own if own is None else pytest.approx(own, rel=1e-6, abs=1e-9))

@@ -11,7 +11,7 @@ from profiler.analysis.crossover.costs import ENOUGH_REPEATS, cost_at
 from profiler.analysis.crossover.zones import Zone, least, reach, zones
 from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.metrics import METRICS, Metric
-from profiler.analysis.prediction import predicted_value
+from profiler.analysis.prediction import unpredicted
 from profiler.analysis.series import MetricSeries
 from profiler.lengths import STEPS
 
@@ -213,7 +213,7 @@ def _not_predicted(members: Iterable[MetricSeries], until: int) -> str | None:
     """Return why the laws are not continued to these steps, or None."""
     groups: dict[str | None, list[str]] = {}
     for series in members:
-        groups.setdefault(predicted_value(series, until).reason, []).append(series.label)
+        groups.setdefault(unpredicted(series, until), []).append(series.label)
     continued = groups.pop(None, [])
     if len(groups) == 1 and not continued:
         return next(iter(groups))
