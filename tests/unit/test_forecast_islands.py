@@ -70,8 +70,8 @@ def test_no_island_where_nothing_fits_again() -> None:
 def test_islands_are_where_the_closed_form_has_them(count: int, per_step: int, limit: int) -> None:
     """The wall is the first edge, and every stretch beyond that fits again is told."""
     per_step *= KIB
-    longest = 200 * MIB // per_step
-    fits = [(n, reserved(count, n * per_step) <= limit * 2 * MIB) for n in range(1, longest + 1)]
+    beyond = limit * 2 * MIB // per_step + 1
+    fits = [(n, reserved(count, n * per_step) <= limit * 2 * MIB) for n in range(1, beyond)]
     stretches = [
         [n for n, _ in group] for does, group in groupby(fits, key=lambda pair: pair[1]) if does
     ]
