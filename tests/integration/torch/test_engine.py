@@ -13,7 +13,10 @@ from real_points import point_of
 from profiler.facts import Explanation, Measurement, Point, Status, WallPredictions
 from profiler.frameworks import PredictionRequest
 from profiler.frameworks.allocators.caching import SMALL_SEGMENT
+from profiler.limits.host_limit import Means
 from profiler.measure.client import Client
+from profiler.measure.launcher import Launchers
+from profiler.measure.supervision import Supervisor
 
 RESOURCES = Path(__file__).parent / "resources"
 FLOAT, B, N, U = 4, 32, 64, 128
@@ -262,6 +265,21 @@ def test_a_host_limit_ends_in_a_want_of_host_memory(mine: Client) -> None:
     assert fits.device is not None
     assert fits.device.peak_bytes is None
     assert "under a host limit" in fits.missing["device.peak_bytes"]
+
+
+def test_a_refused_mapping_names_the_bytes_that_were_asked_for(client_of: ClientOf) -> None:
+    """Where no cgroup may be used: the scores of all pairs, of 4 sequences with 4 heads."""
+    steps = 4096
+    with Launchers(Supervisor(means=Means.RLIMIT_DATA)) as launchers:
+        client = client_of(launchers=launchers)
+        point = point_of(client, "torch_attention", steps=steps, host_limit_bytes=1 << 30)
+        measured = client.measure(point)
+
+    assert measured.outcome.status is Status.OOM_HOST
+    assert measured.outcome.shortage is not None
+    assert measured.outcome.shortage.requested_bytes == 4 * 4 * steps * steps * FLOAT
+    assert measured.host is not None
+    assert measured.host.limit_by == Means.RLIMIT_DATA.value
 
 
 def test_a_compiled_step_has_a_phase_and_stages_of_its_own(step: Measure) -> None:
