@@ -15,7 +15,7 @@ class Block(nn.Module):
     def __init__(self, *, units: int, heads: int, fused: bool) -> None:
         """Make the block's weights."""
         super().__init__()
-        self.first, self.second = nn.LayerNorm(units), nn.LayerNorm(units)
+        self.first, self.second = (nn.LayerNorm(units, eps=1e-6) for _ in range(2))
         self.joint, self.mixed = nn.Linear(units, 3 * units), nn.Linear(units, units)
         self.wide, self.narrow = nn.Linear(units, 4 * units), nn.Linear(4 * units, units)
         self._heads, self._fused = heads, fused
@@ -39,7 +39,7 @@ def towards_zero(outputs: Any) -> Any:
     return outputs.square().mean()
 
 
-@scenario(tags=("torch", "attention"))
+@scenario(tags=("torch", "attention"), family="attention")
 def torch_attention(
     steps: int, *, batch: int = 4, units: int = 64, heads: int = 4
 ) -> TorchTraining:
@@ -48,7 +48,7 @@ def torch_attention(
     return TorchTraining(block, torch.randn(batch, steps, units), towards_zero)
 
 
-@scenario(tags=("torch", "attention"))
+@scenario(tags=("torch", "attention"), family="attention")
 def torch_flash_attention(
     steps: int, *, batch: int = 4, units: int = 64, heads: int = 4
 ) -> TorchTraining:

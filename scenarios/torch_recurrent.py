@@ -1,68 +1,37 @@
 """Recurrent networks in PyTorch: a cell that Python calls step by step, a layer, and less kept."""
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from profiler import TorchStep, TorchTraining, scenario
-
-Cell = Literal["rnn", "lstm", "gru"]
-_CELLS = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
-_LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+from scenarios.torch_cells import Cell, Layer, Loop, towards_zero
 
 
-class Loop(nn.Module):
-    """A cell that is called once for each step, in segments that backward may run again."""
+@scenario(tags=("torch", "seed", "loop"), family="builds")
+def torch_handmade(
+    steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128
+) -> TorchTraining:
+    """Cells written out by hand: Y[t] = tanh(X[t] Wx + Y[t-1] Wy + b), one tensor per step."""
+    wx, wy = torch.empty(inputs, units), torch.empty(units, units)
+    weights = [nn.init.xavier_uniform_(one).requires_grad_() for one in (wx, wy)]
+    weights.append(torch.zeros(units, requires_grad=True))
 
-    def __init__(self, cell: Cell, *, inputs: int, units: int, segment: int | None = None) -> None:
-        """Make the cell's weights."""
-        super().__init__()
-        self.cell = _CELLS[cell](inputs, units)
-        self._segment = segment
+    def outputs(*xs: Any) -> Any:
+        wx, wy, b = weights
+        y = xs[0].new_zeros(batch, units)
+        ys = []
+        for x in xs:
+            y = torch.tanh(x @ wx + y @ wy + b)
+            ys.append(y)
+        return torch.stack(ys)
 
-    def forward(self, x: Any) -> Any:
-        """Return the outputs of all steps, ``[steps, batch, units]``."""
-        zeros = x.new_zeros(x.shape[1], self.cell.hidden_size)
-        state = (zeros, zeros) if isinstance(self.cell, nn.LSTMCell) else (zeros,)
-        if self._segment is None:
-            return self.run(x, *state)[-1]
-        outputs: list[Any] = []
-        for part in x.split(self._segment):
-            *state, some = checkpoint(self.run, part, *state, use_reentrant=False)
-            outputs.append(some)
-        return torch.cat(outputs)
-
-    def run(self, x: Any, *state: Any) -> tuple[Any, ...]:
-        """Return the state after some steps, and their outputs."""
-        outputs: list[Any] = []
-        for step in range(len(x)):
-            after = self.cell(x[step], state if len(state) > 1 else state[0])
-            state = after if isinstance(after, tuple) else (after,)
-            outputs.append(state[0])
-        return *state, torch.stack(outputs)
+    data = torch.randn(steps, batch, inputs)
+    return TorchTraining(outputs, list(data), towards_zero, parameters=weights)
 
 
-class Layer(nn.Module):
-    """PyTorch's own layer over all steps."""
-
-    def __init__(self, cell: Cell, *, inputs: int, units: int) -> None:
-        """Make the layer's weights."""
-        super().__init__()
-        self.layer = _LAYERS[cell](inputs, units)
-
-    def forward(self, x: Any) -> Any:
-        """Return the outputs of all steps."""
-        return self.layer(x)[0]
-
-
-def towards_zero(outputs: Any) -> Any:
-    """Return the mean square."""
-    return outputs.square().mean()
-
-
-@scenario(tags=("torch", "loop"))
+@scenario(tags=("torch", "loop"), family="builds")
 def torch_loop(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "rnn"
 ) -> TorchTraining:
@@ -71,7 +40,7 @@ def torch_loop(
     return TorchTraining(model, torch.randn(steps, batch, inputs), towards_zero)
 
 
-@scenario(tags=("torch",))
+@scenario(tags=("torch",), family="builds")
 def torch_layer(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, cell: Cell = "rnn"
 ) -> TorchTraining:
@@ -80,7 +49,7 @@ def torch_layer(
     return TorchTraining(model, torch.randn(steps, batch, inputs), towards_zero)
 
 
-@scenario(tags=("torch", "loop", "recomputed"))
+@scenario(tags=("torch", "loop", "recomputed"), family="builds")
 def torch_checkpointed(
     steps: int,
     *,
@@ -95,7 +64,7 @@ def torch_checkpointed(
     return TorchTraining(model, torch.randn(steps, batch, inputs), towards_zero)
 
 
-@scenario(tags=("torch", "loop"))
+@scenario(tags=("torch", "loop"), family="builds")
 def torch_truncated(
     steps: int,
     *,
@@ -111,11 +80,9 @@ def torch_truncated(
     x = torch.randn(steps, batch, inputs)
 
     def step() -> Any:
-        zeros = x.new_zeros(batch, units)
-        state = (zeros, zeros) if cell == "lstm" else (zeros,)
-        total = 0.0
+        state, total = None, 0.0
         for part in x.split(window):
-            *after, outputs = model.run(part, *state)
+            outputs, after = model.run(part, state)
             loss = outputs.square().sum() / (steps * batch * units)
             loss.backward()
             total += loss.item()

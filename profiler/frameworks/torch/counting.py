@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
 import torch
-from torch._dynamo import utils as dynamo
 from torch.nn.modules import module as modules
 from torch.optim import optimizer as optimizers
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from profiler.frameworks.torch import phases
+from profiler.errors import PointError
+from profiler.frameworks.torch import messages, phases
 from profiler.frameworks.torch.step import CHECK, INPUTS, Step
 
 # PyTorch's own marks for its profiler.
@@ -52,8 +51,15 @@ class Counted:
         ]
 
 
+class UncountedError(Exception):
+    """A step cannot be watched; the message says why."""
+
+
 class _Count(TorchDispatchMode):
     """Counts every operation that reaches the dispatcher's end."""
+
+    # Each of those that take functions counts as one: under a mode these are not told apart.
+    supports_higher_order_operators = True
 
     def __init__(self, counted: Counted) -> None:
         super().__init__()
@@ -63,7 +69,7 @@ class _Count(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
-        name = str(func.overloadpacket).rpartition(".")[2]
+        name = str(getattr(func, "overloadpacket", func)).rpartition(".")[2]
         if not self.is_left_out and func.namespace != _OWN and name != _LEFT_OUT:
             part, scope = self._place()
             self._counted.operations.append((part, scope, name))
@@ -82,7 +88,21 @@ class _Count(TorchDispatchMode):
 
 
 def counted(step: Step) -> Counted:
-    """Run a training step and return what it dispatched; the copies of its inputs left out."""
+    """Run a training step and return what it dispatched; the copies of its inputs left out.
+
+    Raises:
+        UncountedError: if the step fails while it is watched, though it does not otherwise.
+    """
+    try:
+        return _counted(step)
+    except (RuntimeError, TypeError, PointError) as error:
+        if messages.shortage(str(error)) is not None:
+            raise
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise UncountedError(f"the step fails while its operations are counted: {first}") from error
+
+
+def _counted(step: Step) -> Counted:
     found = Counted()
     count = _Count(found)
 
@@ -146,15 +166,6 @@ def _walked(count: _Count, found: Counter[str]) -> Iterator[None]:
         mock.patch.object(torch.autograd, "grad", walking(grad)),
     ):
         yield
-
-
-def compiled() -> dict[str, int]:
-    """Return, by stage, what ``torch.compile`` says that it made in this process."""
-    captured = [one.graph_node_count or 0 for one in dynamo.get_compilation_metrics()]
-    found = {phases.CAPTURED: sum(captured)} if captured else {}
-    inductor = sys.modules.get("torch._inductor.metrics")  # other backends make no kernels
-    kernels = getattr(inductor, "generated_kernel_count", 0)
-    return found | ({phases.KERNELS: kernels} if kernels else {})
 
 
 def nodes(roots: Any) -> Iterator[str]:

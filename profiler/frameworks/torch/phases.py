@@ -51,7 +51,8 @@ REPLAY = PhaseFacts(
 )
 PHASES = (RUNTIME, CONSTRUCT, COMPILE, FIRST_STEP, STEADY, RECORD, REPLAY, COUNT)
 
-BUILT, AUTOGRAD, CAPTURED, KERNELS = "built", "autograd", "captured", "kernels"
+BUILT, AUTOGRAD = "built", "autograd"
+TRACED, BODIES, CAPTURED, KERNELS = "traced", "library", "captured", "kernels"
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 STAGES = (
     StageFacts(
@@ -63,6 +64,17 @@ STAGES = (
         name=AUTOGRAD,
         title="autograd",
         detail="nodes that the forward part leaves for backward: the graph that autograd walks",
+    ),
+    StageFacts(
+        name=TRACED,
+        title="traced",
+        detail="nodes of the forward and the backward graphs that torch.compile's AOT autograd "
+        "traced of the step",
+    ),
+    StageFacts(
+        name=BODIES,
+        title="in bodies",
+        detail="nodes in the bodies of scan and of other operations that take functions",
     ),
     StageFacts(
         name=CAPTURED,
@@ -82,6 +94,10 @@ REPLAYED = (
     "was replayed by the rules of the allocator of CUDA cards"
 )
 COMPILED = (
-    "torch.compile makes kernels of the step: the operations that they stand for are not dispatched"
+    "torch.compile captures the step, or parts of it, as graphs: the nodes of these are counted, "
+    "and no operations that are dispatched"
+)
+COMPILED_ANEW = (
+    "torch.compile would make another graph of the forward part alone: nothing is left for backward"
 )
 NO_CARD = "PyTorch points on a card are not measured yet: use --device cpu"

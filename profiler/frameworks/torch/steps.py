@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 import torch._dynamo  # noqa: F401 (an optimizer's first step imports it: not within a phase)
 
 from profiler.explain.account import Recorded
@@ -22,9 +23,9 @@ from profiler.frameworks import Mode, PointError
 from profiler.frameworks.allocators import caching
 from profiler.frameworks.allocators.runs import DoesNotFitError
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.torch import counting, events, phases, recording, tensors
+from profiler.frameworks.torch import compiling, counting, events, phases, recording, tensors
 from profiler.frameworks.torch.card import Card, in_use
-from profiler.frameworks.torch.counting import Counted
+from profiler.frameworks.torch.counting import Counted, UncountedError
 from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
 from profiler.frameworks.torch.runtime import ReplayedShortageError, TorchRuntime
 from profiler.frameworks.torch.step import Step, made, versions
@@ -60,6 +61,7 @@ class TorchSteps:
         self._build = build
         self._recorder = recorder
         self._fault: str | None = None
+        self._was_built = False
 
     def measure(self, mode: Mode) -> None:
         """Build, run, record and count; see ``frameworks.Steps``."""
@@ -72,8 +74,7 @@ class TorchSteps:
             step = self._built(self._point.steps)
         recorder.device(fed_bytes=sum(one.nbytes for one in step.fed))
         recorder.fed(one.shape for one in step.fed)
-        self._train(step)
-        is_compiled = step.is_compiled
+        is_compiled = self._train(step)
         del step
         if self._runtime.is_host_limited:
             self._miss_device(phases.HOST_LIMITED)
@@ -88,11 +89,11 @@ class TorchSteps:
         """Record two training steps; see ``frameworks.Steps``."""
         self._start()
         with self._recorder.phase(phases.RECORD):
-            found = self._recorded(steps, inputs=True)
+            with compiling.watched() as graphs:
+                found = self._recorded(steps, inputs=True)
             ops, columns = tensors.described(found.stream, found.names)
         with self._recorder.phase(phases.COUNT):
-            step = self._built(steps)
-            counted = Counted() if step.is_compiled else counting.counted(step)
+            counted = graphs if graphs.captured else self._counted(steps)
         return Recorded(
             steps=steps,
             ops=ops,
@@ -101,10 +102,16 @@ class TorchSteps:
             peaks=[account.peak for account in found.accounts],
             forward=counted.of(phases.FORWARD),
             backward=counted.of(phases.BACKWARD, phases.UPDATE),
-            library=[],
+            library=graphs.library,
             theory=None,
             custom_gradients=False,
         )
+
+    def _counted(self, steps: int) -> Counted:
+        try:
+            return counting.counted(self._built(steps))
+        except UncountedError:
+            return Counted()
 
     def traces(self) -> TraceSource:
         """Return where the allocations of short runs come from; see ``frameworks.Steps``."""
@@ -133,19 +140,25 @@ class TorchSteps:
 
     def _built(self, steps: int) -> Step:
         self._runtime.seed()
+        if self._was_built:
+            # What was compiled would serve this build, too, or make its lengths symbols.
+            torch.compiler.reset()
+        self._was_built = True
         return made(self._build(steps))
 
-    def _train(self, step: Step) -> None:
+    def _train(self, step: Step) -> bool:
+        """Run a first step and steady ones; return whether any part of the step was compiled."""
         recorder = self._recorder
         trained = [one for one in step.parameters.values() if one.requires_grad]
         before = versions(trained)
-        if step.is_compiled:
-            with recorder.phase(phases.COMPILE):
+        with compiling.watched() as graphs:
+            if step.is_compiled:
+                with recorder.phase(phases.COMPILE):
+                    step.run()
+            with recorder.phase(phases.FIRST_STEP):
                 step.run()
-            for name, nodes in counting.compiled().items():
-                recorder.stage(GraphStage(name=name, nodes=nodes))
-        with recorder.phase(phases.FIRST_STEP):
-            step.run()
+        for stage in graphs.stages():
+            recorder.stage(stage)
         if trained and versions(trained) == before:
             raise PointError(_NO_UPDATE)
         seconds = []
@@ -155,6 +168,7 @@ class TorchSteps:
                 step.run()
                 seconds.append(time.perf_counter() - start)
         recorder.step(StepTime(median_s=statistics.median(seconds), steps=len(seconds)))
+        return bool(graphs.captured)
 
     def _measure_device(self, steps: int) -> None:
         recorder = self._recorder
@@ -203,30 +217,41 @@ class TorchSteps:
         if is_compiled:
             recorder.note(phases.COMPILED)
         else:
-            counted = counting.counted(step)
-            by_op = Counter(op for _, _, op in counted.operations)
-            recorder.stage(
-                GraphStage(
-                    name=phases.BUILT,
-                    nodes=by_op.total(),
-                    parts=counted.parts,
-                    by_op=dict(by_op.most_common()),
-                )
-            )
-            recorder.stage(
-                GraphStage(
-                    name=phases.AUTOGRAD,
-                    nodes=counted.autograd.total(),
-                    by_op=dict(counted.autograd.most_common()),
-                )
-            )
+            self._count(step)
         if self._runtime.is_host_limited or self._fault is not None:
             return
-        alone = phases.COMPILED if is_compiled else None if step.has_forward else phases.NO_FORWARD
+        alone = (
+            phases.COMPILED_ANEW if is_compiled else None if step.has_forward else phases.NO_FORWARD
+        )
         if alone is not None:
             recorder.missing("device.forward_peak_bytes", alone)
             return
         recorder.device(forward_peak_bytes=recording.forward_peak(self._builder()))
+
+    def _count(self, step: Step) -> None:
+        recorder = self._recorder
+        try:
+            counted = counting.counted(step)
+        except UncountedError as error:
+            recorder.note(str(error))
+            recorder.missing("graph.nodes", str(error))
+            return
+        by_op = Counter(op for _, _, op in counted.operations)
+        recorder.stage(
+            GraphStage(
+                name=phases.BUILT,
+                nodes=by_op.total(),
+                parts=counted.parts,
+                by_op=dict(by_op.most_common()),
+            )
+        )
+        recorder.stage(
+            GraphStage(
+                name=phases.AUTOGRAD,
+                nodes=counted.autograd.total(),
+                by_op=dict(counted.autograd.most_common()),
+            )
+        )
 
     def _builder(self, steps: int | None = None) -> Callable[[], Step]:
         return functools.partial(self._built, steps or self._point.steps)
