@@ -32,6 +32,7 @@ class MetricSeries:
         metric: what was measured.
         points: ``(steps, value)`` by steps, one for each repeat, in the metric's unit.
         caveats: of the framework, on this metric.
+        counts: of nodes, what they are: each framework counts others. Empty where it is not known.
     """
 
     label: str
@@ -39,6 +40,7 @@ class MetricSeries:
     metric: Metric
     points: tuple[tuple[int, float], ...]
     caveats: tuple[Caveat, ...] = ()
+    counts: str = ""
 
     @cached_property
     def law(self) -> Law | TooFewLengths:
@@ -142,6 +144,8 @@ def fitted(series: list[MetricSeries]) -> list[MetricSeries]:
 
 def _series(run: Run, label: str, metric: Metric, members: list[Measurement]) -> MetricSeries:
     point = members[0].point
+    framework = run.framework(point.framework)
+    built = next((m.graph.built for m in members if m.graph and m.graph.built), None)
     pairs = ((m.point.steps, metric.value(m)) for m in members)
     return MetricSeries(
         label=label,
@@ -150,10 +154,18 @@ def _series(run: Run, label: str, metric: Metric, members: list[Measurement]) ->
         points=tuple(
             sorted((n, value) for n, value in pairs if value is not None and math.isfinite(value))
         ),
-        caveats=tuple(
-            one for one in run.framework(point.framework).caveats if one.metric == metric.name
-        ),
+        caveats=tuple(one for one in framework.caveats if one.metric == metric.name),
+        counts=framework.counted(built.name) if built and metric.is_whole else "",
     )
+
+
+def kinds_of_nodes(found: Iterable[MetricSeries]) -> dict[str, list[str]]:
+    """Return what is counted as nodes, each with the labels of the series of which it is."""
+    kinds: dict[str, list[str]] = {}
+    for one in found:
+        if one.metric.is_whole:
+            kinds.setdefault(one.counts, []).append(one.label)
+    return kinds
 
 
 def coinciding(members: Iterable[T], series: Callable[[T], MetricSeries]) -> list[list[T]]:

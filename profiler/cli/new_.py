@@ -16,17 +16,13 @@ from profiler.frameworks import installed, lacking
 from profiler.paths import usable
 from profiler.planning import templates
 
-_DEFAULT = "graph"
-
 
 @click.command("new")
 @click.argument("name")
 @click.option(
     "--kind",
     type=click.Choice(list(templates.templates(installed()))),
-    default=_DEFAULT,
-    show_default=True,
-    help="What the scenario returns.",
+    help="What the scenario returns  [default: graph, else the first that works here].",
 )
 @click.option(
     "-o",
@@ -37,12 +33,13 @@ _DEFAULT = "graph"
     help="Where to write  [default: the current folder].",
 )
 @common_options
-def command(common: Common, *, name: str, kind: str, output: Path) -> None:
+def command(common: Common, *, name: str, kind: str | None, output: Path) -> None:
     """Write NAME.py, a small scenario that works, and its test test_NAME.py.
 
     No file is ever overwritten.
     """
     frameworks = installed()
+    kind = kind or templates.default_kind(frameworks)
     templates.check_name(name, [package for one in frameworks.values() for package in one.packages])
     files = templates.filled(templates.templates(frameworks)[kind], name)
     paths = {output / file: text for file, text in files.items()}

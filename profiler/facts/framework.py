@@ -41,11 +41,15 @@ class PhaseFacts(Record, frozen=True, kw_only=True):
 
 
 class StageFacts(Record, frozen=True, kw_only=True):
-    """A stage of graph size in words."""
+    """A stage of graph size in words.
+
+    ``counts``: what its nodes are, where the graphs of a step kind begin with it.
+    """
 
     name: str
     title: str
     detail: str
+    counts: str = ""
 
 
 class SizeLimit(Record, frozen=True, kw_only=True):
@@ -81,6 +85,12 @@ class FrameworkFacts(Record, frozen=True, kw_only=True):
     def phase_title(self, name: str) -> str:
         """Return a phase in words; its name where it is not known."""
         return next((one.title for one in self.phases if one.name == name), name.replace("_", " "))
+
+    def counted(self, name: str) -> str:
+        """Return what the nodes of a stage are, as ``graph nodes (TensorFlow)``."""
+        stage = next((one for one in self.stages if one.name == name), None)
+        what = (stage and stage.counts) or f"nodes {self.stage_title(name)}"
+        return f"{what} ({self.title})"
 
     def stage_title(self, name: str) -> str:
         """Return a stage in words; its name where it is not known."""

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from profiler.errors import UsageError
-from profiler.frameworks import Framework
+from profiler.frameworks import Framework, lacking
 from profiler.planning.sources import taken_names
 
 # Beside the module of a framework's object; each file in it is a kind of scenario.
 _FOLDER = "templates"
 _TEST = "test_scenario"
+_FIRST_CHOICE = "graph"
 # What the scenario of a template is called.
 _NAME = "my_model"
 
@@ -31,6 +32,13 @@ def templates(frameworks: Mapping[str, Framework]) -> dict[str, Path]:
 def framework_of(kind: str, frameworks: Mapping[str, Framework]) -> Framework:
     """Return the framework that brings the template of a kind."""
     return next(one for one in frameworks.values() if kind in {path.stem for path in _files(one)})
+
+
+def default_kind(frameworks: Mapping[str, Framework]) -> str:
+    """Return the first kind whose framework can be used here; a first choice where none can."""
+    usable = [one for one in frameworks.values() if lacking(one) is None]
+    kinds = [path.stem for one in usable for path in _files(one)]
+    return _FIRST_CHOICE if _FIRST_CHOICE in kinds or not kinds else kinds[0]
 
 
 def _files(framework: Framework) -> list[Path]:

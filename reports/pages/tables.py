@@ -17,7 +17,7 @@ from profiler.analysis.crossover.trade_offs import TradeOff, searched, trade_off
 from profiler.analysis.laws import Law
 from profiler.analysis.metrics import METRICS
 from profiler.analysis.results import RunResults
-from profiler.analysis.series import MetricSeries
+from profiler.analysis.series import MetricSeries, kinds_of_nodes
 from profiler.facts import Certificate, Measurement, Status, WallStatus
 from profiler.lengths import one_of
 from reports.pages.columns import BUILD, Number, Table, axes_of
@@ -44,6 +44,7 @@ _PAIR = 2
 def answer_table(results: RunResults, number: Number) -> Table:
     """Return for each build its walls, what one more step costs, and what a step takes."""
     each = " or ".join(map(one_of, results.axes))
+    kinds = kinds_of_nodes(results.series)
     heads = [
         BUILD,
         ("limit", "limit", "size"),
@@ -53,6 +54,7 @@ def answer_table(results: RunResults, number: Number) -> Table:
         ("biggest", "what holds its memory there", "text"),
         ("backprop", f"memory per {each}", "text"),
         ("nodes", f"nodes per {each}", "text"),
+        *((("counted", "what is counted", "text"),) if len(kinds) > 1 else ()),
         ("at", "longest measured", "count"),
         ("peak", "device peak there", "bytes"),
         ("step_time", "steady step there", "seconds"),
@@ -64,7 +66,7 @@ def answer_table(results: RunResults, number: Number) -> Table:
     for one in results.series:
         series.setdefault(number(one.conditions), {})[one.metric.name] = one
     rows = [
-        (build, *_ends_of(wall), *_costs_of(series.get(build, {})))
+        (build, *_ends_of(wall), *_costs_of(series.get(build, {}), with_kind=len(kinds) > 1))
         for build in sorted({*walls, *series})
         for wall in walls.get(build, [None])
     ]
@@ -79,7 +81,7 @@ def _ends_of(wall: Certificate | None) -> tuple[Any, ...]:
     return wall.limit_bytes, wall.last_ok, wall.first_oom, status, biggest
 
 
-def _costs_of(series: Mapping[str, MetricSeries]) -> tuple[Any, ...]:
+def _costs_of(series: Mapping[str, MetricSeries], *, with_kind: bool) -> tuple[Any, ...]:
     """Return what one more step costs by the clear laws, and the medians at the longest length."""
     per_step = [
         step_text(one.clear_law, one.metric) if one and one.clear_law else None
@@ -90,7 +92,9 @@ def _costs_of(series: Mapping[str, MetricSeries]) -> tuple[Any, ...]:
         median(values) if one and last and (values := one.values_at(last)) else None
         for one in map(series.get, ("peak", "step_time"))
     ]
-    return (*per_step, last, *there)
+    nodes = series.get("nodes")
+    kind = (nodes.counts if nodes else None,) if with_kind else ()
+    return (*per_step, *kind, last, *there)
 
 
 def measurement_table(results: RunResults, number: Number) -> Table:
@@ -125,9 +129,11 @@ def measurement_table(results: RunResults, number: Number) -> Table:
 
 def law_table(results: RunResults, number: Number) -> Table:
     """Return the law of each series."""
+    several = len(kinds_of_nodes(results.series)) > 1
     heads = [
         BUILD,
         ("metric", "metric", "metric"),
+        *((("counted", "what is counted", "text"),) if several else ()),
         ("law", f"law (T: {axes_of(results)})", "text"),
         ("per_step", "one more", "text"),
         ("first", "measured from", "count"),
@@ -136,7 +142,15 @@ def law_table(results: RunResults, number: Number) -> Table:
         ("outliers", "outliers at", "text"),
         ("holdout", "hold-out error", "share"),
     ]
-    rows = [(number(one.conditions), *_law_row(one)) for one in results.series]
+    rows = [
+        (
+            number(one.conditions),
+            one.metric.name,
+            *((one.counts or None,) if several else ()),
+            *_law_row(one),
+        )
+        for one in results.series
+    ]
     return Table.of_rows("laws", "Laws of growth", heads, rows).noted(
         "Fitted to the measured lengths, and to nothing beyond them. “One more” is what the last "
         "measured length added, with the 95 % interval of a line's slope. “Residual” is the root "
@@ -148,9 +162,9 @@ def law_table(results: RunResults, number: Number) -> Table:
 def _law_row(one: MetricSeries) -> tuple[Any, ...]:
     law = one.clear_law
     if law is None:
-        return (one.metric.name, None, None, one.lengths[0], one.last, None, None, None)
+        return (None, None, one.lengths[0], one.last, None, None, None)
     return (
-        *(one.metric.name, law_text(law, one.metric), step_text(law, one.metric)),
+        *(law_text(law, one.metric), step_text(law, one.metric)),
         *(law.first, law.last, law.error),
         _outliers(law),
         one.holdout_error,

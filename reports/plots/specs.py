@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from profiler.analysis.metrics import BY_NAME, HOST_BUILD, HOST_LIMITED, part_nodes, stage_nodes
@@ -81,25 +82,33 @@ def plot_specs(results: RunResults) -> tuple[PlotSpec, ...]:
     return (_graph_spec(results), *_SPECS)
 
 
+def _counted(results: RunResults) -> Iterator[str]:
+    """Yield what is counted, of each framework and stage that graphs of the run begin with."""
+    for _, measurement in results.measurements:
+        built = measurement.graph.built if measurement.graph else None
+        if built is not None:
+            framework = results.run.framework(measurement.point.framework)
+            details = {stage.name: stage.detail for stage in framework.stages}
+            yield f"{framework.title}: {details.get(built.name, 'nodes')}"
+
+
 def _graph_spec(results: RunResults) -> PlotSpec:
     graphs = [m.graph for _, m in results.measurements if m.graph and m.graph.built]
     parts = dict.fromkeys(
         part for one in graphs for stage in one.stages[:1] for part in stage.parts
     )
     beside = dict.fromkeys(stage.name for one in graphs for stage in one.beside if stage.nodes)
-    framework = (
-        results.run.framework(results.measurements[0][1].point.framework) if graphs else None
-    )
+    frameworks = results.run.environment.frameworks.values()
+    titles = {stage.name: stage.title for one in frameworks for stage in one.stages}
     shown = [part_nodes(part) for part in parts]
-    if framework is not None:
-        shown += [stage_nodes(name, framework.stage_title(name)) for name in beside]
+    shown += [stage_nodes(name, titles.get(name, name)) for name in beside]
     # Without parts there is one number, and it holds the nodes beside these.
     apart = f", {list_text([metric.title for metric in shown])} apart" if parts else ""
     return PlotSpec(
         name="nodes",
         title="Graph size",
         caption=(
-            "Nodes of the training graph as built, before the framework's optimizer. "
+            f"{'; '.join(dict.fromkeys(_counted(results))) or 'Nodes of the training graph'}. "
             f"Counted in the graph itself{apart}."
         ),
         metrics=tuple(BoundedMetric(metric=metric) for metric in shown if parts)

@@ -153,7 +153,9 @@ def node_columns(results: RunResults) -> list[_Column]:
     parts = dict.fromkeys(part for one in graphs if one.built for part in one.built.parts)
     beside = dict.fromkeys(stage.name for one in graphs for stage in one.beside if stage.nodes)
     frameworks = results.run.environment.frameworks.values()
-    last = {one.stages[-1].name: one.stages[-1].title for one in frameworks if one.stages[1:]}
+    known = {stage.name for one in graphs for stage in one.stages}
+    later = [[stage for stage in one.stages[1:] if stage.name in known] for one in frameworks]
+    last = {stages[-1].name: stages[-1].title for stages in later if stages}
     titles = {stage.name: stage.title for one in frameworks for stage in one.stages}
     return [
         *([_Column("nodes", _field("graph.nodes"), count_text)] if beside else []),

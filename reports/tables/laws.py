@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from profiler.analysis.laws import LAW_KINDS, LINEAR, Law, TooFewLengths
 from profiler.analysis.metrics import Metric
 from profiler.analysis.results import RunResults
-from profiler.analysis.series import MetricSeries
+from profiler.analysis.series import MetricSeries, kinds_of_nodes
 from reports.tables.grid import Grid, GridRow
 from reports.texts.numbers import DASH, UNIT_TEXTS, axes_text, count_text, one_text
 
-__all__ = ["law_grid", "law_text", "step_text"]
+__all__ = ["law_grid", "law_text", "metric_title", "step_text"]
 
 
 def law_grid(results: RunResults) -> Grid:
     """Return the laws of a run as a table; an empty one for a run of one length."""
     if len({measurement.point.steps for measurement in results.run.measurements}) < 2:  # noqa: PLR2004
         return Grid(headings=(), numeric=(), rows=())
+    kinds = kinds_of_nodes(results.series)
     return Grid(
         headings=(
             *("scenario", "metric", f"law (T: {axes_text(results.axes)})"),
@@ -23,19 +26,25 @@ def law_grid(results: RunResults) -> Grid:
             *("measured", "residual", "outliers", "hold-out error"),
         ),
         numeric=(False, False, False, True, True, True, True, True),
-        rows=tuple(GridRow(cells=_cells(one)) for one in results.series),
+        rows=tuple(GridRow(cells=_cells(one, metric_title(one, kinds))) for one in results.series),
         least=("outliers", "residual", "measured", "hold-out error"),
     )
 
 
-def _cells(one: MetricSeries) -> tuple[str, ...]:
+def metric_title(one: MetricSeries, kinds: Mapping[str, object]) -> str:
+    """Return the metric of a series; of nodes also what they are, where there are more kinds."""
+    is_told = one.counts and len(kinds) > 1
+    return f"{one.metric.title}: {one.counts}" if is_told else one.metric.title
+
+
+def _cells(one: MetricSeries, title: str) -> tuple[str, ...]:
     law = one.law
     if isinstance(law, TooFewLengths):
         needed = f"{law.lengths} of {law.needed} lengths: profile it with more --steps"
-        return one.label, one.metric.title, needed, DASH, DASH, DASH, DASH, DASH
+        return one.label, title, needed, DASH, DASH, DASH, DASH, DASH
     return (
         one.label,
-        one.metric.title,
+        title,
         law_text(law, one.metric) if law.is_clear else "no clear law: too noisy, take --repeats",
         step_text(law, one.metric) if law.is_clear else DASH,
         f"{count_text(law.first)} to {count_text(law.last)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from profiler.analysis.metrics import BY_NAME, Metric
 from profiler.analysis.results import RunResults
-from profiler.analysis.series import MetricSeries
+from profiler.analysis.series import MetricSeries, kinds_of_nodes
 from profiler.facts import Certificate
 from reports.tables.costs import reach_text
 from reports.tables.grid import Grid, GridRow
@@ -33,20 +33,29 @@ def summary_grid(results: RunResults) -> Grid:
     rates = [BY_NAME[name] for name in _RATES if any(name in one for one in series.values())]
     values = [BY_NAME[name] for name in _VALUES if any(name in one for one in series.values())]
     per = f"per {one_text(results.axes)}" if results.axes else ""
+    # What is counted as nodes, where it is not the same in all rows.
+    kinds = kinds_of_nodes(results.series)
+    kind_of = {label: kind for kind, labels in kinds.items() for label in labels}
+    counted = ("what is counted",) if len(kinds) > 1 else ()
     reached = [f"survives {_under(*limit)}" for limit in limits]
     return Grid(
         headings=(
             *("scenario", *reached, *(f"{metric.title} {per}" for metric in rates)),
+            *counted,
             *(("longest",) if values else ()),
             *(f"{metric.title} there" for metric in values),
         ),
-        numeric=(False, *[True] * (len(reached) + len(rates) + len(values) + bool(values))),
+        numeric=(
+            *(False, *[True] * (len(reached) + len(rates)), *(False for _ in counted)),
+            *[True] * (len(values) + bool(values)),
+        ),
         rows=tuple(
             GridRow(
                 cells=(
                     label,
                     *(_reach(walls.get(label, []), *limit) for limit in limits),
                     *(_rate(series.get(label, {}).get(metric.name)) for metric in rates),
+                    *(kind_of.get(label, DASH) for _ in counted),
                     *((_longest(series.get(label, {})),) if values else ()),
                     *(_value(series.get(label, {}), metric) for metric in values),
                 )

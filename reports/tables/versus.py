@@ -155,6 +155,9 @@ def _parallel_text(one: Crossover, order: ParallelOrder) -> str:
 
 
 def _order_text(one: Crossover) -> str:
+    if one.kinds:
+        each = [f"{list_text(labels)}: {kind}" for kind, labels in one.kinds.items()]
+        return f"not comparable, for other things are counted: {'; '.join(each)}"
     if one.measured is None:
         return "unknown: no length was measured for all"
     missing = [f"not measured: {list_text(one.missing)}"] if one.missing else []

@@ -7,7 +7,7 @@ from statistics import median
 
 from profiler.analysis.crossover.costs import common_length
 from profiler.analysis.results import RunResults
-from profiler.analysis.series import MetricSeries
+from profiler.analysis.series import MetricSeries, kinds_of_nodes
 from profiler.facts import FrameworkFacts, Run, Status, WallStatus
 from profiler.facts.codec import Record
 from profiler.lengths import STEPS, counted, one_of
@@ -132,13 +132,16 @@ def _growth(members: Sequence[MetricSeries], labels: Sequence[str]) -> list[str]
     """Return what one more step costs these builds in memory and in nodes."""
     memory = {one.label: one for one in _slopes(members)}
     nodes = {one.label: one for one in _slopes(members, "nodes")}
+    kinds = kinds_of_nodes(one for one in members if one.label in labels)
+    kind_of = {label: kind for kind, of in kinds.items() for label in of} if len(kinds) > 1 else {}
     clauses: list[str] = []
     for label in labels:
         costs = []
         if label in memory:
             costs.append(_memory_text(memory[label], "memory" if clauses else "backprop memory"))
         if label in nodes:
-            costs.append(_nodes_text(nodes[label]))
+            kind = f": {kind_of[label]}" if label in kind_of else ""
+            costs.append(f"{_nodes_text(nodes[label])}{kind}")
         if costs:
             clauses.append(f"{label} {list_text(costs)}")
     if not clauses:

@@ -15,6 +15,24 @@ PACKAGES = ("numpy", "a_framework")
 KINDS = templates.templates(installed())
 
 
+@pytest.mark.parametrize(
+    ("gone", "kind"),
+    [
+        ((), "graph"),
+        (("tensorflow",), "torch"),
+        (("torch",), "graph"),
+        (("tensorflow", "torch"), "graph"),
+    ],
+)
+def test_without_a_choice_it_is_a_kind_that_works_here(
+    monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...], kind: str
+) -> None:
+    """Whatever frameworks are installed; with none, the message names what the first one needs."""
+    monkeypatch.setattr(templates, "lacking", lambda one: "needs" if one.name in gone else None)
+
+    assert templates.default_kind(installed()) == kind
+
+
 def test_every_file_of_a_framework_s_folder_is_a_kind() -> None:
     """The test and the package's own file are none."""
     assert "graph" in KINDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from profiler.analysis.crossover.zones import Zone, least, reach, zones
 from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.metrics import METRICS, Metric
 from profiler.analysis.prediction import unpredicted
-from profiler.analysis.series import MetricSeries
+from profiler.analysis.series import MetricSeries, kinds_of_nodes
 from profiler.lengths import STEPS
 
 _FEWEST_BUILDS = 2
@@ -83,6 +83,8 @@ class Crossover:
         missing: builds that were to be compared, but have no such metric.
         parallel: what the parallel schedule shows at the lengths that were run in it, too.
         axis: the name of what is counted as steps.
+        kinds: of nodes that are not the same thing in all builds: what each kind is, and of which
+            builds. Nothing else is known then.
     """
 
     metric: Metric
@@ -96,6 +98,7 @@ class Crossover:
     missing: tuple[str, ...] = ()
     parallel: tuple[ParallelOrder, ...] = ()
     axis: str = STEPS
+    kinds: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def is_contradicted(self) -> bool:
@@ -127,8 +130,26 @@ def crossovers(members: Sequence[MetricSeries]) -> list[Crossover]:
         group = {series.label: series for series in members if series.metric.name == metric.name}
         if len(group) >= _FEWEST_BUILDS:
             missing = tuple(label for label in labels if label not in group)
-            found.append(replace(crossover(list(group.values())), missing=missing))
+            kinds = kinds_of_nodes(group.values())
+            one = crossover(list(group.values())) if len(kinds) < _FEWEST_BUILDS else None
+            found.append(replace(one or _other_things(metric, group, kinds), missing=missing))
     return found
+
+
+def _other_things(
+    metric: Metric, group: Mapping[str, MetricSeries], kinds: Mapping[str, Sequence[str]]
+) -> Crossover:
+    """Return that nothing is compared: the same number would not be the same thing."""
+    return Crossover(
+        metric=metric,
+        labels=tuple(group),
+        measured=None,
+        zones=(),
+        lengths=(),
+        missing_laws=(),
+        kinds=kinds,
+        axis=next(iter(group.values())).conditions.axis,
+    )
 
 
 def crossover(members: Sequence[MetricSeries]) -> Crossover:

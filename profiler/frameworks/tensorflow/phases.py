@@ -64,7 +64,12 @@ FUNCTION_PHASES = (RUNTIME, BUILD, GRADIENTS, INITIALIZE, COMPILE, *_RUNS)
 
 BUILT, LIBRARY, EXECUTED = "built", "library", "executed"
 STAGES = (
-    StageFacts(name=BUILT, title="as built", detail="operations of the graph as it was built"),
+    StageFacts(
+        name=BUILT,
+        title="as built",
+        detail="operations of the graph as it was built",
+        counts="graph nodes",
+    ),
     StageFacts(
         name=LIBRARY,
         title="in functions",

@@ -59,6 +59,7 @@ STAGES = (
         name=BUILT,
         title="dispatched",
         detail="ATen operations that a step dispatches; PyTorch builds no graph before it runs",
+        counts="ATen operations dispatched",
     ),
     StageFacts(
         name=AUTOGRAD,
@@ -70,6 +71,7 @@ STAGES = (
         title="traced",
         detail="nodes of the forward and the backward graphs that torch.compile's AOT autograd "
         "traced of the step",
+        counts="nodes of traced graphs",
     ),
     StageFacts(
         name=BODIES,
@@ -80,6 +82,7 @@ STAGES = (
         name=CAPTURED,
         title="captured",
         detail="nodes of the graphs that torch.compile captured of the step's Python code",
+        counts="nodes of captured graphs",
     ),
     StageFacts(
         name=KERNELS, title="kernels", detail="kernels that torch.compile's Inductor made of them"
