@@ -104,7 +104,8 @@ def compare(before: Run, after: Run) -> Comparison:
     if not (then.points.keys() & now.points.keys() or then.walls.keys() & now.walls.keys()):
         raise UsageError(
             f"runs {before.name!r} and {after.name!r} have no point in common: scenario, "
-            "parameters, axis, steps, device, limit and schedule must be equal"
+            "parameters, axis, steps, device, limit and schedule must be equal; "
+            f"'stepwall report {before.name} {after.name}' shows them side by side"
         )
     return Comparison(
         before=before.name,
