@@ -87,7 +87,7 @@ class FrameworkFacts(Record, frozen=True, kw_only=True):
         return next((one.title for one in self.phases if one.name == name), name.replace("_", " "))
 
     def counted(self, name: str) -> str:
-        """Return what the nodes of a stage are, as ``graph nodes (TensorFlow)``."""
+        """Return what the nodes of a stage are, and whose."""
         stage = next((one for one in self.stages if one.name == name), None)
         what = (stage and stage.counts) or f"nodes {self.stage_title(name)}"
         return f"{what} ({self.title})"

@@ -154,8 +154,10 @@ def node_columns(results: RunResults) -> list[_Column]:
     beside = dict.fromkeys(stage.name for one in graphs for stage in one.beside if stage.nodes)
     frameworks = results.run.environment.frameworks.values()
     known = {stage.name for one in graphs for stage in one.stages}
-    later = [[stage for stage in one.stages[1:] if stage.name in known] for one in frameworks]
-    last = {stages[-1].name: stages[-1].title for stages in later if stages}
+    last: dict[str, str] = {}
+    for one in frameworks:
+        later = [stage for stage in one.stages[1:] if stage.name in known] or one.stages[1:]
+        last |= {stage.name: stage.title for stage in later[-1:]}
     titles = {stage.name: stage.title for one in frameworks for stage in one.stages}
     return [
         *([_Column("nodes", _field("graph.nodes"), count_text)] if beside else []),

@@ -33,7 +33,7 @@ __all__ = [
 
 LEFT_OUT = (
     "workspace of GPU kernels, the driver's context (some hundred MiB), other programs",
-    "on a GPU, a graph optimizer that saves memory where it expects the card to be full",
+    "on a GPU, a graph optimizer, if any, that saves memory where it expects the card to be full",
     "host memory, which a long unrolled graph may exhaust first",
 )
 _NO_SOURCE = "no pattern to replay, and no law of the peak that is sure enough"
