@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import on_gpu
@@ -11,7 +10,6 @@ from markdown_it import MarkdownIt
 
 from profiler.cli import doctor_
 from profiler.errors import UsageError
-from profiler.frameworks.tensorflow import TensorFlow
 
 UNTRIED = "It has not been run on a real card yet."
 
@@ -66,17 +64,3 @@ def test_the_docs_and_the_doctor_say_the_same() -> None:
 
     assert is_untried or table.count("\n|") > 2
     assert is_untried == ("has not been run by us on a real card" in doctor_._UNTRIED)
-
-
-@pytest.mark.parametrize("visible", [None, "", "0", "GPU-1,GPU-2"])
-def test_the_server_that_forks_sees_no_card(
-    monkeypatch: pytest.MonkeyPatch, visible: str | None
-) -> None:
-    """Its children are told which ones the user lets them see."""
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    found = {**os.environ, **TensorFlow().environment}
-
-    assert found["CUDA_VISIBLE_DEVICES"] == "-1"
-    assert found["STEPWALL_OFFERED_CARDS"] == ("all" if visible is None else visible)

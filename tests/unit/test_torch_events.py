@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from profiler.explain.roles import Part
@@ -52,6 +52,8 @@ class Event:
     tag: str
     extra_fields: Operation | Allocation
     children: Sequence[Event] = ()
+    start_time_ns: int = 0
+    end_time_ns: int = 0
 
 
 def op(name: str, *children: Event, number: int = -1, given: Sequence[int] = ()) -> Event:
@@ -193,6 +195,58 @@ class TestRuns:
         stream = read(take(1, 8), node("A", take(2, 8), take(1, -8)), node("B", take(2, -8)))
 
         assert [change.turns for change in stream.changes] == [0, 1, 1, 2]
+
+
+def at(start: int, end: int, event: Event) -> Event:
+    """Return an event with its times."""
+    return replace(event, start_time_ns=start, end_time_ns=end)
+
+
+class TestThreads:
+    """On a card backward runs in a thread of its own: its trees stand beside that of the run."""
+
+    RUN = at(
+        10,
+        100,
+        op(
+            "stepwall::run 1",
+            at(20, 30, op("aten::mm", at(25, 25, take(1, 8)), number=1)),
+            at(80, 90, op("Optimizer.step#SGD.step", at(85, 85, take(3, 8)))),
+        ),
+    )
+    BACKWARD = at(50, 60, node("MmBackward0", at(55, 55, take(2, 8))))
+
+    def test_by_their_times_they_are_one(self) -> None:
+        """Backward lies between forward and the update, though the run's tree holds both."""
+        changes = read(self.RUN, self.BACKWARD).changes
+
+        assert [change.address for change in changes] == [1, 2, 3]
+        assert [change.part for change in changes] == [Part.FORWARD, Part.BACKWARD, Part.UPDATE]
+
+    def test_what_happens_within_a_run_is_of_it(self) -> None:
+        """Also in the other thread; what comes after it is not."""
+        after = at(120, 130, node("MmBackward0", at(125, 125, take(4, 8))))
+
+        assert [change.run for change in read(self.RUN, self.BACKWARD, after).changes] == [
+            *(1, 1, 1),
+            0,
+        ]
+
+    def test_marks_and_calls_stand_where_they_happened(self) -> None:
+        """By the changes that came before, in whichever thread."""
+        mark = at(70, 71, op("stepwall::gradients 0"))
+        stream = read(self.RUN, self.BACKWARD, mark)
+
+        assert stream.marks == {"gradients 0": 2}
+        assert [(call.op, call.at) for call in stream.calls] == [("MmBackward0", 1)]
+
+    def test_of_a_card_its_own_blocks_are_read(self) -> None:
+        """After what is known of before."""
+        mine = Event(ALLOCATION, Allocation(1, 512, device=Device("cuda")))
+        known = read(take(7, 8)).changes
+        stream = Reader(OPERATION, ALLOCATION, "cuda", known).read([take(2, 8), mine])
+
+        assert [change.address for change in stream.changes] == [7, 1]
 
 
 class TestTrace:

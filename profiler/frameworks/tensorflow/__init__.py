@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from profiler.facts import Advice, Caveat, CaveatEffect, Explanation, Schedule, SizeLimit
-from profiler.frameworks import Runtime, StepKind
+from profiler.frameworks import Runtime, StepKind, visible_cards
 from profiler.frameworks.tensorflow import advice, phases
 from profiler.units import MIB
 
@@ -22,10 +21,6 @@ _FIRST_STEP = (
 _BUILDING = (
     "TensorFlow takes more time to build a node, the larger the graph: no law of smaller ones holds"
 )
-
-# By these names CUDA and a child are told which cards there are.
-VISIBLE_CARDS, OFFERED_CARDS = "CUDA_VISIBLE_DEVICES", "STEPWALL_OFFERED_CARDS"
-EVERY_CARD = "all"
 
 _KINDS = "profiler.frameworks.tensorflow.kinds"
 
@@ -99,10 +94,7 @@ class TensorFlow:
             # the same graph then needs up to a quarter more.
             "TF_ENABLE_ONEDNN_OPTS": "0",
             "PYTHONHASHSEED": "0",
-            # A process that has touched CUDA cannot be forked, and a file that is only listed could
-            # take a whole card: a child sees cards once its point is on one.
-            VISIBLE_CARDS: "-1",
-            OFFERED_CARDS: os.environ.get(VISIBLE_CARDS, EVERY_CARD),
+            **visible_cards.hidden(),
         }
 
     def advice(self, explanation: Explanation) -> list[Advice]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -15,9 +14,9 @@ import tensorflow as tf
 from tensorflow.python.ops import gen_dataset_ops
 
 from profiler.facts import Point, Schedule, Shortage
-from profiler.frameworks import Description, PointError
+from profiler.frameworks import Description, PointError, visible_cards
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow import EVERY_CARD, OFFERED_CARDS, VISIBLE_CARDS, shortage
+from profiler.frameworks.tensorflow import shortage
 from profiler.frameworks.tensorflow.allocator import Allocator
 from profiler.frameworks.tensorflow.step import keep_host_tensors_apart
 from profiler.limits import host_memory, machine
@@ -81,7 +80,7 @@ class TensorFlowRuntime:
         if kind == "gpu":
             self._use_gpu(int(index or 0), point.limit_bytes)
             return
-        os.environ[VISIBLE_CARDS] = "-1"
+        visible_cards.see_none()
         keep_host_tensors_apart()
         if point.host_limit_bytes is not None:
             self._use_default_allocator(point)
@@ -109,9 +108,8 @@ class TensorFlowRuntime:
         self.config.intra_op_parallelism_threads = 1
 
     def _use_gpu(self, index: int, limit: int | None) -> None:
-        # CUDA reads this when it is first touched, which is in this child: the point sees
-        # one GPU only, so that both of TensorFlow's ways to ask for devices agree.
-        os.environ[VISIBLE_CARDS] = _offered_card(index)
+        # One GPU only, so that both of TensorFlow's ways to ask for devices agree.
+        visible_cards.see_only(index)
         # What the user set for other programs: regions that grow, another allocator.
         os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "false"
         os.environ.pop("TF_GPU_ALLOCATOR", None)
@@ -191,7 +189,7 @@ class TensorFlowRuntime:
 
     def describe(self) -> Description:
         """Return the versions, and the devices that TensorFlow sees."""
-        _show_offered_cards()
+        visible_cards.see_offered()
         gpus = tf.config.list_physical_devices("GPU")
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
         names = [str(item.get("device_name", "unknown")) for item in details]
@@ -199,37 +197,3 @@ class TensorFlowRuntime:
             versions={name: version(name) for name in _PACKAGES},
             devices=["cpu", *(f"gpu:{index} {name}" for index, name in enumerate(names))],
         )
-
-
-def _offered() -> str | None:
-    """Return the cards that the user lets this process see, as CUDA takes them; None: every one."""
-    given = os.environ.get(OFFERED_CARDS) or os.environ.get(VISIBLE_CARDS, EVERY_CARD)
-    return None if given == EVERY_CARD else given
-
-
-def _show_offered_cards() -> None:
-    offered = _offered()
-    if offered is None:
-        os.environ.pop(VISIBLE_CARDS, None)
-    else:
-        os.environ[VISIBLE_CARDS] = offered
-
-
-def _offered_card(index: int) -> str:
-    """Return CUDA's name of the card that is this one of those offered.
-
-    Raises:
-        PointError: if fewer are.
-    """
-    offered = _offered()
-    if offered is None:
-        return str(index)
-    # CUDA sees the cards before the first that is none.
-    names = [*itertools.takewhile(_is_card, map(str.strip, offered.split(",")))]
-    if index >= len(names):
-        raise PointError(f"gpu:{index}: {VISIBLE_CARDS}={offered} offers {len(names)} cards")
-    return names[index]
-
-
-def _is_card(name: str) -> bool:
-    return bool(name) and not name.startswith("-")

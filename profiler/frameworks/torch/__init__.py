@@ -1,4 +1,4 @@
-"""PyTorch: modules that Python runs step by step, on the CPU's plain allocator."""
+"""PyTorch: modules that Python runs step by step, on the CPU or on a CUDA card."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from profiler.facts import Advice, Caveat, Explanation, Schedule, SizeLimit
-from profiler.frameworks import Runtime, StepKind
+from profiler.frameworks import Runtime, StepKind, visible_cards
 from profiler.frameworks.torch import advice, phases
 
 _KINDS = "profiler.frameworks.torch.kinds"
@@ -44,11 +44,15 @@ class PyTorch:
     )
     caveats: tuple[Caveat, ...] = ()
     limits: tuple[SizeLimit, ...] = ()
-    environment: Mapping[str, str] = field(
-        default_factory=lambda: {
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What must stand in the environment before PyTorch is imported."""
+        return {
             "PYTHONHASHSEED": "0",
-            # A process that has touched CUDA cannot be forked.
-            "CUDA_VISIBLE_DEVICES": "",
+            **visible_cards.hidden(),
+            # Otherwise a mere question for cards touches CUDA, which cannot be forked then.
+            "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
             # Threads that wait for each other by spinning take each other's core on a busy machine:
             # steps of seconds then take minutes.
             "OMP_WAIT_POLICY": "PASSIVE",
@@ -57,7 +61,6 @@ class PyTorch:
             "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
             "TORCHINDUCTOR_COMPILE_THREADS": "1",
         }
-    )
 
     def advice(self, explanation: Explanation) -> list[Advice]:
         """Return what removed much of what an explanation shows, where it was measured."""

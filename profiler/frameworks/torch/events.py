@@ -5,6 +5,7 @@ Nothing here needs PyTorch: a tree of events is read by the names of their attri
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ _FACTORIES = {
     *("rand", "randn", "randint", "randperm", "zeros_like", "ones_like", "full_like", "rand_like"),
     *("randn_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"),
 }
-_NO_OPERATION = "Python"
+NO_OPERATION = "Python"
 
 
 class Change(NamedTuple):
@@ -34,7 +35,7 @@ class Change(NamedTuple):
     Attributes:
         taken: whether it was taken.
         address: where it lies.
-        size: its bytes.
+        size: its bytes, as they were asked for where that is known.
         total: all bytes in use after it, by the allocator's own sum.
         run: number of the training step, from 1 on; 0 outside of any.
         op: the operation that it was for.
@@ -43,6 +44,7 @@ class Change(NamedTuple):
         is_input: whether a fed tensor was copied.
         turns: how many evaluations of such nodes had begun.
         call: position of the operation in ``Stream.calls``; -1 for none.
+        chunk: the bytes that the allocator handed out for it.
     """
 
     taken: bool
@@ -56,6 +58,7 @@ class Change(NamedTuple):
     is_input: bool
     turns: int
     call: int
+    chunk: int
 
 
 class Call(NamedTuple):
@@ -85,7 +88,7 @@ class Place(NamedTuple):
     """What is known of the events within one."""
 
     run: int = 0
-    op: str = _NO_OPERATION
+    op: str = NO_OPERATION
     node: str = ""
     part: Part = Part.FORWARD
     is_input: bool = False
@@ -94,39 +97,64 @@ class Place(NamedTuple):
 
 
 class Reader:
-    """Reads a tree of events once, in the order of time."""
+    """Reads trees of events once, in the order of time."""
 
-    def __init__(self, operation: object, allocation: object) -> None:
-        """Take the tags by which operations and changes of the allocator are told."""
-        self._operation, self._allocation = operation, allocation
-        self._stream = Stream([], [], {})
+    def __init__(
+        self,
+        operation: object,
+        allocation: object,
+        device: str = "cpu",
+        before: Iterable[Change] = (),
+    ) -> None:
+        """Take the tags by which operations and changes of an allocator are told.
+
+        Args:
+            operation: the tag of an operation.
+            allocation: that of a change.
+            device: the kind of device whose allocator is read.
+            before: what it is known to have done before.
+        """
+        self._operation, self._allocation, self._device = operation, allocation, device
+        self._stream = Stream([*before], [], {})
         self._turns = 0
         self._is_after_backward = False
+        self._run, self._run_ends = 0, 0
 
-    def read(self, tree: Iterable[Any]) -> Stream:
-        """Return what the tree holds of the CPU's allocator."""
-        waiting: list[tuple[Iterator[Any], Place]] = [(iter(tree), Place())]
+    def read(self, trees: Iterable[Any]) -> Stream:
+        """Return what the trees hold of the allocator.
+
+        On a card backward runs in a thread of its own, whose events are trees beside that of the
+        run: by their times all are one.
+        """
+        # The second item is the place in the trees: parents first where times are equal.
+        waiting: list[tuple[int, tuple[int, ...], Any, Place | None]] = [
+            (event.start_time_ns, (at,), event, None) for at, event in enumerate(trees)
+        ]
+        heapq.heapify(waiting)
         while waiting:
-            events, place = waiting[-1]
-            event = next(events, None)
-            if event is None:
-                waiting.pop()
-            elif event.tag == self._allocation:
+            _, path, event, found = heapq.heappop(waiting)
+            place = self._outermost(event) if found is None else found
+            if event.tag == self._allocation:
                 self._change(event.extra_fields, place)
-            else:
-                inner = self._within(event, place) if event.tag == self._operation else place
-                waiting.append((iter(event.children), inner))
+                continue
+            inner = self._within(event, place) if event.tag == self._operation else place
+            for at, child in enumerate(event.children):
+                heapq.heappush(waiting, (child.start_time_ns, (*path, at), child, inner))
         return self._stream
 
+    def _outermost(self, event: Any) -> Place:
+        is_within = event.start_time_ns < self._run_ends
+        return Place(run=self._run) if is_within else Place()
+
     def _change(self, fields: Any, place: Place) -> None:
-        if fields.device.type != "cpu" or not fields.alloc_size:
+        if fields.device.type != self._device or not fields.alloc_size:
             return
-        size = fields.alloc_size
+        size = abs(fields.alloc_size)
         self._stream.changes.append(
             Change(
-                taken=size > 0,
+                taken=fields.alloc_size > 0,
                 address=fields.ptr,
-                size=abs(size),
+                size=size,
                 total=fields.total_allocated,
                 run=place.run,
                 op=place.op,
@@ -135,6 +163,7 @@ class Reader:
                 is_input=place.is_input,
                 turns=self._turns,
                 call=place.call,
+                chunk=size,
             )
         )
 
@@ -145,7 +174,7 @@ class Reader:
         if name.startswith(_OPERATION):
             return self._operated(name.removeprefix(_OPERATION), fields, place)
         if name.startswith(MARK):
-            return self._marked(name, place)
+            return self._marked(name, place, event.end_time_ns)
         if name.startswith(_EVALUATION):
             self._turns += 1
             self._is_after_backward = True
@@ -158,10 +187,11 @@ class Reader:
             return place._replace(call=call)
         return place
 
-    def _marked(self, name: str, place: Place) -> Place:
+    def _marked(self, name: str, place: Place, end: int) -> Place:
         if name.startswith(RUN):
             self._is_after_backward = False
-            return place._replace(run=int(name.removeprefix(RUN)))
+            self._run, self._run_ends = int(name.removeprefix(RUN)), end
+            return place._replace(run=self._run)
         if name == INPUTS:
             return place._replace(is_input=True)
         self._stream.marks[name.removeprefix(MARK)] = len(self._stream.changes)

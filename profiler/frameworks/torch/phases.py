@@ -103,4 +103,9 @@ COMPILED = (
 COMPILED_ANEW = (
     "torch.compile would make another graph of the forward part alone: nothing is left for backward"
 )
-NO_CARD = "PyTorch points on a card are not measured yet: use --device cpu"
+NOT_INSIDE = "the run did not look inside the step: this takes runs of its own"
+NO_STATISTICS = "the card's allocator keeps no such statistic"
+SET_BY_USER = (
+    "a setting of the user's for the card's allocator, or for what libraries ask it for; "
+    "predictions replay the default ones"
+)

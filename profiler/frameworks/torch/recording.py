@@ -1,7 +1,8 @@
-"""Recording training steps: every block that the CPU's allocator hands out, by PyTorch's profiler.
+"""Recording training steps: every block that the allocator hands out, by PyTorch's profiler.
 
-It rests on the profiler's tree of events, which PyTorch keeps for its own tools, and on the
-allocator's flag; ``complete`` tells whether they hold together here.
+It rests on the profiler's tree of events, which PyTorch keeps for its own tools, and on the flag of
+the CPU's allocator; ``complete`` tells whether they hold together here. Of a card the allocator's
+own history is recorded beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import torch
 from torch.autograd import profiler
 from torch.optim import optimizer as optimizers
 
-from profiler.frameworks.torch import native
+from profiler.frameworks.torch import history, native
+from profiler.frameworks.torch.device import Card
 from profiler.frameworks.torch.events import MARK, RUN, Change, Reader, Stream
 from profiler.frameworks.torch.step import Step
 from profiler.frameworks.torch.tensors import Names
@@ -66,21 +68,32 @@ class Recording:
 
 
 def recorded(
-    build: Callable[[], Step], *, inputs: bool = False, runs: int = RECORDED_STEPS
+    build: Callable[[], Step],
+    *,
+    inputs: bool = False,
+    runs: int = RECORDED_STEPS,
+    card: Card | None = None,
 ) -> Recording:
     """Build a step, run it, and return what the allocator did.
+
+    On a card it begins with what libraries keep once such a step has run.
 
     Args:
         build: builds it.
         inputs: also record what each operation was given.
         runs: how many training steps.
+        card: where its tensors lie; None: on the CPU.
 
     Raises:
         NoEventsError: if the profiler does not tell.
     """
+    if card is not None:
+        build().run()
     gc.collect()  # what an earlier step left would be given back within this one
     watch = _Watch()
-    with profiler.profile(profile_memory=True, record_shapes=inputs) as session:
+    with contextlib.ExitStack() as stack:
+        kept = stack.enter_context(card.recording()) if card else None
+        session = stack.enter_context(profiler.profile(profile_memory=True, record_shapes=inputs))
         step = build()
         with watch.watching(step):
             with watch.mark("built"):
@@ -90,8 +103,8 @@ def recorded(
                     step.run(watch.mark)
                     watch.gradients()
         names = watch.names()
-    stream = _read(session)
-    base = _base(stream)
+    stream = _read(session, kept)
+    base = 0 if kept else _base(stream)
     return Recording(
         stream=stream,
         names=names,
@@ -113,23 +126,29 @@ def forward_peak(build: Callable[[], Step]) -> int:
     return _account(stream, 1, _base(stream)).peak
 
 
-def _read(session: Any) -> Stream:
-    stream = _stream(session)
+def _read(session: Any, kept: history.History | None = None) -> Stream:
+    begun = history.before(kept.held) if kept else []
+    stream = _stream(session, "cuda" if kept else "cpu", begun)
+    if kept:
+        try:
+            stream = history.merged(stream, len(begun), kept.entries)
+        except history.HistoryError as error:
+            raise NoEventsError(str(error)) from error
     if not stream.changes or "built" not in stream.marks:
         raise NoEventsError("PyTorch's profiler recorded no allocation")
     return stream
 
 
-def _stream(session: Any) -> Stream:
+def _stream(session: Any, device: str = "cpu", begun: Iterable[Change] = ()) -> Stream:
     kinds = torch._C._profiler._EventType  # noqa: SLF001 (there is no public way)
     tree = session.kineto_results.experimental_event_tree()
-    return Reader(kinds.TorchOp, kinds.Allocation).read(tree)
+    return Reader(kinds.TorchOp, kinds.Allocation, device, begun).read(tree)
 
 
 def _base(stream: Stream) -> int:
     """Return what was in use, by the allocator's sum, before the first change."""
     first = stream.changes[0]
-    return first.total - first.size if first.taken else first.total + first.size
+    return first.total - first.chunk if first.taken else first.total + first.chunk
 
 
 def _total_at(stream: Stream, position: int) -> int:

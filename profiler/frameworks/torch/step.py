@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ Mark = Callable[[str], contextlib.AbstractContextManager[object]]
 """Names what runs within it."""
 
 INPUTS, CHECK = "inputs", "check"
+_CPU = "cpu"
 
 
 def unmarked(name: str) -> contextlib.AbstractContextManager[object]:
@@ -58,14 +60,16 @@ class Step(Protocol):
         """Run the forward part alone, which keeps nothing for backward."""
 
 
-def made(built: object) -> Step:
-    """Return the step of what the scenario returned.
+def made(built: object, device: str = _CPU) -> Step:
+    """Return the step of what the scenario returned, on a device.
+
+    A step of the user's own is where its tensors were made.
 
     Raises:
         PointError: if that is none.
     """
     if isinstance(built, TorchTraining):
-        return _Training(built)
+        return _Training(built, device)
     if isinstance(built, TorchStep):
         return _Own(built)
     raise PointError(f"the scenario returned {type(built).__name__}, not TorchTraining")
@@ -76,8 +80,11 @@ class _Training:
 
     has_forward = True
 
-    def __init__(self, given: TorchTraining) -> None:
+    def __init__(self, given: TorchTraining, device: str) -> None:
         self._module, self._loss = given.module, given.loss
+        self._copied = _copied if device == _CPU else functools.partial(_sent, device)
+        if device != _CPU:
+            _move(given, device)
         self.parameters = dict(_parameters_of(given))
         trained = [one for one in self.parameters.values() if one.requires_grad]
         if not trained:
@@ -100,7 +107,7 @@ class _Training:
 
     def run(self, mark: Mark = unmarked) -> None:
         with mark(INPUTS):
-            inputs, targets = _mapped(self._inputs, _copied), _mapped(self._targets, _copied)
+            inputs, targets = self._batch()
         loss = self._forward(inputs, targets)
         loss.backward()
         self._optimizer.step()
@@ -110,7 +117,10 @@ class _Training:
 
     def run_forward(self) -> None:
         with torch.no_grad():
-            self._forward(_mapped(self._inputs, _copied), _mapped(self._targets, _copied))
+            self._forward(*self._batch())
+
+    def _batch(self) -> tuple[Any, Any]:
+        return _mapped(self._inputs, self._copied), _mapped(self._targets, self._copied)
 
     def _forward(self, inputs: Any, targets: Any) -> Any:
         if isinstance(inputs, Mapping):
@@ -170,6 +180,29 @@ def outside(tensor: Any) -> Any:
 
 def _copied(tensor: Any) -> Any:
     return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+
+def _sent(device: str, tensor: Any) -> Any:
+    return tensor.detach().to(device).requires_grad_(tensor.requires_grad)
+
+
+def _move(given: TorchTraining, device: str) -> None:
+    """Move what is trained, and what trains it, where it was made elsewhere.
+
+    Parameters stay the same objects: optimizers know them by that.
+    """
+    for module in (given.module, given.loss):
+        if isinstance(module, torch.nn.Module):
+            module.to(device)
+    for one in given.parameters:
+        one.data = one.data.to(device)
+    for kept in getattr(given.optimizer, "state", {}).values():
+        # The count of steps stays where the optimizer wants it, which is mostly the CPU.
+        kept.update({k: v.to(device) for k, v in kept.items() if _is_state(v)})
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.dim() > 0
 
 
 def _mapped(given: Any, change: Callable[[Any], Any]) -> Any:

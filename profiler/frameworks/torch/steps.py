@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 import torch._dynamo  # noqa: F401 (an optimizer's first step imports it: not within a phase)
@@ -24,8 +25,10 @@ from profiler.frameworks.allocators import caching
 from profiler.frameworks.allocators.runs import DoesNotFitError
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.torch import compiling, counting, events, phases, recording, tensors
-from profiler.frameworks.torch.card import Card, in_use
+from profiler.frameworks.torch.card import Card as CardModel
+from profiler.frameworks.torch.card import in_use
 from profiler.frameworks.torch.counting import Counted, UncountedError
+from profiler.frameworks.torch.device import Card, settings
 from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
 from profiler.frameworks.torch.runtime import ReplayedShortageError, TorchRuntime
 from profiler.frameworks.torch.step import Step, made, versions
@@ -41,6 +44,8 @@ _DEVICE_FIELDS = (
     "peak_bytes",
     "largest_allocation_bytes",
 )
+# On a card they take runs of their own.
+_INNER_FIELDS = ("forward_peak_bytes", "largest_allocation_bytes")
 _NO_UPDATE = "the step writes to no parameter: nothing is trained"
 _NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
 
@@ -70,15 +75,24 @@ class TorchSteps:
         recorder.missing("graph.serialized_bytes", phases.NO_GRAPH)
         recorder.missing("graph.graph_bytes", phases.NO_GRAPH)
         self._start()
+        card = self._card
+        before = card.allocated if card else None
         with recorder.phase(phases.CONSTRUCT):
             step = self._built(self._point.steps)
+        if card is not None:
+            self._note_settings()
+            self._say(weights_bytes=_difference(card.allocated, before))
         recorder.device(fed_bytes=sum(one.nbytes for one in step.fed))
         recorder.fed(one.shape for one in step.fed)
         is_compiled = self._train(step)
         del step
         if self._runtime.is_host_limited:
-            self._miss_device(phases.HOST_LIMITED)
             recorder.lift_host_limit()
+        if card is not None:
+            if not mode.inspect:
+                self._miss(*_INNER_FIELDS, reason=phases.NOT_INSIDE)
+        elif self._runtime.is_host_limited:
+            self._miss(*_DEVICE_FIELDS, reason=phases.HOST_LIMITED)
         else:
             self._measure_device(self._point.steps)
         if mode.inspect:
@@ -122,8 +136,10 @@ class TorchSteps:
             with self._recorder.phase(phases.RECORD):
                 return self._trace(self._recorded(steps))
 
+        # On a card peaks are of blocks; of the CPU's tensors, of what they asked for.
+        model = CardModel() if self._card is None else caching.CachingAllocator()
         return TraceSource(
-            record=record, allocator=Card(), folded_label="folded", most_folded_bytes=0
+            record=record, allocator=model, folded_label="folded", most_folded_bytes=0
         )
 
     def caveats(self, lengths: Lengths) -> list[Caveat]:
@@ -134,9 +150,13 @@ class TorchSteps:
     def _start(self) -> None:
         with self._recorder.phase(phases.RUNTIME):
             self._runtime.start()
-            if not self._runtime.is_host_limited:
+            if self._card is None and not self._runtime.is_host_limited:
                 self._fault = recording.complete()
         self._recorder.raise_baseline()
+
+    @property
+    def _card(self) -> Card | None:
+        return self._runtime.card
 
     def _built(self, steps: int) -> Step:
         self._runtime.seed()
@@ -144,36 +164,76 @@ class TorchSteps:
             # What was compiled would serve this build, too, or make its lengths symbols.
             torch.compiler.reset()
         self._was_built = True
-        return made(self._build(steps))
+        if self._card is None:
+            return made(self._build(steps))
+        with self._card.building():
+            built = self._build(steps)
+        return made(built, self._card.device)
 
     def _train(self, step: Step) -> bool:
         """Run a first step and steady ones; return whether any part of the step was compiled."""
         recorder = self._recorder
         trained = [one for one in step.parameters.values() if one.requires_grad]
         before = versions(trained)
+        card = self._card
+        if card is not None:
+            card.reset_peak()
         with compiling.watched() as graphs:
             if step.is_compiled:
                 with recorder.phase(phases.COMPILE):
-                    step.run()
+                    self._run(step)
             with recorder.phase(phases.FIRST_STEP):
-                step.run()
+                self._run(step)
         for stage in graphs.stages():
             recorder.stage(stage)
+        first = self._peaks()
         if trained and versions(trained) == before:
             raise PointError(_NO_UPDATE)
+        resident = card.allocated if card else None
+        if card is not None:
+            card.reset_peak()
         seconds = []
         with recorder.phase(phases.STEADY):
             for _ in range(STEADY_STEPS):
                 start = time.perf_counter()
-                step.run()
+                self._run(step)
                 seconds.append(time.perf_counter() - start)
         recorder.step(StepTime(median_s=statistics.median(seconds), steps=len(seconds)))
+        if card is not None:
+            steady = self._peaks()
+            self._say(
+                resident_bytes=resident,
+                first_step_peak_bytes=first.allocated,
+                steady_peak_bytes=steady.allocated,
+                peak_bytes=_larger(first.allocated, steady.allocated),
+                reserved_peak_bytes=_larger(first.reserved, steady.reserved),
+            )
         return bool(graphs.captured)
+
+    def _run(self, step: Step) -> None:
+        """Run a step to its end: on a card it has only been asked for when it returns."""
+        step.run()
+        if self._card is not None:
+            self._card.synchronize()
+
+    def _peaks(self) -> _Peaks:
+        card = self._card
+        return _Peaks(card.peak, card.reserved_peak) if card else _Peaks(None, None)
+
+    def _say(self, **fields: int | None) -> None:
+        """Record fields of the card's memory; what its allocator does not say has a reason."""
+        self._recorder.device(**fields)
+        silent = [name for name, value in fields.items() if value is None]
+        self._miss(*silent, reason=phases.NO_STATISTICS)
+
+    def _note_settings(self) -> None:
+        for name, value in settings().items():
+            self._recorder.note(f"{name}={value}: {phases.SET_BY_USER}")
 
     def _measure_device(self, steps: int) -> None:
         recorder = self._recorder
         if self._fault is not None:
-            self._miss_device(self._fault)
+            self._miss(*_DEVICE_FIELDS, reason=self._fault)
             return
         with recorder.phase(phases.RECORD):
             found = self._recorded(steps)
@@ -187,9 +247,7 @@ class TorchSteps:
             first_step_peak_bytes=first.peak,
             steady_peak_bytes=highest.peak,
             peak_bytes=max(first.peak, highest.peak),
-            largest_allocation_bytes=max(
-                (change.size for change in found.run(RECORDED_STEPS) if change.taken), default=0
-            ),
+            largest_allocation_bytes=_largest(found),
         )
         if self._runtime.limit_bytes is not None:
             with recorder.phase(phases.REPLAY):
@@ -218,11 +276,12 @@ class TorchSteps:
             recorder.note(phases.COMPILED)
         else:
             self._count(step)
+        if self._card is not None:
+            self._look_inside_card(step, self._card, is_compiled=is_compiled)
+            return
         if self._runtime.is_host_limited or self._fault is not None:
             return
-        alone = (
-            phases.COMPILED_ANEW if is_compiled else None if step.has_forward else phases.NO_FORWARD
-        )
+        alone = _no_forward(step, is_compiled=is_compiled)
         if alone is not None:
             recorder.missing("device.forward_peak_bytes", alone)
             return
@@ -253,6 +312,23 @@ class TorchSteps:
             )
         )
 
+    def _look_inside_card(self, step: Step, card: Card, *, is_compiled: bool) -> None:
+        """Measure what needs runs of its own; where one does not go, the reason stands there."""
+        alone = _no_forward(step, is_compiled=is_compiled)
+        if alone is not None:
+            self._miss("forward_peak_bytes", reason=alone)
+        else:
+            card.reset_peak()
+            step.run_forward()
+            self._say(forward_peak_bytes=card.peak)
+        del step
+        try:
+            found = self._recorded(self._point.steps)
+        except PointError as error:
+            self._miss("largest_allocation_bytes", reason=str(error))
+            return
+        self._recorder.device(largest_allocation_bytes=_largest(found))
+
     def _builder(self, steps: int | None = None) -> Callable[[], Step]:
         return functools.partial(self._built, steps or self._point.steps)
 
@@ -261,16 +337,41 @@ class TorchSteps:
             raise PointError(self._fault)
         gc.collect()
         try:
-            return recording.recorded(self._builder(steps), inputs=inputs)
+            return recording.recorded(self._builder(steps), inputs=inputs, card=self._card)
         except recording.NoEventsError as error:
             raise PointError(str(error)) from error
 
     def _trace(self, found: Recording) -> Trace:
         return events.trace(found.stream.changes, more_runs=1 + STEADY_STEPS - RECORDED_STEPS)
 
-    def _miss_device(self, reason: str) -> None:
-        for name in _DEVICE_FIELDS:
+    def _miss(self, *names: str, reason: str) -> None:
+        for name in names:
             self._recorder.missing(f"device.{name}", reason)
+
+
+def _no_forward(step: Step, *, is_compiled: bool) -> str | None:
+    """Return why the forward part of a step cannot be run alone, or None."""
+    return phases.COMPILED_ANEW if is_compiled else None if step.has_forward else phases.NO_FORWARD
+
+
+class _Peaks(NamedTuple):
+    """The most bytes that a card's allocator handed out, and reserved."""
+
+    allocated: int | None
+    reserved: int | None
+
+
+def _difference(now: int | None, before: int | None) -> int | None:
+    return None if now is None or before is None else now - before
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else max(one, other)
+
+
+def _largest(found: Recording) -> int:
+    steady = found.run(RECORDED_STEPS)
+    return max((change.size for change in steady if change.taken), default=0)
 
 
 def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortage:
@@ -278,7 +379,7 @@ def _shortage(changes: list[events.Change], trace: Trace, limit: int) -> Shortag
 
     Each part of a trace that fits, fits.
     """
-    model = Card()
+    model = CardModel()
 
     def fails(length: int) -> bool:
         part = replace(trace, events=trace.events[:length], last_run=0, more_runs=0)

@@ -149,14 +149,13 @@ def described(stream: Stream, names: Names) -> tuple[list[Op], Events]:
 
 def _columns(changes: Sequence[Change], numbers: Iterable[int]) -> Events:
     of_block = iter(numbers)
-    size = np.array([change.size for change in changes], np.int64)
     taken = np.array([change.taken for change in changes], bool)
     return Events(
         is_allocation=taken,
         address=np.array([change.address for change in changes], np.int64),
         op=np.array([next(of_block) if change.taken else 0 for change in changes], np.int64),
-        requested=size,
-        chunk=size,
+        requested=np.array([change.size for change in changes], np.int64),
+        chunk=np.array([change.chunk for change in changes], np.int64),
         run=np.array([change.run for change in changes], np.int64),
         is_float=np.ones(len(changes), bool),
     )
