@@ -316,6 +316,7 @@ class ScenarioPrediction:
             predicted there, and a wall at least.
         failed: how the runs of the prediction failed, if they did: what needs them is missing.
         size_walls: where the graph itself reaches a limit of the framework.
+        kept_on_cards: what libraries keep of each card, beside what was recorded; empty: nothing.
     """
 
     conditions: Point
@@ -330,6 +331,7 @@ class ScenarioPrediction:
     failed: tuple[str, ...] = ()
     no_wall: str | None = None
     size_walls: tuple[SizeWall, ...] = ()
+    kept_on_cards: tuple[int, ...] = ()
 
     def is_upper_bound(self, metric: str, steps: float) -> bool:
         """Whether the metric's prediction at these steps is the most that is needed."""

@@ -120,6 +120,7 @@ class ScenarioPredictor:
             steps=steps,
             values=tuple(self._values(measured, short, steps, failed, found)) if steps else (),
             cards=tuple(zip(CARD_BYTES, found.walls[-len(CARD_BYTES) :], strict=True)),
+            kept_on_cards=tuple(found.kept),
             caveats=tuple(found.caveats),
             failed=tuple(dict.fromkeys(failed)),
             no_wall=found.reasons[0] if limit_bytes and not wall and found.reasons else None,
@@ -144,7 +145,12 @@ class ScenarioPredictor:
         """Return the walls by replay or, where what is allocated varies, by the peak's law."""
         self.progress.stage("predicting walls")
         request = PredictionRequest(
-            limits_bytes=limits, max_steps=_MAX_STEPS, peak=True, peak_at=steps, changes=True
+            limits_bytes=limits,
+            max_steps=_MAX_STEPS,
+            peak=True,
+            peak_at=steps,
+            changes=True,
+            whole_cards=len(CARD_BYTES),
         )
         found = self.measurer.predict_walls(self.conditions, request)
         if isinstance(found, Outcome):

@@ -169,8 +169,8 @@ def _missing(name: str, group: Record | None, measurement: Measurement) -> str:
     fields = [field for field in group.__struct_fields__ if getattr(group, field) is None]
     if name == "host":  # those of a host limit, which has a line of its own
         fields = [field for field in fields if field not in _HOST_FIELDS]
-    if name == "device":  # only allocators that are replayed hold more than they hand out
-        fields = [field for field in fields if field != "reserved_peak_bytes"]
+    if name == "device":  # of allocators that hold more than they hand out, or are replayed
+        fields = [one for one in fields if one not in {"reserved_peak_bytes", "left_out"}]
     reasons = [
         f"{field}: {measurement.missing.get(f'{name}.{field}', 'not measured')}" for field in fields
     ]

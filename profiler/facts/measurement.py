@@ -74,7 +74,7 @@ class DeviceMemory(Record, frozen=True, kw_only=True):
 
     An allocator may hold more than it handed out; where a limit caps that, ``reserved_peak_bytes``
     is the most that it held. ``replayed``: no device ran under the limit; a model of its allocator
-    held it, and said what ran out.
+    held it, and said what ran out. ``left_out``: what a device would hold beside.
     """
 
     fed_bytes: Bytes | None = None
@@ -88,6 +88,7 @@ class DeviceMemory(Record, frozen=True, kw_only=True):
     largest_allocation_bytes: Bytes | None = None
     reserved_peak_bytes: Bytes | None = None
     replayed: bool = False
+    left_out: str | None = None
 
     @property
     def backprop_bytes(self) -> int | None:

@@ -96,10 +96,12 @@ class CardWall(Record, frozen=True, kw_only=True):
     """Where the wall is expected under another limit on the device's memory; it was not run.
 
     ``is_least``: memory may be less than predicted there, and the wall further on than ``low``.
-    Without a prediction ``reason`` says why.
+    Without a prediction ``reason`` says why. ``kept_bytes`` of the limit are what libraries keep of
+    the framework's memory on a card of this size, beside what was recorded.
     """
 
     limit_bytes: Bytes
+    kept_bytes: Bytes = 0
     prediction: WallPrediction | None = None
     is_least: bool = False
     reason: str | None = None
@@ -112,7 +114,8 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     for, ``backprop`` what its steady step takes beyond what is resident; without a peak,
     ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
     bound only, and why. ``begin``: where a search for the first wall begins, if it was asked for.
-    ``cards``: what else was asked for, and took ``cards_seconds`` of the prediction.
+    ``cards``: what else was asked for, and took ``cards_seconds`` of the prediction. ``kept``: what
+    libraries keep, for each limit that is a whole card.
     """
 
     walls: list[WallPrediction | None]
@@ -124,6 +127,7 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     caveats: list[Caveat] = []
     cards: list[CardWall] = []
     cards_seconds: Seconds = 0
+    kept: list[Bytes] = []
 
 
 class Certificate(Record, frozen=True, kw_only=True):
@@ -147,7 +151,8 @@ class Certificate(Record, frozen=True, kw_only=True):
     ``multiple_of``: the author allows only multiples of it; ``first_oom`` is then the next of them.
     ``schedules``: a short step in the other schedule; None where none was run.
     ``axis`` is the name of what is counted as steps. ``cards``: what is expected under other
-    limits.
+    limits. ``left_out``: what a device would hold beside, where a model of its allocator held the
+    limit.
     """
 
     framework: str
@@ -178,6 +183,7 @@ class Certificate(Record, frozen=True, kw_only=True):
     schedules: ScheduleCheck | None = None
     axis: str = STEPS
     cards: list[CardWall] = []
+    left_out: str | None = None
 
     @property
     def survivor(self) -> Probe | None:

@@ -73,6 +73,7 @@ class _Prober:
     on_probe: Callable[[Probe], None]
     probes: list[Probe] = field(default_factory=list)
     limit_by: str | None = None
+    left_out: str | None = None
     lengths: Lengths = ANY
 
     @property
@@ -105,6 +106,8 @@ class _Prober:
             host=measurement.host if self.kind == HOST else None,
             phases=measurement.phases if self.kind == HOST else [],
         )
+        if device is not None and device.left_out is not None:
+            self.left_out = device.left_out
         self.probes.append(probe)
         self.on_probe(probe)
         return probe
@@ -227,6 +230,7 @@ def certify(  # noqa: PLR0913 (one keyword per option of a search)
         multiple_of=lengths.multiple_of,
         axis=conditions.axis,
         cards=cards,
+        left_out=prober.left_out,
     )
     # Where it began by what is not short is no prediction: no interval holds for it.
     if given and given.steps < max_steps:

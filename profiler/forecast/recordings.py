@@ -55,6 +55,8 @@ class TraceSource:
         most_folded_bytes: the largest constant that it folds by default.
         most_computed_bytes: the largest constant that its graph optimizer computes ahead of time,
             if nothing that it is computed from is as large; 0: there is no such limit.
+        kept_on_card: ``kept_on_card(trace, card_bytes)``: what libraries keep of the allocator's
+            memory on a card of that size, beside what such a trace has; None: nothing.
     """
 
     record: Callable[[int, int | None], Trace]
@@ -62,6 +64,7 @@ class TraceSource:
     folded_label: str
     most_folded_bytes: int
     most_computed_bytes: int = 0
+    kept_on_card: Callable[[Trace, int], int] | None = None
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,14 @@ class Forecasts:
         self._lengths = lengths
         self._first = rungs(lengths)[:2]
 
+    def kept(self, cards_bytes: Sequence[int]) -> list[int]:
+        """Return what libraries keep of the allocator's memory on cards of these sizes."""
+        kept = self._recordings.source.kept_on_card
+        if kept is None or not self._recordings.can_record(self._first[0]):
+            return [0] * len(cards_bytes)
+        trace = self._recordings.trace(self._first[0])
+        return [kept(trace, card) for card in cards_bytes]
+
     def walls(self, limits_bytes: Sequence[int], max_steps: int) -> list[WallPrediction | str]:
         """Return for each limit the most steps predicted to fit, up to ``max_steps``, or why not.
 
@@ -91,19 +99,24 @@ class Forecasts:
         ]
 
     def cards(self, limits_bytes: Sequence[int], caveats: Sequence[Caveat]) -> list[CardWall]:
-        """Return where walls are expected under these limits, or why that is not told.
+        """Return where walls are expected on cards of these sizes, or why that is not told.
 
         Args:
-            limits_bytes: the limits on the device's memory.
+            limits_bytes: the cards' memory; what libraries keep of it is left to them.
             caveats: of what is foretold; a peak that may be less makes of a wall a lower bound.
         """
         bound = min((one.from_steps or 0 for one in caveats if _is_bound(one)), default=math.inf)
-        found = self.walls(limits_bytes, _MOST_STEPS)
+        kept = self.kept(limits_bytes)
+        left = [limit - one for limit, one in zip(limits_bytes, kept, strict=True)]
         return [
-            CardWall(limit_bytes=limit, reason=wall)
+            CardWall(limit_bytes=limit, kept_bytes=one, reason=wall)
             if isinstance(wall, str)
-            else CardWall(limit_bytes=limit, prediction=wall, is_least=wall.steps >= bound)
-            for limit, wall in zip(limits_bytes, found, strict=True)
+            else CardWall(
+                limit_bytes=limit, kept_bytes=one, prediction=wall, is_least=wall.steps >= bound
+            )
+            for limit, one, wall in zip(
+                limits_bytes, kept, self.walls(left, _MOST_STEPS), strict=True
+            )
         ]
 
     def near_wall(

@@ -68,7 +68,7 @@ class Recorder:
     def _set(self, **fields: Any) -> None:
         self.report = replace(self.report, **fields)
 
-    def device(self, **fields: int | None) -> None:
+    def device(self, **fields: int | str | None) -> None:
         """Record fields of ``DeviceMemory``; a TypeError for one that does not exist."""
         self._set(device=replace(self.report.device or DeviceMemory(), **fields))
 

@@ -218,10 +218,15 @@ def _predict(job: Job, recorder: Recorder) -> None:
     backprop: PeakPrediction | str = _VARIES
     begin = None
     cards: list[CardWall] = []
+    kept: list[int] = []
     cards_s = 0.0
     if framework(job.framework).repeatable[_point(job).schedule]:
         forecasts = Forecasts(steps.traces(), lengths)
-        found = forecasts.walls(request.limits_bytes, request.max_steps)
+        limits = request.limits_bytes
+        others = len(limits) - request.whole_cards
+        kept = forecasts.kept(limits[others:]) if request.whole_cards else []
+        left = [limit - one for limit, one in zip(limits[others:], kept, strict=True)]
+        found = forecasts.walls([*limits[:others], *left], request.max_steps)
         if request.closely:
             begin = forecasts.near_wall(found[0], request.limits_bytes[0], request.max_steps)
         at = request.peak_at or _first_wall(found)
@@ -246,6 +251,7 @@ def _predict(job: Job, recorder: Recorder) -> None:
             caveats=caveats,
             cards=cards,
             cards_seconds=cards_s,
+            kept=kept,
         )
     )
 

@@ -150,14 +150,27 @@ def _interval(value: PredictedValue, text: Callable[[float], str]) -> str:
 
 def card_grid(prediction: ScenarioPrediction) -> Grid:
     """Return the largest steps for common sizes of device memory."""
+    kept = _kept(prediction) if any(_kept(prediction)) else ()
     return Grid(
-        headings=("device memory", f"predicted largest {prediction.conditions.axis}", "how"),
-        numeric=(True, True, False),
+        headings=(
+            *("device memory", f"predicted largest {prediction.conditions.axis}", "how"),
+            *(["kept by libraries"] if kept else []),
+        ),
+        numeric=(True, True, False, *([True] if kept else [])),
         rows=tuple(
-            GridRow(cells=(size_text(size), *_card_cells(prediction, wall)))
-            for size, wall in prediction.cards
+            GridRow(
+                cells=(
+                    *(size_text(size), *_card_cells(prediction, wall)),
+                    *map(size_text, kept[at : at + 1]),
+                )
+            )
+            for at, (size, wall) in enumerate(prediction.cards)
         ),
     )
+
+
+def _kept(prediction: ScenarioPrediction) -> tuple[int, ...]:
+    return prediction.kept_on_cards or (0,) * len(prediction.cards)
 
 
 def _card_cells(prediction: ScenarioPrediction, wall: WallPrediction | None) -> tuple[str, str]:
@@ -186,7 +199,10 @@ def prediction_document(prediction: ScenarioPrediction) -> dict[str, Any]:
         "failed": list(prediction.failed),
         "steps": prediction.steps,
         "values": [_value(value) for value in prediction.values],
-        "cards": [{"limit_bytes": size, "wall": to_json(wall)} for size, wall in prediction.cards],
+        "cards": [
+            {"limit_bytes": size, "kept_bytes": kept, "wall": to_json(wall)}
+            for (size, wall), kept in zip(prediction.cards, _kept(prediction), strict=True)
+        ],
         "size_walls": to_json(prediction.size_walls),
         "leaves_out": list(LEFT_OUT),
     }

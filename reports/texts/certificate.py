@@ -362,7 +362,8 @@ def _limits_of_proof(wall: Certificate) -> list[Row]:
     if wall.status is WallStatus.AT_MOST:
         return [("at most", None, f"even {fewest_text(wall)}")]
     if wall.status is WallStatus.REPLAYED:
-        return [("replayed", None, f"{REPLAYED}{_replayed_end(wall)}")]
+        rows: list[Row] = [("replayed", None, f"{REPLAYED}{_replayed_end(wall)}")]
+        return [*rows, *([("left out", None, wall.left_out)] if wall.left_out else [])]
     if wall.status is WallStatus.UNPROVEN:
         return [("unproven", None, wall.reason or "no reason given")]
     return []

@@ -86,6 +86,7 @@ class Measure:
                 peak_bytes=taken,
                 reserved_peak_bytes=taken and self.reserves and self.reserves * taken,
                 replayed=self.replays(point) if self.replays else self.replayed,
+                left_out="the context" if self.replayed else None,
             ),
             host=HostMemory(capped_peak_bytes=taken, limit_by="cgroup v2"),
         )
@@ -362,6 +363,7 @@ class TestReplayed:
         assert wall.status is WallStatus.REPLAYED
         assert (wall.last_ok, wall.first_oom) == (EDGE, EDGE + 1)
         assert all(probe.replayed for probe in wall.probes)
+        assert wall.left_out == "the context"
         assert wall.confirmation == (
             Confirmation(repeats=2, survived=2, ran_out=2) if confirm else None
         )

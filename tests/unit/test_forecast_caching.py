@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from profiler.forecast.trace import Trace
 from profiler.frameworks.allocators.caching import (
+    HANDLES,
     HOPPER_WORKSPACE_BYTES,
     WORKSPACE_BYTES,
     CachingAllocator,
     Segments,
     replay,
+    reserved_for_workspaces,
 )
 from profiler.frameworks.allocators.runs import DoesNotFitError
 
@@ -296,6 +298,18 @@ def test_free_segments_are_given_back_before_anything_runs_out() -> None:
     assert memory.reserved == 20 * MIB  # it was given back all the same
     memory.release(kept)
     assert memory.allocate(46 * MIB) >= LARGE  # now nothing is in use
+
+
+@pytest.mark.parametrize("workspace", [WORKSPACE_BYTES, HOPPER_WORKSPACE_BYTES, MIB, 10 * MIB])
+def test_the_two_workspaces_of_a_step_take_what_the_allocator_reserves_for_them(
+    workspace: int,
+) -> None:
+    """Forward's and backward's: as many segments as hold both."""
+    memory = Segments(1 << 40)
+    for _ in range(HANDLES):
+        memory.allocate(workspace)
+
+    assert reserved_for_workspaces(workspace) == memory.reserved
 
 
 @pytest.mark.parametrize(("workspace", "reserved"), [(WORKSPACE_BYTES, 20), (32 * MIB, 32)])

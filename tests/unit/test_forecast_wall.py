@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
@@ -650,6 +650,20 @@ def test_walls_on_cards_are_foretold_however_far_away() -> None:
     assert far.prediction is not None
     assert (near.is_least, far.is_least) == (False, True)
     assert far.prediction.steps == pytest.approx((1 << 34) / (CHUNK * 4), rel=0.01)
+
+
+def test_what_libraries_keep_of_a_card_is_left_to_them() -> None:
+    """The wall of a card is that of the limit without it, however large the card is."""
+    keeps = {1 << 20: 1 << 18, 1 << 30: 1 << 28}
+    source = replace(plain(CHUNK * 4).source(), kept_on_card=lambda _, card: keeps[card])
+    cards = Forecasts(source).cards([*keeps], [])
+    less = Forecasts(plain(CHUNK * 4).source()).cards(
+        [one - kept for one, kept in keeps.items()], []
+    )
+
+    assert [card.kept_bytes for card in cards] == [*keeps.values()]
+    assert [card.limit_bytes for card in cards] == [*keeps]
+    assert [card.prediction for card in cards] == [card.prediction for card in less]
 
 
 def test_without_a_law_a_card_has_the_reason() -> None:

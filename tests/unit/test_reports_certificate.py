@@ -365,6 +365,8 @@ def test_a_replayed_wall_is_told_in_other_words() -> None:
 
     assert _names(wall) == ["predicted", "would fit", "would not", "islands", "replayed", "price"]
     assert _line(wall, "replayed").startswith("no device ran under the limit")
+    less = replace(wall, left_out="the context (some hundred MiB)")
+    assert _line(less, "left out") == "the context (some hundred MiB)"
     assert "would survive again" in _line(wall, "islands")
     assert _line(again, "confirmed").startswith("replayed again: ")
 

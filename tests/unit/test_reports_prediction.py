@@ -132,7 +132,18 @@ def test_the_document_is_json_with_raw_numbers() -> None:
     )
     assert first["value"] is None
     assert first["reason"]
-    assert document["cards"][1] == {"limit_bytes": 8 * GIB, "wall": None}
+    assert document["cards"][1] == {"limit_bytes": 8 * GIB, "kept_bytes": 0, "wall": None}
+
+
+def test_what_libraries_keep_of_a_card_stands_beside_it() -> None:
+    """A column of the table, which is not there where they keep nothing."""
+    predicted = dataclasses.replace(prediction(), kept_on_cards=(20 << 20, 64 << 20))
+    grid = card_grid(predicted)
+
+    assert grid.headings[-1] == "kept by libraries"
+    assert [row.cells[-1] for row in grid.rows] == ["20 MiB", "64 MiB"]
+    assert prediction_document(predicted)["cards"][1]["kept_bytes"] == 64 << 20
+    assert len(card_grid(prediction()).headings) == len(grid.headings) - 1
 
 
 def _bounds(first: int) -> tuple[Caveat, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from profiler.forecast.trace import Trace
 from profiler.frameworks.allocators.caching import SMALL_SEGMENT
-from profiler.frameworks.torch.card import Card, in_use
+from profiler.frameworks.torch.card import Card, in_use, kept_on_card, left_out
 
 # Weights of 100; a step that takes 50 and 30 together, then 20.
 TRACE = Trace(
@@ -39,3 +41,27 @@ def test_an_empty_trace_needs_nothing() -> None:
     """It fits under any limit."""
     assert Card().peak(Trace([], [])) == 0
     assert Card().fits(Trace([], []), 0)
+
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize("label", ["addmm", "AddmmBackward0/mm", "bmm", "CompiledFunctionBackward"])
+def test_a_step_with_a_matrix_product_leaves_less_of_a_card(label: str) -> None:
+    """For cuBLAS's two workspaces: a segment of 20 MiB holds both, 32 MiB have one each."""
+    trace = Trace([label], [(0, 100)])
+
+    assert kept_on_card(trace, 16 * GIB) == 20 << 20
+    assert kept_on_card(trace, 80 * GIB) == kept_on_card(trace, 141 * GIB) == 64 << 20
+    assert left_out(trace).startswith(
+        "workspace of cuBLAS (64 MiB on Hopper, 20 MiB on older cards), cuDNN's, "
+    )
+
+
+@pytest.mark.parametrize("label", ["add", "MulBackward0/mul", "mean", "addcmul"])
+def test_a_step_without_one_leaves_all_of_it(label: str) -> None:
+    """Nothing asks cuBLAS for one."""
+    trace = Trace([label], [(0, 100)])
+
+    assert kept_on_card(trace, 80 * GIB) == 0
+    assert "cuBLAS" not in left_out(trace)

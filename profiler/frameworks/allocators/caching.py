@@ -46,9 +46,13 @@ LARGE_SEGMENT = 20 * MIB
 ROUND_LARGE = 2 * MIB
 # What cuBLAS asks of this allocator before its first matrix product and keeps, for each handle and
 # stream: parseChosenWorkspaceSize in aten/src/ATen/cuda/CublasHandlePool.cpp, where
-# CUBLAS_WORKSPACE_CONFIG is not set. The first is that of compute capability 9.0.
+# CUBLAS_WORKSPACE_CONFIG is not set. The first is that of compute capability 9.0; newer versions,
+# as 2.14, take it for 10, 11 and 12 (Blackwell), too. A handle belongs to a thread, and backward
+# runs in one of its own: a training step has two.
 HOPPER_WORKSPACE_BYTES = 32 * MIB
 WORKSPACE_BYTES = (2 * 4096 + 8 * 16) * 1024
+
+HANDLES = 2
 
 _UNLIMITED = 1 << 50
 # The pools have addresses of their own: a block's address says which one it belongs to.
@@ -67,6 +71,12 @@ def segment_bytes(size: int) -> int:
     if size < LEAST_OF_ITS_OWN:
         return LARGE_SEGMENT
     return -(-size // ROUND_LARGE) * ROUND_LARGE
+
+
+def reserved_for_workspaces(each_bytes: int) -> int:
+    """Return the bytes of the segments that hold cuBLAS's workspaces of a training step."""
+    segment = segment_bytes(each_bytes)
+    return -(-HANDLES // (segment // each_bytes)) * segment
 
 
 class Segments:

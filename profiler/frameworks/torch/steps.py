@@ -26,7 +26,7 @@ from profiler.frameworks.allocators.runs import DoesNotFitError
 from profiler.frameworks.recorder import Recorder
 from profiler.frameworks.torch import compiling, counting, events, phases, recording, tensors
 from profiler.frameworks.torch.card import Card as CardModel
-from profiler.frameworks.torch.card import in_use
+from profiler.frameworks.torch.card import in_use, kept_on_card, left_out
 from profiler.frameworks.torch.counting import Counted, UncountedError
 from profiler.frameworks.torch.device import Card, settings
 from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
@@ -136,10 +136,14 @@ class TorchSteps:
             with self._recorder.phase(phases.RECORD):
                 return self._trace(self._recorded(steps))
 
-        # On a card peaks are of blocks; of the CPU's tensors, of what they asked for.
-        model = CardModel() if self._card is None else caching.CachingAllocator()
+        # On a card peaks are of blocks, and traces have what libraries keep.
+        on_cpu = self._card is None
         return TraceSource(
-            record=record, allocator=model, folded_label="folded", most_folded_bytes=0
+            record=record,
+            allocator=CardModel() if on_cpu else caching.CachingAllocator(),
+            folded_label="folded",
+            most_folded_bytes=0,
+            kept_on_card=kept_on_card if on_cpu else None,
         )
 
     def caveats(self, lengths: Lengths) -> list[Caveat]:
@@ -238,8 +242,7 @@ class TorchSteps:
         with recorder.phase(phases.RECORD):
             found = self._recorded(steps)
         first, *steady = found.accounts
-        if not any(change.part is Part.BACKWARD for change in found.stream.changes):
-            raise PointError(_NO_BACKWARD)
+        _check_backward(found)
         highest = max(steady, key=lambda account: account.peak)
         recorder.device(
             weights_bytes=found.weights_bytes,
@@ -260,8 +263,8 @@ class TorchSteps:
             ReplayedShortageError: if it does not fit.
         """
         self._recorder.note(phases.REPLAYED)
-        self._recorder.device(replayed=True)
         trace = self._trace(found)
+        self._recorder.device(replayed=True, left_out=left_out(trace))
         try:
             card = caching.replay(trace, limit)
         except DoesNotFitError:
@@ -327,6 +330,7 @@ class TorchSteps:
         except PointError as error:
             self._miss("largest_allocation_bytes", reason=str(error))
             return
+        _check_backward(found)
         self._recorder.device(largest_allocation_bytes=_largest(found))
 
     def _builder(self, steps: int | None = None) -> Callable[[], Step]:
@@ -352,6 +356,11 @@ class TorchSteps:
 def _no_forward(step: Step, *, is_compiled: bool) -> str | None:
     """Return why the forward part of a step cannot be run alone, or None."""
     return phases.COMPILED_ANEW if is_compiled else None if step.has_forward else phases.NO_FORWARD
+
+
+def _check_backward(found: Recording) -> None:
+    if not any(change.part is Part.BACKWARD for change in found.stream.changes):
+        raise PointError(_NO_BACKWARD)
 
 
 class _Peaks(NamedTuple):
