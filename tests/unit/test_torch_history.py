@@ -112,9 +112,11 @@ class TestSnapshot:
 
     def test_a_card_without_a_history_has_none(self) -> None:
         """It was never used."""
-        empty = {"segments": [], "device_traces": []}
+        empty: dict[str, Any] = {"segments": [], "device_traces": []}
 
-        assert [*history.entries(empty)] == history.held(empty) == history.segments(empty) == []
+        assert [*history.entries(empty)] == []
+        assert history.held(empty) == []
+        assert history.segments(empty) == []
 
 
 def change(address: int, size: int, total: int, *, op: str = "mm", run: int = 1) -> Change:
