@@ -50,9 +50,15 @@ _STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("torch_flash_attention", {}),
     ("torch_selective_scan", {}),
 )
-_REPLAYED = (*_STREAMS[:3], ("torch_attention", {"batch": 64}))
+# Their blocks lie in segments of 2 MiB, of 20 MiB and of their own.
+_REPLAYED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("torch_loop", {"batch": 256}),
+    ("torch_loop", {"batch": 256, "cell": "lstm"}),
+    ("torch_layer", {"batch": 256, "cell": "lstm"}),
+    ("torch_attention", {"batch": 64}),
+)
 _HOMES = ("torch_recurrent", "torch_attention", "torch_state_space")
-_LENGTH, _LENGTHS = 60, (32, 64, 128, 256)
+_LENGTH, _REPLAYED_LENGTH, _LENGTHS = 60, 100, (32, 64, 128, 256)
 _NEAR = 0.02
 _SHOWN = 3
 _TIMES = "×"  # noqa: RUF001 (the sign of the reports)
@@ -190,7 +196,7 @@ def played(build: Build) -> Real:
 def replay(device: str, number: int) -> Iterator[Row]:
     """Compare the model with the allocator, for one scenario in a process of its own."""
     name, settings = _REPLAYED[number]
-    build = building(name, settings, _LENGTH, device)
+    build = building(name, settings, _REPLAYED_LENGTH, device)
     real = played(build) if device == "cpu" else on_card(build)
     yield from (one | {"scenario": text_of(name, settings)} for one in replayed(real))
 

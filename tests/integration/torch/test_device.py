@@ -67,6 +67,21 @@ def test_a_mere_question_for_cards_would_forbid_them_to_children() -> None:
     assert forked(plain) == {"started": False, "poisoned": True}
 
 
+def test_a_card_that_does_not_start_is_an_error_of_the_point() -> None:
+    """In one line, with what PyTorch says of it."""
+    import torch
+
+    from profiler.frameworks import PointError
+    from profiler.frameworks.torch.device import Card
+
+    if torch.cuda.device_count():
+        pytest.skip("there is a card")
+    with pytest.raises(PointError, match="^CUDA does not start on this card: .+") as raised:
+        Card(64 << 20).start()
+
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("command", ["profile", "wall"])
 def test_a_card_that_is_not_there_is_told_in_a_line(
     stepwall: Stepwall, tmp_path: Path, command: str
