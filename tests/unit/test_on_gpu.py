@@ -54,9 +54,9 @@ def test_the_tables_of_two_frameworks_do_not_touch_each_other() -> None:
     """Each has markers of its own; both stand in the document."""
     text = on_gpu.DOCS.read_text("utf-8")
     mine, other = (on_gpu.PLANS[name].begin for name in ("torch", "tensorflow"))
-    found = on_gpu.replaced(on_gpu.replaced(text, ["a table of mine"], mine), ["a table of others"], other)
+    found = on_gpu.replaced(on_gpu.replaced(text, ["my table"], mine), ["its table"], other)
 
-    assert found.count("a table of mine") == found.count("a table of others") == 1
+    assert found.count("my table") == found.count("its table") == 1
     assert on_gpu.replaced(on_gpu.replaced(found, [UNTRIED], mine), [UNTRIED], other) == text
 
 

@@ -36,10 +36,11 @@ class Card:
 
     Attributes:
         device: as PyTorch calls it.
+        kind: as its profiler calls it.
         limit_bytes: the most that its allocator may reserve; None: all that the card has.
     """
 
-    device = "cuda:0"
+    device, kind = "cuda:0", "cuda"
 
     def __init__(self, limit_bytes: int | None) -> None:
         """Take the limit; CUDA is not touched yet."""

@@ -103,7 +103,7 @@ def recorded(
                     step.run(watch.mark)
                     watch.gradients()
         names = watch.names()
-    stream = _read(session, kept)
+    stream = _read(session) if card is None else _read(session, card.kind, kept)
     base = 0 if kept else _base(stream)
     return Recording(
         stream=stream,
@@ -126,9 +126,9 @@ def forward_peak(build: Callable[[], Step]) -> int:
     return _account(stream, 1, _base(stream)).peak
 
 
-def _read(session: Any, kept: history.History | None = None) -> Stream:
+def _read(session: Any, kind: str = "cpu", kept: history.History | None = None) -> Stream:
     begun = history.before(kept.held) if kept else []
-    stream = _stream(session, "cuda" if kept else "cpu", begun)
+    stream = _stream(session, kind, begun)
     if kept:
         try:
             stream = history.merged(stream, len(begun), kept.entries)

@@ -76,10 +76,41 @@ def test_a_card_that_does_not_start_is_an_error_of_the_point() -> None:
 
     if torch.cuda.device_count():
         pytest.skip("there is a card")
-    with pytest.raises(PointError, match="^CUDA does not start on this card: .+") as raised:
+    with pytest.raises(PointError, match=r"^CUDA does not start on this card: .+") as raised:
         Card(64 << 20).start()
 
     assert "\n" not in str(raised.value)
+
+
+FULL = (
+    "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.18 GiB of "
+    "which {free} is free. 64.00 MiB allowed; Of the allocated memory 43.42 MiB is allocated by "
+    "PyTorch, and 4.58 MiB is reserved by PyTorch but unallocated."
+)
+
+
+@pytest.mark.parametrize(
+    ("limit", "free", "is_wall"),
+    [(64 << 20, "78.61 GiB", True), (64 << 20, "1.00 MiB", False), (None, "1.00 MiB", True)],
+)
+def test_what_runs_out_names_the_users_line(limit: int | None, free: str, *, is_wall: bool) -> None:
+    """It is the limit that was met, or the whole card; never a card that others hold."""
+    import torch
+
+    from profiler.frameworks.torch.device import Card
+    from profiler.frameworks.torch.runtime import TorchRuntime
+
+    runtime = TorchRuntime()
+    runtime.card = Card(limit)
+    with pytest.raises(torch.OutOfMemoryError) as raised:
+        raise torch.OutOfMemoryError(FULL.format(free=free))
+    found = runtime.out_of_memory(raised.value, Path())
+
+    assert (found is not None) == is_wall
+    if found is not None:
+        assert found.requested_bytes == 20 << 20
+        assert (found.op or "").startswith("test_device.py:")
+        assert (found.op or "").endswith("raise torch.OutOfMemoryError(FULL.format(free=free))")
 
 
 @pytest.mark.parametrize("command", ["profile", "wall"])

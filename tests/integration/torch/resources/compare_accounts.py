@@ -77,4 +77,5 @@ def main(path: str, *names: str) -> None:
         print(function, *compared(noted, build), flush=True)  # noqa: T201 (the answer)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
