@@ -289,7 +289,7 @@ def test_a_compiled_step_has_a_phase_and_stages_of_its_own(step: Measure) -> Non
 
     assert measured.outcome.status is Status.OK, measured.outcome
     assert "compile" in [phase.name for phase in measured.phases]
-    assert stages == ["captured"]
+    assert stages == ["traced", "captured"]
     assert peak(measured) > 0
 
 
