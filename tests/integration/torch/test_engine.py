@@ -21,6 +21,7 @@ from profiler.measure.supervision import Supervisor
 RESOURCES = Path(__file__).parent / "resources"
 FLOAT, B, N, U = 4, 32, 64, 128
 SHIPPED = (
+    "torch_handmade",
     "torch_loop",
     "torch_layer",
     "torch_checkpointed",
@@ -28,6 +29,13 @@ SHIPPED = (
     "torch_attention",
     "torch_flash_attention",
     "torch_selective_scan",
+    "torch_compiled_loop",
+    "torch_scan",
+    *(
+        f"torch_{shape}_{way}"
+        for shape in ("seq_to_vec", "vec_to_seq", "delayed_seq_to_seq")
+        for way in ("loop", "layer")
+    ),
 )
 MINE = ("adam", "own", "by_hand", "function")
 
