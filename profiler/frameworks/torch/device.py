@@ -18,17 +18,18 @@ import torch
 from profiler.errors import error_text
 from profiler.frameworks import PointError
 from profiler.frameworks.torch import history
-from profiler.frameworks.torch.history import History
+from profiler.frameworks.torch.history import History, HistoryError
 
 # What changes the allocator, or what libraries ask it for; as users set it for all their programs.
 _SETTINGS = (
     "PYTORCH_ALLOC_CONF",
     "PYTORCH_CUDA_ALLOC_CONF",
-    "PYTORCH_NO_CUDA_MEMORY_CACHING",
     "CUBLAS_WORKSPACE_CONFIG",
     "CUBLASLT_WORKSPACE_SIZE",
     "TORCH_CUBLASLT_UNIFIED_WORKSPACE",
 )
+_NO_CACHING = "PYTORCH_NO_CUDA_MEMORY_CACHING"
+_MEASURED = "native"
 
 
 class Card:
@@ -50,8 +51,11 @@ class Card:
         """Start CUDA and what backward runs in, and cap the allocator.
 
         Raises:
-            PointError: if there is no card, or if it has less than the limit.
+            PointError: if there is no card, if it has less than the limit, or if the user has set
+                another allocator than the one that is measured.
         """
+        if _NO_CACHING in os.environ:
+            raise PointError(f"{_NO_CACHING} is set: there is no allocator to measure; unset it")
         try:
             torch.cuda.init()
             one = torch.ones(2, device=self.device, requires_grad=True)
@@ -59,10 +63,13 @@ class Card:
             del one
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
+            backend = torch.cuda.get_allocator_backend()
+            if backend != _MEASURED:
+                raise PointError(f"the card's allocator is {backend}: only {_MEASURED} is measured")
+            if self.limit_bytes is not None:
+                self._cap(self.limit_bytes)
         except (AssertionError, RuntimeError) as error:
             raise PointError(f"CUDA does not start on this card: {error_text(error)}") from error
-        if self.limit_bytes is not None:
-            self._cap(self.limit_bytes)
 
     def _cap(self, limit: int) -> None:
         free, total = torch.cuda.mem_get_info()
@@ -72,6 +79,11 @@ class Card:
                 "it has less, or another program holds some of it"
             )
         torch.cuda.set_per_process_memory_fraction(fraction(limit, total))
+
+    def lift(self) -> None:
+        """End the limit: what runs from now on is no part of any training."""
+        if self.limit_bytes is not None:
+            torch.cuda.set_per_process_memory_fraction(1.0)
 
     def building(self) -> contextlib.AbstractContextManager[object]:
         """While it is open, tensors that are made lie on the card unless they are told where."""
@@ -103,16 +115,24 @@ class Card:
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[History]:
-        """While it is open, record what the allocator does; what it yields is complete after it."""
-        found = History(held=history.held(_snapshot()))
-        memory = torch.cuda.memory
-        # Without stacks: PyTorch's profiler says whom a block is for.
-        memory._record_memory_history("all", context=None, stacks="python")  # noqa: SLF001
+        """While it is open, record what the allocator does; what it yields is complete after it.
+
+        Raises:
+            HistoryError: if the allocator does not tell, or not as it is read here.
+        """
+        found = History()
+        with _told():
+            found.held.extend(history.held(_snapshot()))
+            # Without stacks: PyTorch's profiler says whom a block is for.
+            torch.cuda.memory._record_memory_history(  # noqa: SLF001 (there is no public way)
+                "all", context=None, stacks="python"
+            )
         try:
             yield found
-            found.entries.extend(history.entries(_snapshot()))
+            with _told():
+                found.entries.extend(history.entries(_snapshot()))
         finally:
-            memory._record_memory_history(None)  # noqa: SLF001 (there is no public way)
+            torch.cuda.memory._record_memory_history(None)  # noqa: SLF001
 
 
 def fraction(limit: int, total: int) -> float:
@@ -146,6 +166,16 @@ def _name(index: int) -> str:
 def _stat(name: str) -> int | None:
     value = torch.cuda.memory_stats().get(name)
     return None if value is None else int(value)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Within it, whatever goes wrong is a fault of the history: none of it is public."""
+    try:
+        yield
+    except Exception as error:
+        reason = f"the card's allocator does not tell its history: {error_text(error)}"
+        raise HistoryError(reason) from error
 
 
 def _snapshot() -> Mapping[str, Any]:

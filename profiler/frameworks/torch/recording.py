@@ -86,6 +86,7 @@ def recorded(
 
     Raises:
         NoEventsError: if the profiler does not tell.
+        HistoryError: if the card's allocator does not.
     """
     if card is not None:
         build().run()
@@ -130,10 +131,7 @@ def _read(session: Any, kind: str = "cpu", kept: history.History | None = None) 
     begun = history.before(kept.held) if kept else []
     stream = _stream(session, kind, begun)
     if kept:
-        try:
-            stream = history.merged(stream, len(begun), kept.entries)
-        except history.HistoryError as error:
-            raise NoEventsError(str(error)) from error
+        stream = history.merged(stream, len(begun), kept.entries)
     if not stream.changes or "built" not in stream.marks:
         raise NoEventsError("PyTorch's profiler recorded no allocation")
     return stream

@@ -29,6 +29,7 @@ from profiler.frameworks.torch.card import Card as CardModel
 from profiler.frameworks.torch.card import in_use, kept_on_card, left_out
 from profiler.frameworks.torch.counting import Counted, UncountedError
 from profiler.frameworks.torch.device import Card, settings
+from profiler.frameworks.torch.history import HistoryError
 from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
 from profiler.frameworks.torch.runtime import ReplayedShortageError, TorchRuntime
 from profiler.frameworks.torch.step import Step, made, versions
@@ -89,6 +90,7 @@ class TorchSteps:
         if self._runtime.is_host_limited:
             recorder.lift_host_limit()
         if card is not None:
+            card.lift()
             if not mode.inspect:
                 self._miss(*_INNER_FIELDS, reason=phases.NOT_INSIDE)
         elif self._runtime.is_host_limited:
@@ -107,6 +109,8 @@ class TorchSteps:
                 found = self._recorded(steps, inputs=True)
             ops, columns = tensors.described(found.stream, found.names)
         with self._recorder.phase(phases.COUNT):
+            if self._card is not None:
+                self._card.lift()  # counting changes what a step holds
             counted = graphs if graphs.captured else self._counted(steps)
         return Recorded(
             steps=steps,
@@ -279,16 +283,21 @@ class TorchSteps:
             recorder.note(phases.COMPILED)
         else:
             self._count(step)
-        if self._card is not None:
-            self._look_inside_card(step, self._card, is_compiled=is_compiled)
-            return
-        if self._runtime.is_host_limited or self._fault is not None:
+        on_cpu = self._card is None
+        if on_cpu and (self._runtime.is_host_limited or self._fault is not None):
             return
         alone = _no_forward(step, is_compiled=is_compiled)
         if alone is not None:
-            recorder.missing("device.forward_peak_bytes", alone)
-            return
-        recorder.device(forward_peak_bytes=recording.forward_peak(self._builder()))
+            self._miss("forward_peak_bytes", reason=alone)
+        elif on_cpu:
+            recorder.device(forward_peak_bytes=recording.forward_peak(self._builder()))
+        elif self._card is not None:
+            self._card.reset_peak()
+            step.run_forward()
+            self._say(forward_peak_bytes=self._card.peak)
+        if not on_cpu:
+            del step
+            self._record_largest()
 
     def _count(self, step: Step) -> None:
         recorder = self._recorder
@@ -315,16 +324,8 @@ class TorchSteps:
             )
         )
 
-    def _look_inside_card(self, step: Step, card: Card, *, is_compiled: bool) -> None:
-        """Measure what needs runs of its own; where one does not go, the reason stands there."""
-        alone = _no_forward(step, is_compiled=is_compiled)
-        if alone is not None:
-            self._miss("forward_peak_bytes", reason=alone)
-        else:
-            card.reset_peak()
-            step.run_forward()
-            self._say(forward_peak_bytes=card.peak)
-        del step
+    def _record_largest(self) -> None:
+        """Record the largest block of a step on a card, or why that is not told."""
         try:
             found = self._recorded(self._point.steps)
         except PointError as error:
@@ -342,7 +343,7 @@ class TorchSteps:
         gc.collect()
         try:
             return recording.recorded(self._builder(steps), inputs=inputs, card=self._card)
-        except recording.NoEventsError as error:
+        except (recording.NoEventsError, HistoryError) as error:
             raise PointError(str(error)) from error
 
     def _trace(self, found: Recording) -> Trace:

@@ -67,6 +67,41 @@ def test_a_mere_question_for_cards_would_forbid_them_to_children() -> None:
     assert forked(plain) == {"started": False, "poisoned": True}
 
 
+def test_without_the_allocator_that_is_measured_no_point_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its statistics would all be 0."""
+    from profiler.frameworks import PointError
+    from profiler.frameworks.torch.device import Card
+
+    monkeypatch.setenv("PYTORCH_NO_CUDA_MEMORY_CACHING", "1")
+    with pytest.raises(PointError, match="PYTORCH_NO_CUDA_MEMORY_CACHING is set"):
+        Card(None).start()
+
+
+@pytest.mark.parametrize("fails", ["held", "entries"])
+def test_a_history_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    """Whatever another version of PyTorch's makes of it; recording ends all the same."""
+    import torch
+
+    from profiler.frameworks.torch import device
+    from profiler.frameworks.torch.history import HistoryError
+
+    calls: list[object] = []
+    sound: dict[str, object] = {"segments": [], "device_traces": [[]]}
+    shown = iter([sound, {}] if fails == "entries" else [{}])
+    memory = torch.cuda.memory
+    monkeypatch.setattr(memory, "_snapshot", lambda: next(shown))
+    monkeypatch.setattr(memory, "_record_memory_history", lambda *a, **_: calls.append(a))
+    with (
+        pytest.raises(HistoryError, match="does not tell its history: KeyError"),
+        device.Card(None).recording(),
+    ):
+        pass
+
+    assert calls == ([] if fails == "held" else [("all",), (None,)])
+
+
 def test_a_card_that_does_not_start_is_an_error_of_the_point() -> None:
     """In one line, with what PyTorch says of it."""
     import torch

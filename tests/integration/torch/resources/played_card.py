@@ -49,6 +49,9 @@ class PlayedCard(Card):
     def start(self) -> None:
         """There is nothing to start."""
 
+    def lift(self) -> None:
+        """There is no limit."""
+
     def synchronize(self) -> None:
         """There is nothing to wait for."""
 
