@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
+from profiler.analysis.compare.walls import wall_key
 from profiler.errors import UsageError
 from profiler.facts import Environment, FrameworkFacts, Run, replace
 
@@ -20,8 +21,8 @@ def together(runs: Sequence[Run]) -> Run:
     installation.
 
     Raises:
-        UsageError: if what they hold cannot stand side by side: made on different machines, with
-            different versions of one framework, or of the same scenario.
+        UsageError: if what they hold cannot stand side by side: made on different machines or with
+            different versions of one framework, or the same point twice.
     """
     runs = list({run.id: run for run in runs}.values())
     if len(runs) == 1:
@@ -53,15 +54,34 @@ def _check(one: Run, other: Run) -> None:
     for name, mine in one.environment.frameworks.items():
         theirs = other.environment.frameworks.get(name)
         if theirs is not None and mine.versions != theirs.versions:
-            versions = f"{mine.versions_text}; {theirs.versions_text}"
+            versions = f"{mine.versions_text}; {held.versions_text}"
             raise UsageError(f"{names} have different versions ({versions}): {compare}")
-    shared = sorted(_scenarios(one) & _scenarios(other))
-    if shared:
-        raise UsageError(f"{names} both hold {shared[0]}: {compare}")
+    held = _held(other)
+    for key, scenario in _held(one).items():
+        if key in held:
+            raise UsageError(f"{names} both hold {scenario}: {compare}")
+    sources = _sources(other)
+    for key, (scenario, source) in _sources(one).items():
+        if key in sources and sources[key] != (scenario, source):
+            raise UsageError(f"{names} measured {scenario} from different sources: measure it anew")
 
 
-def _scenarios(run: Run) -> set[str]:
-    return {m.point.scenario for m in run.measurements} | {wall.scenario for wall in run.walls}
+def _held(run: Run) -> dict[str, str]:
+    """Return the scenario of each point and wall, by a text that is equal for equal conditions."""
+    points = (m.point for m in run.measurements)
+    return {
+        **{replace(one, family="", source="").key: one.scenario for one in points},
+        **{wall_key(one): one.scenario for one in run.walls},
+    }
+
+
+def _sources(run: Run) -> dict[str, tuple[str, str]]:
+    """Return scenario and source of each series."""
+    points = (m.point for m in run.measurements)
+    return {
+        replace(one, steps=0, repeat=0, family="", source="").key: (one.scenario, one.source)
+        for one in points
+    }
 
 
 def _environment(runs: Sequence[Run]) -> Environment:

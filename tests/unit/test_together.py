@@ -40,7 +40,12 @@ OF_GRAPHS, OF_CALLS = "nodes as built (SampleFlow)", "calls (EagerFlow)"
 def points(scenario: str, framework: str = samples.FRAMEWORK.name) -> list[Measurement]:
     """Return a scenario of a framework at some lengths, of the family that all are of."""
     measured = [samples.measured(scenario, steps) for steps in STEPS]
-    return [replace(one, point=replace(one.point, framework=framework)) for one in measured]
+    return [with_point(one, framework=framework) for one in measured]
+
+
+def with_point(measured: Measurement, **changes: Any) -> Measurement:
+    """Return a measurement of a point that is changed."""
+    return replace(measured, point=replace(measured.point, **changes))
 
 
 def run(name: str, measurements: Iterable[Measurement], **environment: Any) -> Run:
@@ -83,15 +88,23 @@ class TestTogether:
         """Also where it is named twice."""
         assert together([graphs(), graphs()]) == graphs()
 
+    @pytest.mark.parametrize("changes", [{"steps": 128}, {"parameters": {"batch": 64}}], ids=str)
+    def test_more_of_one_scenario_stands_beside_it(self, changes: dict[str, Any]) -> None:
+        """Another length, or other parameters: nothing that ``compare`` could compare."""
+        more = run("more", [with_point(points("static_rnn")[0], **changes)])
+
+        assert len(together([graphs(), more]).measurements) == len(STEPS) + 1
+
     @pytest.mark.parametrize(
         ("other", "words"),
         [
             (calls(cpu="Another CPU"), "made on different machines"),
             (calls(cpu_count=64), "made on different machines"),
             (calls(frameworks={"sampleflow": NEWER}), "different versions"),
-            (run("again", points("static_rnn")), "both hold static_rnn"),
+            (run("again", points("static_rnn")), "both hold static_rnn: 'stepwall compare"),
+            (run("again", [with_point(points("static_rnn")[0], steps=9, source="new")]), "sources"),
         ],
-        ids=["machine", "cores", "versions", "scenario"],
+        ids=["machine", "cores", "versions", "point", "source"],
     )
     def test_what_cannot_stand_side_by_side_is_refused(self, other: Run, words: str) -> None:
         """It says why."""
