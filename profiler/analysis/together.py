@@ -54,7 +54,7 @@ def _check(one: Run, other: Run) -> None:
     for name, mine in one.environment.frameworks.items():
         theirs = other.environment.frameworks.get(name)
         if theirs is not None and mine.versions != theirs.versions:
-            versions = f"{mine.versions_text}; {held.versions_text}"
+            versions = f"{mine.versions_text}; {theirs.versions_text}"
             raise UsageError(f"{names} have different versions ({versions}): {compare}")
     held = _held(other)
     for key, scenario in _held(one).items():
