@@ -127,6 +127,26 @@ def recurrent(case: Arrays, cell: str, scopes: Mapping[str, str], build: Any) ->
     return compared(training, [x], weights, {**wanted, "loss": case["loss"]})
 
 
+def among_themselves(cell: str) -> dict[str, Arrays]:
+    """Return the differences of each build from the loop, of a cell without a twin."""
+    loop = torch_recurrent.torch_loop(STEPS, **SIZES, cell=cell)
+    parameters = {name.removeprefix("cell."): one for name, one in owned(loop).items()}
+    loss = loop.loss(loop.module(loop.inputs))
+    loss.backward()
+    numbers = [
+        {name: one.detach().numpy().copy() for name, one in parameters.items()},
+        {name: one.grad.numpy() for name, one in parameters.items()},
+    ]
+    found: dict[str, Arrays] = {}
+    for build in _BUILDS[1:]:
+        training = build(STEPS, **SIZES, cell=cell)
+        weights, wanted = (named({"": iter(which.items())}, owned(training)) for which in numbers)
+        found[build.__name__] = compared(
+            training, [loop.inputs.numpy()], weights, {**wanted, "loss": loss.item()}
+        )
+    return found
+
+
 def main(path: str) -> None:
     """Print the differences from the arrays of a file."""
     torch.set_num_threads(1)
@@ -159,6 +179,7 @@ def main(path: str) -> None:
                 build.__name__: recurrent(case, cell, scopes, build)
                 for build in (_BUILDS if name == "builds" else shapes)
             }
+    found["gru"] = among_themselves("gru")
     case = of("attention", arrays)
     weights, wanted = (
         {
