@@ -169,13 +169,14 @@ class _Own:
 
 def outside(tensor: Any) -> Any:
     """Return an equal tensor in memory that NumPy took, not an allocator of PyTorch's."""
+    here = tensor.detach().cpu()  # from a card it may come with other strides
     span = 1 + sum(
-        (size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+        (size - 1) * stride for size, stride in zip(here.shape, here.stride(), strict=True)
     )
-    flat = tensor.detach().cpu().as_strided((span if tensor.numel() else 0,), (1,))
+    flat = here.as_strided((span if here.numel() else 0,), (1,))
     taken = np.array(flat.view(torch.uint8).numpy(), copy=True)
-    same = torch.from_numpy(taken).view(tensor.dtype)
-    return same.as_strided(tensor.shape, tensor.stride()).requires_grad_(tensor.requires_grad)
+    same = torch.from_numpy(taken).view(here.dtype)
+    return same.as_strided(here.shape, here.stride()).requires_grad_(tensor.requires_grad)
 
 
 def _copied(tensor: Any) -> Any:
