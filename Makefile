@@ -21,7 +21,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup profile report view confirm validate corpus faults test test-torch unit bench lint format check wheel clean
+.PHONY: help setup profile report view confirm validate corpus corpus-torch faults test test-torch unit bench bench-torch lint format check wheel clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ validate: $(STAMP) ## Compare predictions at 8 times the measured steps with rea
 corpus: $(STAMP) ## Run every check over the corpus of scenarios; write docs/trust.md
 	@$(BIN)/python tests/check_corpus.py --results $(RESULTS)/corpus --into docs/trust.md $(ARGS)
 
+corpus-torch: $(TORCH_STAMP) ## The same over its PyTorch models, in .venv-torch; write docs/pytorch.md
+	@$(TORCH_VENV)/bin/python tests/check_corpus.py --framework torch --brief --results $(RESULTS)/corpus-torch --into docs/pytorch.md $(ARGS)
+
 faults: $(STAMP) ## Do to stepwall what docs/reliability.md lists, and write there what it survives
 	@$(BIN)/python tests/count_faults.py --results $(RESULTS)/faults --into docs/reliability.md $(ARGS)
 
@@ -70,6 +73,9 @@ test: $(STAMP) ## Run every test, with real TensorFlow; fail below 90 % coverage
 
 unit: $(STAMP) ## Run the unit tests only, without any framework
 	@$(BIN)/python -m pytest tests/unit -n $(WORKERS) $(ARGS)
+
+bench-torch: $(TORCH_STAMP) ## Measure what a small point of PyTorch costs, in .venv-torch
+	@$(TORCH_VENV)/bin/python -m pytest tests/benchmarks/test_cost.py -k forked --benchmark-enable $(ARGS)
 
 test-torch: $(TORCH_STAMP) ## Run the tests of the PyTorch engine, in .venv-torch: no TensorFlow in it (5 GB)
 	@$(TORCH_VENV)/bin/python -m pytest tests/integration/torch $(ARGS)

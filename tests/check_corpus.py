@@ -1,7 +1,9 @@
-"""Runs every check of the corpus over all its scenarios and writes docs/trust.md.
+"""Runs every check of the corpus over all its scenarios, and writes the tables into a page.
 
-    python tests/check_corpus.py [--only NAME]... [--check NAME]... [--jobs N] [--into FILE.md]
+    python tests/check_corpus.py [--framework NAME] [--only NAME]... [--check NAME]... [--jobs N]
+                                 [--into FILE.md] [--brief]
     make corpus
+    make corpus-torch
 
 The scenarios of ``tests/corpus`` are run by the commands that a user would type, each scenario
 with its own results folder. What a command gave is kept in ``--results`` and not run again, as
@@ -24,6 +26,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -31,11 +34,20 @@ from unittest import mock
 
 import click
 import corpus_verdicts as verdicts
-from corpus_tables import Column, Table, percent, short_lines, signed, table_lines
+from corpus_tables import (
+    Column,
+    Table,
+    case_lines,
+    percent,
+    short_lines,
+    signed,
+    table_lines,
+)
 from corpus_verdicts import Case, Done, Row
 
 from profiler.analysis.metrics import METRICS
 from profiler.facts import Measurement, Status, decode, encode
+from profiler.frameworks import framework, lacking
 from profiler.limits import machine
 from profiler.measure.client import Client
 from profiler.measure.launcher import Launchers
@@ -44,6 +56,13 @@ from profiler.planning.points import Conditions, point, select
 ROOT = Path(__file__).parents[1]
 CORPUS = Path(__file__).parent / "corpus"
 FOLDERS = tuple(CORPUS / name for name in (".", "speech", "text", "kinds"))
+# Of each framework, the table of its scenarios and the folders that hold them.
+TENSORFLOW, TORCH = "tensorflow", "torch"
+LENGTHS = {
+    TENSORFLOW: CORPUS / "lengths.toml",
+    TORCH: CORPUS / "pytorch" / "lengths.toml",
+}
+FOLDERS_OF = {TENSORFLOW: FOLDERS, TORCH: (CORPUS / "pytorch",)}
 BEGIN, END = "<!-- corpus: begin -->", "<!-- corpus: end -->"
 TIMEOUT_S = 240
 # Of how many scenarios runs are compared, how often each point is run, and how many runs.
@@ -90,10 +109,12 @@ TABLES = {
             aim=0.95,
             columns=(
                 Column(key="measured", title="measured to"),
+                Column(key="recorded", title="recorded to"),
                 Column(key="limit", title="limit"),
                 Column(key="foretold", title="foretold", form=lambda v: f"{v:,.1f}"),
                 Column(key="span", title="±", form=percent),
                 Column(key="survives", title="survives"),
+                Column(key="proof", title="both ends"),
                 Column(key="times", title="times the measured", form=lambda v: f"{v:.1f}"),
                 Column(key="error", title="error", form=signed, summed=True),
             ),
@@ -161,9 +182,9 @@ _NEEDS = {
 _ALONE = frozenset({"wall"})
 
 
-def cases(path: Path = CORPUS / "lengths.toml") -> list[Case]:
-    """Return the scenarios of the corpus in the order of the table beside them."""
-    found = tomllib.loads(path.read_text())
+def cases(of: str = TENSORFLOW) -> list[Case]:
+    """Return a framework's scenarios in the order of the table beside them."""
+    found = tomllib.loads(LENGTHS[of].read_text())
     return [
         Case(name=name, **{**given, "steps": tuple(given["steps"])})
         for name, given in found.items()
@@ -176,6 +197,7 @@ class Bench:
 
     results: Path
     jobs: int
+    folders: Sequence[Path] = FOLDERS
 
     def command(self, folder: Path, name: str, *arguments: object) -> Done:
         """Run ``stepwall`` with these arguments, unless what it gave is kept."""
@@ -239,7 +261,7 @@ class Bench:
         """Run the first lengths of scenarios that have them in common, with all files given."""
         lengths = ",".join(map(str, group[0].steps[:2]))
         folder = self.folder(f"together-{lengths}", _folders(group), [case.name for case in group])
-        sources = [part for path in FOLDERS for part in ("--scenarios", path)]
+        sources = [part for path in self.folders for part in ("--scenarios", path)]
         names = [case.name for case in group]
         words = ("profile", *names, "--steps", lengths, "--timeout", TIMEOUT_S, *sources)
         return self.command(folder, "together", *words)
@@ -247,7 +269,7 @@ class Bench:
     def equal_runs(self, group: Sequence[Case]) -> dict[str, Done]:
         """Run the same points several times, one run after another, and compare all pairs."""
         folder = self.folder("equal", _folders(group), [case.name for case in group])
-        sources = [part for path in FOLDERS for part in ("--scenarios", path)]
+        sources = [part for path in self.folders for part in ("--scenarios", path)]
         names = [case.name for case in group]
         words = ("profile", *names, "--steps", "20,40", "--repeats", REPEATS)
         runs = [f"equal-{index}" for index in range(1, EQUAL_RUNS + 1)]
@@ -264,7 +286,7 @@ _open: list[Launchers] = []
 
 
 def _shared() -> Launchers:
-    """Return this process's fork servers: TensorFlow is imported once, not by each command."""
+    """Return this process's fork servers: a framework is imported once, not by each command."""
     if not _open:
         _open.append(Launchers())
     return _open[0]
@@ -341,25 +363,38 @@ def _truth(metric: str, far: Done) -> float | None:
 
 
 @click.command(help=(__doc__ or "").partition("\n")[0])
+@click.option("--framework", "of", type=click.Choice(list(LENGTHS)), default=TENSORFLOW)
 @click.option("--only", multiple=True, metavar="NAME", help="Of these scenarios alone.")
 @click.option("--check", "checks", multiple=True, type=click.Choice(list(TABLES)))
 @click.option("--jobs", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results/corpus"))
 @click.option("--into", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(
-    only: tuple[str, ...], checks: tuple[str, ...], jobs: int, results: Path, into: Path | None
+@click.option("--brief", is_flag=True, help="One table with a row for each scenario.")
+def main(  # noqa: PLR0913 (one argument for each option)
+    *,
+    of: str,
+    only: tuple[str, ...],
+    checks: tuple[str, ...],
+    jobs: int,
+    results: Path,
+    into: Path | None,
+    brief: bool,
 ) -> None:
     """Run the checks, and write their tables."""
-    known = cases()
+    needs = lacking(framework(of))
+    if needs is not None:
+        raise click.UsageError(f"--framework {of} {needs}")
+    known = cases(of)
     unknown = set(only) - {case.name for case in known}
     if unknown:
         raise click.UsageError(f"no scenario of the corpus: {', '.join(sorted(unknown))}")
     chosen = [case for case in known if not only or case.name in only]
     wanted = checks or tuple(TABLES)
-    bench = Bench(results=results.resolve(), jobs=jobs)
+    bench = Bench(results=results.resolve(), jobs=jobs, folders=FOLDERS_OF[of])
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     found = _rows(bench, chosen, wanted)
-    text = "\n".join(_document(found, f"{len(chosen)} of {len(known)} scenarios"))
+    what = f"{len(chosen)} of {len(known)} scenarios, {_versions(of)}"
+    text = "\n".join(_document(found, what, brief=brief))
     if into is None:
         click.echo(text)
         return
@@ -371,15 +406,18 @@ def main(
 def _rows(bench: Bench, chosen: Sequence[Case], checks: Sequence[str]) -> dict[Table, list[Row]]:
     needed = frozenset(name for check in checks for name in _NEEDS[check])
     done: dict[str, dict[str, Done]] = {case.name: {} for case in chosen}
-    _run(bench, bench.jobs, chosen, needed - _ALONE, done)
     # What a search costs is told for a machine that does nothing else.
-    _run(bench, 1, chosen, needed & _ALONE, done)
+    alone = needed & _ALONE if "price" in checks else frozenset()
+    _run(bench, bench.jobs, chosen, needed - alone, done)
+    _run(bench, 1, chosen, alone, done)
     found: dict[Table, list[Row]] = {}
     for check in checks:
         if check == "comparisons":
             found[TABLES[check]] = _compared(bench, chosen)
             continue
-        found[TABLES[check]] = rows_of(check, chosen, done)
+        rows = rows_of(check, chosen, done)
+        if rows:
+            found[TABLES[check]] = rows
     return found
 
 
@@ -426,11 +464,23 @@ def _progress(count: str, names: str, new: Mapping[str, Done]) -> None:
     click.echo(f"{count}: {names[:60]}: {codes}", err=True)
 
 
-def _document(found: Mapping[Table, Sequence[Row]], what: str) -> Iterable[str]:
+def _versions(of: str) -> str:
+    known = framework(of)
+    packages = ", ".join(f"{name} {version(name)}" for name in known.packages)
+    return f"{known.title} ({packages})"
+
+
+def _document(
+    found: Mapping[Table, Sequence[Row]], what: str, *, brief: bool = False
+) -> Iterable[str]:
     facts = machine.environment({})
     yield f"{what}, {facts.cpu_count} cores, {facts.platform}, {time.strftime('%Y-%m-%d')}."
     yield ""
-    yield from short_lines(found)
+    yield from short_lines(found, linked=not brief)
+    if brief:
+        yield ""
+        yield from case_lines(found)
+        return
     for table, rows in found.items():
         yield ""
         yield from table_lines(table, rows)

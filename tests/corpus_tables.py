@@ -67,7 +67,7 @@ def signed(value: float) -> str:
     return "0" if value == 0 else f"{100 * value:+.2f} %"
 
 
-def short_lines(tables: Mapping[Table, Sequence[Row]]) -> Iterator[str]:
+def short_lines(tables: Mapping[Table, Sequence[Row]], *, linked: bool = True) -> Iterator[str]:
     """Yield the table of all checks: a line each."""
     yield "| check | what must hold | holds | not told | median | worst |"
     yield "|---|---|---:|---:|---:|---:|"
@@ -76,8 +76,9 @@ def short_lines(tables: Mapping[Table, Sequence[Row]]) -> Iterator[str]:
         holds = f"{found.held} of {found.told}" if found.told else DASH
         extremes = [_extremes(column, rows) for column in table.columns if column.summed]
         middle, worst = ("<br>".join(one[i] for one in extremes) or "" for i in (0, 1))
+        name = f"[{table.name}](#{_anchor(table.name)})" if linked else table.name
         yield (
-            f"| [{table.name}](#{_anchor(table.name)}) | {table.promise} | {holds} | "
+            f"| {name} | {table.promise} | {holds} | "
             f"{found.rows - found.told or ''} | {middle} | {worst} |"
         )
 
@@ -93,6 +94,36 @@ def table_lines(table: Table, rows: Sequence[Row]) -> Iterator[str]:
         cells = (_cell(column, row.cells.get(column.key)) for column in table.columns)
         holds = {True: "yes", False: "**no**", None: DASH}[row.holds]
         yield f"| {row.name} | {' | '.join(cells)} | {holds} | {_escaped(row.why)} |"
+
+
+def case_lines(tables: Mapping[Table, Sequence[Row]]) -> Iterator[str]:
+    """Yield one table of all checks: a row for each scenario, then what does not hold.
+
+    A cell is the check's column of which extremes are told, else whether it holds.
+    """
+    names = dict.fromkeys(row.name for rows in tables.values() for row in rows)
+    yield f"| scenario | {' | '.join(table.name for table in tables)} |"
+    yield f"|---|{'---:|' * len(tables)}"
+    for name in names:
+        cells = (_case_cell(table, rows, name) for table, rows in tables.items())
+        yield f"| {name} | {' | '.join(cells)} |"
+    for table, rows in tables.items():
+        for row in rows:
+            if row.holds is False:
+                yield ""
+                yield f"{row.name}, {table.name}: {_escaped(row.why)}."
+
+
+def _case_cell(table: Table, rows: Sequence[Row], name: str) -> str:
+    row = next((row for row in rows if row.name == name), None)
+    if row is None:
+        return ""
+    if row.holds is None:
+        return DASH
+    summed = next((column for column in table.columns if column.summed), None)
+    value = row.cells.get(summed.key) if summed else None
+    text = ("yes" if row.holds else "no") if summed is None else _cell(summed, value)
+    return text if row.holds else f"**{text}**"
 
 
 def _extremes(column: Column, rows: Sequence[Row]) -> tuple[str, str]:

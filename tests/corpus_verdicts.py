@@ -14,6 +14,8 @@ Document = Mapping[str, Any]
 Cell = float | str | None
 
 BUG = 1
+# How both ends of a wall were found, by its status.
+PROVEN = {"exact": "run", "replayed": "replayed"}
 REFUSED = (2, 4)
 # Of a scenario's graph and device memory, everything repeats exactly in the serial schedule.
 _EXACT_GROUPS = ("graph", "device")
@@ -192,7 +194,7 @@ def explains(case: Case, explained: Done) -> Row:
 def wall_forecast(case: Case, predicted: Done, wall: Done) -> Row:
     """Compare the wall that ``predict`` foretells with the one that was really found."""
     found = wall.document or {}
-    if found.get("status") != "exact":
+    if found.get("status") not in PROVEN:
         said = found.get("reason") or wall.why
         return Row(name=case.name, holds=None, why=f"no exact wall: {said}")
     last_ok, first_oom = found["last_ok"], found["first_oom"]
@@ -200,6 +202,7 @@ def wall_forecast(case: Case, predicted: Done, wall: Done) -> Row:
         "measured": case.steps[-1],
         "limit": case.limit,
         "survives": last_ok,
+        "proof": PROVEN[found["status"]],
         "times": last_ok / case.steps[-1],
     }
     told = (predicted.document or {}).get("wall")
@@ -209,7 +212,8 @@ def wall_forecast(case: Case, predicted: Done, wall: Done) -> Row:
     inside = told["low"] < first_oom and told["high"] >= last_ok
     error = wall_error(told["steps"], last_ok)
     span = (told["high"] - told["low"]) / (2 * told["steps"])
-    cells |= {"foretold": told["steps"], "span": span, "error": error}
+    recorded = max(told.get("learned_from") or [0])
+    cells |= {"foretold": told["steps"], "span": span, "error": error, "recorded": recorded}
     return Row(
         name=case.name,
         holds=inside,

@@ -27,6 +27,12 @@ class AllocatorModel(Protocol):
         Of an allocator that takes its memory piece by piece: the most that it held of it.
         """
 
+    def growing_need(self, trace: Trace) -> int:
+        """Return about what it needs, without a limit, so that it grows as what is in use does.
+
+        Of an allocator that takes its memory in large pieces: without what is unused of these.
+        """
+
     def peak(self, trace: Trace) -> int:
         """Return the most bytes in use at once, in chunks as they are handed out at no limit."""
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
+from statistics import linear_regression
 
 # Lengths further apart than by this factor tell more of the growth than of its noise.
 APART = 1.3
@@ -122,6 +123,53 @@ class DemandCurve:
         grown = prod((steps - n) / (last - n) for n, _ in self.before[1:])
         slope = self.bytes_per_step(steps)
         return abs(self.missed_bytes * max(1.0, grown) / slope) if slope else steps
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """Demand that follows a law but for what is unused of the large pieces that memory comes in.
+
+    Attributes:
+        curve: the law of what is in use.
+        unused: the most bytes seen unused at once beyond the least share.
+        least_share: of what is in use, the share that is unused at any length, at least.
+        share: the same, as it most likely is.
+        most_share: the same, at most: what was seen unused holds that and a part of a piece.
+    """
+
+    curve: DemandCurve
+    unused: int
+    least_share: float
+    share: float
+    most_share: float
+
+    @classmethod
+    def through(cls, points: Iterable[tuple[int, int, int]]) -> Staircase | None:
+        """Return it by ``(steps, bytes in use, bytes needed)``; None where no law holds."""
+        known = sorted(points)
+        curve = DemandCurve.through((steps, used) for steps, used, _ in known)
+        if curve is None:
+            return None
+        unused = [needed - used for _, used, needed in known]
+        used = [used for _, used, _ in known]
+        slope = linear_regression(used, unused).slope
+        beyond = [one - slope * of for one, of in zip(unused, used, strict=True)]
+        off = (max(beyond) - min(beyond)) / (used[-1] - used[0])
+        least = max(0.0, slope - off)
+        most = min(one / of for one, of in zip(unused, used, strict=True))
+        most = max(least, min(most, slope + off))
+        # Pieces are filled and begun by turns: only what that does not explain grows.
+        likely = min(max(slope, least), most) if least else 0.0
+        most_unused = max(one - int(least * of) for one, of in zip(unused, used, strict=True))
+        return cls(curve, most_unused, least, likely, most)
+
+    def meets(self, limit_bytes: int) -> tuple[float, float]:
+        """Return the steps at which the limit is met, and by how many steps that may be off."""
+        least = max(0.0, (limit_bytes - self.unused) / (1 + self.most_share))
+        low = self.curve.meets(int(least))
+        met = self.curve.meets(int((limit_bytes - self.unused / 2) / (1 + self.share)))
+        high = self.curve.meets(int(limit_bytes / (1 + self.least_share)))
+        return met, max(met - low, high - met) + self.curve.margin(high)
 
 
 def apart(demands: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -26,6 +26,8 @@ _FIRST_SETTLED = 104
 _SETTLED_ENOUGH = 2
 # The operations of two recorded lengths are as many but for this share where the graph is the same.
 _SAME_GRAPH = 0.02
+# What may grow in another way at every so many steps.
+_PERIODS = range(2, 9)
 # The second length of a basis that begins at any length is so much longer.
 _PAIRED = 2
 # A length that is a larger share of the wall than this is not worth recording.
@@ -108,12 +110,17 @@ class Ladder:
 
     def _in_reach(self, least: int, most: int) -> int:
         """Return which of these lengths most pairs of recorded ones can be continued to."""
-        pairs = paired(self.known)
+        known = self.known
+        pairs = paired(known)
 
         def reached(steps: int) -> int:
             return sum(not (steps - first) % unit for first, _, unit in pairs)
 
-        return max(range(least, most + 1), key=lambda steps: (reached(steps), steps))
+        def alike(steps: int) -> int:
+            """Of how many periods two recorded lengths and this one are at the same place."""
+            return sum(sum(not (steps - n) % each for n in known) > 1 for each in _PERIODS)
+
+        return max(range(least, most + 1), key=lambda n: (alike(n), reached(n), n))
 
     def _missing(self) -> list[int]:
         """Return what of the ladder was not recorded yet, in the order to do so."""
@@ -179,7 +186,10 @@ class Ladder:
 
     def by_tops(self) -> float:
         """Return about the steps that something is to be told of, by what recorded steps need."""
-        tops = [(steps, self._recordings.top(steps)) for steps in self.known]
+        grown, longest = self._recordings.growing_need, max(self.known)
+        # As much is unused of what the allocator takes as was at the longest.
+        unused = self._recordings.top(longest) - grown(longest)
+        tops = [(steps, grown(steps) + unused) for steps in self.known]
         near = [one for one in tops if one[0] * APART <= tops[-1][0]] or tops[:1]
         curve = DemandCurve.through(tops) or DemandLine.through(near[-1], tops[-1])
         if curve is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from profiler.forecast.demand import DemandCurve
+from profiler.forecast.demand import DemandCurve, Staircase
 from profiler.forecast.ladder import Ladder, Target, paired
 from profiler.forecast.recordings import (
     FURTHER,
@@ -13,6 +13,7 @@ from profiler.forecast.recordings import (
     Continued,
     Recordings,
     Regime,
+    may_be_same,
 )
 from profiler.forecast.unrolling import NoPatternError, Unrolling
 from profiler.lengths import Lengths
@@ -34,6 +35,8 @@ _SAME = 0.001
 _CLOSE = 0.03
 # So many periods of growth are tried between two recorded lengths.
 _MOST_TRIED = 40
+# Of each pair of lengths, so many are tried that are less than half of its difference.
+_FINEST_UNITS = 3
 
 
 class Learner:
@@ -108,15 +111,44 @@ class Learner:
             for third in known
             if third > basis.lengths[1] and not (third - basis.lengths[0]) % basis.unit
         ]
+        finer = sorted(self._finer(known, last), key=lambda basis: (basis.unit, -basis.lengths[0]))
+        yield from finer[:_MOST_TRIED]
         yield from [*plain, *bent][:_MOST_TRIED]
+
+    def _finer(self, known: Sequence[int], last: int) -> Iterator[Basis]:
+        """Yield what grows by fewer steps at a time than half of what two lengths differ by.
+
+        Only where the number of events to the last length may grow so.
+        """
+        count = {steps: len(self._recordings.trace(steps).tidied().events) for steps in known}
+        count[last] = len(self._recordings.trace(last).tidied().events)
+        for at, first in enumerate(known):
+            for second in known[at + 1 :]:
+                gap, more = second - first, count[second] - count[first]
+                foretold = count[first] + more * (last - first) / gap
+                if not more or not may_be_same(foretold, count[last]):
+                    continue
+                units = [unit for unit in range(1, gap // 2 + 1) if gap % unit == 0]
+                fit = [
+                    unit
+                    for unit in units
+                    if (last - first) % unit == 0 and more % (gap // unit) == 0
+                ]
+                yield from (
+                    Basis((first, second), unit) for unit in fit[:_FINEST_UNITS] if 2 * unit != gap
+                )
 
     def share(self, learned: Continued, edge: int) -> float:
         """Return the share by which an edge may be off: what the check missed, extrapolated."""
-        if learned.missed <= _SAME:
+        # What is missed by so little is how an order packs; bytes that are missed go on to grow.
+        if learned.is_same or (learned.missed <= _SAME and not self._recordings.takes_pieces):
             return 0.0
-        last = learned.basis.lengths[-1]
+        first, last = learned.basis.lengths[0], learned.basis.lengths[-1]
         seen = learned.missed * learned.checked / (learned.checked - last)
-        return CAUTION * seen * max(1, edge - last) / edge
+        share = CAUTION * seen * max(1, edge - last) / edge
+        if self._recordings.takes_pieces and edge > learned.checked:
+            share *= (edge - first) / (learned.checked - first)  # what bends is missed by squares
+        return share
 
     def unchecked(self, checked: int, edge: float) -> float:
         """Return how far constants that a step computes at the edge, none when checked, may matter.
@@ -198,6 +230,17 @@ class Learner:
         """Return the law through the bytes that recorded lengths need, if they follow one."""
         needs = ((steps, need(steps)) for steps in self._ladder.lawful)
         return DemandCurve.through((steps, found) for steps, found in needs if found is not None)
+
+    def stairs(self) -> Staircase | None:
+        """Return the law of what recorded lengths have in use, and what they need beyond."""
+        recordings = self._recordings
+        points = [
+            (steps, recordings.growing_need(steps), recordings.need(steps))
+            for steps in self._ladder.lawful
+        ]
+        if all(used == needed for _, used, needed in points):
+            return None
+        return Staircase.through(points)
 
     def unlawful(self, edge: float) -> float:
         """Return the same of what no length that a law goes through computes."""

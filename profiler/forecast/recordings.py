@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from profiler.facts import Island
 from profiler.forecast.allocator import AllocatorModel
-from profiler.forecast.demand import DemandCurve, DemandLine
+from profiler.forecast.demand import DemandCurve, DemandLine, Staircase
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import NoPatternError, Unrolling, kind, sizes
 
@@ -23,6 +23,9 @@ _FAR_FIRSTS = 5
 # margin tells it.
 _FAR_MISSED = 0.1
 _FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
+# An allocator that takes large pieces is replayed for so many times more events, too: what is
+# unused of a piece matters less there.
+_FURTHER_SHARES = (3 / 2, 2, 3, 4)
 FARTHEST = 1 << 20
 UNLIMITED = 1 << 50
 # What may fit again is looked for up to so many times the events of what is guessed to fit.
@@ -107,9 +110,10 @@ class Recordings:
         self.allocator = source.allocator
         self._traces: dict[tuple[int, int | None], Trace] = {}
         self._tops: dict[tuple[int, int | None], int] = {}
-        self._far: dict[int, DemandCurve | None] = {}
+        self._far: dict[int, DemandCurve | Staircase | None] = {}
         self.failure: str | None = None
         self.need = functools.cache(lambda *key: self._need(self.trace(*key)))
+        self.growing_need = functools.cache(self._growing_need)
         self.replay = functools.cache(functools.partial(Replay, self.allocator))
         self.unrolling = functools.cache(self._unrolling)
         self.foretold = functools.cache(self._foretold)
@@ -136,6 +140,21 @@ class Recordings:
         if key not in self._tops:
             self._tops[key] = self.allocator.highest_address(self.trace(steps, folded))
         return self._tops[key]
+
+    def _growing_need(self, steps: int) -> int:
+        """Return about what recorded steps need, so that it grows evenly."""
+        return self.allocator.growing_need(self.trace(steps))
+
+    @property
+    def takes_pieces(self) -> bool:
+        """Whether the allocator takes more than it uses: what is needed says little of an edge."""
+        return any(self.growing_need(steps) != self.top(steps) for steps in self.lengths)
+
+    def can_fit(self, steps: int, limit_bytes: int) -> bool:
+        """Whether recorded steps fit: what is needed without a limit may be more than must be."""
+        if self.top(steps) <= limit_bytes:
+            return True
+        return self.allocator.fits(replace(self.trace(steps), more_runs=0), limit_bytes)
 
     @property
     def steps(self) -> list[int]:
@@ -204,7 +223,7 @@ class Recordings:
             return None
         real = self.trace(steps, folded).tidied()
         more = unrolling.count(steps) - len(real.events)
-        if abs(more) > max(_FEW_OTHERS, _MOST_OTHERS * len(real.events)):
+        if not may_be_same(unrolling.count(steps), len(real.events)):
             return None
         try:
             foretold = unrolling.at(steps)
@@ -212,16 +231,24 @@ class Recordings:
             return None
         if foretold.events == real.events:
             return Continued(basis, steps, 0.0, is_same=True)
-        wanted, found = sizes(real), sizes(foretold)
-        wrong = sum(
-            size * count for (_, size), count in ((wanted - found) + (found - wanted)).items()
-        )
-        if wrong > _MOST_WRONG * sum(size * count for (_, size), count in wanted.items()):
+        wrong, share = _wrong(foretold, real)
+        if share > _MOST_WRONG:
             return None
         missed = abs(self.allocator.highest_address(foretold) / self.top(steps, folded) - 1)
+        if wrong:
+            missed = max(missed, self._missed_growth(foretold, steps, folded))
+        if is_alike(foretold, real):
+            missed = max(missed, share)  # the sizes depend on more than on the steps
         if missed <= _WORTH_NEED:
             missed = max(missed, self._missed_need(foretold, self.need(steps, folded)))
         return Continued(basis, steps, missed, not more and not wrong)
+
+    def _missed_growth(self, foretold: Trace, steps: int, folded: int | None) -> float:
+        """Return the share by which a trace misses what grows; in whole pieces it may hide."""
+        if not self.takes_pieces:
+            return 0.0
+        real = self.allocator.growing_need(self.trace(steps, folded))
+        return abs(self.allocator.growing_need(foretold) / real - 1)
 
     def _missed_need(self, foretold: Trace, need: int) -> float:
         """Return the share by which a trace misses what it should need, found to its share."""
@@ -249,17 +276,55 @@ class Recordings:
             low, high = (low, middle) if self.allocator.fits(once, middle) else (middle, high)
         return high
 
-    def far(self, unrolling: Unrolling) -> DemandCurve | None:
+    def far(self, unrolling: Unrolling) -> DemandCurve | Staircase | None:
         """Return the law through walls that can be replayed, each under the limit it needs."""
         key = id(unrolling)
         if key not in self._far:
-            points = []
-            for steps in far_steps(unrolling):
-                limit = self.allocator.highest_address(unrolling.at(steps))
+            self._far[key] = self._far_of(unrolling)
+        return self._far[key]
+
+    def _far_of(self, unrolling: Unrolling) -> DemandCurve | Staircase | None:
+        points, stairs = [], []
+        for steps in far_steps(unrolling):
+            trace = unrolling.at(steps)
+            limit = self.allocator.highest_address(trace)
+            growing = self.allocator.growing_need(trace)
+            stairs.append((steps, growing, limit))
+            if growing == limit:
                 wall = self.replay(unrolling, UNLIMITED).largest_fitting(limit, steps)
                 points.append((wall, limit))
-            self._far[key] = DemandCurve.through(points, most_missed=_FAR_MISSED)
-        return self._far[key]
+        if len(points) == len(stairs):
+            return DemandCurve.through(points, most_missed=_FAR_MISSED)
+        for steps in further_steps(unrolling):
+            trace = replace(unrolling.at(steps), more_runs=0)
+            top = self.allocator.highest_address(trace)
+            stairs.append((steps, self.allocator.growing_need(trace), top))
+        return Staircase.through(stairs)
+
+
+def may_be_same(foretold: float, real: int) -> bool:
+    """Whether a trace of so many events may foretell a recorded one."""
+    return abs(foretold - real) <= max(_FEW_OTHERS, _MOST_OTHERS * real)
+
+
+def is_alike(one: Trace, other: Trace) -> bool:
+    """Whether both allocate and release the same in the same order, if of other sizes."""
+    return one.labels == other.labels and [
+        (allocation, size > 0) for allocation, size in one.events
+    ] == [(allocation, size > 0) for allocation, size in other.events]
+
+
+def _wrong(foretold: Trace, real: Trace) -> tuple[int, float]:
+    """Return the bytes that a trace has too many or too few, also as a share of the real one's."""
+    total = sum(size for _, size in real.events)
+    if is_alike(foretold, real):
+        pairs = zip(foretold.events, real.events, strict=True)
+        wrong = sum(abs(size - other) for (_, size), (_, other) in pairs)
+        return wrong, wrong / total
+    wanted, found = sizes(real), sizes(foretold)
+    differing = ((wanted - found) + (found - wanted)).items()
+    wrong = sum(size * count for (_, size), count in differing)
+    return wrong, wrong / total
 
 
 class Replay:
@@ -273,6 +338,9 @@ class Replay:
         self._unit = unrolling.unit
         self._most = (most - self._first) // self._unit
         self._top = functools.cache(self._highest_address)
+        self._growing = functools.cache(
+            lambda more: allocator.growing_need(self._trace(more, once=True))
+        )
 
     def largest_fitting(self, limit_bytes: int, guess: int) -> int:
         """Return the largest steps that fit, searched from a guess; 0 if not even the first."""
@@ -344,8 +412,8 @@ class Replay:
     def guess(self, limit_bytes: int) -> int:
         """Return about where the highest address in use, without a limit, meets the limit."""
         before, at = 0, max(1, self._first // (4 * self._unit))
-        bottom, top = self._top(before), self._top(at)
         for _ in range(_GUESSES):
+            bottom, top = self._tops(before, at)
             grows = (top - bottom) * (at - before) > 0
             if not grows and top >= limit_bytes:
                 return self._steps(at)
@@ -359,9 +427,13 @@ class Replay:
                 return self._steps(meets)
             if abs(meets - at) <= 1 + at // _CLOSE:
                 return self._steps(meets)
-            before, bottom, at = at, top, following
-            top = self._top(at)
+            before, at = at, following
         return self._steps(at)
+
+    def _tops(self, before: int, at: int) -> tuple[int, int]:
+        """Return the highest address at the second, and what grew less by then at the first."""
+        top = self._top(at)
+        return top - (self._growing(at) - self._growing(before)), top
 
     def _is_long(self, more: int) -> bool:
         return self._unrolling.count(self._steps(more)) > _GUESSED_EVENTS or more > FARTHEST
@@ -382,8 +454,16 @@ class Replay:
 
 def far_steps(unrolling: Unrolling) -> list[int]:
     """Return the steps that what lies beyond replay is extrapolated from."""
-    most = max(_FAR_EVENTS, _FAR_FIRSTS * unrolling.count(unrolling.first_steps))
-    return [with_events(unrolling, int(most * share)) for share in _FAR_SHARES]
+    return [with_events(unrolling, int(_far_events(unrolling) * one)) for one in _FAR_SHARES]
+
+
+def further_steps(unrolling: Unrolling) -> list[int]:
+    """Return longer ones, at which less of what an allocator takes is unused."""
+    return [with_events(unrolling, int(_far_events(unrolling) * one)) for one in _FURTHER_SHARES]
+
+
+def _far_events(unrolling: Unrolling) -> int:
+    return max(_FAR_EVENTS, _FAR_FIRSTS * unrolling.count(unrolling.first_steps))
 
 
 def with_events(unrolling: Unrolling, events: int) -> int:

@@ -19,7 +19,7 @@ from profiler.facts import (
     PeakPrediction,
     WallPrediction,
 )
-from profiler.forecast.demand import DemandCurve, DemandLine
+from profiler.forecast.demand import DemandCurve, DemandLine, Staircase
 from profiler.forecast.ladder import continued_to, rungs
 from profiler.forecast.lattice import on_lattice
 from profiler.forecast.learning import CAUTION, Learner, last_below
@@ -128,10 +128,10 @@ class Forecasts:
         """
         if self._recordings.failure is not None or not self._recordings.lengths:
             return None
-        if not isinstance(told, str) and told.high - told.steps <= max(
-            self._lengths.multiple_of, _CLOSELY * told.steps
-        ):
-            return None
+        if not isinstance(told, str):
+            closely = max(self._lengths.multiple_of, _CLOSELY * told.steps)
+            if told.high - told.steps <= closely or self._recordings.takes_pieces:
+                return None
         found = near_wall(self._recordings, limit_bytes, self._lengths.number(max_steps))
         return found and on_lattice(found, self._lengths)
 
@@ -165,7 +165,7 @@ class _WallPredictor:
     def predict(self) -> WallPrediction | str:
         """Return the wall, or why it is not told."""
         for steps in rungs(self._lengths)[:2]:
-            if self._recordings.top(steps) > self._limit:
+            if not self._recordings.can_fit(steps, self._limit):
                 at = self._lengths.text(self._lengths.nth(steps))
                 return f"{at} already needs more than the limit"
         replayed = self._by_replay(self._learner.learned())
@@ -218,7 +218,7 @@ class _WallPredictor:
         # Under a limit, a chunk that is not split may hold twice what was asked for.
         curve = self._learner.law(self._recordings.need)
         if curve is None:
-            return None
+            return self._by_stairs()
         edge = min(curve.meets(self._limit), self.max_steps)
         if edge > curve.farthest or not self._learner.is_folded_at(int(edge)):
             return None
@@ -226,6 +226,17 @@ class _WallPredictor:
         return self._prediction(
             edge, max(1, edge * share, CAUTION * curve.margin(edge)), is_line=True
         )
+
+    def _by_stairs(self) -> WallPrediction | None:
+        """Return what the law of what is in use says, where what is needed follows none."""
+        found = self._learner.stairs()
+        if found is None:
+            return None
+        met, margin = found.meets(self._limit)
+        edge = min(met, self.max_steps)
+        if edge + margin > found.curve.farthest or not self._learner.is_folded_at(int(edge)):
+            return None
+        return self._prediction(edge, max(1, edge * _FINEST, CAUTION * margin), is_line=True)
 
     def _prediction(
         self, edge: float, margin: float, *, is_line: bool, islands: Sequence[Island] = ()
@@ -257,8 +268,12 @@ class _WallPredictor:
         curve = self._recordings.far(unrolling)
         if curve is None:
             raise NoPatternError("walls do not grow with their limits")
-        met = curve.meets(self._limit)
-        return int(min(self.max_steps, met)), curve.margin(met), []
+        if isinstance(curve, Staircase):
+            met, margin = curve.meets(self._limit)
+        else:
+            met = curve.meets(self._limit)
+            margin = curve.margin(met)
+        return int(min(self.max_steps, met)), margin, []
 
     def _unfolded(self, regime: Regime, edge: int) -> list[Island]:
         """Return what fits again where constants that do not fit become too large to be kept."""

@@ -144,7 +144,7 @@ class _Search:
         self._max_n = max_n
         self._first = first
         self._given = given
-        self._rises = self._falls = self._strides = 0
+        self._rises = self._falls = self._strides = self._beyond = 0
 
     def note(self, n: int, trial: Trial) -> None:
         bracket = self.bracket
@@ -199,7 +199,11 @@ class _Search:
             return edge if low < edge < high else (low + high) // 2
         self._strides += 1
         # A demand that is low where the limit is met is no rarity: few large tensors pack badly.
-        return min(edge, low + stride)
+        if edge > low:
+            return min(edge, low + stride)
+        # Nor is one that is the limit long before: of an allocator that takes large pieces.
+        self._beyond += 1
+        return low + (1 << 2 * (self._beyond - 1))
 
     def _demand(self, n: int) -> int:
         """Return the demand of a number that passed; where it is unknown, the limit."""

@@ -13,6 +13,7 @@ from fresh_launcher import FreshLaunchers
 from real_points import point_of
 
 from profiler.facts import Measurement, Point, Status, replace
+from profiler.frameworks import framework, lacking
 from profiler.limits.machine import environment
 from profiler.measure.client import Client
 from profiler.measure.runner import Runner
@@ -23,21 +24,38 @@ COMMAND = Path(sys.executable).with_name("stepwall")
 SWEPT = (8, 16, 24, 32, 40, 48, 56, 64)
 
 
+def skip_without(name: str) -> None:
+    """Skip the test where that framework is not installed: each has an environment of its own."""
+    needs = lacking(framework(name))
+    if needs is not None:
+        pytest.skip(f"it {needs}")
+
+
 def measure_through(client: Client, small: Point) -> None:
     """Measure one point."""
     assert client.measure(small).outcome.status is Status.OK
 
 
-@pytest.mark.parametrize(("scenario", "steps"), [("static_rnn", 2), ("dynamic_rnn", 8)])
+@pytest.mark.parametrize(
+    ("of", "scenario", "steps"),
+    [
+        ("tensorflow", "static_rnn", 2),
+        ("tensorflow", "dynamic_rnn", 8),
+        ("torch", "torch_loop", 8),
+        ("torch", "torch_attention", 8),
+    ],
+)
 def test_forked_point_against_a_fresh_interpreter(  # noqa: PLR0913, PLR0917 (fixtures)
     timed: Timed,
     benchmarked: Timed,
     warm: Client,
     report: Callable[..., None],
+    of: str,
     scenario: str,
     steps: int,
 ) -> None:
     """A point in a forked child costs a fraction of one in an interpreter of its own."""
+    skip_without(of)
     small = point_of(warm, scenario, steps=steps)
     starting = Client(launchers=FreshLaunchers())
     starting._catalog = warm.catalog()
@@ -54,6 +72,7 @@ def test_sweep_against_its_points(
     benchmarked: Timed, warm: Client, report: Callable[..., None], tmp_path: Path
 ) -> None:
     """A sweep takes little more than its points: choosing and storing them is cheap."""
+    skip_without("tensorflow")
     points: list[Measurement] = []
     with Store(tmp_path, create=True) as store:
 

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from corpus_tables import Column, Table, percent, short_lines, summary, table_lines
+from corpus_tables import (
+    Column,
+    Table,
+    case_lines,
+    percent,
+    short_lines,
+    summary,
+    table_lines,
+)
 from corpus_verdicts import (
     Case,
     Done,
@@ -174,6 +182,13 @@ class TestForecasts:
         assert wall_error(64.9, 64) == 0
         assert wall_error(48.0, 64) == -0.25
 
+    def test_replayed_wall_is_named_so(self) -> None:
+        """Both of its ends were replayed, not run."""
+        wall = walled(status="replayed")
+        row = wall_forecast(CASE, foretold(steps=64.0, low=63.0, high=65.0), wall)
+
+        assert (row.holds, row.cells["proof"]) == (True, "replayed")
+
     def test_wall_that_was_not_found_tells_nothing(self) -> None:
         """Neither does one that was not foretold."""
         failed = walled(status="unproven", reason="it diverged")
@@ -271,3 +286,11 @@ class TestTables:
 
         assert lines[-2] == "| b | 4.00 % | **no** | outside |"
         assert lines[-1] == "| c | – | – | a \\| b |"  # noqa: RUF001
+
+    def test_one_table_has_a_row_for_each_scenario_and_a_column_for_each_check(self) -> None:
+        """What does not hold is bold and told below; what is not told is a dash."""
+        lines = list(case_lines({self.table: self.rows}))
+
+        assert lines[0] == "| scenario | walls |"
+        assert lines[2:5] == ["| a | -2.00 % |", "| b | **4.00 %** |", "| c | – |"]  # noqa: RUF001
+        assert lines[5:] == ["", "b, walls: outside."]

@@ -60,6 +60,41 @@ def test_an_island_of_one_length() -> None:
     assert wall.islands == [Island(first=1280, last=1280)]
 
 
+def test_a_wall_far_beyond_the_jumps_is_told() -> None:
+    """All short runs have walls among them: each step has many events, so they are short."""
+    limit = 16 << 30
+
+    def record(steps: int, _: int | None) -> Trace:
+        labels, events = [], []
+
+        def take(label: str, size: int) -> int:
+            labels.append(label)
+            events.append((len(labels) - 1, size))
+            return len(labels) - 1
+
+        held = []
+        for _step in range(steps):
+            passing = take("passing", 512)
+            for _ in range(16):  # each is given back when there is the next
+                passing, before = take("passing", 512), passing
+                events.append((before, 0))
+            events.append((passing, 0))
+            held.append(take("kept", 16 * KIB))
+        held += [take(f"stack_{n}", 16 * KIB * steps) for n in range(4)]
+        events.extend((one, 0) for one in held)
+        return Trace(labels, events)
+
+    source = TraceSource(
+        record=record, allocator=CachingAllocator(), folded_label="folded", most_folded_bytes=0
+    )
+    (wall,) = Forecasts(source, ANY).walls([limit], 1 << 30)
+    exact = limit // (5 * 16 * KIB)  # but for what segments round up
+
+    assert isinstance(wall, WallPrediction), wall
+    assert wall.low <= exact <= wall.high
+    assert wall.steps == pytest.approx(exact, rel=0.02)
+
+
 def test_no_island_where_nothing_fits_again() -> None:
     """With 29 MiB three segments of 10 MiB do not fit."""
     assert predicted(3, 8 * KIB, 29 * MIB).islands == []

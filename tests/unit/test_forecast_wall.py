@@ -19,6 +19,7 @@ from profiler.forecast.replayed import Forecasts
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import Unrolling
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
+from profiler.frameworks.allocators.caching import CachingAllocator
 from profiler.lengths import ANY, Lengths
 
 CHUNK = 256
@@ -308,11 +309,11 @@ def test_a_graph_that_changes_on_the_way_is_continued_from_there(last: int, edge
 @few_examples
 @given(st.integers(46, 57), chunks)  # where the last one is none of the ladder
 def test_what_is_recorded_last_can_be_reached_from_what_was(edge: int, per_step: int) -> None:
-    """The first length is of another order: those after it continue to the one near the wall."""
+    """The first lengths are of another order: those after continue to the one near the wall."""
 
     def trace(steps: int, _: int) -> Trace:
         found = step(steps, per_step, ("weights", CHUNK))
-        if steps > FIRST[0]:
+        if steps > LADDER[2]:
             return found
         return Trace(found.labels[::-1], [*enumerate([per_step] * steps + [CHUNK])])
 
@@ -650,6 +651,37 @@ def test_walls_on_cards_are_foretold_however_far_away() -> None:
     assert far.prediction is not None
     assert (near.is_least, far.is_least) == (False, True)
     assert far.prediction.steps == pytest.approx((1 << 34) / (CHUNK * 4), rel=0.01)
+
+
+def _stacked(steps: int) -> Trace:
+    """Return a trace of a state per step, all of them stacked, and three gradients as large."""
+    states = [(f"state_{t}", 16 << 10) for t in range(steps)]
+    stacked = [(f"stack_{number}", steps * (16 << 10)) for number in range(4)]
+    return step(0, 0, *states, *stacked)
+
+
+def test_beyond_what_can_be_replayed_a_wall_lies_where_what_is_in_use_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of an allocator whose large requests leave shared segments: what it held before is no law.
+
+    The stacks do so at 640 steps, beyond the lengths that a law is made of.
+    """
+    monkeypatch.setattr("profiler.forecast.recordings._FAR_EVENTS", 1200)
+    monkeypatch.setattr("profiler.forecast.replayed._MOST_REPLAYED", 4200)
+    model = CachingAllocator()
+    source = TraceSource(
+        record=lambda steps, _: _stacked(steps),
+        allocator=model,
+        folded_label=FOLDED,
+        most_folded_bytes=0,
+    )
+    real = 4000
+    (wall,) = Forecasts(source).walls([model.highest_address(_stacked(real))], MAX_STEPS)
+
+    assert isinstance(wall, WallPrediction), wall
+    assert wall.low <= real <= wall.high
+    assert wall.high - wall.low < 0.12 * real
 
 
 def test_what_libraries_keep_of_a_card_is_left_to_them() -> None:

@@ -552,3 +552,12 @@ class TestEvidence:
         assert asked[:-1] == sorted(bracket.passed)
         assert bracket.last_ok == max(asked[:-1], default=0)
         assert bracket.first_bad is None
+
+
+def test_a_demand_that_is_the_limit_long_before_the_edge_does_not_make_it_crawl() -> None:
+    """Of an allocator that takes large pieces: the limit is reserved, and more still fits."""
+    oracle = Oracle(passes=lambda n: n <= 1147, demand=lambda _: LIMIT)
+    bracket = _search(oracle, prediction=_prediction(1000, 12))
+
+    assert _proved(bracket, oracle)
+    assert len(oracle.asked) < 20

@@ -154,6 +154,10 @@ class BestFitCoalescing:
         """Return the bytes up to the end of the highest chunk in use, without a limit."""
         return replay(trace, _UNLIMITED).top
 
+    def growing_need(self, trace: Trace) -> int:
+        """Return the highest address: it grows with what is in use."""
+        return self.highest_address(trace)
+
     def peak(self, trace: Trace) -> int:
         """Return the most bytes in use at once, in chunks as they are handed out at no limit."""
         return replay(trace, _UNLIMITED).peak

@@ -230,10 +230,11 @@ class CachingAllocator:
     """The allocator's model for predictions; see ``profiler.forecast.allocator``.
 
     Attributes:
-        drops: where a block leaves the shared segments of 20 MiB for one of its own.
+        drops: where a block leaves the small segments for room in one of 20 MiB, and these for
+            a segment of its own.
     """
 
-    drops: tuple[int, ...] = (LEAST_OF_ITS_OWN - BLOCK + 1,)
+    drops: tuple[int, ...] = (MOST_SMALL + 1, LEAST_OF_ITS_OWN - BLOCK + 1)
 
     def __init__(self, workspace_bytes: int = 0) -> None:
         """Take what cuBLAS keeps, as ``WORKSPACE_BYTES``; 0 where no matrix product is made."""
@@ -250,6 +251,10 @@ class CachingAllocator:
     def highest_address(self, trace: Trace) -> int:
         """Return the most bytes reserved, without a limit: so much is always enough."""
         return replay(trace, workspace_bytes=self._workspace_bytes).reserved_peak
+
+    def growing_need(self, trace: Trace) -> int:
+        """Return the most bytes of blocks at once: segments of 20 MiB do not grow evenly."""
+        return CachingAllocator.peak(self, trace)
 
     def peak(self, trace: Trace) -> int:
         """Return the most bytes allocated at once, in blocks as they are handed out at no limit."""

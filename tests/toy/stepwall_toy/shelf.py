@@ -122,6 +122,10 @@ class ShelfModel:
         """Return the most bytes of rows in use at once: nothing lies between them."""
         return max(self._in_use(trace), default=0)
 
+    def growing_need(self, trace: Trace) -> int:
+        """Return the most bytes of rows in use at once."""
+        return self.highest_address(trace)
+
     def peak(self, trace: Trace) -> int:
         """Return the most bytes of rows in use at once."""
         return self.highest_address(trace)
