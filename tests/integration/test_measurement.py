@@ -264,7 +264,8 @@ class TestRepeats:
         ]
 
         assert [point.outcome for point in points] == [Outcome(status=Status.OK)] * len(points)
-        assert is_complete(replace(device(points[0]), limit_bytes=0, reserved_peak_bytes=0))
+        not_here = {"limit_bytes": 0, "reserved_peak_bytes": 0, "left_out": ""}
+        assert is_complete(replace(device(points[0]), **not_here))
         for point in points[1:]:
             assert graph(point) == graph(points[0])
             assert device(point) == device(points[0])

@@ -8,7 +8,7 @@ from profiler.frameworks import lacking
 from profiler.frameworks.torch import FRAMEWORK
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _torch_is_there() -> None:
     needs = lacking(FRAMEWORK)
     if needs is not None:
