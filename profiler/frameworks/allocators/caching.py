@@ -239,6 +239,13 @@ class CachingAllocator:
     def __init__(self, workspace_bytes: int = 0) -> None:
         """Take what cuBLAS keeps, as ``WORKSPACE_BYTES``; 0 where no matrix product is made."""
         self._workspace_bytes = workspace_bytes
+        self._last: tuple[Trace, Segments] | None = None
+
+    def _unlimited(self, trace: Trace) -> Segments:
+        """Return the memory after a trace without a limit; the last one's is kept."""
+        if self._last is None or self._last[0] is not trace:
+            self._last = trace, replay(trace, workspace_bytes=self._workspace_bytes)
+        return self._last[1]
 
     def fits(self, trace: Trace, limit_bytes: int) -> bool:
         """Whether an allocator that may reserve ``limit_bytes`` survives the trace."""
@@ -250,7 +257,7 @@ class CachingAllocator:
 
     def highest_address(self, trace: Trace) -> int:
         """Return the most bytes reserved, without a limit: so much is always enough."""
-        return replay(trace, workspace_bytes=self._workspace_bytes).reserved_peak
+        return self._unlimited(trace).reserved_peak
 
     def growing_need(self, trace: Trace) -> int:
         """Return the most bytes of blocks at once: segments of 20 MiB do not grow evenly."""
@@ -258,8 +265,8 @@ class CachingAllocator:
 
     def peak(self, trace: Trace) -> int:
         """Return the most bytes allocated at once, in blocks as they are handed out at no limit."""
-        return replay(trace, workspace_bytes=self._workspace_bytes).peak
+        return self._unlimited(trace).peak
 
     def backprop(self, trace: Trace) -> int | None:
         """Return what the steady step with the highest peak takes beyond what is in use before."""
-        return replay(trace, workspace_bytes=self._workspace_bytes).backprop
+        return self._unlimited(trace).backprop
