@@ -78,7 +78,7 @@ bench-torch: $(TORCH_STAMP) ## Measure what a small point of PyTorch costs, in .
 	@$(TORCH_VENV)/bin/python -m pytest tests/benchmarks/test_cost.py -k forked --benchmark-enable $(ARGS)
 
 test-torch: $(TORCH_STAMP) ## Run the tests of the PyTorch engine, in .venv-torch: no TensorFlow in it (5 GB)
-	@$(TORCH_VENV)/bin/python -m pytest tests/integration/torch $(ARGS)
+	@$(TORCH_VENV)/bin/python -m pytest tests/integration/torch -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(STAMP) ## Measure what stepwall itself costs
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable $(ARGS)
