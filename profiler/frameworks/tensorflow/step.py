@@ -16,7 +16,7 @@ from profiler.explain.roles import Part
 from profiler.facts import GraphStage
 from profiler.frameworks import PointError
 from profiler.frameworks.recorder import Recorder
-from profiler.frameworks.tensorflow import library, phases, trained
+from profiler.frameworks.tensorflow import library, phases, subnormals, trained
 from profiler.frameworks.tensorflow.allocator import Allocator
 from profiler.frameworks.tensorflow.kinds import Inference
 from profiler.scenario import Training
@@ -286,7 +286,8 @@ def run_step(session: Any, step: TrainingStep, allocator: Allocator) -> int | No
     allocator.reset()
     if step.each_step is not None:
         step.each_step(session)
-    found = session.run(step.fetches, step.feeds)
+    with subnormals.taken_as_zero():
+        found = session.run(step.fetches, step.feeds)
     if step.loss is not None and not math.isfinite(found[0]):
         raise PointError(f"the loss is {found[0]}: a step that diverges measures nothing")
     return allocator.peak()
