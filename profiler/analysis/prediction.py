@@ -12,7 +12,14 @@ from profiler.analysis.laws import Law, TooFewLengths
 from profiler.analysis.metrics import Metric
 from profiler.analysis.series import MetricSeries
 from profiler.analysis.size_wall import SizeWall
-from profiler.facts import Caveat, CaveatEffect, PeakPrediction, Point, WallPrediction
+from profiler.facts import (
+    CardWall,
+    Caveat,
+    CaveatEffect,
+    PeakPrediction,
+    Point,
+    WallPrediction,
+)
 from profiler.lengths import ANY, Lengths
 
 # The default length of a prediction is this many times the longest measured one.
@@ -311,12 +318,11 @@ class ScenarioPrediction:
         no_wall: why it cannot.
         steps: the length of the values: as asked for, else the wall's.
         values: every metric there.
-        cards: for common sizes of device memory, in bytes, the largest steps.
+        cards: the largest steps on cards of common sizes.
         caveats: from which steps on what is predicted is a bound only: memory is at most as
             predicted there, and a wall at least.
         failed: how the runs of the prediction failed, if they did: what needs them is missing.
         size_walls: where the graph itself reaches a limit of the framework.
-        kept_on_cards: what libraries keep of each card, beside what was recorded; empty: nothing.
     """
 
     conditions: Point
@@ -326,12 +332,11 @@ class ScenarioPrediction:
     wall: WallPrediction | None
     steps: int | None
     values: tuple[PredictedValue, ...]
-    cards: tuple[tuple[int, WallPrediction | None], ...]
+    cards: tuple[CardWall, ...]
     caveats: tuple[Caveat, ...] = ()
     failed: tuple[str, ...] = ()
     no_wall: str | None = None
     size_walls: tuple[SizeWall, ...] = ()
-    kept_on_cards: tuple[int, ...] = ()
 
     def is_upper_bound(self, metric: str, steps: float) -> bool:
         """Whether the metric's prediction at these steps is the most that is needed."""

@@ -20,6 +20,7 @@ from profiler.analysis.series import MetricSeries, metric_series
 from profiler.analysis.size_wall import size_walls
 from profiler.errors import FailedPointError
 from profiler.facts import (
+    CardWall,
     CaveatEffect,
     Measurement,
     Outcome,
@@ -103,9 +104,8 @@ class ScenarioPredictor:
                 the prediction says so, and has what does not need them.
         """
         measured = self._measured()
-        limits = [limit_bytes, *CARD_BYTES] if limit_bytes else list(CARD_BYTES)
         failed: list[str] = []
-        found = self._walls(limits, measured, failed, steps)
+        found = self._walls([limit_bytes] if limit_bytes else [], measured, failed, steps)
         wall = found.walls[0] if limit_bytes else None
         steps = steps or (int(wall.steps) if wall else None)
         # Between measured lengths their own law is better than short runs.
@@ -119,8 +119,7 @@ class ScenarioPredictor:
             wall=wall,
             steps=steps,
             values=tuple(self._values(measured, short, steps, failed, found)) if steps else (),
-            cards=tuple(zip(CARD_BYTES, found.walls[-len(CARD_BYTES) :], strict=True)),
-            kept_on_cards=tuple(found.kept),
+            cards=tuple(found.cards),
             caveats=tuple(found.caveats),
             failed=tuple(dict.fromkeys(failed)),
             no_wall=found.reasons[0] if limit_bytes and not wall and found.reasons else None,
@@ -150,21 +149,31 @@ class ScenarioPredictor:
             peak=True,
             peak_at=steps,
             changes=True,
-            whole_cards=len(CARD_BYTES),
+            cards_bytes=list(CARD_BYTES),
         )
         found = self.measurer.predict_walls(self.conditions, request)
         if isinstance(found, Outcome):
             failed.append(f"the short runs that predict its walls ended with {found.sentence}")
-            return WallPredictions(walls=[None] * len(limits))
-        told = self.conditions.schedule is Schedule.SERIAL and any(found.reasons)
-        if all(found.walls) or told:
+            return WallPredictions(
+                walls=[None] * len(limits), cards=[CardWall(limit_bytes=one) for one in CARD_BYTES]
+            )
+        reasons = [*found.reasons, *(card.reason for card in found.cards)]
+        known = all(found.walls) and all(card.prediction for card in found.cards)
+        if known or (self.conditions.schedule is Schedule.SERIAL and any(reasons)):
             return found
-        peak = self._peak(measured, min(limits), failed)
-        walls = [
-            wall or (self._by_law(peak, limit) if peak else None)
-            for wall, limit in zip(found.walls, limits, strict=True)
-        ]
-        return replace(found, walls=walls)
+        peak = self._peak(measured, min([*limits, *CARD_BYTES]), failed)
+        if peak is None:
+            return found
+        return replace(
+            found,
+            walls=[
+                wall or self._by_law(peak, limit)
+                for wall, limit in zip(found.walls, limits, strict=True)
+            ],
+            cards=[
+                card if card.prediction else self._card_by_law(peak, card) for card in found.cards
+            ],
+        )
 
     def _peak(
         self, measured: Sequence[MetricSeries], limit_bytes: int, failed: list[str]
@@ -294,6 +303,10 @@ class ScenarioPredictor:
         return wall_by_law(
             peak, limit_bytes=limit_bytes, max_steps=_MAX_STEPS, lengths=self.lengths
         )
+
+    def _card_by_law(self, peak: MetricSeries, card: CardWall) -> CardWall:
+        wall = self._by_law(peak, card.limit_bytes - card.kept_bytes)
+        return replace(card, prediction=wall, reason=None if wall else card.reason)
 
     def _is_mine(self, point: Point) -> bool:
         return replace(point, steps=0, repeat=0) == self.conditions

@@ -114,8 +114,7 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     for, ``backprop`` what its steady step takes beyond what is resident; without a peak,
     ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
     bound only, and why. ``begin``: where a search for the first wall begins, if it was asked for.
-    ``cards``: what else was asked for, and took ``cards_seconds`` of the prediction. ``kept``: what
-    libraries keep, for each limit that is a whole card.
+    ``cards``: what else was asked for, and took ``cards_seconds`` of the prediction.
     """
 
     walls: list[WallPrediction | None]
@@ -127,7 +126,6 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     caveats: list[Caveat] = []
     cards: list[CardWall] = []
     cards_seconds: Seconds = 0
-    kept: list[Bytes] = []
 
 
 class Certificate(Record, frozen=True, kw_only=True):

@@ -117,6 +117,11 @@ class DemandCurve:
             low, high = (middle, high) if self.at(middle) < limit_bytes else (low, middle)
         return low
 
+    def edge(self, limit_bytes: int) -> tuple[float, float]:
+        """Return the steps at which the limit is met, and by how many steps that may be off."""
+        met = self.meets(limit_bytes)
+        return met, self.margin(met)
+
     def margin(self, steps: float) -> float:
         """Return by how many steps it may be off there: the error before the last, extrapolated."""
         last = self.points[-1][0]
@@ -163,7 +168,7 @@ class Staircase:
         most_unused = max(one - int(least * of) for one, of in zip(unused, used, strict=True))
         return cls(curve, most_unused, least, likely, most)
 
-    def meets(self, limit_bytes: int) -> tuple[float, float]:
+    def edge(self, limit_bytes: int) -> tuple[float, float]:
         """Return the steps at which the limit is met, and by how many steps that may be off."""
         least = max(0.0, (limit_bytes - self.unused) / (1 + self.most_share))
         low = self.curve.meets(int(least))

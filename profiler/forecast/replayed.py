@@ -19,7 +19,7 @@ from profiler.facts import (
     PeakPrediction,
     WallPrediction,
 )
-from profiler.forecast.demand import DemandCurve, DemandLine, Staircase
+from profiler.forecast.demand import DemandCurve, DemandLine
 from profiler.forecast.ladder import continued_to, rungs
 from profiler.forecast.lattice import on_lattice
 from profiler.forecast.learning import CAUTION, Learner, last_below
@@ -232,7 +232,7 @@ class _WallPredictor:
         found = self._learner.stairs()
         if found is None:
             return None
-        met, margin = found.meets(self._limit)
+        met, margin = found.edge(self._limit)
         edge = min(met, self.max_steps)
         if edge + margin > found.curve.farthest or not self._learner.is_folded_at(int(edge)):
             return None
@@ -268,11 +268,7 @@ class _WallPredictor:
         curve = self._recordings.far(unrolling)
         if curve is None:
             raise NoPatternError("walls do not grow with their limits")
-        if isinstance(curve, Staircase):
-            met, margin = curve.meets(self._limit)
-        else:
-            met = curve.meets(self._limit)
-            margin = curve.margin(met)
+        met, margin = curve.edge(self._limit)
         return int(min(self.max_steps, met)), margin, []
 
     def _unfolded(self, regime: Regime, edge: int) -> list[Island]:

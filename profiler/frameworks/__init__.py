@@ -73,9 +73,9 @@ class PredictionRequest(Record, frozen=True, kw_only=True):
     ``limits_bytes``: the limits on the device's memory. ``max_steps``: a wall lies beyond where
     even these fit. ``peak``: also foretell the peak at ``peak_at`` steps, by default at the first
     wall. ``changes``: also say from where on predictions are bounds only. ``closely``: where short
-    runs do not tell the first wall closely, also record steps near it. ``cards_bytes``: other
-    limits, under which walls are foretold however far away they are. So many of ``limits_bytes``,
-    the last ones, are ``whole_cards``: what libraries keep there is left to them.
+    runs do not tell the first wall closely, also record steps near it. ``cards_bytes``: whole
+    cards, whose walls are foretold however far away they are; what libraries keep there is
+    left to them.
     """
 
     limits_bytes: list[Count]
@@ -85,7 +85,6 @@ class PredictionRequest(Record, frozen=True, kw_only=True):
     changes: bool = False
     closely: bool = False
     cards_bytes: list[Count] = []
-    whole_cards: Count = 0
 
 
 class Description(Record, frozen=True, kw_only=True):

@@ -218,15 +218,11 @@ def _predict(job: Job, recorder: Recorder) -> None:
     backprop: PeakPrediction | str = _VARIES
     begin = None
     cards: list[CardWall] = []
-    kept: list[int] = []
     cards_s = 0.0
+    forecasts = Forecasts(steps.traces(), lengths)
+    caveats = steps.caveats(lengths) if request.changes or request.cards_bytes else []
     if framework(job.framework).repeatable[_point(job).schedule]:
-        forecasts = Forecasts(steps.traces(), lengths)
-        limits = request.limits_bytes
-        others = len(limits) - request.whole_cards
-        kept = forecasts.kept(limits[others:]) if request.whole_cards else []
-        left = [limit - one for limit, one in zip(limits[others:], kept, strict=True)]
-        found = forecasts.walls([*limits[:others], *left], request.max_steps)
+        found = forecasts.walls(request.limits_bytes, request.max_steps)
         if request.closely:
             begin = forecasts.near_wall(found[0], request.limits_bytes[0], request.max_steps)
         at = request.peak_at or _first_wall(found)
@@ -235,11 +231,14 @@ def _predict(job: Job, recorder: Recorder) -> None:
             backprop = forecasts.backprop(at) if at else peak
         if request.cards_bytes:
             start = time.perf_counter()
-            cards = forecasts.cards(request.cards_bytes, steps.caveats(lengths))
+            cards = forecasts.cards(request.cards_bytes, caveats)
             cards_s = time.perf_counter() - start
     else:
-        cards = [CardWall(limit_bytes=limit, reason=_VARIES) for limit in request.cards_bytes]
-    caveats = steps.caveats(lengths) if request.changes else []
+        kept = forecasts.kept(request.cards_bytes)
+        cards = [
+            CardWall(limit_bytes=limit, kept_bytes=one, reason=_VARIES)
+            for limit, one in zip(request.cards_bytes, kept, strict=True)
+        ]
     recorder.answer(
         WallPredictions(
             walls=[None if isinstance(wall, str) else wall for wall in found],
@@ -248,10 +247,9 @@ def _predict(job: Job, recorder: Recorder) -> None:
             peak=None if isinstance(peak, str) else peak,
             backprop=None if isinstance(backprop, str) else backprop,
             no_peak=peak if isinstance(peak, str) else None,
-            caveats=caveats,
+            caveats=caveats if request.changes else [],
             cards=cards,
             cards_seconds=cards_s,
-            kept=kept,
         )
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from profiler.analysis.prediction import PredictedValue, ScenarioPrediction
-from profiler.facts import SCHEMA, WallPrediction, to_json
+from profiler.facts import SCHEMA, CardWall, WallPrediction, to_json
 from profiler.lengths import counted, is_plural
 from profiler.parameters import describe_parameters
 from reports.pages.exports import law_document
@@ -150,32 +150,29 @@ def _interval(value: PredictedValue, text: Callable[[float], str]) -> str:
 
 def card_grid(prediction: ScenarioPrediction) -> Grid:
     """Return the largest steps for common sizes of device memory."""
-    kept = _kept(prediction) if any(_kept(prediction)) else ()
+    keeps = any(card.kept_bytes for card in prediction.cards)
     return Grid(
         headings=(
             *("device memory", f"predicted largest {prediction.conditions.axis}", "how"),
-            *(["kept by libraries"] if kept else []),
+            *(["kept by libraries"] if keeps else []),
         ),
-        numeric=(True, True, False, *([True] if kept else [])),
+        numeric=(True, True, False, *([True] if keeps else [])),
         rows=tuple(
             GridRow(
                 cells=(
-                    *(size_text(size), *_card_cells(prediction, wall)),
-                    *map(size_text, kept[at : at + 1]),
+                    *(size_text(card.limit_bytes), *_card_cells(prediction, card)),
+                    *([size_text(card.kept_bytes)] if keeps else []),
                 )
             )
-            for at, (size, wall) in enumerate(prediction.cards)
+            for card in prediction.cards
         ),
     )
 
 
-def _kept(prediction: ScenarioPrediction) -> tuple[int, ...]:
-    return prediction.kept_on_cards or (0,) * len(prediction.cards)
-
-
-def _card_cells(prediction: ScenarioPrediction, wall: WallPrediction | None) -> tuple[str, str]:
+def _card_cells(prediction: ScenarioPrediction, card: CardWall) -> tuple[str, str]:
+    wall = card.prediction
     if wall is None:
-        return DASH, _no_wall(prediction)
+        return DASH, card.reason or _no_wall(prediction)
     return _steps_text(prediction, wall), "by the law of the peak" if wall.is_line else "replayed"
 
 
@@ -200,8 +197,12 @@ def prediction_document(prediction: ScenarioPrediction) -> dict[str, Any]:
         "steps": prediction.steps,
         "values": [_value(value) for value in prediction.values],
         "cards": [
-            {"limit_bytes": size, "kept_bytes": kept, "wall": to_json(wall)}
-            for (size, wall), kept in zip(prediction.cards, _kept(prediction), strict=True)
+            {
+                "limit_bytes": card.limit_bytes,
+                "kept_bytes": card.kept_bytes,
+                "wall": to_json(card.prediction),
+            }
+            for card in prediction.cards
         ],
         "size_walls": to_json(prediction.size_walls),
         "leaves_out": list(LEFT_OUT),

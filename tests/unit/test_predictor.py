@@ -12,6 +12,7 @@ import report_samples as samples
 from profiler.analysis.predictor import ScenarioPredictor
 from profiler.errors import FailedPointError
 from profiler.facts import (
+    CardWall,
     Caveat,
     CaveatEffect,
     DeviceMemory,
@@ -34,6 +35,8 @@ from profiler.units import CARD_BYTES
 
 MIB = 1 << 20
 LIMIT = 64 * MIB
+# By libraries, of a whole card.
+KEPT = 20 * MIB
 LENGTHS = (8, 16, 32, 64, 128)
 ERROR = Outcome(status=Status.ERROR, phase="build", reason="ValueError: bad shape")
 CONDITIONS = Point(framework="sampleflow", scenario="toy", family="toys", parameters={}, steps=0)
@@ -57,14 +60,22 @@ def measurement(point: Point, per_step: int, outcome: Outcome = samples.OK) -> M
 
 def no_pattern(request: PredictionRequest) -> WallPredictions:
     """Predict nothing."""
-    return WallPredictions(walls=[None] * len(request.limits_bytes))
+    return WallPredictions(
+        walls=[None] * len(request.limits_bytes),
+        cards=[CardWall(limit_bytes=card, kept_bytes=KEPT) for card in request.cards_bytes],
+    )
 
 
 def by_replay(request: PredictionRequest) -> WallPredictions:
     """Predict walls of the scaled-down bytes per step."""
-    steps = [limit // SCALED for limit in request.limits_bytes]
+
+    def wall(limit: int) -> WallPrediction:
+        n = limit // SCALED
+        return WallPrediction(steps=n, low=n - 1, high=n + 1, learned_from=[8])
+
     return WallPredictions(
-        walls=[WallPrediction(steps=n, low=n - 1, high=n + 1, learned_from=[8]) for n in steps],
+        walls=[wall(limit) for limit in request.limits_bytes],
+        cards=[CardWall(limit_bytes=card, prediction=wall(card)) for card in request.cards_bytes],
         caveats=[BOUND],
     )
 
@@ -217,8 +228,8 @@ def test_every_card_has_its_wall() -> None:
     for limit in (None, LIMIT):
         found = predictor(Toy()).predict(limit_bytes=limit)
 
-        assert [size for size, _ in found.cards] == list(CARD_BYTES)
-        assert [wall and wall.steps for _, wall in found.cards] == [
+        assert [card.limit_bytes for card in found.cards] == list(CARD_BYTES)
+        assert [card.prediction and card.prediction.steps for card in found.cards] == [
             size // SCALED for size in CARD_BYTES
         ]
 
@@ -236,6 +247,10 @@ def test_without_a_pattern_walls_are_by_the_law_of_short_runs(
     assert found.wall.steps == pytest.approx(8 * LIMIT // SCALED, abs=1)
     assert toy.asked[0][1] == 8 * LIMIT // ORDINARY
     assert toy.asked.count(toy.asked[0]) == repeats
+    for card in found.cards:
+        assert card.prediction is not None
+        left = card.limit_bytes - KEPT
+        assert card.prediction.steps == pytest.approx(left // SCALED, abs=1)
 
 
 def test_the_error_of_the_recorded_runs_is_reported() -> None:
@@ -244,7 +259,7 @@ def test_the_error_of_the_recorded_runs_is_reported() -> None:
     (peak,) = [value for value in found.values if value.metric.name == "peak"]
 
     assert found.wall is None
-    assert {wall for _, wall in found.cards} == {None}
+    assert {card.prediction for card in found.cards} == {None}
     assert "ended with error in build: ValueError: bad shape" in found.failed[0]
     assert peak.value == pytest.approx(40 * ORDINARY)
 
@@ -266,7 +281,7 @@ def test_short_runs_that_all_fail_are_one_error() -> None:
 
     assert (peak.value, peak.reason) == (None, "its short runs failed")
     assert found.failed[0].startswith("all 5 short runs failed, at 64 steps: error in build")
-    assert all(wall for _, wall in found.cards)
+    assert all(card.prediction for card in found.cards)
 
 
 def test_short_runs_are_of_lengths_that_are_allowed() -> None:

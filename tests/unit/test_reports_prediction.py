@@ -10,7 +10,7 @@ import report_samples as samples
 from profiler.analysis.metrics import BY_NAME
 from profiler.analysis.prediction import ScenarioPrediction, predicted_values
 from profiler.analysis.series import MetricSeries
-from profiler.facts import Caveat, CaveatEffect, Island, WallPrediction, replace
+from profiler.facts import CardWall, Caveat, CaveatEffect, Island, WallPrediction, replace
 from reports.tables.prediction import (
     LEFT_OUT,
     card_grid,
@@ -24,6 +24,7 @@ LENGTHS = (8, 16, 32, 64, 128, 256)
 GIB = 1 << 30
 CONDITIONS = replace(samples.measured().point, steps=0)
 REPLAYED = WallPrediction(steps=800, low=796, high=803.5, learned_from=[8, 10, 80])
+NO_PATTERN = "runs of up to 8 steps do not tell how memory grows"
 LINE = replace(REPLAYED, is_line=True)
 
 
@@ -50,7 +51,10 @@ def prediction(
         wall=wall,
         steps=steps,
         values=tuple(predicted_values(measured, short, steps)) if steps else (),
-        cards=((4 * GIB, REPLAYED), (8 * GIB, None)),
+        cards=(
+            CardWall(limit_bytes=4 * GIB, prediction=REPLAYED),
+            CardWall(limit_bytes=8 * GIB, reason=NO_PATTERN),
+        ),
     )
 
 
@@ -114,7 +118,7 @@ def test_without_a_length_there_is_no_table() -> None:
     assert value_grid(predicted).rows == ()
     assert [row.cells for row in card_grid(predicted).rows] == [
         ("4 GiB", "800 ± 4", "replayed"),
-        ("8 GiB", DASH, "no pattern to replay, and no law of the peak that is sure enough"),
+        ("8 GiB", DASH, NO_PATTERN),
     ]
 
 
@@ -137,7 +141,10 @@ def test_the_document_is_json_with_raw_numbers() -> None:
 
 def test_what_libraries_keep_of_a_card_stands_beside_it() -> None:
     """A column of the table, which is not there where they keep nothing."""
-    predicted = dataclasses.replace(prediction(), kept_on_cards=(20 << 20, 64 << 20))
+    kept = (20 << 20, 64 << 20)
+    pairs = zip(prediction().cards, kept, strict=True)
+    cards = tuple(replace(card, kept_bytes=one) for card, one in pairs)
+    predicted = dataclasses.replace(prediction(), cards=cards)
     grid = card_grid(predicted)
 
     assert grid.headings[-1] == "kept by libraries"

@@ -7,33 +7,20 @@ A piece of advice is given only where the explanation shows what it acts upon.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from profiler.explain.advice import MOST, MUCH, Remedy, advice
 from profiler.facts import Advice, Explanation, Holding, Role
 
 TREE = "aggregation_method=EXPERIMENTAL_TREE"
 ACCUMULATE_N = "aggregation_method=EXPERIMENTAL_ACCUMULATE_N"
 _MEASURED = "tests/integration/test_remedies.py"
-# Less of the peak is not worth a change.
-_MUCH = 0.25
-# Most of what a role holds.
-_MOST = 0.5
 # More partial gradients than a loop's running sum and the summand that comes to it.
 _MANY = 3
 # Ops that plain gradients never add, their own gradient ops do: backward runs forward again.
 _ACTIVATIONS = {"Tanh": "TanhGrad", "Sigmoid": "SigmoidGrad", "Relu": "ReluGrad", "Elu": "EluGrad"}
 
 _LOSS_GRADIENT = re.compile(r"gradients/(.*/)?(Mean|Square)(_\d+)?_grad/")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Remedy:
-    """What to do about a role that holds much of a peak, where it applies."""
-
-    role: Role
-    applies: Callable[[Explanation, Sequence[Holding]], bool]
-    remedy: str
 
 
 def _built_per_step(explained: Explanation, largest: Holding) -> bool:
@@ -55,7 +42,7 @@ def _partials_of_an_unrolled_graph(explained: Explanation, holdings: Sequence[Ho
         for one in holdings
         if one.variable is not None and _built_per_step(explained, one)
     ]
-    return sum(partials) > _MOST * explained.by_role[holdings[0].role]
+    return sum(partials) > MOST * explained.by_role[holdings[0].role]
 
 
 def _kept_by_unrolled_cells(explained: Explanation, holdings: Sequence[Holding]) -> bool:
@@ -66,7 +53,7 @@ def _kept_by_unrolled_cells(explained: Explanation, holdings: Sequence[Holding])
     has_cells = explained.theory is not None and bool(explained.theory.cells)
     per_step = [one.bytes for one in holdings if _built_per_step(explained, one)]
     role = explained.by_role[holdings[0].role]
-    return has_cells and sum(per_step) > _MOST * role and not _runs_again(explained)
+    return has_cells and sum(per_step) > MOST * role and not _runs_again(explained)
 
 
 def _runs_again(explained: Explanation) -> bool:
@@ -82,7 +69,7 @@ def _runs_again(explained: Explanation) -> bool:
 def _loss_gradient(explained: Explanation, holdings: Sequence[Holding]) -> bool:
     """Whether gradients of a mean of squares hold much of the peak, not only their role."""
     found = [one.bytes for one in holdings if _LOSS_GRADIENT.match(one.op)]
-    return sum(found) >= _MUCH * explained.peak_bytes
+    return sum(found) >= MUCH * explained.peak_bytes
 
 
 REMEDIES: tuple[Remedy, ...] = (
@@ -119,16 +106,7 @@ REMEDIES: tuple[Remedy, ...] = (
 
 def of(explained: Explanation) -> list[Advice]:
     """Return a piece of advice for each role that holds much, where one is known to apply."""
-    by_role: dict[str, list[Holding]] = {}
-    for holding in explained.holdings:
-        by_role.setdefault(holding.role, []).append(holding)
-    return [
-        Advice(role=rule.role.value, text=rule.remedy, measured=_MEASURED)
-        for rule in REMEDIES
-        if explained.by_role.get(rule.role.value, 0) >= _MUCH * explained.peak_bytes
-        and rule.role.value in by_role
-        and rule.applies(explained, by_role[rule.role.value])
-    ]
+    return advice(REMEDIES, explained, measured=_MEASURED)
 
 
 def variants(explained: Explanation) -> list[str]:
@@ -148,5 +126,5 @@ def variants(explained: Explanation) -> list[str]:
         and one.tensors >= _MANY
         and _built_per_step(explained, one)
     ]
-    much = sum(partials) >= _MUCH * explained.peak_bytes
+    much = sum(partials) >= MUCH * explained.peak_bytes
     return [TREE, ACCUMULATE_N] if much else []

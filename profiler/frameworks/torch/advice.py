@@ -7,18 +7,14 @@ A piece of advice is given only where the explanation shows what it acts upon.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from profiler.explain.advice import MOST, MUCH, Remedy, advice
 from profiler.facts import Advice, Explanation, Holding, Role
 
 _MEASURED = "tests/integration/torch/test_remedies_torch.py"
-# Less of the peak is not worth a change.
-_MUCH = 0.25
 # Of the peak, what the scores of all pairs hold by the softmax alone.
 _SCORES = 0.1
-# Most of what a role holds.
-_MOST = 0.5
 # Plain backward has operations of its own for these: it runs forward again.
 _ACTIVATIONS = {"tanh", "sigmoid", "relu", "gelu", "silu", "addmm", "_softmax", "lstm_cell"}
 _SOFTMAX = "_softmax"
@@ -26,20 +22,11 @@ _SOFTMAX = "_softmax"
 _OF_THE_LOSS = re.compile(r"(Mean|Pow)Backward\d+/")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remedy:
-    """What to do about a role that holds much of a peak, where it applies."""
-
-    role: Role
-    applies: Callable[[Explanation, Sequence[Holding]], bool]
-    remedy: str
-
-
 def _kept_step_by_step(explained: Explanation, holdings: Sequence[Holding]) -> bool:
     """Whether each time step adds tensors of its own to most of the role, none computed again."""
     per_step = [one.bytes for one in holdings if (one.per_step_tensors or 0) > 0]
     role = explained.by_role[holdings[0].role]
-    return sum(per_step) > _MOST * role and not _ACTIVATIONS & explained.graph.backward.keys()
+    return sum(per_step) > MOST * role and not _ACTIVATIONS & explained.graph.backward.keys()
 
 
 def _kept_scores(explained: Explanation, holdings: Sequence[Holding]) -> bool:
@@ -51,7 +38,7 @@ def _kept_scores(explained: Explanation, holdings: Sequence[Holding]) -> bool:
 def _gradients_of_the_loss(explained: Explanation, holdings: Sequence[Holding]) -> bool:
     """Whether much of the peak are gradients within a loss of several operations."""
     found = sum(one.bytes for one in holdings if _OF_THE_LOSS.match(one.op))
-    return found >= _MUCH * explained.peak_bytes
+    return found >= MUCH * explained.peak_bytes
 
 
 REMEDIES: tuple[Remedy, ...] = (
@@ -88,13 +75,4 @@ REMEDIES: tuple[Remedy, ...] = (
 
 def of(explained: Explanation) -> list[Advice]:
     """Return a piece of advice for each role that holds much, where one is known to apply."""
-    by_role: dict[str, list[Holding]] = {}
-    for holding in explained.holdings:
-        by_role.setdefault(holding.role, []).append(holding)
-    return [
-        Advice(role=rule.role.value, text=rule.remedy, measured=_MEASURED)
-        for rule in REMEDIES
-        if explained.by_role.get(rule.role.value, 0) >= _MUCH * explained.peak_bytes
-        and rule.role.value in by_role
-        and rule.applies(explained, by_role[rule.role.value])
-    ]
+    return advice(REMEDIES, explained, measured=_MEASURED)

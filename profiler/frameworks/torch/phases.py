@@ -97,8 +97,8 @@ REPLAYED = (
     "was replayed by the rules of the allocator of CUDA cards"
 )
 COMPILED = (
-    "torch.compile captures the step, or parts of it, as graphs: the nodes of these are counted, "
-    "and no operations that are dispatched"
+    "torch.compile captures the step, or parts of it, as graphs: their nodes are counted, in place "
+    "of operations that are dispatched"
 )
 COMPILED_ANEW = (
     "torch.compile would make another graph of the forward part alone: nothing is left for backward"
