@@ -157,22 +157,13 @@ class ScenarioPredictor:
             return WallPredictions(
                 walls=[None] * len(limits), cards=[CardWall(limit_bytes=one) for one in CARD_BYTES]
             )
-        reasons = [*found.reasons, *(card.reason for card in found.cards)]
-        known = all(found.walls) and all(card.prediction for card in found.cards)
-        if known or (self.conditions.schedule is Schedule.SERIAL and any(reasons)):
-            return found
-        peak = self._peak(measured, min([*limits, *CARD_BYTES]), failed)
+        peak = self._peak(measured, min([*limits, *CARD_BYTES]), failed) if found.varies else None
         if peak is None:
             return found
         return replace(
             found,
-            walls=[
-                wall or self._by_law(peak, limit)
-                for wall, limit in zip(found.walls, limits, strict=True)
-            ],
-            cards=[
-                card if card.prediction else self._card_by_law(peak, card) for card in found.cards
-            ],
+            walls=[self._by_law(peak, limit) for limit in limits],
+            cards=[self._card_by_law(peak, card) for card in found.cards],
         )
 
     def _peak(

@@ -110,14 +110,16 @@ class CardWall(Record, frozen=True, kw_only=True):
 class WallPredictions(Record, frozen=True, kw_only=True):
     """Predicted walls, one for each limit; None where nothing can be predicted.
 
-    ``reasons`` says for each limit why there is none. ``peak`` is that of a length that was asked
-    for, ``backprop`` what its steady step takes beyond what is resident; without a peak,
-    ``no_peak`` says why. ``caveats``: from which steps on a prediction is a
-    bound only, and why. ``begin``: where a search for the first wall begins, if it was asked for.
-    ``cards``: what else was asked for, and took ``cards_seconds`` of the prediction.
+    ``reasons`` says for each limit why there is none. ``varies``: what is allocated differs from
+    run to run, so nothing was replayed, and only the law of peaks can tell. ``peak`` is that
+    of a length that was asked for, ``backprop`` what its steady step takes beyond what is resident;
+    without a peak, ``no_peak`` says why. ``caveats``: from which steps on a prediction is a bound
+    only, and why. ``begin``: where a search for the first wall begins, if it was
+    asked for. ``cards``: what else was asked for, and took ``cards_seconds`` of the prediction.
     """
 
     walls: list[WallPrediction | None]
+    varies: bool = False
     begin: WallPrediction | None = None
     reasons: list[str | None] = []
     peak: PeakPrediction | None = None

@@ -146,7 +146,7 @@ class Framework(Protocol):
 
     @property
     def repeatable(self) -> Mapping[Schedule, bool]:
-        """Its schedules, and whether device peaks repeat to the byte in each."""
+        """Its schedules, and whether a step allocates the same each time (and can be replayed)."""
 
     @property
     def limit_unit_bytes(self) -> int:

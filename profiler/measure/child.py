@@ -221,7 +221,8 @@ def _predict(job: Job, recorder: Recorder) -> None:
     cards_s = 0.0
     forecasts = Forecasts(steps.traces(), lengths)
     caveats = steps.caveats(lengths) if request.changes or request.cards_bytes else []
-    if framework(job.framework).repeatable[_point(job).schedule]:
+    varies = not framework(job.framework).repeatable[_point(job).schedule]
+    if not varies:
         found = forecasts.walls(request.limits_bytes, request.max_steps)
         if request.closely:
             begin = forecasts.near_wall(found[0], request.limits_bytes[0], request.max_steps)
@@ -242,6 +243,7 @@ def _predict(job: Job, recorder: Recorder) -> None:
     recorder.answer(
         WallPredictions(
             walls=[None if isinstance(wall, str) else wall for wall in found],
+            varies=varies,
             begin=begin,
             reasons=[wall if isinstance(wall, str) else None for wall in found],
             peak=None if isinstance(peak, str) else peak,

@@ -59,9 +59,10 @@ def measurement(point: Point, per_step: int, outcome: Outcome = samples.OK) -> M
 
 
 def no_pattern(request: PredictionRequest) -> WallPredictions:
-    """Predict nothing."""
+    """Predict nothing: what is allocated varies."""
     return WallPredictions(
         walls=[None] * len(request.limits_bytes),
+        varies=True,
         cards=[CardWall(limit_bytes=card, kept_bytes=KEPT) for card in request.cards_bytes],
     )
 
@@ -159,7 +160,13 @@ def recorded_peak(share: float) -> Callable[[PredictionRequest], WallPredictions
             recorded={"16": round(16 * ORDINARY * (1 + share)), "20": 1},
         )
         backprop = replace(peak, bytes=size - 10, recorded={})
-        return replace(no_pattern(request), peak=peak, backprop=backprop, reasons=["no law holds"])
+        return replace(
+            no_pattern(request),
+            varies=False,
+            peak=peak,
+            backprop=backprop,
+            reasons=["no law holds"],
+        )
 
     return foretell
 
@@ -194,7 +201,7 @@ def test_host_memory_is_told_only_as_far_as_the_law_of_the_tensors_in_it_is_righ
     def foretell(request: PredictionRequest) -> WallPredictions:
         size = SCALED * steps + more
         peak = PeakPrediction(steps=steps, bytes=size, low=size, high=size, recorded={})
-        return replace(no_pattern(request), peak=peak, reasons=["no law holds"])
+        return replace(no_pattern(request), varies=False, peak=peak, reasons=["no law holds"])
 
     values = predictor(Toy(walls=foretell)).predict(steps=steps).values
     (host,) = [value for value in values if value.metric.name == "host"]

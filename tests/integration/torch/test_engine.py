@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from real_points import point_of
 
-from profiler.facts import Explanation, Measurement, Point, Status, WallPredictions
+from profiler.facts import (
+    Explanation,
+    Measurement,
+    Point,
+    Schedule,
+    Status,
+    WallPredictions,
+    replace,
+)
 from profiler.frameworks import PredictionRequest
 from profiler.frameworks.allocators.caching import SMALL_SEGMENT
 from profiler.limits.host_limit import Means
@@ -231,6 +239,24 @@ class TestPredictions:
 
         assert found.peak is not None, found.no_peak
         assert found.peak.bytes == peak(step(scenario, steps=150, **settings))
+
+    @pytest.mark.parametrize("schedule", list(Schedule))
+    def test_walls_are_replayed_in_each_schedule(self, mine: Client, schedule: Schedule) -> None:
+        """Whole segments are taken, so no law of peaks tells where a card is full."""
+        limit = 1 << 26
+        short = point_of(mine, "torch_loop", steps=4, schedule=schedule)
+        request = PredictionRequest(limits_bytes=[limit], max_steps=10_000)
+        found = mine.predict_walls(short, request)
+        assert isinstance(found, WallPredictions), found
+        (wall,) = found.walls
+        assert wall is not None, found.reasons
+        ends = [
+            mine.measure(replace(short, steps=n, limit_bytes=limit)).outcome.status
+            for n in (int(wall.low), int(wall.high) + 1)
+        ]
+
+        assert not found.varies
+        assert ends == [Status.OK, Status.OOM_DEVICE]
 
     def test_a_limit_is_that_of_a_card(self, mine: Client, step: Measure) -> None:
         """Of whole segments: what they take together fits, and half of the tensors do not."""
