@@ -18,6 +18,10 @@ class AllocatorModel(Protocol):
         one did not. Between these lengths, what is longer takes no less, up to how it is packed.
         """
 
+    @property
+    def piece_bytes(self) -> int:
+        """The largest piece that it takes for several requests; 0: it takes what is needed."""
+
     def fits(self, trace: Trace, limit_bytes: int) -> bool:
         """Whether an allocator of ``limit_bytes`` survives the trace."""
 

@@ -149,8 +149,15 @@ class Staircase:
     most_share: float
 
     @classmethod
-    def through(cls, points: Iterable[tuple[int, int, int]]) -> Staircase | None:
-        """Return it by ``(steps, bytes in use, bytes needed)``; None where no law holds."""
+    def through(
+        cls, points: Iterable[tuple[int, int, int]], *, piece_bytes: int = 0
+    ) -> Staircase | None:
+        """Return it by ``(steps, bytes in use, bytes needed)``; None where no law holds.
+
+        Args:
+            points: the lengths.
+            piece_bytes: how much more or less may be unused than a few lengths show.
+        """
         known = sorted(points)
         curve = DemandCurve.through((steps, used) for steps, used, _ in known)
         if curve is None:
@@ -159,7 +166,7 @@ class Staircase:
         used = [used for _, used, _ in known]
         slope = linear_regression(used, unused).slope
         beyond = [one - slope * of for one, of in zip(unused, used, strict=True)]
-        off = (max(beyond) - min(beyond)) / (used[-1] - used[0])
+        off = max(piece_bytes, max(beyond) - min(beyond)) / (used[-1] - used[0])
         least = max(0.0, slope - off)
         most = min(one / of for one, of in zip(unused, used, strict=True))
         most = max(least, min(most, slope + off))

@@ -17,11 +17,9 @@ from profiler.lengths import Lengths
 # What is recorded, one after the other, until a continued trace foretells the longest. The
 # differences hold many periods: what grows by segments of 3, 4, 5, 8 or 10 steps is found, too.
 _LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 162, 240, 320)
-# From so many iterations on a loop's overlap as they do in any longer one: after up to three times
-# the 32 that run ahead.
-_SETTLED = 96
-# A little more of them than these, to be continued.
-_FIRST_SETTLED = 104
+# From so many times those that run ahead on, a loop's iterations overlap as they do in any longer
+# one. A little more of them than these are recorded, to be continued.
+_SETTLED, _MORE = 3, 8
 # After so many lengths of that kind, shorter ones of a loop tell nothing more.
 _SETTLED_ENOUGH = 2
 # The operations of two recorded lengths are as many but for this share where the graph is the same.
@@ -126,7 +124,7 @@ class Ladder:
         """Return what of the ladder was not recorded yet, in the order to do so."""
         known = self.known
         missing = [steps for steps in self.rungs if steps not in known]
-        if not self._is_same_graph():
+        if not self._settles():
             return missing
         settled = [steps for steps in self.settled if steps not in known]
         if sum(map(self.is_settled, known)) >= _SETTLED_ENOUGH:
@@ -154,7 +152,7 @@ class Ladder:
         shorter, longer = map(self._recordings.trace, self.rungs[:2])
         if len(shorter.events) == len(longer.events):
             return 0  # there is no pattern of steps that this would change
-        settled = self.settled if self._is_same_graph() else []
+        settled = self.settled if self._settles() else []
         least = next(filter(self._is_worth, settled), 0)
         return max(
             (one for one in self._changes() if one > least and self._is_worth_from(one)),
@@ -176,6 +174,10 @@ class Ladder:
             return False
         _, second, *_ = [*self.settled, UNLIMITED]
         return FURTHER * second <= max(*self.known, _WORTH * self.by_tops())
+
+    def _settles(self) -> bool:
+        """Whether there are loops whose iterations run ahead: short ones are not yet settled."""
+        return self._recordings.source.ahead > 0 and self._is_same_graph()
 
     def _is_same_graph(self) -> bool:
         """Whether the graph does not grow with the steps: what does is made by loops."""
@@ -230,7 +232,7 @@ class Ladder:
     @property
     def settled(self) -> list[int]:
         """The lengths to record at which a loop is settled, ascending: at least two."""
-        first = self.with_iterations(_FIRST_SETTLED)
+        first = self.with_iterations(_SETTLED * self._recordings.source.ahead + _MORE)
         return sorted(filter(self.is_settled, {*self.rungs, first, first + _PAIRED}))
 
     @property
@@ -240,7 +242,7 @@ class Ladder:
         Of a loop, they are settled, but for the longest.
         """
         shorter, longer = map(self._recordings.trace, self.rungs[:2])
-        is_loop = self._is_same_graph() and len(shorter.events) != len(longer.events)
+        is_loop = self._settles() and len(shorter.events) != len(longer.events)
         longest = max(self.known)
         begins = max((one for one in self._changes() if one <= longest), default=0)
         return [
@@ -251,7 +253,7 @@ class Ladder:
 
     def is_settled(self, steps: int) -> bool:
         """Whether a loop of so many steps has taken up all its parallel iterations."""
-        return steps >= self.with_iterations(_SETTLED)
+        return steps >= self.with_iterations(_SETTLED * self._recordings.source.ahead)
 
     def with_iterations(self, iterations: int) -> int:
         """Return about the length from which on a loop has so many iterations."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from profiler.forecast.demand import DemandCurve, Staircase
@@ -20,10 +22,10 @@ from profiler.lengths import Lengths
 
 # A continued trace is checked at this share of the wall: nearer to it where every step adds
 # operations, which the graph optimizer may order otherwise in a larger graph. A loop is checked at
-# no fewer steps than these, or where its wall is nearer, there: before it may still take up
-# parallel iterations.
+# no fewer than so many times the iterations that run ahead, and some more, or where its wall is
+# nearer, there: before it may still take up parallel iterations.
 _CHECK_SHARE, _SMALLER_SHARE = 1 / 2, 1 / 4
-_CHECKED = 72
+_TAKEN_UP, _MORE = 2, 8
 # A check reaches this far from the wanted length.
 _ENOUGH = 0.7
 # An error that was seen may be so many times larger where it was not looked.
@@ -74,7 +76,8 @@ class Learner:
         """Return the length at which this should be checked."""
         unrolling = self._recordings.continued(best.basis)
         edge = self._edge_of(best)
-        least = min(self._ladder.with_iterations(_CHECKED), edge) if unrolling.loops else 0
+        iterations = _TAKEN_UP * self._recordings.source.ahead + _MORE
+        least = min(self._ladder.with_iterations(iterations), edge) if unrolling.loops else 0
         wanted = max(_checked_share(unrolling, edge), least)
         # Where constants are no longer folded, a continued trace need not hold.
         end, _ = self._end(unrolling, None)
@@ -90,9 +93,11 @@ class Learner:
         best: Continued | None = None
         for basis in self._bases():
             found = self._recordings.foretold(basis, max(self._ladder.known))
-            if found is not None and (best is None or found.missed < best.missed):
+            if found is None or (_is_aligned(basis) and not found.is_same):
+                continue
+            if best is None or found.missed < best.missed:
                 best = found
-            if best is not None and (best.is_same or best.missed <= _SAME):
+            if best.is_same or best.missed <= _SAME:
                 break
         return best
 
@@ -114,6 +119,7 @@ class Learner:
         finer = sorted(self._finer(known, last), key=lambda basis: (basis.unit, -basis.lengths[0]))
         yield from finer[:_MOST_TRIED]
         yield from [*plain, *bent][:_MOST_TRIED]
+        yield from _aligned(known, last)[:_MOST_TRIED]
 
     def _finer(self, known: Sequence[int], last: int) -> Iterator[Basis]:
         """Yield what grows by fewer steps at a time than half of what two lengths differ by.
@@ -238,9 +244,7 @@ class Learner:
             (steps, recordings.growing_need(steps), recordings.need(steps))
             for steps in self._ladder.lawful
         ]
-        if all(used == needed for _, used, needed in points):
-            return None
-        return Staircase.through(points)
+        return Staircase.through(points, piece_bytes=recordings.allocator.piece_bytes)
 
     def unlawful(self, edge: float) -> float:
         """Return the same of what no length that a law goes through computes."""
@@ -253,6 +257,28 @@ class Learner:
             return steps <= self._end(self._recordings.continued(best.basis), None)[0]
         most = self._recordings.source.most_folded_bytes
         return all(steps <= line.meets(most) for line in self._recordings.folded())
+
+
+def _aligned(known: Sequence[int], last: int) -> list[Basis]:
+    """Return bases of three lengths that, with the last, lie alike in any shorter period.
+
+    What is rounded at every so many steps may grow by squares between them.
+    """
+    units = {
+        lengths: math.gcd(*(other - lengths[0] for other in (*lengths[1:], last)))
+        for lengths in itertools.combinations(known, 3)
+    }
+    return [
+        Basis(lengths, units[lengths])
+        for lengths in sorted(units, reverse=True)
+        if 2 * units[lengths] < lengths[1] - lengths[0]
+    ]
+
+
+def _is_aligned(basis: Basis) -> bool:
+    """Whether it is of three lengths and a short period: nearly, that fits by chance."""
+    first, second, *others = basis.lengths
+    return bool(others) and 2 * basis.unit != second - first
 
 
 def _checked_share(unrolling: Unrolling, edge: int) -> int:

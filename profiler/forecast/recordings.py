@@ -58,6 +58,7 @@ class TraceSource:
         most_folded_bytes: the largest constant that it folds by default.
         most_computed_bytes: the largest constant that its graph optimizer computes ahead of time,
             if nothing that it is computed from is as large; 0: there is no such limit.
+        ahead: so many iterations of a loop may run at once; 0: one begins after the other.
         kept_on_card: ``kept_on_card(trace, card_bytes)``: what libraries keep of the allocator's
             memory on a card of that size, beside what such a trace has; None: nothing.
     """
@@ -67,6 +68,7 @@ class TraceSource:
     folded_label: str
     most_folded_bytes: int
     most_computed_bytes: int = 0
+    ahead: int = 0
     kept_on_card: Callable[[Trace, int], int] | None = None
 
 
@@ -148,7 +150,7 @@ class Recordings:
     @property
     def takes_pieces(self) -> bool:
         """Whether the allocator takes more than it uses: what is needed says little of an edge."""
-        return any(self.growing_need(steps) != self.top(steps) for steps in self.lengths)
+        return self.allocator.piece_bytes > 0
 
     def can_fit(self, steps: int, limit_bytes: int) -> bool:
         """Whether recorded steps fit: what is needed without a limit may be more than must be."""

@@ -215,10 +215,12 @@ class _WallPredictor:
         return self._prediction(middle, margin, is_line=False, islands=islands)
 
     def _by_law(self) -> WallPrediction | None:
+        if self._recordings.takes_pieces:
+            return self._by_stairs()
         # Under a limit, a chunk that is not split may hold twice what was asked for.
         curve = self._learner.law(self._recordings.need)
         if curve is None:
-            return self._by_stairs()
+            return None
         edge = min(curve.meets(self._limit), self.max_steps)
         if edge > curve.farthest or not self._learner.is_folded_at(int(edge)):
             return None

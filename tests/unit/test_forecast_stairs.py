@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import accumulate
 from random import Random
 
@@ -15,6 +16,7 @@ from profiler.forecast.replayed import Forecasts
 from profiler.forecast.trace import Trace
 from profiler.forecast.unrolling import Unrolling
 from profiler.frameworks.allocators.caching import CachingAllocator
+from profiler.lengths import Lengths
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 MAX_STEPS = 10**8
@@ -27,15 +29,19 @@ def held(sizes: list[tuple[str, int]]) -> Trace:
     return Trace([label for label, _ in sizes], events + [(at, 0) for at in numbers])
 
 
-def predicted(trace: Callable[[int], Trace], limit: int) -> WallPrediction | str:
-    """Return the wall by what short runs show."""
-    source = TraceSource(
+def source_of(trace: Callable[[int], Trace]) -> TraceSource:
+    """Return where such traces come from."""
+    return TraceSource(
         record=lambda steps, _: trace(steps),
         allocator=CachingAllocator(),
         folded_label="folded",
         most_folded_bytes=0,
     )
-    (wall,) = Forecasts(source).walls([limit], MAX_STEPS)
+
+
+def predicted(trace: Callable[[int], Trace], limit: int) -> WallPrediction | str:
+    """Return the wall by what short runs show."""
+    (wall,) = Forecasts(source_of(trace)).walls([limit], MAX_STEPS)
     return wall
 
 
@@ -151,17 +157,60 @@ def test_what_bends_a_little_is_not_told_as_if_it_were_a_line(
         bent = ("pairs", 6 * (steps // 4) ** 2 * pair)
         return held([*[("stack", per_step * steps)] * count, bent])
 
-    source = TraceSource(
-        record=lambda steps, _: trace(steps),
-        allocator=CachingAllocator(),
-        folded_label="folded",
-        most_folded_bytes=0,
-    )
-    found = Forecasts(source).peak(512)
+    found = Forecasts(source_of(trace)).peak(512)
     real = CachingAllocator().peak(trace(512))
 
     assert isinstance(found, PeakPrediction)
     assert found.low <= real <= found.high
+
+
+@pytest.mark.parametrize("steps", [512, 1024])
+def test_squares_that_are_rounded_at_every_few_steps(steps: int) -> None:
+    """Frames are halved, letters are an eighth: the pairs of both grow by squares every 8 steps."""
+
+    def trace(steps: int) -> Trace:
+        frames, letters = steps // 2, steps // 8
+        pairs = 64 * frames * (2 * letters + 1)
+        return held([("pairs", pairs), *[("state", 8 * KIB)] * frames])
+
+    real = CachingAllocator().peak(trace(steps))
+    found = Forecasts(source_of(trace), Lengths(multiple_of=2, at_least=8)).peak(steps)
+
+    assert isinstance(found, PeakPrediction), found
+    assert found.bytes == real
+    assert max(map(int, found.recorded)) <= steps / 2
+
+
+def test_what_runs_one_after_the_other_needs_no_long_runs() -> None:
+    """Iterations of a loop that never run ahead are alike from the first on."""
+
+    def trace(steps: int) -> Trace:
+        return held([("weights", 3 * MIB), *[("state", 24 * KIB)] * steps])
+
+    recorded = {}
+    for ahead in (0, 32):
+        source = replace(source_of(trace), ahead=ahead)
+        (wall,) = Forecasts(source).walls([36 * MIB], MAX_STEPS)
+        assert isinstance(wall, WallPrediction), wall
+        recorded[ahead] = wall.learned_from
+        # Beside the weights' own segment of 20 MiB there are 8 of 2 MiB, with 85 states each.
+        assert int(wall.steps) == 8 * 85
+
+    assert sum(steps >= 3 * 32 for steps in recorded[0]) == 1  # the check
+    assert sum(steps >= 3 * 32 for steps in recorded[32]) > 2
+
+
+def test_few_small_lengths_do_not_tell_the_share_that_is_unused() -> None:
+    """Below a large piece, what is unused may be as much as what is used at each of them."""
+    used = [one * MIB for one in (1, 2, 3, 12)]
+    known = [(at, one, 2 * one) for at, one in zip((8, 16, 24, 96), used, strict=True)]
+    blind, told = (Staircase.through(known, piece_bytes=piece) for piece in (0, 20 * MIB))
+
+    assert blind is not None
+    assert told is not None
+    met, margin = told.edge(GIB)
+    assert blind.edge(GIB)[1] < 0.01 * met
+    assert met - margin <= GIB // MIB * 8 / 2 <= GIB // MIB * 8 <= met + margin
 
 
 def test_an_island_begins_where_tensors_leave_the_small_segments() -> None:

@@ -77,6 +77,7 @@ class Recorded:
             folded_label=FOLDED,
             most_folded_bytes=MOST_FOLDED,
             most_computed_bytes=self.most_computed,
+            ahead=32,
         )
 
 

@@ -141,6 +141,7 @@ class BestFitCoalescing:
     """The allocator's model for predictions; see ``profiler.forecast.allocator``."""
 
     drops: tuple[int, ...] = ()
+    piece_bytes: int = 0
 
     def fits(self, trace: Trace, limit_bytes: int) -> bool:
         """Whether an allocator of ``limit_bytes`` survives the trace."""

@@ -230,10 +230,12 @@ class CachingAllocator:
     """The allocator's model for predictions; see ``profiler.forecast.allocator``.
 
     Attributes:
+        piece_bytes: of the segments that blocks share, the larger ones.
         drops: where a block leaves the small segments for room in one of 20 MiB, and these for
             a segment of its own.
     """
 
+    piece_bytes: int = LARGE_SEGMENT
     drops: tuple[int, ...] = (MOST_SMALL + 1, LEAST_OF_ITS_OWN - BLOCK + 1)
 
     def __init__(self, workspace_bytes: int = 0) -> None:

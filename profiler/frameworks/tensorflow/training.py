@@ -53,6 +53,8 @@ _METHODS = {
 _FOLDED_LABEL = "__cf__"
 # kMaxConstantSize of the graph optimizer's constant folding, which no option changes.
 _MOST_COMPUTED_BYTES = 100 << 10
+# Iterations of a while loop that run at once, by default.
+_AHEAD = 32
 # What the graph optimizer makes to add up in place what an AddN would wait for.
 _IN_PLACE = "TemporaryVariable"
 _SUMMED_IN_PLACE = (
@@ -161,6 +163,7 @@ class GraphSteps:
             folded_label=_FOLDED_LABEL,
             most_folded_bytes=MOST_FOLDED_BYTES,
             most_computed_bytes=_MOST_COMPUTED_BYTES,
+            ahead=_AHEAD,
         )
 
     def caveats(self, lengths: Lengths) -> list[Caveat]:

@@ -113,6 +113,7 @@ class ShelfModel:
     """The shelf's rules on a trace; see ``profiler.forecast.allocator.AllocatorModel``."""
 
     drops: tuple[int, ...] = (IN_DRAWERS.stop,)
+    piece_bytes: int = 0
 
     def fits(self, trace: Trace, limit_bytes: int) -> bool:
         """Whether a shelf of ``limit_bytes`` survives the trace."""
