@@ -37,6 +37,8 @@ _SAME = 0.001
 _CLOSE = 0.03
 # So many periods of growth are tried between two recorded lengths.
 _MOST_TRIED = 40
+# So many bases of three lengths with a short period are tried, the longest first.
+_MOST_ALIGNED = 10
 # Of each pair of lengths, so many are tried that are less than half of its difference.
 _FINEST_UNITS = 3
 
@@ -119,7 +121,7 @@ class Learner:
         finer = sorted(self._finer(known, last), key=lambda basis: (basis.unit, -basis.lengths[0]))
         yield from finer[:_MOST_TRIED]
         yield from [*plain, *bent][:_MOST_TRIED]
-        yield from _aligned(known, last)[:_MOST_TRIED]
+        yield from _aligned(known, last)[:_MOST_ALIGNED]
 
     def _finer(self, known: Sequence[int], last: int) -> Iterator[Basis]:
         """Yield what grows by fewer steps at a time than half of what two lengths differ by.

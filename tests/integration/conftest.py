@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from counted import counting, is_counting
 from real_points import point_of
 
+from profiler.closing import Closing
 from profiler.facts import Measurement
 from profiler.measure.client import Client
-from profiler.measure.launcher import ByFramework, Launchers
+from profiler.measure.launcher import ByFramework, Launcher, Launchers
 from profiler.planning.catalog import Catalog
 
 # Whoever runs the tests in the background may ignore Ctrl-C; commands under test must not.
@@ -32,19 +35,39 @@ PROGRESS = re.compile(r"^stepwall: .*\b\d+ of \d+ done.*\n", re.MULTILINE)
 COMMAND_TIMEOUT_S = 180
 POINT_TIMEOUT_S = 120
 CLIENTS = {"launchers", "timeout_s"}
-# With it a process and all that it starts count no coverage.
-UNCOUNTED = {"COVERAGE_PROCESS_CONFIG": ""}
+
+coverage = counting(by_default=False)
+
+
+class SharedLaunchers(Closing):
+    """Fork servers that many tests share: one of each framework, and one that counts coverage."""
+
+    def __init__(self) -> None:
+        """Start none."""
+        self._stack = contextlib.ExitStack()
+        self._open: dict[bool, Launchers] = {}
+
+    def close(self) -> None:
+        """End all."""
+        self._stack.close()
+
+    def __getitem__(self, name: str) -> Launcher:
+        """Return the launcher of that framework, for the module that runs now."""
+        counts = is_counting()
+        if counts not in self._open:
+            self._open[counts] = self._stack.enter_context(Launchers())
+        return self._open[counts][name]
 
 
 @pytest.fixture(scope="session")
-def launchers() -> Iterator[Launchers]:
+def launchers() -> Iterator[ByFramework]:
     """Return the fork servers that all tests share."""
-    with Launchers() as launchers:
+    with SharedLaunchers() as launchers:
         yield launchers
 
 
 @pytest.fixture(scope="session")
-def client_of(launchers: Launchers) -> Callable[..., Client]:
+def client_of(launchers: ByFramework) -> Callable[..., Client]:
     """Return ``client_of(*sources, launchers=..., timeout_s=...)``.
 
     The scenarios of equal sources are listed once, by the shared fork servers.
@@ -98,22 +121,18 @@ def measure(client_of: Callable[..., Client]) -> Callable[..., Measurement]:
     return measure
 
 
-@pytest.fixture(scope="module")
-def stepwall(request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess[str]]:
+@pytest.fixture(scope="session")
+def stepwall() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return ``stepwall(*arguments, cwd=folder)``: the installed command, run to its end.
 
-    Its coverage counts in modules with ``COUNTED = True``. Counting makes TensorFlow's start half
-    as long again, and others run nothing that these do not. What a slow machine makes it say of
-    its progress, once a minute, is left out of its stderr.
+    What a slow machine makes it say of its progress, once a minute, is left out of its stderr.
     """
-    counted = getattr(request.module, "COUNTED", False)
-    environment = os.environ | ({} if counted else UNCOUNTED)
 
     def stepwall(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [COMMAND, *map(str, arguments)],
             cwd=cwd,
-            env=environment | env,
+            env=os.environ | env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 Stepwall = Callable[..., subprocess.CompletedProcess[str]]
-COUNTED = True  # of its commands, the coverage
 SLOPE = f"{2 * 256 * 64 * 4 // 1024}KiB/step"  # two tensors of batch times units, in float32
 BUDGETS = f"""
 scenarios = "{{source}}"

@@ -35,7 +35,7 @@ MANY = ["profile", "dynamic_rnn", "--steps", "4:9:1", *SMALL, "--name", "many"]
 LONG = ["profile", "static_rnn", "--steps", "4,5000", *SMALL, "--name", "long"]
 WAIT_S = 60
 MOST_PROBES = 4
-COUNTED = True  # of its commands, the coverage
+COUNTED = True  # see counted.py
 
 
 @dataclass(frozen=True, kw_only=True)

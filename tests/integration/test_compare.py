@@ -13,7 +13,6 @@ Stepwall = Callable[..., subprocess.CompletedProcess[str]]
 STEPS = "4:32:x2"
 TENSOR_BYTES = 256 * 64 * 4  # batch times units, in float32
 OVER_BUDGET = 3
-COUNTED = True  # of its commands, the coverage
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from profiler.facts import Explanation, Holding, Measurement
 from profiler.measure.client import Client
 from profiler.units import MIB
 
+COUNTED = True  # see counted.py
+
 Explain = Callable[..., Explanation]
 
 FLOAT = INT = 4

@@ -26,6 +26,8 @@ from profiler.facts import (
 )
 from profiler.measure.launcher import Launchers
 
+COUNTED = True  # see counted.py
+
 Measure = Callable[..., Measurement]
 Sweep = dict[int, Measurement]
 

@@ -16,7 +16,6 @@ from profiler.planning.templates import framework_of, templates
 Stepwall = Callable[..., subprocess.CompletedProcess[str]]
 
 OK, BAD_INPUT = 0, 2
-COUNTED = True  # of its commands, the coverage
 
 
 KINDS = [

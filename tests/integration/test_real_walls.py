@@ -28,7 +28,6 @@ CONFIRM = Path(__file__).parents[1] / "confirm_walls.py"
 MOST_PROBES = 4
 OK, DOES_NOT_HOLD, BAD_INPUT = 0, 1, 2
 WAIT_S = 120
-UNCOUNTED = {"COVERAGE_PROCESS_CONFIG": ""}  # see conftest.py
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,6 @@ def killed(stepwall: Stepwall, tmp_path_factory: pytest.TempPathFactory) -> Kill
     with subprocess.Popen(
         [COMMAND, *command],
         cwd=folder,
-        env=os.environ | UNCOUNTED,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -148,7 +146,6 @@ class TestConfirmWalls:
 def _confirm(results: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, CONFIRM, results],
-        env=os.environ | UNCOUNTED,
         capture_output=True,
         text=True,
         timeout=WAIT_S,

@@ -29,7 +29,6 @@ OK, TOOL_FAILED, BAD_INPUT = 0, 1, 2
 SEED = 20261123
 KILLS = 6
 STEPS = range(1, 31)
-UNCOUNTED = {"COVERAGE_PROCESS_CONFIG": ""}  # see conftest.py
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def running(arguments: list[str], *, cwd: Path, **env: str) -> Iterator[subproce
     with subprocess.Popen(
         [COMMAND, *arguments],
         cwd=cwd,
-        env=os.environ | UNCOUNTED | env,
+        env=os.environ | env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -30,7 +30,7 @@ SIZES = ["--set", f"units={UNITS}"]
 LIMIT = 1 << 20
 SWEPT = [8, 16, 32, 64, 128]
 OK, BROKEN_BUDGET, POINT_FAILED = 0, 3, 4
-COUNTED = True  # of its commands, the coverage
+COUNTED = True  # see counted.py
 PHASES = ["start", "construct", "plan", "first_step", "repeat"]
 
 

@@ -16,6 +16,8 @@ from profiler.facts import Explanation, Measurement, Outcome, PhaseRole, Status,
 from profiler.frameworks import PredictionRequest
 from profiler.measure.client import Client
 
+COUNTED = True  # see counted.py
+
 B, IN, U, FLOAT, CHUNK = 32, 48, 64, 4, 256
 WEIGHTS = FLOAT * ((IN + U) * U + U)
 STEPS = 12

@@ -15,7 +15,6 @@ Done = subprocess.CompletedProcess[str]
 Stepwall = Callable[..., Done]
 
 OK, BAD_INPUT, POINT_FAILED = 0, 2, 4
-COUNTED = True  # of its commands, the coverage
 ERROR, WARNING = "error", "warning"
 UNUSABLE = """
 from profiler import Training, scenario

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from counted import counting
 from hypothesis import settings
 
 from profiler.scenario import forget_all
@@ -15,6 +16,8 @@ from profiler.scenario import forget_all
 # A busy machine may take long over any example; that is no fault of the code.
 settings.register_profile("stepwall", deadline=None, max_examples=50)
 settings.load_profile("stepwall")
+
+coverage = counting(by_default=True)
 
 
 @pytest.fixture(autouse=True)

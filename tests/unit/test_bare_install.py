@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HIDING = """
 import sys
 
+COUNTED = False  # see counted.py
+
 class Hidden:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {hidden}:

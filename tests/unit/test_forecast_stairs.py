@@ -18,6 +18,8 @@ from profiler.forecast.unrolling import Unrolling
 from profiler.frameworks.allocators.caching import CachingAllocator
 from profiler.lengths import Lengths
 
+COUNTED = False  # see counted.py
+
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 MAX_STEPS = 10**8
 

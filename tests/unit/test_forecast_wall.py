@@ -22,6 +22,8 @@ from profiler.frameworks.allocators.bfc import BestFitCoalescing
 from profiler.frameworks.allocators.caching import CachingAllocator
 from profiler.lengths import ANY, Lengths
 
+COUNTED = False  # see counted.py
+
 CHUNK = 256
 MIB = 1 << 20
 FIRST = (8, 10)  # steps that are always recorded

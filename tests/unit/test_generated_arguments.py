@@ -56,6 +56,8 @@ from typing import Literal
 from stub_framework import Practice
 from profiler.scenario import scenario
 
+COUNTED = False  # see counted.py
+
 @scenario(tags=("mine",))
 def one(steps: int, *, units: int = 8, rate: float = 0.5, deep: bool = False) -> Practice:
     \"\"\"One.\"\"\"

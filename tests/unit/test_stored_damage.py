@@ -24,6 +24,8 @@ from profiler.errors import StepwallError
 from profiler.facts import Timeline, replace
 from profiler.store.runs import FILE_NAME, Store
 
+COUNTED = False  # see counted.py
+
 # More of them by hand: STEPWALL_EXAMPLES=5000.
 EXAMPLES = int(os.environ.get("STEPWALL_EXAMPLES", "0"))
 PAGE = 4096
