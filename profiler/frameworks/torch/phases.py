@@ -103,6 +103,10 @@ COMPILED = (
 COMPILED_ANEW = (
     "torch.compile would make another graph of the forward part alone: nothing is left for backward"
 )
+KEEPS = (
+    "each training step keeps more than it gives back, so memory grows from one to the next: is a "
+    "tensor of each kept, as in a list of losses? Peaks and walls are those of the first ones"
+)
 NOT_INSIDE = "the run did not look inside the step: this takes runs of its own"
 NO_STATISTICS = "the card's allocator keeps no such statistic"
 SET_BY_USER = (

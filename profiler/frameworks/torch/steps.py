@@ -47,6 +47,8 @@ _DEVICE_FIELDS = (
 )
 # On a card they take runs of their own.
 _INNER_FIELDS = ("forward_peak_bytes", "largest_allocation_bytes")
+# What so many steps keep is worth a note if it is as much as the peak.
+_MANY_STEPS = 1000
 _NO_UPDATE = "the step writes to no parameter: nothing is trained"
 _NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
 
@@ -256,6 +258,8 @@ class TorchSteps:
             peak_bytes=max(first.peak, highest.peak),
             largest_allocation_bytes=_largest(found),
         )
+        if _kept(found) * _MANY_STEPS >= highest.peak:
+            recorder.note(phases.KEEPS)
         if self._runtime.limit_bytes is not None:
             with recorder.phase(phases.REPLAY):
                 self._replay(found, self._runtime.limit_bytes)
@@ -377,6 +381,12 @@ def _difference(now: int | None, before: int | None) -> int | None:
 
 def _larger(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else max(one, other)
+
+
+def _kept(found: Recording) -> int:
+    """Return by how much more is in use at the end of a steady step than at that of the first."""
+    first, steady = found.run(1), found.run(RECORDED_STEPS)
+    return steady[-1].total - first[-1].total
 
 
 def _largest(found: Recording) -> int:

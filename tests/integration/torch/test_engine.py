@@ -223,6 +223,14 @@ class TestRoles:
         assert sum(one.tensors for one in states) < 32 / 8 + 8
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_step_that_keeps_its_tensors_is_told(step: Measure, *, keeps: bool) -> None:
+    """Its memory grows without an end, and no wall says when it is full."""
+    notes = step("hoarder", steps=8, keeps=keeps).notes
+
+    assert any("keeps more than it gives back" in note for note in notes) is keeps
+
+
 class TestPredictions:
     """Recorded short runs are continued to any length."""
 

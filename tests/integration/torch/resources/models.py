@@ -52,6 +52,25 @@ def own(steps: int, *, batch: int = 4, inputs: int = 8, units: int = 64) -> Torc
 
 
 @scenario
+def hoarder(steps: int, *, keeps: bool = True, batch: int = 4, units: int = 64) -> TorchStep:
+    net = Net(8, units)
+    optimizer = torch.optim.Adam(net.parameters())
+    x = torch.randn(steps, batch, 8)
+    history = []
+
+    def step():
+        outputs = net(x)
+        loss = outputs.square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        history.append(outputs if keeps else loss.item())
+        return loss
+
+    return TorchStep(step)
+
+
+@scenario
 def by_hand(steps: int, *, batch: int = 4, units: int = 64) -> TorchStep:
     weight = torch.randn(units, units, requires_grad=True)
     x = torch.randn(batch, units)
