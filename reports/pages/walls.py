@@ -116,6 +116,7 @@ def fit_table(results: RunResults, number: Number) -> Table:
     heads = [
         BUILD,
         ("limit", "device memory", "size"),
+        ("kept", "kept by libraries", "size"),
         ("steps", f"{axes_of(results)} that fit, predicted", "count"),
         ("low", "at least", "count"),
         ("high", "at most", "count"),
@@ -123,7 +124,7 @@ def fit_table(results: RunResults, number: Number) -> Table:
         ("reason", "why it is not told", "text"),
     ]
     rows = [
-        (number(wall), card.limit_bytes, *_fit(card))
+        (number(wall), card.limit_bytes, card.kept_bytes or None, *_fit(card))
         for _, wall in results.walls
         for card in wall.cards
     ]

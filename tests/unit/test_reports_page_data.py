@@ -110,7 +110,7 @@ def test_what_fits_on_a_card_is_marked_as_predicted() -> None:
     """A bound gives its lower end alone; without a prediction there is the reason."""
     far = WallPrediction(steps=900.5, low=890, high=911, learned_from=[8])
     cards = [
-        CardWall(limit_bytes=1 << 30, prediction=far),
+        CardWall(limit_bytes=1 << 30, prediction=far, kept_bytes=20 << 20),
         CardWall(limit_bytes=1 << 31, prediction=far, is_least=True),
         CardWall(limit_bytes=1 << 32, reason="it varies"),
     ]
@@ -123,6 +123,7 @@ def test_what_fits_on_a_card_is_marked_as_predicted() -> None:
     ]
     assert [row["how"] for row in found] == ["replayed", "replayed; or more", None]
     assert found[2]["reason"] == "it varies"
+    assert [row["kept"] for row in found] == [20 << 20, None, None]
 
 
 def test_a_wall_that_proves_nothing_says_so() -> None:
