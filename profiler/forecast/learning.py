@@ -97,11 +97,21 @@ class Learner:
             found = self._recordings.foretold(basis, max(self._ladder.known))
             if found is None or (_is_aligned(basis) and not found.is_same):
                 continue
-            if best is None or found.missed < best.missed:
-                best = found
+            if best is not None and found.missed >= best.missed:
+                continue
+            if not self._holds_between(basis):
+                continue
+            best = found
             if best.is_same or best.missed <= _SAME:
                 break
         return best
+
+    def _holds_between(self, basis: Basis) -> bool:
+        """Whether a basis foretells the longest trace but one, too: of many, one hits by chance."""
+        first, least = basis.lengths[0], FURTHER * basis.lengths[-1]
+        *known, _ = self._ladder.known
+        between = [n for n in known if n >= least and not (n - first) % basis.unit]
+        return not between or self._recordings.foretold(basis, between[-1]) is not None
 
     def _bases(self) -> Iterator[Basis]:
         """Yield what may be continued to the longest recorded trace, the simplest first."""

@@ -239,7 +239,7 @@ class Recordings:
         missed = abs(self.allocator.highest_address(foretold) / self.top(steps, folded) - 1)
         if wrong:
             missed = max(missed, self._missed_growth(foretold, steps, folded))
-        if is_alike(foretold, real):
+        if is_alike(foretold, real) or self.takes_pieces:
             missed = max(missed, share)  # the sizes depend on more than on the steps
         if missed <= _WORTH_NEED:
             missed = max(missed, self._missed_need(foretold, self.need(steps, folded)))
