@@ -109,7 +109,7 @@ def case_lines(tables: Mapping[Table, Sequence[Row]]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
     for table, rows in tables.items():
         for row in rows:
-            if row.holds is False:
+            if row.holds is False and row.why:
                 yield ""
                 yield f"{row.name}, {table.name}: {_escaped(row.why)}."
 
