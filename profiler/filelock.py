@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Self
+
+# How often, and how long between, a file is read that does not say yet who holds its lock.
+_LOOKS, _BETWEEN_S = 10, 0.02
 
 
 class FileLock:
@@ -70,9 +74,11 @@ class FileLock:
 
 def holder(path: Path) -> str:
     """Return ``process N`` for the holder of the file's lock, as far as it can be read."""
-    with contextlib.suppress(OSError):
-        if number := path.read_text(encoding="utf-8", errors="replace"):
-            return f"process {number}"
+    for _ in range(_LOOKS):  # it writes its number once it has the lock
+        with contextlib.suppress(OSError):
+            if number := path.read_text(encoding="utf-8", errors="replace"):
+                return f"process {number}"
+        time.sleep(_BETWEEN_S)
     return "another process"
 
 

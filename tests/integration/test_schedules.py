@@ -54,7 +54,10 @@ def test_an_unrolled_graph_needs_more_where_the_order_is_free(
 def test_versus_tells_no_winner_that_the_parallel_schedule_does_not_show(
     stepwall: Stepwall, scenarios: Path, tmp_path: Path
 ) -> None:
-    """Truncation costs half as much again in the serial schedule, and nothing clear out of it."""
+    """Truncation costs half as much again in the serial schedule, and out of it mostly nothing.
+
+    How far three runs lie apart there is up to the machine.
+    """
     sources = ("--scenarios", scenarios)
     options = ("--steps", "16,32,48", "--name", "pair", *sources)
     done = stepwall("profile", "whole", "truncated", *options, cwd=tmp_path)
@@ -64,8 +67,14 @@ def test_versus_tells_no_winner_that_the_parallel_schedule_does_not_show(
     peak = _metric(json.loads((tmp_path / "told.json").read_text()), "peak")
 
     assert peak["lengths"][-1]["least"] == ["whole"]
-    assert peak["is_contradicted"]
-    assert "device peak: not the same in both schedules" in told.stdout
+    shown = [
+        max(one["values"]["whole"]) < min(one["values"]["truncated"]) for one in peak["parallel"]
+    ]
+    assert shown
+    assert [one["agrees"] for one in peak["parallel"]] == shown
+    assert peak["is_contradicted"] is not all(shown)
+    contradiction = "device peak: not the same in both schedules"
+    assert (contradiction in told.stdout) is not all(shown)
 
 
 def _metric(document: dict[str, Any], name: str) -> dict[str, Any]:

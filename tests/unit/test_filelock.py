@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_lock_on_a_removed_file_is_not_taken_for_one(path: Path) -> None:
 
 
 def test_an_unknown_holder_is_another_process(path: Path) -> None:
-    """It has just gone, or has not written its number yet."""
+    """It has just gone, or was killed before it wrote its number."""
     gone = holder(path)
     path.write_text("")
 
@@ -100,3 +101,14 @@ def test_a_lock_that_cannot_be_made_is_the_systems_error(path: Path) -> None:
         FileLock.take(path / "below")
     with pytest.raises(FileNotFoundError):
         FileLock.take_folder(path)
+
+
+def test_a_holder_that_has_not_written_its_number_yet_is_waited_for(tmp_path: Path) -> None:
+    """It does so once it has the lock."""
+    path = tmp_path / "lock"
+    path.touch()
+    writing = threading.Timer(0.05, path.write_text, ["77"])
+    writing.start()
+
+    assert holder(path) == "process 77"
+    writing.join()
