@@ -232,7 +232,7 @@ class Ladder:
     @property
     def settled(self) -> list[int]:
         """The lengths to record at which a loop is settled, ascending: at least two."""
-        first = self.with_iterations(_SETTLED * self._recordings.source.ahead + _MORE)
+        first = self.beyond_ahead(_SETTLED)
         return sorted(filter(self.is_settled, {*self.rungs, first, first + _PAIRED}))
 
     @property
@@ -254,6 +254,10 @@ class Ladder:
     def is_settled(self, steps: int) -> bool:
         """Whether a loop of so many steps has taken up all its parallel iterations."""
         return steps >= self.with_iterations(_SETTLED * self._recordings.source.ahead)
+
+    def beyond_ahead(self, times: int) -> int:
+        """Return about the length with so many times the iterations ahead, and a few more."""
+        return self.with_iterations(times * self._recordings.source.ahead + _MORE)
 
     def with_iterations(self, iterations: int) -> int:
         """Return about the length from which on a loop has so many iterations."""

@@ -25,7 +25,7 @@ from profiler.lengths import Lengths
 # no fewer than so many times the iterations that run ahead, and some more, or where its wall is
 # nearer, there: before it may still take up parallel iterations.
 _CHECK_SHARE, _SMALLER_SHARE = 1 / 2, 1 / 4
-_TAKEN_UP, _MORE = 2, 8
+_TAKEN_UP = 2
 # A check reaches this far from the wanted length.
 _ENOUGH = 0.7
 # An error that was seen may be so many times larger where it was not looked.
@@ -78,8 +78,7 @@ class Learner:
         """Return the length at which this should be checked."""
         unrolling = self._recordings.continued(best.basis)
         edge = self._edge_of(best)
-        iterations = _TAKEN_UP * self._recordings.source.ahead + _MORE
-        least = min(self._ladder.with_iterations(iterations), edge) if unrolling.loops else 0
+        least = min(self._ladder.beyond_ahead(_TAKEN_UP), edge) if unrolling.loops else 0
         wanted = max(_checked_share(unrolling, edge), least)
         # Where constants are no longer folded, a continued trace need not hold.
         end, _ = self._end(unrolling, None)

@@ -25,7 +25,7 @@ _FAR_MISSED = 0.1
 _FAR_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 # An allocator that takes large pieces is replayed for so many times more events, too: what is
 # unused of a piece matters less there.
-_FURTHER_SHARES = (3 / 2, 2, 3, 4)
+_FURTHER_SHARES = (2, 4)
 FARTHEST = 1 << 20
 UNLIMITED = 1 << 50
 # What may fit again is looked for up to so many times the events of what is guessed to fit.
@@ -301,7 +301,7 @@ class Recordings:
             trace = replace(unrolling.at(steps), more_runs=0)
             top = self.allocator.highest_address(trace)
             stairs.append((steps, self.allocator.growing_need(trace), top))
-        return Staircase.through(stairs)
+        return Staircase.through(stairs, piece_bytes=self.allocator.piece_bytes)
 
 
 def may_be_same(foretold: float, real: int) -> bool:
