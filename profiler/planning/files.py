@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import profiler
+from profiler.errors import StepwallError
 from profiler.facts import Record
 from profiler.frameworks import Framework, lacking
 
@@ -41,7 +42,15 @@ def scenario_files(
         sources: the user's files and folders (of ``*.py`` files), beside the shipped
             scenarios and the installed plug-ins.
         frameworks: the installed frameworks by name.
+
+    Raises:
+        StepwallError: if there is no framework, because stepwall itself is not installed.
     """
+    if not frameworks:
+        raise StepwallError(
+            "stepwall itself is not installed here, so that it knows no framework: "
+            "run `make setup` in its folder, or `pip install -e .` there"
+        )
     kinds = {
         known: name
         for name, item in frameworks.items()

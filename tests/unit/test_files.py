@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import stub_framework
 
+from profiler.errors import StepwallError
 from profiler.planning import files
 from profiler.planning.files import (
     ScenarioFile,
@@ -149,6 +150,11 @@ class TestSources:
             f"{missing}: no such file or folder",
             f"{tmp_path}: no *.py file in this folder",
         ]
+
+    def test_without_any_framework_it_says_what_to_do(self) -> None:
+        """A checkout that is run without being installed has no entry points."""
+        with pytest.raises(StepwallError, match="make setup"):
+            next(scenario_files([], {}))
 
     def test_each_file_is_for_the_framework_whose_type_it_names(self, tmp_path: Path) -> None:
         """Two frameworks may stand side by side in one folder."""
