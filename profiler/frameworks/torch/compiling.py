@@ -15,6 +15,7 @@ from unittest import mock
 import torch.fx
 from torch._dynamo import output_graph
 from torch._dynamo.backends import common
+from torch.torch_version import TorchVersion
 
 from profiler.facts import GraphStage
 from profiler.frameworks.torch import phases
@@ -25,6 +26,9 @@ _COMPILERS = {
     "inference_compiler": phases.FORWARD,
     "bw_compiler": phases.BACKWARD,
 }
+
+
+RIGHT_SCAN = TorchVersion("2.13")
 
 
 @dataclass
@@ -50,6 +54,11 @@ class Graphs:
     def library(self) -> list[str]:
         """The operation of each node in a body, in the last graphs that are known."""
         return self.bodies.get(phases.TRACED if self.traced else phases.CAPTURED, [])
+
+    @property
+    def has_scan(self) -> bool:
+        """Whether a captured graph has a scan."""
+        return any(operation == "scan" for _, operation in self.captured)
 
     def see(self, stage: str, graph: Any, part: str = "") -> None:
         """Count a graph: its own nodes, and apart those of the functions that these call."""

@@ -71,17 +71,19 @@ class _Count(TorchDispatchMode):
         del types
         name = str(getattr(func, "overloadpacket", func)).rpartition(".")[2]
         if not self.is_left_out and func.namespace != _OWN and name != _LEFT_OUT:
-            part, scope = self._place()
+            part, scope = self._place(func, args)
             self._counted.operations.append((part, scope, name))
         return func(*args, **(kwargs or {}))
 
-    def _place(self) -> tuple[str, str]:
+    def _place(self, func: Any, args: Any) -> tuple[str, str]:
         if torch._C._current_graph_task_id() >= 0:  # noqa: SLF001 (there is no public way)
             node = torch._C._current_autograd_node()  # noqa: SLF001
             return phases.BACKWARD, node.name().rpartition("::")[2] if node else ""
         if self.is_backward:  # the gradient that it begins with
             return phases.BACKWARD, ""
-        is_own_update = self.is_after_backward and not torch.is_grad_enabled()
+        # By hand: under no_grad, or into what is reached by way of ``.data``.
+        is_written = func._schema.is_mutable and not getattr(args[0], "requires_grad", False)  # noqa: SLF001
+        is_own_update = self.is_after_backward and (is_written or not torch.is_grad_enabled())
         if self.is_update or is_own_update:
             return phases.UPDATE, "optimizer"
         return phases.FORWARD, "/".join(self.scopes)
@@ -113,6 +115,8 @@ def _counted(step: Step) -> Counted:
             yield
         finally:
             count.is_left_out = False
+            # What follows a check is another call, which begins with a forward part.
+            count.is_after_backward = count.is_after_backward and name != CHECK
 
     with contextlib.ExitStack() as stack:
         for undo in _hooks(count):

@@ -105,7 +105,19 @@ COMPILED_ANEW = (
 )
 KEEPS = (
     "each training step keeps more than it gives back, so memory grows from one to the next: is a "
-    "tensor of each kept, as in a list of losses? Peaks and walls are those of the first ones"
+    "tensor of each kept, as in a list of losses, or a history, as by L-BFGS? Peaks and walls are "
+    "those of the first ones"
+)
+SEVERAL_CALLS = (
+    "one training step is {} calls of the scenario's function: it updates parameters only then"
+)
+LATE_UPDATE = (
+    "call {} of the scenario's function is the first to update a parameter, as with a gradient "
+    "scaler that looks for its scale: the calls before it are parts of the first training step"
+)
+WRONG_SCAN = (
+    "before PyTorch 2.13 scan's gradients of parameters that its body takes from outside are wrong "
+    "(pytorch issue 184528): the step is measured as it runs"
 )
 NOT_INSIDE = "the run did not look inside the step: this takes runs of its own"
 NO_STATISTICS = "the card's allocator keeps no such statistic"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FunctionType
@@ -23,7 +24,13 @@ Mark = Callable[[str], contextlib.AbstractContextManager[object]]
 """Names what runs within it."""
 
 INPUTS, CHECK = "inputs", "check"
+# Gradients of so many calls are gathered at most, or so many updates left out, before one is made.
+MOST_CALLS = 64
 _CPU = "cpu"
+_NO_UPDATE = (
+    f"the step writes to no parameter in {MOST_CALLS} calls: nothing is trained. Parameters that "
+    "a step replaces by other tensors are not followed: write to them in place"
+)
 
 
 def unmarked(name: str) -> contextlib.AbstractContextManager[object]:
@@ -41,6 +48,7 @@ class Step(Protocol):
         optimizers: what trains it, as far as PyTorch's own classes do.
         has_forward: whether the forward part can be run alone.
         is_compiled: whether ``torch.compile`` works on it.
+        calls: how many calls of the scenario's own the last run took.
     """
 
     fed: list[Any]
@@ -48,12 +56,13 @@ class Step(Protocol):
     optimizers: list[Any]
     has_forward: bool
     is_compiled: bool
+    calls: int
 
     def run(self, mark: Mark = unmarked) -> None:
-        """Run forward, backward and the update once.
+        """Run forward and backward until an update has been made.
 
         Raises:
-            PointError: if the loss is no finite number.
+            PointError: if the loss is no finite number, or no update is made.
         """
 
     def run_forward(self) -> None:
@@ -75,7 +84,30 @@ def made(built: object, device: str = _CPU) -> Step:
     raise PointError(f"the scenario returned {type(built).__name__}, not TorchTraining")
 
 
-class _Training:
+class _UntilUpdated:
+    """Calls what it is until parameters are written to: gradients may be gathered over calls."""
+
+    parameters: dict[str, Any]
+    calls = 0
+    _updates: _Updates | None = None
+
+    def run(self, mark: Mark = unmarked) -> None:
+        with mark(CHECK):
+            updates = self._updates = self._updates or _Updates(self.parameters.values())
+        for self.calls in range(1, MOST_CALLS + 1):
+            loss = self._call(mark)
+            with mark(CHECK):
+                _check(loss)
+                if updates.made():
+                    return
+            del loss  # it may hold its graph
+        raise PointError(_NO_UPDATE)
+
+    def _call(self, mark: Mark) -> Any:
+        raise NotImplementedError
+
+
+class _Training(_UntilUpdated):
     """The usual loop's body around a module."""
 
     has_forward = True
@@ -93,6 +125,7 @@ class _Training:
         if not hasattr(optimizer, "step") or not hasattr(optimizer, "zero_grad"):
             raise PointError(f"optimizer={type(optimizer).__name__}: it has no step and zero_grad")
         self._optimizer = optimizer
+        self._takes_closure = _takes_closure(optimizer)
         self.optimizers = [optimizer]
         self.is_compiled = _is_compiled(self._module) or _is_compiled(self._loss)
         self.fed: list[Any] = []
@@ -105,15 +138,24 @@ class _Training:
         self.fed.append(kept)
         return kept
 
-    def run(self, mark: Mark = unmarked) -> None:
+    def _call(self, mark: Mark) -> Any:
         with mark(INPUTS):
             inputs, targets = self._batch()
-        loss = self._forward(inputs, targets)
-        loss.backward()
-        self._optimizer.step()
+        if self._takes_closure:
+
+            def again() -> Any:
+                self._optimizer.zero_grad()
+                loss = self._forward(inputs, targets)
+                loss.backward()
+                return loss
+
+            loss = self._optimizer.step(again)
+        else:
+            loss = self._forward(inputs, targets)
+            loss.backward()
+            self._optimizer.step()
         self._optimizer.zero_grad()
-        with mark(CHECK):
-            _check(loss)
+        return loss
 
     def run_forward(self) -> None:
         with torch.no_grad():
@@ -142,7 +184,7 @@ class _Training:
         return loss
 
 
-class _Own:
+class _Own(_UntilUpdated):
     """A step of the user's own; what it trains is looked for among the living objects."""
 
     has_forward = False
@@ -158,10 +200,9 @@ class _Own:
         self.parameters = dict(_living_parameters(living))
         self.is_compiled = any(map(_is_compiled, living))
 
-    def run(self, mark: Mark = unmarked) -> None:
-        loss = self._step()
-        with mark(CHECK):
-            _check(loss)
+    def _call(self, mark: Mark) -> Any:
+        del mark
+        return self._step()
 
     def run_forward(self) -> None:
         raise NotImplementedError
@@ -170,13 +211,17 @@ class _Own:
 def outside(tensor: Any) -> Any:
     """Return an equal tensor in memory that NumPy took, not an allocator of PyTorch's."""
     here = tensor.detach().cpu()  # from a card it may come with other strides
+    same = torch.from_numpy(np.array(_raw(here), copy=True)).view(here.dtype)
+    return same.as_strided(here.shape, here.stride()).requires_grad_(tensor.requires_grad)
+
+
+def _raw(here: Any) -> Any:
+    """Return the bytes that a tensor on the CPU lies in, of whatever kind and strides."""
     span = 1 + sum(
         (size - 1) * stride for size, stride in zip(here.shape, here.stride(), strict=True)
     )
     flat = here.as_strided((span if here.numel() else 0,), (1,))
-    taken = np.array(flat.view(torch.uint8).numpy(), copy=True)
-    same = torch.from_numpy(taken).view(here.dtype)
-    return same.as_strided(here.shape, here.stride()).requires_grad_(tensor.requires_grad)
+    return flat.view(torch.uint8).numpy()
 
 
 def _copied(tensor: Any) -> Any:
@@ -277,6 +322,45 @@ def _check(loss: Any) -> None:
         raise PointError(f"the loss is {loss}: a step that diverges measures nothing")
 
 
-def versions(parameters: Iterable[Any]) -> list[int]:
-    """Return a number of each parameter that grows when it is written to."""
-    return [one._version for one in parameters]  # noqa: SLF001 (there is no public way)
+class _Updates:
+    """Whether parameters have been written to since it was asked last.
+
+    Without any that requires a gradient it takes each call for an update. What is written by way
+    of ``.data`` leaves PyTorch's count of writes as it is: then the bytes are compared.
+    """
+
+    def __init__(self, parameters: Iterable[Any]) -> None:
+        self._trained = [one for one in parameters if one.requires_grad]
+        self._counted = self._count()
+        self._sums: list[int] | None = self._sum()
+
+    def made(self) -> bool:
+        counted, self._counted = self._counted, self._count()
+        if counted != self._counted or not self._trained:
+            self._sums = None  # the count is enough here
+            return True
+        sums, self._sums = self._sums, self._sum()
+        return sums is not None and sums != self._sums
+
+    def _count(self) -> list[tuple[int, int]]:
+        # There is no public way.
+        return [(one._version, one.data_ptr()) for one in self._trained]  # noqa: SLF001
+
+    def _sum(self) -> list[int]:
+        plain = (one.detach() for one in self._trained if one.layout is torch.strided)
+        raw = (_raw(one.cpu()) for one in plain)
+        # Eight at a time: it takes longer than the step otherwise.
+        return [
+            int(one[: one.size // 8 * 8].view(np.uint64).sum())
+            + int(one[one.size // 8 * 8 :].sum())
+            for one in raw
+        ]
+
+
+def _takes_closure(optimizer: Any) -> bool:
+    """Whether its step wants a function that computes the loss, as L-BFGS does."""
+    try:
+        given = inspect.signature(optimizer.step).parameters.get("closure")
+    except ValueError:
+        return False
+    return given is not None and given.default is inspect.Parameter.empty

@@ -32,7 +32,7 @@ from profiler.frameworks.torch.device import Card, settings
 from profiler.frameworks.torch.history import HistoryError
 from profiler.frameworks.torch.recording import RECORDED_STEPS, Recording
 from profiler.frameworks.torch.runtime import ReplayedShortageError, TorchRuntime
-from profiler.frameworks.torch.step import Step, made, versions
+from profiler.frameworks.torch.step import Step, made
 from profiler.lengths import Lengths
 
 STEADY_STEPS = 5
@@ -49,7 +49,6 @@ _DEVICE_FIELDS = (
 _INNER_FIELDS = ("forward_peak_bytes", "largest_allocation_bytes")
 # What so many steps keep is worth a note if it is as much as the peak.
 _MANY_STEPS = 1000
-_NO_UPDATE = "the step writes to no parameter: nothing is trained"
 _NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
 
 
@@ -70,6 +69,7 @@ class TorchSteps:
         self._recorder = recorder
         self._fault: str | None = None
         self._was_built = False
+        self._starts_late = False
 
     def measure(self, mode: Mode) -> None:
         """Build, run, record and count; see ``frameworks.Steps``."""
@@ -183,8 +183,6 @@ class TorchSteps:
     def _train(self, step: Step) -> bool:
         """Run a first step and steady ones; return whether any part of the step was compiled."""
         recorder = self._recorder
-        trained = [one for one in step.parameters.values() if one.requires_grad]
-        before = versions(trained)
         card = self._card
         if card is not None:
             card.reset_peak()
@@ -193,12 +191,12 @@ class TorchSteps:
                 with recorder.phase(phases.COMPILE):
                     self._run(step)
             with recorder.phase(phases.FIRST_STEP):
-                self._run(step)
+                calls = self._run(step)
         for stage in graphs.stages():
             recorder.stage(stage)
+        if torch.__version__ < compiling.RIGHT_SCAN and graphs.has_scan:
+            recorder.note(phases.WRONG_SCAN)
         first = self._peaks()
-        if trained and versions(trained) == before:
-            raise PointError(_NO_UPDATE)
         resident = card.allocated if card else None
         if card is not None:
             card.reset_peak()
@@ -209,6 +207,11 @@ class TorchSteps:
                 self._run(step)
                 seconds.append(time.perf_counter() - start)
         recorder.step(StepTime(median_s=statistics.median(seconds), steps=len(seconds)))
+        if step.calls > 1:
+            recorder.note(phases.SEVERAL_CALLS.format(step.calls))
+        elif calls > 1:
+            self._starts_late = True
+            recorder.note(phases.LATE_UPDATE.format(calls))
         if card is not None:
             steady = self._peaks()
             self._say(
@@ -220,11 +223,15 @@ class TorchSteps:
             )
         return bool(graphs.captured)
 
-    def _run(self, step: Step) -> None:
-        """Run a step to its end: on a card it has only been asked for when it returns."""
+    def _run(self, step: Step) -> int:
+        """Run a step to its end, and return how many calls it took.
+
+        On a card it has only been asked for when it returns.
+        """
         step.run()
         if self._card is not None:
             self._card.synchronize()
+        return step.calls
 
     def _peaks(self) -> _Peaks:
         card = self._card
@@ -286,6 +293,8 @@ class TorchSteps:
         if is_compiled:
             recorder.note(phases.COMPILED)
         else:
+            if self._starts_late:
+                step.run()  # what it does before the first update is no training step
             self._count(step)
         on_cpu = self._card is None
         if on_cpu and (self._runtime.is_host_limited or self._fault is not None):

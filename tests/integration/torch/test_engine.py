@@ -223,12 +223,61 @@ class TestRoles:
         assert sum(one.tensors for one in states) < 32 / 8 + 8
 
 
+def parts(measured: Measurement) -> dict[str, int]:
+    """Return how many operations each part of a step dispatched."""
+    assert measured.graph is not None
+    assert measured.graph.built is not None
+    return measured.graph.built.parts
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_step_that_keeps_its_tensors_is_told(step: Measure, *, keeps: bool) -> None:
     """Its memory grows without an end, and no wall says when it is full."""
     notes = step("hoarder", steps=8, keeps=keeps).notes
 
     assert any("keeps more than it gives back" in note for note in notes) is keeps
+
+
+class TestUpdates:
+    """A training step ends with an update, whoever makes it and after however many calls."""
+
+    def test_one_by_way_of_data_is_seen(self, step: Measure) -> None:
+        """PyTorch counts no write to the parameter then; these are the four of its cell."""
+        measured = step("by_data", steps=8)
+
+        assert measured.outcome.status is Status.OK, measured.outcome
+        assert parts(measured)["update"] == 4
+
+    def test_gradients_may_be_gathered_over_calls(self, step: Measure) -> None:
+        """All of them are one step, and their first gradients wait for the others."""
+        one, four = (step("gathered", steps=8, calls=calls) for calls in (1, 4))
+
+        assert parts(four)["forward"] == 4 * parts(one)["forward"]
+        assert parts(four)["update"] == parts(one)["update"]
+        assert not one.notes
+        assert any("one training step is 4 calls" in note for note in four.notes)
+        # The gradients of the calls before, as large as the weights.
+        assert peak(four) - peak(one) == FLOAT * (8 * 64 + 64 * 64 + 2 * 64)
+
+    def test_a_scaler_may_look_for_its_scale_first(self, step: Measure) -> None:
+        """The calls whose update it leaves out are no steps, and are not counted."""
+        sought, given = (step("scaled", steps=8, scale=2.0**exponent) for exponent in (100, 50))
+
+        for part in ("backward", "update"):  # a scaler makes its own tensors in its first call
+            assert parts(sought)[part] == parts(given)[part]
+        assert peak(sought) == peak(given)
+        assert any(
+            "call 2 of the scenario's function is the first" in note for note in sought.notes
+        )
+        assert not given.notes
+
+    def test_one_that_computes_the_loss_itself_gets_it(self, step: Measure) -> None:
+        """L-BFGS runs forward and backward once for each of its inner steps."""
+        once, thrice = (step("lbfgs", steps=8, inner=inner) for inner in (1, 3))
+
+        assert once.outcome.status is thrice.outcome.status is Status.OK, thrice.outcome
+        assert parts(once)["backward"] > 0
+        assert parts(thrice)["backward"] == 3 * parts(once)["backward"]
 
 
 class TestPredictions:

@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
+# Before, gradients of what a scan's body takes from outside are wrong; stepwall says so in a note.
+HAS_RIGHT_SCAN = Version(version("torch")) >= Version("2.13")
 ROOT = Path(__file__).parents[3]
 RESOURCES = Path(__file__).parent / "resources"
 CELLS = ("basic", "lstm")
@@ -68,6 +72,10 @@ def test_every_twin_is_compared(differences: Differences) -> None:
 def test_a_twin_has_the_same_gradients(differences: Differences, case: str, scenario: str) -> None:
     """Of every weight, and the same loss."""
     found = differences[case][scenario]
+    if scenario == "torch_scan" and not HAS_RIGHT_SCAN:
+        assert found["loss"] < TOLERANCE
+        assert max(found.values()) > TOLERANCE
+        return
 
     assert len(found) > 3
     assert {name: value for name, value in found.items() if not value < TOLERANCE} == {}

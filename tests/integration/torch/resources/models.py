@@ -1,5 +1,7 @@
 """Models as users of PyTorch write them."""
 
+import itertools
+
 import torch
 from torch import nn
 
@@ -86,6 +88,70 @@ def by_hand(steps: int, *, batch: int = 4, units: int = 64) -> TorchStep:
         return loss
 
     return TorchStep(step)
+
+
+@scenario
+def by_data(steps: int, *, batch: int = 4, units: int = 64) -> TorchStep:
+    net = Net(8, units)
+    x = torch.randn(steps, batch, 8)
+
+    def step():
+        net.zero_grad()
+        loss = net(x).square().mean()
+        loss.backward()
+        for one in net.parameters():
+            one.data.add_(one.grad, alpha=-0.01)
+        return loss.item()
+
+    return TorchStep(step)
+
+
+@scenario
+def gathered(steps: int, *, calls: int = 4, batch: int = 4, units: int = 64) -> TorchStep:
+    net = Net(8, units)
+    optimizer = torch.optim.Adam(net.parameters())
+    x = torch.randn(steps, batch, 8)
+    done = itertools.count(1)
+
+    def step():
+        loss = net(x).square().mean()
+        loss.backward()
+        if next(done) % calls == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss.item()
+
+    return TorchStep(step)
+
+
+@scenario
+def scaled(steps: int, *, scale: float = 2.0**100, batch: int = 4, units: int = 64) -> TorchStep:
+    net = Net(8, units)
+    optimizer = torch.optim.SGD(net.parameters())
+    x = torch.randn(steps, batch, 8)
+    # Scaled by 2 ** 100 the gradients are more than float32 holds; by 2 ** 50 they are not.
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale, backoff_factor=2.0**-50)
+
+    def step():
+        optimizer.zero_grad()
+        loss = 2.0**40 * net(x).square().mean()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.item()
+
+    return TorchStep(step)
+
+
+@scenario
+def lbfgs(steps: int, *, batch: int = 4, units: int = 64, inner: int = 3) -> TorchTraining:
+    net = Net(8, units)
+    return TorchTraining(
+        net,
+        torch.randn(steps, batch, 8),
+        lambda outputs: outputs.square().mean(),
+        torch.optim.LBFGS(net.parameters(), max_iter=inner, tolerance_change=0, tolerance_grad=0),
+    )
 
 
 @scenario
