@@ -92,11 +92,15 @@ class _Count(TorchDispatchMode):
 def counted(step: Step) -> Counted:
     """Run a training step and return what it dispatched; the copies of its inputs left out.
 
+    Of a step whose first updates are left out, the next one is counted.
+
     Raises:
         UncountedError: if the step fails while it is watched, though it does not otherwise.
     """
     try:
-        return _counted(step)
+        first, calls = _counted(step), step.calls
+        later = _counted(step) if calls > 1 else first
+        return later if step.calls < calls else first
     except (RuntimeError, TypeError, PointError) as error:
         if messages.shortage(str(error)) is not None:
             raise

@@ -14,7 +14,7 @@ from profiler.forecast.trace import Trace
 
 # How our own marks in the stream of events begin.
 MARK = "stepwall::"
-RUN, INPUTS = f"{MARK}run ", f"{MARK}inputs"
+RUN, INPUTS, CHECK = f"{MARK}run ", f"{MARK}inputs", f"{MARK}check"
 _EVALUATION = "autograd::engine::evaluate_function: "
 _OPTIMIZER = ("Optimizer.step#", "Optimizer.zero_grad#")
 _OPERATION = "aten::"
@@ -194,6 +194,8 @@ class Reader:
             return place._replace(run=self._run)
         if name == INPUTS:
             return place._replace(is_input=True)
+        if name == CHECK:  # another call may follow, which begins with a forward part
+            self._is_after_backward = False
         self._stream.marks[name.removeprefix(MARK)] = len(self._stream.changes)
         return place
 

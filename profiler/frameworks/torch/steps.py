@@ -69,7 +69,6 @@ class TorchSteps:
         self._recorder = recorder
         self._fault: str | None = None
         self._was_built = False
-        self._starts_late = False
 
     def measure(self, mode: Mode) -> None:
         """Build, run, record and count; see ``frameworks.Steps``."""
@@ -210,7 +209,6 @@ class TorchSteps:
         if step.calls > 1:
             recorder.note(phases.SEVERAL_CALLS.format(step.calls))
         elif calls > 1:
-            self._starts_late = True
             recorder.note(phases.LATE_UPDATE.format(calls))
         if card is not None:
             steady = self._peaks()
@@ -293,8 +291,6 @@ class TorchSteps:
         if is_compiled:
             recorder.note(phases.COMPILED)
         else:
-            if self._starts_late:
-                step.run()  # what it does before the first update is no training step
             self._count(step)
         on_cpu = self._card is None
         if on_cpu and (self._runtime.is_host_limited or self._fault is not None):
