@@ -100,12 +100,12 @@ def counted(step: Step) -> Counted:
     try:
         first, calls = _counted(step), step.calls
         later = _counted(step) if calls > 1 else first
-        return later if step.calls < calls else first
     except (RuntimeError, TypeError, PointError) as error:
         if messages.shortage(str(error)) is not None:
             raise
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise UncountedError(f"the step fails while its operations are counted: {first}") from error
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise UncountedError(f"the step fails while its operations are counted: {why}") from error
+    return later if step.calls < calls else first
 
 
 def _counted(step: Step) -> Counted:

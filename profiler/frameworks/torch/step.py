@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 from profiler.frameworks import PointError
 from profiler.frameworks.torch.kinds import TorchStep, TorchTraining
@@ -295,7 +296,8 @@ def _living_parameters(living: list[Any]) -> Iterator[tuple[str, Any]]:
         for name, one in _named(module):
             seen.add(id(one))
             yield scope + name, one
-    leaves = [one for one in living if _is(one, torch.Tensor) and id(one) not in seen]
+    tensors = (one for one in living if _is(one, torch.Tensor) and not _is(one, FakeTensor))
+    leaves = [one for one in tensors if id(one) not in seen]
     trained = (one for one in leaves if one.is_leaf and one.requires_grad)
     yield from ((f"parameter_{number}", one) for number, one in enumerate(trained))
 

@@ -100,9 +100,9 @@ def test_one_more_step_of_a_compiled_loop_is_told_in_nodes(client: Client) -> No
     assert sum(found.graph.backward.values()) > 8
 
 
-@pytest.mark.parametrize("scenario", ["part", "implicit"])
+@pytest.mark.parametrize("scenario", ["part", "own", "implicit"])
 def test_what_is_compiled_within_is_not_passed_over(client: Client, scenario: str) -> None:
-    """A part of a module, or an operation that compiles its function: it says what is counted."""
+    """A part of a module or of a step, or what an operation is given: it says what is counted."""
     measured = client.measure(point_of(client, scenario, steps=3))
 
     assert measured.outcome.status is Status.OK, measured.outcome

@@ -5,7 +5,7 @@ from torch import nn
 from torch._higher_order_ops import scan
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from profiler import TorchTraining, scenario
+from profiler import TorchStep, TorchTraining, scenario
 
 
 def small(outputs):
@@ -55,6 +55,26 @@ class Unwatchable(nn.Module):
 @scenario
 def part(steps: int) -> TorchTraining:
     return TorchTraining(Part(), torch.randn(steps, 8), small)
+
+
+@scenario
+def own(steps: int) -> TorchStep:
+    layer = nn.Linear(8, 8)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    x = torch.randn(steps, 8)
+
+    @torch.compile(backend="aot_eager")
+    def loss_of(x):
+        return small(layer(x))
+
+    def step():
+        optimizer.zero_grad()
+        loss = loss_of(x)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return TorchStep(step)
 
 
 @scenario
