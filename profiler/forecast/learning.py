@@ -303,13 +303,19 @@ def last_below(size: Callable[[int], int], most: int, first: int) -> int:
     """Return the last steps at which a growing size is at most so many bytes.
 
     Args:
-        size: by steps.
+        size: by steps. One that grows at first may shrink later: through the bytes of distinct
+            words in a batch, say, goes a curve with a highest point.
         most: no less than at the first steps.
         first: these.
+
+    Returns:
+        ``UNLIMITED`` where no number of steps is seen at which it is more.
     """
     low, high = first, 2 * first
     while size(high) <= most:
         low, high = high, 2 * high
+        if high > UNLIMITED:
+            return UNLIMITED
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if size(middle) <= most else (low, middle)

@@ -130,3 +130,27 @@ def test_islands_are_of_lengths_that_are_allowed(lengths: Lengths) -> None:
     assert lengths.at_most(wall.steps) == stretches[0][-1]
     assert wall.islands == [Island(first=one[0], last=one[-1]) for one in stretches[1:]]
     assert on_lattice(off_lattice(wall, lengths), lengths).islands == wall.islands
+
+
+@pytest.mark.parametrize("highest", [300, 500])
+def test_what_grows_ever_less_drops_nowhere(highest: int) -> None:
+    """As the bytes of distinct words do: through them goes a curve with a highest point.
+
+    It lies below the 10 MiB of a segment of its own, so that no step is the last one before it.
+    """
+
+    def at(steps: int) -> Trace:
+        curved = 32 * (2 * steps * highest - steps * steps)
+        return held([128 * KIB * steps, *[curved] * 4])
+
+    source = TraceSource(
+        record=lambda steps, _: at(steps),
+        allocator=CachingAllocator(),
+        folded_label="folded",
+        most_folded_bytes=0,
+    )
+    (wall,) = Forecasts(source).walls([64 * MIB], MAX_STEPS)
+
+    assert isinstance(wall, WallPrediction)
+    real = next(n for n in range(1, 2 * highest) if not source.allocator.fits(at(n + 1), 64 * MIB))
+    assert wall.low <= real <= wall.high
