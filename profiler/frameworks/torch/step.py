@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.parameter import is_lazy
 
 from profiler.frameworks import PointError
 from profiler.frameworks.torch.kinds import TorchStep, TorchTraining
@@ -344,12 +345,16 @@ class _Updates:
         sums, self._sums = self._sums, self._sum()
         return sums is not None and sums != self._sums
 
+    @property
+    def _made(self) -> list[Any]:
+        return [one for one in self._trained if not is_lazy(one)]
+
     def _count(self) -> list[tuple[int, int]]:
         # There is no public way.
-        return [(one._version, one.data_ptr()) for one in self._trained]  # noqa: SLF001
+        return [(one._version, one.data_ptr()) for one in self._made]  # noqa: SLF001
 
     def _sum(self) -> list[int]:
-        plain = (one.detach() for one in self._trained if one.layout is torch.strided)
+        plain = (one.detach() for one in self._made if one.layout is torch.strided)
         raw = (_raw(one.cpu()) for one in plain)
         # Eight at a time: it takes longer than the step otherwise.
         return [

@@ -248,6 +248,10 @@ class TestUpdates:
         assert measured.outcome.status is Status.OK, measured.outcome
         assert parts(measured)["update"] == 4
 
+    def test_parameters_may_be_made_in_the_first_step(self, step: Measure) -> None:
+        """Their sizes are known when the first batch comes."""
+        assert parts(step("lazy", steps=8))["update"] > 0
+
     def test_gradients_may_be_gathered_over_calls(self, step: Measure) -> None:
         """All of them are one step, and their first gradients wait for the others."""
         one, four = (step("gathered", steps=8, calls=calls) for calls in (1, 4))

@@ -107,6 +107,13 @@ def by_data(steps: int, *, batch: int = 4, units: int = 64) -> TorchStep:
 
 
 @scenario
+def lazy(steps: int, *, batch: int = 4, units: int = 64) -> TorchTraining:
+    net = nn.Sequential(nn.LazyLinear(units), nn.Tanh(), nn.LazyLinear(1))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    return TorchTraining(net, torch.randn(steps, batch, 8), lambda one: one.mean(), optimizer)
+
+
+@scenario
 def gathered(steps: int, *, calls: int = 4, batch: int = 4, units: int = 64) -> TorchStep:
     net = Net(8, units)
     optimizer = torch.optim.Adam(net.parameters())
