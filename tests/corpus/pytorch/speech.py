@@ -1,5 +1,7 @@
 """Sound and pictures over time."""
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -145,3 +147,53 @@ def spectral_filter(
     """A state space layer as one convolution (torch.fft), of complex numbers."""
     model = Spectral(units, states)
     return TorchTraining(model, torch.randn(batch, units, steps), lambda out: out.square().mean())
+
+
+class Unet(nn.Module):
+    """Half the samples at each level down, twice as many at each level up, with what was there."""
+
+    def __init__(self, channels):
+        super().__init__()
+        widths = [1, channels, 2 * channels, 4 * channels]
+        self.down = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(narrow, wide, 4, 2, 1),
+                nn.BatchNorm1d(wide),
+                nn.LeakyReLU(0.2, inplace=True),
+            )
+            for narrow, wide in itertools.pairwise(widths)
+        )
+        self.up = nn.ModuleList(
+            nn.Sequential(
+                nn.ConvTranspose1d(wide, narrow, 4, 2, 1),
+                nn.BatchNorm1d(narrow),
+                nn.ReLU(inplace=True),
+            )
+            for wide, narrow in [
+                (4 * channels, 2 * channels),
+                (4 * channels, channels),
+                (2 * channels, 1),
+            ]
+        )
+
+    def forward(self, x):
+        """Return as many samples as were given."""
+        kept = []
+        for level in self.down:
+            x = level(x)
+            kept.append(x)
+        x = kept.pop()
+        for level in self.up:
+            x = level(x)
+            if kept:
+                x = torch.cat([x, kept.pop()], 1)
+        return x
+
+
+@scenario(multiple_of=8)
+def unet(steps: int, *, batch: int = 64, channels: int = 24) -> TorchTraining:
+    """Convolutions with a stride, batch norm, and connections across."""
+    net = Unet(channels)
+    x = torch.randn(batch, 1, steps)
+    optimizer = torch.optim.Adam(net.parameters())
+    return TorchTraining(net, x, lambda y: y.square().mean(), optimizer)
