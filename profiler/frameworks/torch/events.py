@@ -116,6 +116,8 @@ class Reader:
         """
         self._operation, self._allocation, self._device = operation, allocation, device
         self._stream = Stream([*before], [], {})
+        self._held = {change.address for change in self._stream.changes}
+        self._sum: int | None = None  # in use, as far as it was seen
         self._turns = 0
         self._is_after_backward = False
         self._run, self._run_ends = 0, 0
@@ -147,7 +149,7 @@ class Reader:
         return Place(run=self._run) if is_within else Place()
 
     def _change(self, fields: Any, place: Place) -> None:
-        if fields.device.type != self._device or not fields.alloc_size:
+        if fields.device.type != self._device or not self._is_of_allocator(fields):
             return
         size = abs(fields.alloc_size)
         self._stream.changes.append(
@@ -166,6 +168,26 @@ class Reader:
                 chunk=size,
             )
         )
+
+    def _is_of_allocator(self, fields: Any) -> bool:
+        """Whether a change is one of the allocator, and of a block that was seen to be taken.
+
+        Mapped files and shared memory are told, too, as a ``DataLoader``'s workers pass batches
+        on, but with a sum of 0. Threads that the profiler does not see may take blocks that
+        others give back: the allocator's sum tells that there are such.
+        """
+        size, total = fields.alloc_size, fields.total_allocated
+        before = total - size
+        unseen = 0 if self._sum is None else before - self._sum
+        if size > 0:
+            is_ours = total >= size
+        else:
+            is_ours = fields.ptr in self._held or (total > 0 and unseen < -size)
+        if not size or not is_ours:
+            return False
+        self._sum = before - unseen + size
+        (self._held.add if size > 0 else self._held.discard)(fields.ptr)
+        return True
 
     def _within(self, event: Any, place: Place) -> Place:
         """Return the place of what happens within an operation."""

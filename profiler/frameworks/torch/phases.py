@@ -108,6 +108,10 @@ KEEPS = (
     "tensor of each kept, as in a list of losses, or a history, as by L-BFGS? Peaks and walls are "
     "those of the first ones"
 )
+OTHER_THREADS = (
+    "up to {} B are taken or given back by threads that PyTorch's profiler does not see: roles and "
+    "what is replayed are off by as much"
+)
 SEVERAL_CALLS = (
     "one training step is {} calls of the scenario's function: it updates parameters only then"
 )

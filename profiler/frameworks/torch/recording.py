@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,12 +56,15 @@ class Recording:
         names: where known tensors lay.
         accounts: of each run, by the allocator's own sum.
         weights_bytes: in use by that sum when the step was built.
+        unseen_bytes: the most by which that sum is off the changes: what threads take and give
+            back that the profiler does not see.
     """
 
     stream: Stream
     names: Names
     accounts: list[Account] = field(default_factory=list)
     weights_bytes: int = 0
+    unseen_bytes: int = 0
 
     def run(self, number: int) -> list[Change]:
         """Return the changes of one run, from 1 on."""
@@ -111,6 +115,7 @@ def recorded(
         names=names,
         accounts=[_account(stream, number, base) for number in range(1, runs + 1)],
         weights_bytes=_total_at(stream, stream.marks["built"]) - base,
+        unseen_bytes=0 if card else _unseen(stream, base),
     )
 
 
@@ -147,6 +152,13 @@ def _base(stream: Stream) -> int:
     """Return what was in use, by the allocator's sum, before the first change."""
     first = stream.changes[0]
     return first.total - first.chunk if first.taken else first.total + first.chunk
+
+
+def _unseen(stream: Stream, base: int) -> int:
+    taken = (change.chunk if change.taken else -change.chunk for change in stream.changes)
+    sums = itertools.accumulate(taken, initial=base)
+    next(sums)
+    return max(abs(seen - one.total) for seen, one in zip(sums, stream.changes, strict=True))
 
 
 def _total_at(stream: Stream, position: int) -> int:

@@ -52,6 +52,10 @@ _MANY_STEPS = 1000
 _NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
 
 
+# Of a peak; what is replayed is no nearer to it.
+_MOST_UNSEEN = 0.002
+
+
 class TorchSteps:
     """The steps of one scenario; see ``frameworks.Steps``."""
 
@@ -139,7 +143,10 @@ class TorchSteps:
         def record(steps: int, folded_bytes: int | None) -> Trace:
             del folded_bytes  # nothing is computed in advance
             with self._recorder.phase(phases.RECORD):
-                return self._trace(self._recorded(steps))
+                found = self._recorded(steps)
+                if found.unseen_bytes > _MOST_UNSEEN * max(one.peak for one in found.accounts):
+                    raise PointError(phases.OTHER_THREADS.format(f"{found.unseen_bytes:,}"))
+                return self._trace(found)
 
         # On a card peaks are of blocks, and traces have what libraries keep.
         on_cpu = self._card is None
@@ -351,9 +358,12 @@ class TorchSteps:
             raise PointError(self._fault)
         gc.collect()
         try:
-            return recording.recorded(self._builder(steps), inputs=inputs, card=self._card)
+            found = recording.recorded(self._builder(steps), inputs=inputs, card=self._card)
         except (recording.NoEventsError, HistoryError) as error:
             raise PointError(str(error)) from error
+        if found.unseen_bytes:
+            self._recorder.note(phases.OTHER_THREADS.format(f"{found.unseen_bytes:,}"))
+        return found
 
     def _trace(self, found: Recording) -> Trace:
         return events.trace(found.stream.changes, more_runs=1 + STEADY_STEPS - RECORDED_STEPS)

@@ -238,6 +238,29 @@ def test_a_step_that_keeps_its_tensors_is_told(step: Measure, *, keeps: bool) ->
     assert any("keeps more than it gives back" in note for note in notes) is keeps
 
 
+def test_batches_of_worker_processes_are_no_device_memory(
+    step: Measure, explained: Explain
+) -> None:
+    """They come through shared memory; without workers a batch is made by the allocator."""
+    apart, here = (explained("loaded", steps=16, workers=workers) for workers in (1, 0))
+
+    assert apart.unexplained_bytes == here.unexplained_bytes == 0
+    assert not step("loaded", steps=16).notes
+    assert here.peak_bytes - apart.peak_bytes == FLOAT * 16 * 4 * 8
+
+
+def test_what_other_threads_take_is_told(mine: Client, step: Measure) -> None:
+    """The profiler does not see it, the allocator's own sum does; it takes part in no forecast."""
+    batch = FLOAT * 2048 * 4 * 8
+    notes = step("threaded", steps=2048).notes
+    request = PredictionRequest(limits_bytes=[1 << 30], max_steps=1 << 20)
+    told = mine.predict_walls(point_of(mine, "threaded", steps=8), request)
+
+    assert any(f"up to {batch:,} B are taken" in note for note in notes), notes
+    assert not isinstance(told, WallPredictions)
+    assert "threads that PyTorch's profiler does not see" in str(told)
+
+
 class TestUpdates:
     """A training step ends with an update, whoever makes it and after however many calls."""
 

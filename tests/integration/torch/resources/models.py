@@ -1,9 +1,11 @@
 """Models as users of PyTorch write them."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from profiler import TorchStep, TorchTraining, scenario
 
@@ -68,6 +70,44 @@ def hoarder(steps: int, *, keeps: bool = True, batch: int = 4, units: int = 64) 
         optimizer.step()
         history.append(outputs if keeps else loss.item())
         return loss
+
+    return TorchStep(step)
+
+
+@scenario
+def loaded(steps: int, *, workers: int = 1, batch: int = 4, units: int = 64) -> TorchStep:
+    net = Net(8, units)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    data = TensorDataset(torch.randn(8 * batch, steps, 8))
+    loader = DataLoader(
+        data, batch_size=batch, num_workers=workers, prefetch_factor=workers or None
+    )
+    batches = itertools.chain.from_iterable(itertools.repeat(loader))
+
+    def step():
+        (x,) = next(batches)
+        loss = net(x.transpose(0, 1)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return TorchStep(step)
+
+
+@scenario
+def threaded(steps: int, *, batch: int = 4, units: int = 64) -> TorchStep:
+    net = Net(8, units)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    threads = ThreadPoolExecutor(1)
+
+    def step():
+        x = threads.submit(torch.zeros, steps, batch, 8).result()
+        loss = net(x).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
 
     return TorchStep(step)
 
