@@ -10,6 +10,7 @@ from profiler.explain.roles import Part
 from profiler.frameworks.torch.events import Reader, Stream, trace
 
 OPERATION, ALLOCATION = "operation", "allocation"
+HELD = 1 << 20  # before what is read
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Allocation:
 
     ptr: int
     alloc_size: int
-    total_allocated: int = 0
+    total_allocated: int | None = None
     device: Device = field(default_factory=Device)
 
 
@@ -62,9 +63,12 @@ def op(name: str, *children: Event, number: int = -1, given: Sequence[int] = ())
     return Event(OPERATION, Operation(name, number, tensors), children)
 
 
-def take(address: int, size: int) -> Event:
-    """Return a block that is taken, or given back where the size is negative."""
-    return Event(ALLOCATION, Allocation(address, size))
+def take(address: int, size: int, total: int | None = None) -> Event:
+    """Return a block that is taken, or given back where the size is negative.
+
+    Without a total, the allocator's own sum is that of what is read.
+    """
+    return Event(ALLOCATION, Allocation(address, size, total))
 
 
 def node(name: str, *children: Event, given: Sequence[int] = ()) -> Event:
@@ -74,7 +78,19 @@ def node(name: str, *children: Event, given: Sequence[int] = ()) -> Event:
 
 def read(*events: Event) -> Stream:
     """Read a tree."""
+    _sum(events, HELD)
     return Reader(OPERATION, ALLOCATION).read(events)
+
+
+def _sum(events: Sequence[Event], total: int) -> int:
+    """Give the changes that have none their total, in the order of the tree."""
+    for event in events:
+        if isinstance(event.extra_fields, Allocation):
+            total += event.extra_fields.alloc_size
+            if event.extra_fields.total_allocated is None:
+                event.extra_fields.total_allocated = total
+        total = _sum(event.children, total)
+    return total
 
 
 def parts(*events: Event) -> list[Part]:
@@ -242,11 +258,37 @@ class TestThreads:
 
     def test_of_a_card_its_own_blocks_are_read(self) -> None:
         """After what is known of before."""
-        mine = Event(ALLOCATION, Allocation(1, 512, device=Device("cuda")))
+        mine = Event(ALLOCATION, Allocation(1, 512, 1024, Device("cuda")))
         known = read(take(7, 8)).changes
         stream = Reader(OPERATION, ALLOCATION, "cuda", known).read([take(2, 8), mine])
 
         assert [change.address for change in stream.changes] == [7, 1]
+
+
+class TestOthers:
+    """What the profiler tells, or leaves out, of memory that is not the allocator's alone."""
+
+    def test_shared_memory_is_left_out(self) -> None:
+        """It is told with a sum of 0, when it is taken and when it is given back."""
+        stream = read(take(1, 8), take(2, 64, 0), take(2, -64, 0), take(3, -32, 0), take(1, -8))
+
+        assert [(change.address, change.taken) for change in stream.changes] == [
+            (1, True),
+            (1, False),
+        ]
+
+    def test_a_block_that_was_not_seen_to_be_taken_is_not_given_back(self) -> None:
+        """Another thread took 64 bytes, as the sum tells; this one gives them back."""
+        held = HELD + 8
+        stream = read(take(1, 8), take(2, 16, held + 64 + 16), take(9, -64, held + 16))
+
+        assert [change.address for change in stream.changes] == [1, 2]
+
+    def test_an_older_block_is_given_back(self) -> None:
+        """The sum holds it from the beginning."""
+        stream = read(take(1, 8), take(9, -64))
+
+        assert [change.address for change in stream.changes] == [1, 9]
 
 
 class TestTrace:
