@@ -81,12 +81,18 @@ class _Count(TorchDispatchMode):
             return phases.BACKWARD, node.name().rpartition("::")[2] if node else ""
         if self.is_backward:  # the gradient that it begins with
             return phases.BACKWARD, ""
-        # By hand: under no_grad, or into what is reached by way of ``.data``.
-        is_written = func._schema.is_mutable and not getattr(args[0], "requires_grad", False)  # noqa: SLF001
-        is_own_update = self.is_after_backward and (is_written or not torch.is_grad_enabled())
-        if self.is_update or is_own_update:
+        if self.is_update or (self.is_after_backward and _is_by_hand(func, args)):
             return phases.UPDATE, "optimizer"
         return phases.FORWARD, "/".join(self.scopes)
+
+
+def _is_by_hand(func: Any, args: Any) -> bool:
+    """Whether it is like an update: under no_grad, or into what is reached by way of ``.data``."""
+    if not torch.is_grad_enabled():
+        return True
+    schema = getattr(func, "_schema", None)  # operations that take functions have none
+    trains = any(getattr(one, "requires_grad", False) for one in args[:1])
+    return schema is not None and schema.is_mutable and not trains
 
 
 def counted(step: Step) -> Counted:

@@ -178,14 +178,14 @@ class Reader:
         """
         size, total = fields.alloc_size, fields.total_allocated
         before = total - size
-        unseen = 0 if self._sum is None else before - self._sum
+        seen = before if self._sum is None else self._sum
         if size > 0:
             is_ours = total >= size
         else:
-            is_ours = fields.ptr in self._held or (total > 0 and unseen < -size)
+            is_ours = fields.ptr in self._held or (total > 0 and before - seen < -size)
         if not size or not is_ours:
             return False
-        self._sum = before - unseen + size
+        self._sum = seen + size
         (self._held.add if size > 0 else self._held.discard)(fields.ptr)
         return True
 
