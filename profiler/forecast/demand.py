@@ -75,8 +75,9 @@ class DemandCurve:
         None where there are too few lengths far enough apart, where it missed the longest one by
         a larger share than ``most_missed``, or where it does not grow.
         """
-        points = apart(demands)
-        found = [cls._of(points, count) for count in (2, 3) if len(points) > count]
+        known = sorted(demands)
+        points = apart(known)
+        found = [cls._of(points, count, known) for count in (2, 3) if len(points) > count]
         best = found[0] if found else None
         for bent in found[1:]:
             if best is None or bent.missed_bytes * _BETTER < best.missed_bytes:
@@ -86,10 +87,17 @@ class DemandCurve:
         return best if best.bytes_per_step(points[-1][0]) > 0 else None
 
     @classmethod
-    def _of(cls, points: Sequence[tuple[int, int]], count: int) -> DemandCurve:
-        before = tuple(points[-count - 1 : -1])
+    def _of(
+        cls, points: Sequence[tuple[int, int]], count: int, known: Sequence[tuple[int, int]]
+    ) -> DemandCurve:
+        before, longest = tuple(points[-count - 1 : -1]), points[-1][0]
         # Also the length before it, if there is one to foretell: one hit may be luck.
         missed = [_missed(points[:end], count) for end in (len(points), len(points) - 1)]
+        # And those near it that were left out, by as much as that is at the longest.
+        for steps, demand in known:
+            if before[-1][0] + longest <= 2 * steps < 2 * longest:
+                grown = prod((longest - n) / (steps - n) for n, _ in before)
+                missed.append(grown * abs(_through(before, steps) - demand))
         return cls(tuple(points[-count:]), before, max(missed))
 
     @property

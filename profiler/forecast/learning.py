@@ -157,8 +157,10 @@ class Learner:
 
     def share(self, learned: Continued, edge: int) -> float:
         """Return the share by which an edge may be off: what the check missed, extrapolated."""
-        # What is missed by so little is how an order packs; bytes that are missed go on to grow.
-        if learned.is_same or (learned.missed <= _SAME and not self._recordings.takes_pieces):
+        # In whole pieces little says how an order packs, and missed bytes go on to grow; without
+        # pieces packing is all that so little may be, and more of it is missed of a longer trace.
+        is_exact = learned.is_same if self._recordings.takes_pieces else learned.missed <= _SAME
+        if is_exact:
             return 0.0
         first, last = learned.basis.lengths[0], learned.basis.lengths[-1]
         seen = learned.missed * learned.checked / (learned.checked - last)

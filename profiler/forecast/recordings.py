@@ -237,10 +237,8 @@ class Recordings:
         if share > _MOST_WRONG:
             return None
         missed = abs(self.allocator.highest_address(foretold) / self.top(steps, folded) - 1)
-        if wrong:
-            missed = max(missed, self._missed_growth(foretold, steps, folded))
-        if is_alike(foretold, real) or self.takes_pieces:
-            missed = max(missed, share)  # the sizes depend on more than on the steps
+        if wrong:  # where they lie at another length, they may add to its peak
+            missed = max(missed, share, self._missed_growth(foretold, steps, folded))
         if missed <= _WORTH_NEED:
             missed = max(missed, self._missed_need(foretold, self.need(steps, folded)))
         return Continued(basis, steps, missed, not more and not wrong)
