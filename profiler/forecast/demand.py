@@ -13,6 +13,8 @@ APART = 1.3
 # A law through one point less must foretell the longest length this many times better than the
 # line does, to be taken in its place.
 _BETTER = 2
+# Another length tells of its error, too, from this share of the way on to it from the one before.
+_NEAR = 1 / 3
 # What missed the longest length by more than this share of its demand follows no law.
 _MOST_MISSED = 0.03
 _FARTHEST = 1 << 40
@@ -95,7 +97,7 @@ class DemandCurve:
         missed = [_missed(points[:end], count) for end in (len(points), len(points) - 1)]
         # And those near it that were left out, by as much as that is at the longest.
         for steps, demand in known:
-            if before[-1][0] + longest <= 2 * steps < 2 * longest:
+            if longest > steps >= before[-1][0] + _NEAR * (longest - before[-1][0]):
                 grown = prod((longest - n) / (steps - n) for n, _ in before)
                 missed.append(grown * abs(_through(before, steps) - demand))
         return cls(tuple(points[-count:]), before, max(missed))
