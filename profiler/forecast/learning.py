@@ -157,8 +157,8 @@ class Learner:
 
     def share(self, learned: Continued, edge: int) -> float:
         """Return the share by which an edge may be off: what the check missed, extrapolated."""
-        # In whole pieces little says how an order packs, and missed bytes go on to grow; without
-        # pieces packing is all that so little may be, and more of it is missed of a longer trace.
+        # An order that packs otherwise hardly changes how many whole pieces are taken, and wrong
+        # bytes do. Without pieces it is the other way round, as long as little is missed.
         is_exact = learned.is_same if self._recordings.takes_pieces else learned.missed <= _SAME
         if is_exact:
             return 0.0

@@ -51,12 +51,7 @@ def scenario_files(
             "stepwall itself is not installed here, so that it knows no framework: "
             "run `make setup` in its folder, or `pip install -e .` there"
         )
-    kinds = {
-        known: name
-        for name, item in frameworks.items()
-        for kind in item.kinds
-        for known in kind.names
-    }
+    kinds = _kinds(frameworks)
     shipped = sorted((Path(profiler.__file__).parents[1] / SHIPPED).glob("*.py"))
     known = {path: name for path in shipped if (name := framework_of(path, kinds))}
     # A file that names no type is taken to be like the shipped ones, as far as they can be used.
@@ -87,6 +82,16 @@ def scenario_files(
             yield one(source)
         else:
             yield f"{source}: no such file or folder"
+
+
+def _kinds(frameworks: Mapping[str, Framework]) -> dict[str, str]:
+    """Return the framework of each type that a scenario may return, by the type's names."""
+    return {
+        known: name
+        for name, item in frameworks.items()
+        for kind in item.kinds
+        for known in kind.names
+    }
 
 
 def framework_of(path: Path, kinds: Mapping[str, str]) -> str | None:

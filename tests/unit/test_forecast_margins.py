@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from far_target import FarTarget
 from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.forecast.allocator import AllocatorModel
-from profiler.forecast.demand import DemandCurve, DemandLine
+from profiler.forecast.demand import DemandCurve
 from profiler.forecast.learning import Learner
 from profiler.forecast.recordings import Basis, Continued, Recordings, TraceSource
 from profiler.forecast.trace import Trace
-from profiler.forecast.unrolling import Unrolling
 from profiler.frameworks.allocators.bfc import BestFitCoalescing
 from profiler.frameworks.allocators.caching import CachingAllocator
 from profiler.lengths import ANY
 
 LONG, SIZE = 160, 1 << 10
 BASIS = Basis((8, 10), 1)
-
-
-class Nothing:
-    """Something is told of no steps in particular."""
-
-    max_steps = 1000
-
-    def about(self, unrolling: Unrolling) -> int:
-        """Return the most steps."""
-        del unrolling
-        return self.max_steps
-
-    def about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
-        """Return the most steps."""
-        del curve
-        return self.max_steps
-
-    def is_beyond(self, unrolling: Unrolling, end: int) -> bool:
-        """Return True."""
-        del unrolling, end
-        return True
 
 
 def grown(steps: int) -> Trace:
@@ -69,13 +48,13 @@ def recordings(allocator: AllocatorModel) -> Recordings:
 def test_an_order_that_packs_otherwise_counts(missed: float) -> None:
     """All allocations are foretold, and yet more or less is needed; twice that may be missed."""
     same = Continued(BASIS, 60, missed, is_same=True)
-    learner = Learner(recordings(BestFitCoalescing()), ANY, Nothing())
+    learner = Learner(recordings(BestFitCoalescing()), ANY, FarTarget(1000))
 
     assert learner.share(same, 60) == pytest.approx(2 * missed)
     assert learner.share(same, 120) > 2 * missed
     assert learner.share(Continued(BASIS, 60, 0.0, is_same=True), 120) == 0
     # Of whole segments the order decides little, and by chance.
-    assert Learner(recordings(CachingAllocator()), ANY, Nothing()).share(same, 120) == 0
+    assert Learner(recordings(CachingAllocator()), ANY, FarTarget(1000)).share(same, 120) == 0
 
 
 @pytest.mark.parametrize("allocator", [BestFitCoalescing(), CachingAllocator()], ids=type)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+import torch
 import torch.fx
 from torch._dynamo import output_graph
 from torch._dynamo.backends import common
@@ -26,9 +27,8 @@ _COMPILERS = {
     "inference_compiler": phases.FORWARD,
     "bw_compiler": phases.BACKWARD,
 }
-
-
-RIGHT_SCAN = TorchVersion("2.13")
+# Before it, gradients of what a scan's body takes from outside are wrong.
+_RIGHT_SCAN = TorchVersion("2.13")
 
 
 @dataclass
@@ -56,9 +56,9 @@ class Graphs:
         return self.bodies.get(phases.TRACED if self.traced else phases.CAPTURED, [])
 
     @property
-    def has_scan(self) -> bool:
-        """Whether a captured graph has a scan."""
-        return any(operation == "scan" for _, operation in self.captured)
+    def has_wrong_scan(self) -> bool:
+        """Whether a captured graph has a scan, and its gradients are wrong in this version."""
+        return torch.__version__ < _RIGHT_SCAN and any(op == "scan" for _, op in self.captured)
 
     def see(self, stage: str, graph: Any, part: str = "") -> None:
         """Count a graph: its own nodes, and apart those of the functions that these call."""

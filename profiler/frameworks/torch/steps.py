@@ -49,11 +49,9 @@ _DEVICE_FIELDS = (
 _INNER_FIELDS = ("forward_peak_bytes", "largest_allocation_bytes")
 # What so many steps keep is worth a note if it is as much as the peak.
 _MANY_STEPS = 1000
-_NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
-
-
-# Of a peak; what is replayed is no nearer to it.
+# Nothing is foretold from steps of which more than this share of the peak was not seen.
 _MOST_UNSEEN = 0.002
+_NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
 
 
 class TorchSteps:
@@ -200,7 +198,7 @@ class TorchSteps:
                 calls = self._run(step)
         for stage in graphs.stages():
             recorder.stage(stage)
-        if torch.__version__ < compiling.RIGHT_SCAN and graphs.has_scan:
+        if graphs.has_wrong_scan:
             recorder.note(phases.WRONG_SCAN)
         first = self._peaks()
         resident = card.allocated if card else None

@@ -26,6 +26,14 @@ class Net(nn.Module):
         return torch.stack(outputs)
 
 
+def fit(net, optimizer, x):
+    loss = net(x).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
 @scenario
 def adam(steps: int, *, batch: int = 4, inputs: int = 8, units: int = 64) -> TorchTraining:
     net = Net(inputs, units)
@@ -83,16 +91,7 @@ def loaded(steps: int, *, workers: int = 1, batch: int = 4, units: int = 64) -> 
         data, batch_size=batch, num_workers=workers, prefetch_factor=workers or None
     )
     batches = itertools.chain.from_iterable(itertools.repeat(loader))
-
-    def step():
-        (x,) = next(batches)
-        loss = net(x.transpose(0, 1)).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return TorchStep(step)
+    return TorchStep(lambda: fit(net, optimizer, next(batches)[0].transpose(0, 1)))
 
 
 @scenario
@@ -102,12 +101,7 @@ def threaded(steps: int, *, batch: int = 4, units: int = 64) -> TorchStep:
     threads = ThreadPoolExecutor(1)
 
     def step():
-        x = threads.submit(torch.zeros, steps, batch, 8).result()
-        loss = net(x).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
+        return fit(net, optimizer, threads.submit(torch.zeros, steps, batch, 8).result())
 
     return TorchStep(step)
 
