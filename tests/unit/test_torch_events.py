@@ -283,12 +283,20 @@ class TestOthers:
         stream = read(take(1, 8), take(2, 16, held + 64 + 16), take(9, -64, held + 16))
 
         assert [change.address for change in stream.changes] == [1, 2]
+        assert stream.unseen_bytes == 64
+
+    def test_what_an_update_computes_again_is_forward(self) -> None:
+        """L-BFGS runs the loss within its step: autograd records that, and no update."""
+        loss, history = op("aten::mul", take(1, 8), number=3), op("aten::sub", take(2, 8))
+
+        assert parts(op("Optimizer.step#LBFGS.step", loss, history)) == [Part.FORWARD, Part.UPDATE]
 
     def test_an_older_block_is_given_back(self) -> None:
         """The sum holds it from the beginning."""
         stream = read(take(1, 8), take(9, -64))
 
         assert [change.address for change in stream.changes] == [1, 9]
+        assert stream.unseen_bytes == 0
 
 
 class TestTrace:

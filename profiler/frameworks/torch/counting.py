@@ -81,18 +81,21 @@ class _Count(TorchDispatchMode):
             return phases.BACKWARD, node.name().rpartition("::")[2] if node else ""
         if self.is_backward:  # the gradient that it begins with
             return phases.BACKWARD, ""
-        if self.is_update or (self.is_after_backward and _is_by_hand(func, args)):
+        if (self.is_update or self.is_after_backward) and self._is_update(func, args):
             return phases.UPDATE, "optimizer"
         return phases.FORWARD, "/".join(self.scopes)
 
+    def _is_update(self, func: Any, args: Any) -> bool:
+        """Whether it is none of a forward part, which an update by L-BFGS runs, too.
 
-def _is_by_hand(func: Any, args: Any) -> bool:
-    """Whether it is like an update: under no_grad, or into what is reached by way of ``.data``."""
-    if not torch.is_grad_enabled():
-        return True
-    schema = getattr(func, "_schema", None)  # operations that take functions have none
-    trains = any(getattr(one, "requires_grad", False) for one in args[:1])
-    return schema is not None and schema.is_mutable and not trains
+        An update by hand runs under no_grad, or writes to what is reached by way of ``.data``.
+        """
+        if not torch.is_grad_enabled():
+            return True
+        if any(getattr(one, "requires_grad", False) for one in args):
+            return False
+        schema = getattr(func, "_schema", None)  # operations that take functions have none
+        return self.is_update or (schema is not None and schema.is_mutable)
 
 
 def counted(step: Step) -> Counted:

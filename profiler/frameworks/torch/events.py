@@ -77,11 +77,16 @@ class Call(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """All changes in order, the calls, and at how many changes each of our other marks stands."""
+    """All changes in order, the calls, and at how many changes each of our other marks stands.
+
+    ``unseen_bytes``: the most by which the allocator's own sum is off that of the changes: what
+    threads take and give back that the profiler does not see.
+    """
 
     changes: list[Change]
     calls: list[Call]
     marks: dict[str, int]
+    unseen_bytes: int = 0
 
 
 class Place(NamedTuple):
@@ -118,6 +123,7 @@ class Reader:
         self._stream = Stream([*before], [], {})
         self._held = {change.address for change in self._stream.changes}
         self._sum: int | None = None  # in use, as far as it was seen
+        self._unseen = 0
         self._turns = 0
         self._is_after_backward = False
         self._run, self._run_ends = 0, 0
@@ -142,7 +148,7 @@ class Reader:
             inner = self._within(event, place) if event.tag == self._operation else place
             for at, child in enumerate(event.children):
                 heapq.heappush(waiting, (child.start_time_ns, (*path, at), child, inner))
-        return self._stream
+        return self._stream._replace(unseen_bytes=self._unseen)
 
     def _outermost(self, event: Any) -> Place:
         is_within = event.start_time_ns < self._run_ends
@@ -186,6 +192,7 @@ class Reader:
         if not size or not is_ours:
             return False
         self._sum = seen + size
+        self._unseen = max(self._unseen, abs(total - self._sum))
         (self._held.add if size > 0 else self._held.discard)(fields.ptr)
         return True
 
@@ -222,12 +229,12 @@ class Reader:
         return place
 
     def _operated(self, op: str, fields: Any, place: Place) -> Place:
-        # Operations that record themselves for autograd have a number, those of backward none:
-        # what has one there computes forward again, as a checkpoint does.
+        # Operations that record themselves for autograd have a number, those of backward and of an
+        # update none: what has one there computes forward again, as a checkpoint or L-BFGS does.
         part = place.part
         if not place.is_inner:
             is_recorded = fields.sequence_number >= 0
-            if part is Part.BACKWARD and is_recorded:
+            if is_recorded:
                 part = Part.FORWARD
             elif part is Part.FORWARD and self._is_after_backward and not is_recorded:
                 part = part if op in _FACTORIES else Part.UPDATE

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,8 +55,7 @@ class Recording:
         names: where known tensors lay.
         accounts: of each run, by the allocator's own sum.
         weights_bytes: in use by that sum when the step was built.
-        unseen_bytes: the most by which that sum is off the changes: what threads take and give
-            back that the profiler does not see.
+        unseen_bytes: by how much that sum is off, at most; see ``Stream``.
     """
 
     stream: Stream
@@ -115,7 +113,7 @@ def recorded(
         names=names,
         accounts=[_account(stream, number, base) for number in range(1, runs + 1)],
         weights_bytes=_total_at(stream, stream.marks["built"]) - base,
-        unseen_bytes=0 if card else _unseen(stream, base),
+        unseen_bytes=0 if card else stream.unseen_bytes,
     )
 
 
@@ -152,13 +150,6 @@ def _base(stream: Stream) -> int:
     """Return what was in use, by the allocator's sum, before the first change."""
     first = stream.changes[0]
     return first.total - first.chunk if first.taken else first.total + first.chunk
-
-
-def _unseen(stream: Stream, base: int) -> int:
-    taken = (change.chunk if change.taken else -change.chunk for change in stream.changes)
-    sums = itertools.accumulate(taken, initial=base)
-    next(sums)
-    return max(abs(seen - one.total) for seen, one in zip(sums, stream.changes, strict=True))
 
 
 def _total_at(stream: Stream, position: int) -> int:
@@ -240,7 +231,8 @@ class _Watch:
             _address(value): f"{self._names.get(id(one), 'parameter')}/{key}"
             for optimizer in self._optimizers.values()
             for one, kept in getattr(optimizer, "state", {}).items()
-            for key, value in kept.items()
+            for key, values in kept.items()
+            for value in (values if isinstance(values, list) else [values])  # a history
             if isinstance(value, torch.Tensor)
         }
         return Names(weights=weights, state=state, gradients=self._gradients)

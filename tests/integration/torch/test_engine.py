@@ -303,8 +303,17 @@ class TestUpdates:
         once, thrice = (step("lbfgs", steps=8, inner=inner) for inner in (1, 3))
 
         assert once.outcome.status is thrice.outcome.status is Status.OK, thrice.outcome
-        assert parts(once)["backward"] > 0
-        assert parts(thrice)["backward"] == 3 * parts(once)["backward"]
+        for part in ("forward", "backward"):
+            assert parts(once)[part] > 0
+            assert parts(thrice)[part] == 3 * parts(once)[part]
+
+    def test_what_runs_within_an_update_has_its_own_roles(self, explained: Explain) -> None:
+        """L-BFGS runs forward there, and keeps a history of lists of tensors."""
+        found = explained("lbfgs", steps=64)
+        kept = {one.op for one in found.holdings if one.role == "optimizer state"}
+
+        assert found.by_role["forward tensors kept for backward"] >= FLOAT * 64 * 4 * 64
+        assert any(name.endswith("/old_dirs") for name in kept), kept
 
 
 class TestPredictions:
