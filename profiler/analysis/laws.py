@@ -207,8 +207,14 @@ class Law:
         return self.exact or self.error <= _UNCLEAR
 
     @cached_property
-    def per_step(self) -> float:
-        """What the last measured step added by the law, in the metric's unit."""
+    def per_step(self) -> float | None:
+        """What the last measured step added by the law, in the metric's unit.
+
+        None where values that differ are shown as one constant: whether they grow is not told.
+        """
+        differs = len({point.value for point in self.points}) > 1
+        if len(self.coefficients) == 1 and differs and not self.exact:
+            return None
         return float(_value(self, self.last) - _value(self, self.last - 1))
 
     def values(self, steps: Sequence[int] | Array) -> Array:

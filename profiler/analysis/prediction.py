@@ -235,7 +235,8 @@ def wall_by_law(
     where the peak does not grow.
     """
     law = peak.clear_law
-    if law is None or law.per_step <= 0 or _not_extrapolated(peak, from_short_runs=True):
+    added = law.per_step if law is not None else None
+    if law is None or added is None or added <= 0 or _not_extrapolated(peak, from_short_runs=True):
         return None
 
     def most(bound: int) -> int:
@@ -261,7 +262,7 @@ def wall_by_law(
         high=max(high, value + margin),
         learned_from=sorted({steps for steps, _ in peak.points}),
         is_line=True,
-        bytes_per_step=law.per_step,
+        bytes_per_step=added,
     )
 
 

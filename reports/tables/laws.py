@@ -78,9 +78,14 @@ def law_text(law: Law, metric: Metric) -> str:
 
 
 def step_text(law: Law, metric: Metric) -> str:
-    """Return what the last measured step added, with the 95 % interval of a line's slope."""
+    """Return what the last measured step added, with the 95 % interval of a line's slope.
+
+    A dash where values differ, and follow no law that grows.
+    """
     text = UNIT_TEXTS[metric.unit]
     value = law.per_step
+    if value is None:
+        return DASH
     added = f"{'-' if value < 0 else ''}{text(abs(value))}" if value else "0"
     if law.exact or law.kind != LINEAR.name:
         return added

@@ -213,6 +213,24 @@ class TestWhatIsNotKnown:
         assert "no clear law" in verdict.reason
 
     @pytest.mark.parametrize(
+        ("allowed", "ruling"), [("1MiB/step", Ruling.KEPT), ("1B/step", Ruling.UNKNOWN)]
+    )
+    def test_growth_by_no_law_is_at_most_all_of_the_difference(
+        self, allowed: str, ruling: Ruling
+    ) -> None:
+        """Values that differ, and are shown as one constant, may grow by that."""
+        values = [6512, 6516, 6520, 6760]
+        points = [
+            samples.measured(steps=n, kib_per_step=each / n)
+            for n, each in zip(STEPS, values, strict=True)
+        ]
+        verdict = only(points, slope=allowed)
+
+        assert verdict.ruling is ruling
+        most = (values[-1] - values[0]) * 1024 / (STEPS[-1] - STEPS[0])
+        assert verdict.measured == (pytest.approx(most) if ruling is Ruling.KEPT else None)
+
+    @pytest.mark.parametrize(
         ("status", "ruling"),
         [(Status.OOM_DEVICE, Ruling.BROKEN), (Status.ERROR, Ruling.UNKNOWN)],
     )

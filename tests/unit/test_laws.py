@@ -62,6 +62,15 @@ class TestExact:
 
         assert (law.kind, law.coefficients, law.per_step) == ("constant", (a,), 0)
 
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_one_constant_for_values_that_differ_tells_no_growth(self, *, whole: bool) -> None:
+        """They may grow from the last length on, by no law that five of them show."""
+        values = (8, 512), (16, 516), (24, 520), (32, 524), (48, 760)
+        law = _law([(n, 6000 + value) for n, value in values], whole=whole)
+
+        assert (law.kind, law.exact, law.is_clear, law.per_step) == ("constant", False, True, None)
+        assert _law([(n, 7.0) for n in (8, 16, 24)]).per_step == 0
+
     def test_curves_may_have_fractions(self) -> None:
         """Pairs of steps: T(T - 1)/2."""
         law = _law(_points(lambda n: n * (n - 1) // 2, [3, 8, 16, 33]), whole=True)

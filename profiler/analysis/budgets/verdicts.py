@@ -129,9 +129,18 @@ def _measured(
 
 
 def _growth(series: MetricSeries, allowed: float) -> _Measured:
-    """Return what the last measured step added, by the law."""
+    """Return what the last measured step added, by the law.
+
+    Where the values differ and none grows by a law: what a step added at most, if that is allowed.
+    """
     law = series.clear_law
-    if law is not None:
+    if law is not None and law.per_step is None:
+        values = [value for _, value in series.points]
+        added = (max(values) - min(values)) / max(1, law.last - law.first)
+        if added <= allowed:
+            return _Measured(value=added, steps=series.last)
+        return _Measured(steps=series.last, reason="it follows no law: give it more lengths")
+    if law is not None and law.per_step is not None:
         added = law.per_step
         over = added > allowed * (1 + _SAME)
         return _Measured(value=added, steps=series.last, law=law, is_over=over)

@@ -208,18 +208,20 @@ def _exact_row(label: str, then: MetricSeries, now: MetricSeries) -> ComparedNum
 
 
 def _slope_rows(label: str, then: MetricSeries, now: MetricSeries) -> Iterator[ComparedNumber]:
-    if now.metric.name in SLOPES and then.clear_law and now.clear_law:
-        values = then.clear_law.per_step, now.clear_law.per_step
-        same = math.isclose(*values, rel_tol=_ROUNDING)
+    laws = [one.clear_law for one in (then, now) if one.metric.name in SLOPES]
+    values = [law.per_step for law in laws if law is not None and law.per_step is not None]
+    if len(values) == len((then, now)):
+        before, after = values
+        same = math.isclose(before, after, rel_tol=_ROUNDING)
         yield ComparedNumber(
             label=label,
             name=SLOPES[now.metric.name],
             title=f"{now.metric.title} per {one_of(now.conditions.axis)}",
             where=f"at {_at(now.conditions, now.last)}, by its law",
             unit=now.metric.unit,
-            before=values[0],
-            after=values[0] if same else values[1],
-            mark=Mark.EQUAL if same else _mark(*values),
+            before=before,
+            after=before if same else after,
+            mark=Mark.EQUAL if same else _mark(before, after),
         )
 
 
