@@ -153,10 +153,10 @@ def law_table(results: RunResults, number: Number) -> Table:
     ]
     return Table.of_rows("laws", "Laws of growth", heads, rows).noted(
         "Fitted to the measured lengths, and to nothing beyond them. “One more” is what the last "
-        "measured length added, with the 95 % interval of a line's slope; a dash where the lengths "
-        "differ without growing by a law. “Residual” is the root "
-        "mean square of the residuals over that of the values. “Hold-out error” is the largest "
-        "error, in the longer half of the lengths, of a law fitted to the shorter half alone."
+        "measured length added, with the 95 % interval of a line's slope, or a dash where the "
+        "values differ and no law of growth fits them. “Residual” is the root mean square of the "
+        "residuals over that of the values. “Hold-out error” is the largest error, in the longer "
+        "half of the lengths, of a law fitted to the shorter half alone."
     )
 
 
