@@ -207,7 +207,7 @@ def wall_forecast(case: Case, predicted: Done, wall: Done) -> Row:
     }
     told = (predicted.document or {}).get("wall")
     if told is None:
-        why = (predicted.document or {}).get("unpredicted") or predicted.why
+        why = (predicted.document or {}).get("no_wall") or predicted.why
         return Row(name=case.name, holds=None, cells=cells, why=why)
     inside = told["low"] < first_oom and told["high"] >= last_ok
     error = wall_error(told["steps"], last_ok)

@@ -198,6 +198,13 @@ class TestForecasts:
             "no exact wall: it diverged"
         )
 
+    def test_wall_that_is_not_predicted_keeps_the_reason(self) -> None:
+        """That of ``predict``, not the last line of its progress."""
+        said = Done(exit=0, stderr="3 of 5 done", document={"wall": None, "no_wall": "no law"})
+        row = wall_forecast(CASE, said, walled())
+
+        assert (row.holds, row.why) == (None, "no law")
+
     @pytest.mark.parametrize(
         ("truth", "holds", "error"), [(100.0, True, 0.0), (125.0, False, -0.2), (None, None, None)]
     )
