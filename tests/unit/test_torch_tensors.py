@@ -6,7 +6,7 @@ from test_torch_events import Event, node, op, read, take
 
 from profiler.explain.account import PeakAccount, Recorded
 from profiler.explain.ledger import Events
-from profiler.explain.roles import Op
+from profiler.explain.roles import Op, Part
 from profiler.frameworks.torch.tensors import Names, described
 
 WEIGHT, STATE, INPUT, HIDDEN, PARTIAL, TOTAL, FLEETING = range(100, 800, 100)
@@ -142,3 +142,44 @@ def test_a_gradient_that_an_earlier_step_left_is_one() -> None:
         "weights": 64,
         "weight gradients": 64,
     }
+
+
+def test_a_gradient_that_others_are_computed_of_is_of_an_activation() -> None:
+    """A learned first state of a residual network sums it up, but it is not of that state alone."""
+    stream = read(
+        op(
+            "stepwall::run 1",
+            op("aten::tanh", take(HIDDEN, 80), number=1),
+            node("MulBackward0", op("aten::mul", take(INPUT, 64))),
+            node(
+                "MmBackward0",
+                op("aten::mm", take(PARTIAL, 64), given=(INPUT,)),
+                op("aten::add", take(TOTAL, 64), given=(INPUT, PARTIAL)),
+            ),
+            node("torch::autograd::AccumulateGrad", given=(TOTAL,)),
+            op("stepwall::gradients 0"),
+        )
+    )
+
+    ops, _ = described(stream, NAMES)
+
+    assert [(one.type, one.gradient_of) for one in ops if one.part is Part.BACKWARD] == [
+        ("mul", None),
+        ("mm", "cell.weight"),
+        ("add", "cell.weight"),
+    ]
+
+
+def test_a_gradient_of_no_parameter_is_of_an_activation() -> None:
+    """A fed input that requires one gets it in the same way."""
+    stream = read(
+        op(
+            "stepwall::run 1",
+            node("MulBackward0", op("aten::mul", take(PARTIAL, 64))),
+            node("torch::autograd::AccumulateGrad", given=(PARTIAL,)),
+        )
+    )
+
+    ops, _ = described(stream, NAMES)
+
+    assert [one.gradient_of for one in ops] == [None]

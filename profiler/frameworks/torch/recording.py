@@ -17,6 +17,7 @@ from unittest import mock
 
 import torch
 from torch.autograd import profiler
+from torch.nn.parameter import is_lazy
 from torch.optim import optimizer as optimizers
 
 from profiler.frameworks.torch import history, native
@@ -177,16 +178,22 @@ class _Watch:
 
     @contextlib.contextmanager
     def watching(self, step: Step) -> Iterator[None]:
-        """While it is open, see where gradients lie when an update takes them."""
+        """While it is open, see where gradients lie: when they are made, and when they are used."""
         self._step = step
         self._names = {id(one): name for name, one in step.parameters.items()}
         self._optimizers = {id(one): one for one in step.optimizers}
-        hook = optimizers.register_optimizer_step_pre_hook(self._before_update)
+        hooks = [optimizers.register_optimizer_step_pre_hook(self._before_update)]
+        hooks += [
+            one.register_post_accumulate_grad_hook(self._accumulated)
+            for one in step.parameters.values()
+            if not is_lazy(one) and one.is_leaf and one.requires_grad
+        ]
         try:
             with mock.patch.object(torch.autograd, "grad", self._computed(torch.autograd.grad)):
                 yield
         finally:
-            hook.remove()
+            for hook in hooks:
+                hook.remove()
 
     def mark(self, name: str) -> profiler.record_function:
         return profiler.record_function(f"{MARK}{name}")
@@ -194,6 +201,10 @@ class _Watch:
     def _before_update(self, optimizer: Any, *_: Any) -> None:
         self._optimizers[id(optimizer)] = optimizer
         self.gradients()
+
+    def _accumulated(self, parameter: Any) -> None:
+        """See a gradient that may be given back before any update of an optimizer."""
+        self._at([(self._names.get(id(parameter)), parameter.grad)])
 
     def _computed(self, grad: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``torch.autograd.grad``, which leaves no gradient where others are found."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,6 @@ from profiler.frameworks.torch.events import Call, Change, Stream
 _SUMS = {"add", "sub", "clone", "_to_copy", "copy_", "contiguous"}
 # Numbers of a gradient, one by one: clipped, scaled, cast.
 _LIKE = _SUMS | {"mul", "div", "neg", "clamp", "where", "sign", "lerp", "sqrt", "pow", "addcmul"}
-_ACCUMULATES = "AccumulateGrad"
 
 
 @dataclass(frozen=True)
@@ -69,16 +68,19 @@ def gradients(stream: Stream, blocks: Blocks, names: Names) -> dict[int, str]:
     for block, change in enumerate(blocks.taken):
         if change.call >= 0:
             made[change.call].append(block)
+    flows_on = {
+        block
+        for number, call in enumerate(stream.calls)
+        if call.part is Part.BACKWARD and made[number] and call.op not in _LIKE
+        for block in _given(call, blocks)
+    }
     for number, call in reversed([*enumerate(stream.calls)]):
-        if call.op == _ACCUMULATES:
-            for block in _given(call, blocks):
-                found.setdefault(block, "")
         if call.op.rstrip("_") in _SUMS or call.op in _SUMS:
-            _back(call, made[number], blocks, found)
+            _back(call, made[number], blocks, found, flows_on)
     for number, call in enumerate(stream.calls):
-        if call.op == _ACCUMULATES or (call.part is Part.UPDATE and call.op in _LIKE):
+        if call.part is Part.UPDATE and call.op in _LIKE:
             _on(call, made[number], blocks, found)
-    return {block: name or "a parameter" for block, name in found.items()}
+    return found
 
 
 def _final(stream: Stream, blocks: Blocks, names: Names) -> Iterator[tuple[int, str]]:
@@ -98,17 +100,26 @@ def _given(call: Call, blocks: Blocks) -> list[int]:
     return [block for block in found if block is not None]
 
 
-def _back(call: Call, made: Iterable[int], blocks: Blocks, found: dict[int, str]) -> None:
-    """Go from a sum back to its summands."""
+def _back(
+    call: Call,
+    made: Iterable[int],
+    blocks: Blocks,
+    found: dict[int, str],
+    flows_on: Container[int],
+) -> None:
+    """Go from a sum back to its summands, but for those that other gradients are computed of.
+
+    These are of activations: a learned first state of a residual network has such summands.
+    """
     given = _given(call, blocks)
     for result in [*made, *given[:1]]:
         if result not in found:
             continue
         for block in given:
-            if blocks.taken[block].size == blocks.taken[result].size and (
-                blocks.taken[block].part is not Part.FORWARD
-            ):
-                found[block] = found.get(block) or found[result]
+            summand = blocks.taken[block]
+            is_alike = summand.size == blocks.taken[result].size
+            if is_alike and summand.part is not Part.FORWARD and block not in flows_on:
+                found.setdefault(block, found[result])
 
 
 def _on(call: Call, made: Iterable[int], blocks: Blocks, found: dict[int, str]) -> None:

@@ -196,6 +196,14 @@ class TestRoles:
         assert {one.variable for one in gradients} == {"parameter_0"}
         assert sum(one.tensors for one in gradients) == 2
 
+    def test_only_gradients_of_parameters_are_weight_gradients(self, explained: Explain) -> None:
+        """Neither those of inputs, nor what is added up to them from layer to layer."""
+        batch, units, steps = 4, 16, 64
+        found = explained("residual", steps=steps)
+
+        assert found.by_role.get("weight gradients", 0) <= 2 * FLOAT * units * units
+        assert found.by_role["activation gradients"] >= FLOAT * steps * batch * units
+
     def test_a_step_by_hand_has_the_same_roles(self, explained: Explain) -> None:
         """Without an optimizer, and without gradients left at the weight."""
         roles = explained("by_hand", steps=16).by_role

@@ -196,6 +196,20 @@ def lbfgs(steps: int, *, batch: int = 4, units: int = 64, inner: int = 3) -> Tor
 
 
 @scenario
+def residual(steps: int, *, batch: int = 4, units: int = 16, layers: int = 3) -> TorchTraining:
+    """Each layer adds to inputs that require a gradient themselves."""
+    weight = torch.randn(units, units, requires_grad=True)
+
+    def run(x):
+        for _ in range(layers):
+            x = x + torch.tanh(x @ weight)
+        return x.square().mean()
+
+    x = torch.randn(steps, batch, units, requires_grad=True)
+    return TorchTraining(run, x, parameters=[weight])
+
+
+@scenario
 def function(steps: int, *, batch: int = 4, units: int = 64) -> TorchTraining:
     weight = torch.randn(units, units, requires_grad=True)
 
