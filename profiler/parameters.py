@@ -71,7 +71,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             return self._tuple(text)
         except ValueError:
             raise UsageError(
-                f"parameter {self.name!r}: {text!r} is no {self.type}{self._example}"
+                f"parameter {self.name!r}: {text!r} is not of type {self.type}{self._example}"
             ) from None
 
     def parse_all(self, text: str) -> list[ParameterValue]:
@@ -171,7 +171,7 @@ def declared(
     if not fits or not (_types(value) == _types(default) or "float" in type_name):
         raise ScenarioError(
             f"{owner}: parameter {argument.name!r} has the default {argument.default!r}, "
-            f"which is no {type_name} or not one of its choices"
+            f"which is not of type {type_name}, or not one of its choices"
         )
     return msgspec.structs.replace(parameter, default=value), members
 

@@ -58,7 +58,7 @@ def read_text(what: str, path: Path, *, most_mib: int) -> str:
         if is_pipe and not content:
             raise ValueError("nothing comes out of this pipe")
         if len(content) > most_mib * _MIB:
-            raise ValueError(f"larger than {most_mib} MiB, so it is another file")
+            raise ValueError(f"larger than {most_mib} MiB, so it is not such a file")
         return content.decode("utf-8-sig")
 
 
@@ -202,7 +202,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, UnicodeDecodeError):
-        return f"it is no text in UTF-8 ({error.reason} at byte {error.start})"
+        return f"it is not UTF-8 text ({error.reason} at byte {error.start})"
     if isinstance(error, UnicodeEncodeError):
         return f"its name is not in {error.encoding.upper()}"
     return str(error) or type(error).__name__

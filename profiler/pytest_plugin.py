@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MARKER = "stepwall_budget"
 _HELP = (
     f"{MARKER}(scenario, scenarios=None, **limits): fail the test if the scenario needs more, "
-    'as peak="200MiB", slope="1.2MiB/step", nodes_per_step=17 (keys: those of stepwall check)'
+    'such as peak="200MiB", slope="1.2MiB/step", nodes_per_step=17 (keys: those of stepwall check)'
 )
 
 

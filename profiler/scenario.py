@@ -88,7 +88,7 @@ _unusable: dict[str, str] | None = None
 
 
 _FAMILY = re.compile(r"\w[\w.-]*")
-_FIRST = "its first argument must be what is swept, as 'steps: int' or 'units: int'"
+_FIRST = "its first argument must be what is swept, such as 'steps: int' or 'units: int'"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -169,7 +169,7 @@ def forget_all() -> None:
 
 def _describe(function: Callable[..., Any], options: Mapping[str, Any]) -> Scenario:
     if not inspect.isfunction(function):
-        raise ScenarioError(f"@scenario: {function!r} is no function")
+        raise ScenarioError(f"@scenario: {function!r} is not a function")
     name = function.__name__
     code = function.__code__
     source = f"{code.co_filename}:{code.co_firstlineno}"
@@ -210,18 +210,22 @@ def _lengths(owner: str, axis: str, options: Mapping[str, Any]) -> Lengths:
     given = {name: value for name, value in options.items() if name in allowed}
     for name, value in given.items():
         if type(value) is not int or value < 1:
-            raise ScenarioError(f"{owner}: {name} must be a whole number from 1 on, not {value!r}")
+            raise ScenarioError(
+                f"{owner}: {name} must be a whole number of 1 or more, not {value!r}"
+            )
     return Lengths(axis=axis, **given)
 
 
 def _family(owner: str, family: Any) -> str:
     if not isinstance(family, str) or not _FAMILY.fullmatch(family):
-        raise ScenarioError(f"{owner}: family must be a name, as 'encoder', not {family!r}")
+        raise ScenarioError(f"{owner}: family must be a name, such as 'encoder', not {family!r}")
     return family
 
 
 def _tags(owner: str, tags: Any) -> tuple[str, ...]:
     fits = isinstance(tags, list | tuple) and all(isinstance(tag, str) and tag for tag in tags)
     if not fits:
-        raise ScenarioError(f"{owner}: tags must be texts, as ('loops', 'lstm'), not {tags!r}")
+        raise ScenarioError(
+            f"{owner}: tags must be strings, such as ('loops', 'lstm'), not {tags!r}"
+        )
     return tuple(dict.fromkeys(tags))

@@ -38,7 +38,9 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text, re.ASCII)
     unit = _UNITS.get(match[2].upper()) if match else None
     if match is None or unit is None:
-        raise UsageError(f"size {text!r}: write a number with a unit, as 64MiB, 1.5GiB or 800MB")
+        raise UsageError(
+            f"size {text!r}: write a number with a unit, such as 64MiB, 1.5GiB or 800MB"
+        )
     size = float(match[1]) * unit
     if not 1 <= size <= _MAX_SIZE:
         raise UsageError(f"size {text[:40]!r}: must be between one byte and 1024TiB")
@@ -61,7 +63,7 @@ def parse_size_per_step(text: str) -> int:
     """
     size, per_step, rest = text.replace(" ", "").partition(_PER_STEP)
     if not per_step or rest:
-        raise UsageError(f"growth {text[:40]!r}: write a size per step, as 1.2MiB/step")
+        raise UsageError(f"growth {text[:40]!r}: write a size per step, such as 1.2MiB/step")
     return parse_size(size)
 
 
@@ -95,7 +97,7 @@ def _expand(text: str, part: str) -> list[int]:
     match = re.fullmatch(r"(\d{1,18}):(\d{1,18}):(x?)(\d{1,18})", part, re.ASCII)
     if match is None:
         raise UsageError(
-            f"--steps {text[:40]!r}: {part[:40]!r} is no number or range; {_STEPS_HELP}"
+            f"--steps {text[:40]!r}: {part[:40]!r} is not a number or range; {_STEPS_HELP}"
         )
     start, stop, stride = int(match[1]), int(match[2]), int(match[4])
     smallest_stride = 2 if match[3] else 1
@@ -121,5 +123,5 @@ def parse_seconds(text: str) -> float:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min)\s*", text, re.ASCII)
     if match is None or not float(match[1]):
-        raise UsageError(f"time {text!r}: write a number with a unit, as 20ms, 1.5s or 2min")
+        raise UsageError(f"time {text!r}: write a number with a unit, such as 20ms, 1.5s or 2min")
     return float(match[1]) * _SECONDS[match[2]]

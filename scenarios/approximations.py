@@ -1,4 +1,4 @@
-"""What moves the wall at the price of other gradients: the classifier of remedies, approximated."""
+"""What moves the wall, but changes the gradients: the classifier of remedies, approximated."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ def exact_loop(
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
-    """The twin of the others: the loop of last_output, with the gradients of the whole loss."""
+    """The plain twin of the others: the loop of last_output, gradients of the whole loss."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     state = looped(network.step, x, network.zero_state(batch), (0, steps))
@@ -41,7 +41,7 @@ def truncated(
     cell: Cell = "lstm",
     window: int = 32,
 ) -> Training:
-    """Truncated backprop: gradients reach back only so many steps, so they are other ones."""
+    """Truncated backprop: gradients reach back a limited number of steps only: an approximation."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     cut = max(0, steps - window)

@@ -31,7 +31,7 @@ def transformer_block_chunked(
     layers: int = 1,
     chunk: int = 32,
 ) -> Training:
-    """The same, a chunk of queries at a time, whose scores backward computes again."""
+    """The same, a chunk of queries at a time; backward recomputes its scores."""
 
     def attend(query: Any, key: Any, value: Any) -> Any:
         chunks = -(-steps // chunk)

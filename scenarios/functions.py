@@ -44,7 +44,7 @@ def function_autograph_loop(
 def function_scan(
     steps: int, *, batch: int = 32, inputs: int = 64, units: int = 128, jit_compile: bool = False
 ) -> TrainStep:
-    """The state of every step, of which the last one counts (tf.scan)."""
+    """Keeps the state of every step, but uses only the last one (tf.scan)."""
 
     def forward(x: Any, state: Any, cell: Cell) -> Any:
         return tf.scan(lambda state, now: cell(now, state), x, state)[-1]

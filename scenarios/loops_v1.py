@@ -44,7 +44,7 @@ def swapped_v1(
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
-    """What backward needs goes to host memory (swap_memory); on a CPU there is nowhere to go."""
+    """What backward needs goes to host memory (swap_memory); on a CPU this changes nothing."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     return Training(**towards_zero(x, collected(network, x, swap_memory=True)))

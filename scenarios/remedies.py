@@ -30,7 +30,7 @@ def plain_loop(
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
-    """The plain twin: a while loop that collects every output, of which the last one counts."""
+    """The plain twin: a while loop that collects every output, but uses only the last one."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
 
@@ -56,7 +56,7 @@ def last_output(
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
-    """Outputs that do not count are not collected."""
+    """Outputs that are not used are not collected."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     state = looped(network.step, x, network.zero_state(batch), (0, steps))
@@ -116,7 +116,7 @@ def recomputed_steps(
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
-    """Backward runs each step of the loop again (tf.recompute_grad) and keeps states alone."""
+    """Backward recomputes each step of the loop (tf.recompute_grad); only states are kept."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     again = tf.recompute_grad(lambda now, *state: network.step(now, state))
@@ -140,7 +140,7 @@ def sqrt_segments(
     layers: int = 1,
     cell: Cell = "lstm",
 ) -> Training:
-    """Backward runs segments of √T steps again: the states between them and one segment stay."""
+    """Backward recomputes segments of √T steps: states between them and one segment are kept."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     state = _segmented(network, x, batch, math.isqrt(steps - 1) + 1)
@@ -158,7 +158,7 @@ def fixed_segments(
     cell: Cell = "lstm",
     segment: int = 8,
 ) -> Training:
-    """Backward runs segments of a chosen length again."""
+    """Backward recomputes segments of a chosen length."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     network = Network(cell, layers=layers, inputs=inputs, units=units)
     return Training(**towards_zero(x, network.output(_segmented(network, x, batch, segment))))
@@ -205,9 +205,9 @@ def unrolled_accumulated(
 
 
 def _segmented(network: Network, x: Any, batch: int, each: int) -> State:
-    """Return the last state of a loop over segments, each run again in backward.
+    """Return the last state of a loop over segments that backward recomputes.
 
-    With tf.while_loop's usual 10 iterations in flight many segments would be run again at once.
+    With tf.while_loop's usual 10 parallel iterations, many segments would be recomputed at once.
     """
     steps = int(x.shape[0])
 
@@ -226,7 +226,7 @@ def _segmented(network: Network, x: Any, batch: int, each: int) -> State:
 
 
 def _hand_on(*tensors: Any) -> Any:
-    """Hand on a state and weights; backward, the state's gradient waits for the weights' sums.
+    """Pass on a state and weights; in backward, the state's gradient waits for the weights' sums.
 
     Without the wait the graph optimizer makes one sum of all, for which all have to wait.
     """

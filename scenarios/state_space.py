@@ -25,7 +25,7 @@ def state_space_loop(steps: int, *, batch: int = 8, inputs: int = 64, units: int
 def state_space_doubling(
     steps: int, *, batch: int = 8, inputs: int = 64, units: int = 128
 ) -> Training:
-    """The same in log2(T) rounds, in each of which every step sees twice as far back."""
+    """The same in log2(T) rounds; in each one, every step sees twice as far back."""
     x = tf1.placeholder(tf.float32, [steps, batch, inputs])
     decay, states = _layer(x, units)
     reach = 1

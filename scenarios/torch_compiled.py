@@ -39,7 +39,7 @@ def torch_compiled_loop(
     cell: Cell = "rnn",
     backend: str = "aot_eager",
 ) -> TorchTraining:
-    """The loop under torch.compile, which unrolls it; no kernels but with backend=inductor."""
+    """The loop under torch.compile, which unrolls it; kernels only with backend=inductor."""
     model = torch.compile(Loop(cell, inputs=inputs, units=units), backend=backend)
     return TorchTraining(model, torch.randn(steps, batch, inputs), towards_zero)
 

@@ -59,7 +59,7 @@ def torch_checkpointed(
     cell: Cell = "rnn",
     segment: int = 8,
 ) -> TorchTraining:
-    """The loop in segments, whose insides backward computes again (torch.utils.checkpoint)."""
+    """The loop in segments, which backward recomputes (torch.utils.checkpoint)."""
     model = Loop(cell, inputs=inputs, units=units, segment=segment)
     return TorchTraining(model, torch.randn(steps, batch, inputs), towards_zero)
 
@@ -74,7 +74,7 @@ def torch_truncated(
     cell: Cell = "rnn",
     window: int = 8,
 ) -> TorchStep:
-    """Backward after every window of steps, through that alone (truncated BPTT)."""
+    """Backward after every window of steps, through that window only (truncated BPTT)."""
     model = Loop(cell, inputs=inputs, units=units)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
     x = torch.randn(steps, batch, inputs)

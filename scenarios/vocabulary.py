@@ -65,7 +65,7 @@ def _model(words: Any, units: int, vocabulary: int, cell: Cell) -> tuple[Any, An
 
 
 def _training(words: Any, following: Any, vocabulary: int, losses: Any) -> Training:
-    """Return the training on a text of random words, of which each foretells the next one."""
+    """Return the training on a text of random words, each of which predicts the next one."""
     batch, steps = (int(size) for size in words.shape)
     text = np.random.default_rng(0).integers(vocabulary, size=(batch, steps + 1), dtype=np.int32)
     return Training(

@@ -137,7 +137,7 @@ def _data(points: Sequence[tuple[int, float]]) -> _Data:
     for steps, value in points:
         if steps < 1 or not math.isfinite(value):
             raise ValueError(
-                f"point {(steps, value)}: steps from 1 on and a finite value are needed"
+                f"point {(steps, value)}: steps must be at least 1, and the value finite"
             )
     ordered = np.array(sorted(points), np.float64).reshape(-1, 2)
     lengths = sorted({steps for steps, _ in points})

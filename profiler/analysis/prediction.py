@@ -158,7 +158,7 @@ def _unclear(series: MetricSeries) -> str | None:
     """Return why the law gives no value at any length, or None."""
     if isinstance(series.law, TooFewLengths):
         return f"{series.law.lengths} of {series.law.needed} lengths: {_MORE}"
-    return None if series.law.is_clear else "no clear law: too noisy, take --repeats"
+    return None if series.law.is_clear else "no clear law: too noisy, use --repeats"
 
 
 def _not_extrapolated(series: MetricSeries, *, from_short_runs: bool) -> str | None:
@@ -196,7 +196,9 @@ def _turns(law: Law, steps: int) -> str | None:
     """
     over, beyond = law.at(law.last) - law.at(law.first), law.at(steps) - law.at(law.last)
     return (
-        "its law turns round beyond its lengths" if steps > law.last and over * beyond < 0 else None
+        "its law turns around beyond the measured lengths"
+        if steps > law.last and over * beyond < 0
+        else None
     )
 
 

@@ -44,7 +44,7 @@ _REPEATS = 3
 # Lengths that a law of short runs takes.
 _FEWEST = 3
 _SHORT_RUNS_FAILED = "its short runs failed"
-_PEAK_IS_OFF = "it holds the device's tensors, which grow otherwise beyond these lengths"
+_PEAK_IS_OFF = "it includes the device's tensors, which grow differently beyond these lengths"
 # Recorded and measured peaks of one length that differ by more than this share are of two steps.
 _SAME_PEAK = 0.05
 

@@ -116,7 +116,7 @@ def _failure(failed: Sequence[Measurement], built: Sequence[Point], source: str)
     if raised_at_build(first) and built:
         text += f"; it can be built at {_lengths(built)}: {_SAY_WHICH}"
     elif (end.reason or "").startswith(_ASSERTION):
-        text += f"; if it is about the length, {_SAY_WHICH}"
+        text += f"; if the length is the cause, {_SAY_WHICH}"
     return Remark(level=Level.ERROR, text=text, where=end.where or source)
 
 
@@ -137,7 +137,7 @@ def _nothing_grows(first: Measurement, last: Measurement) -> str:
 
 def _unrepeated(first: Measurement, again: Measurement) -> Iterator[str]:
     if again.outcome.status is not Status.OK:
-        yield f"not repeatable: the same point once more ended with {again.outcome.sentence}"
+        yield f"not repeatable: running the same point again ended with {again.outcome.sentence}"
         return
     what = list(_differences(first, again))
     if what:

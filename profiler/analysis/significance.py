@@ -176,7 +176,7 @@ def _others(key: str, series: Mapping[str, Repeats]) -> _Others | None:
 
 def _verdict(one: Repeats, others: _Others | None, level: float, *, changed: bool) -> Verdict:
     if others is None:
-        few = f"take {ENOUGH_OTHERS + 1} scenarios or more: a busier machine looks the same"
+        few = f"use {ENOUGH_OTHERS + 1} or more scenarios: a busier machine looks the same"
         return Verdict(drift=None, beyond=None, reason=few if one.has_ratio else "0 has no ratio")
     beyond = math.expm1(one.moved - others.drift)
     reason = None if changed else _reason(one, others, level)
@@ -186,7 +186,7 @@ def _verdict(one: Repeats, others: _Others | None, level: float, *, changed: boo
 def _reason(one: Repeats, others: _Others, level: float) -> str:
     if one.surest > level:
         needed = _enough_repeats(len(one.pairs), level)
-        return f"too few repeats: take --repeats {needed} in both runs"
+        return f"too few repeats: use --repeats {needed} in both runs"
     least = others.least(level)
     shows = f"±{least:.0%}" if least < 1 else f"a factor of {1 + least:.1f}"
     return f"within noise, shows from {shows}"

@@ -26,7 +26,7 @@ _LEAST_WRONG = 0.001
 _WIDEST = 0.1
 _MAX_STEPS = 10**9
 _SAME_DIGITS = (
-    "all measured lengths have equally many digits: how names grow with the digits is not seen"
+    "all measured lengths have the same number of digits: how names grow with digits is not known"
 )
 
 
@@ -83,11 +83,13 @@ def _wall(points: dict[int, float], limit: SizeLimit) -> SizeWall:
         limit=limit, steps=None, low=None, high=None, per_step=None, measured_to=last
     )
     if len(points) < _LENGTHS:
-        return replace(unknown, reason=f"it takes {_LENGTHS} lengths, there are {len(points)}")
+        return replace(unknown, reason=f"it needs {_LENGTHS} lengths, there are {len(points)}")
     law = _fit(points)
     wrong = max(_off(law, points), _held_out(points), _LEAST_WRONG)
     if wrong > _MOST_WRONG:
-        return replace(unknown, reason="its growth follows no line, up to the digits of its names")
+        return replace(
+            unknown, reason="its growth is not linear, apart from the digits of its names"
+        )
     per_step = float(_at(law, last) - _at(law, last - 1))
     if per_step <= 0:
         return replace(unknown, reason="it does not grow at the longest measured length")

@@ -63,7 +63,9 @@ def _check(one: Run, other: Run) -> None:
     sources = _sources(other)
     for key, (scenario, source) in _sources(one).items():
         if key in sources and sources[key] != (scenario, source):
-            raise UsageError(f"{names} measured {scenario} from different sources: measure it anew")
+            raise UsageError(
+                f"{names} measured {scenario} from different sources: measure it again"
+            )
 
 
 def _held(run: Run) -> dict[str, str]:

@@ -41,7 +41,7 @@ Exit codes:
   4    a point ended in an error or an unexpected crash, or could not be explained or judged
   130  interrupted by Ctrl-C (finished points are kept)
   129, 131, 143  the same by SIGHUP, SIGQUIT or SIGTERM
-  141  whoever read its output left
+  141  the program that read the output closed it
 """
 
 
@@ -108,10 +108,10 @@ def _unexpected(error: Exception) -> str:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
-        return f"this machine gives stepwall no more: {str(error) or 'out of memory'}"
+        return f"this machine has nothing left for stepwall: {str(error) or 'out of memory'}"
     if isinstance(error, ImportError):  # a package is missing, or memory for one of its libraries
         last = str(error).strip().rpartition("\n")[2].strip()
-        return f"what stepwall is installed with cannot be imported: {last}"
+        return f"a package that stepwall needs cannot be imported: {last}"
     return f"{error_text(error)} (this is a bug; --debug shows where)"
 
 

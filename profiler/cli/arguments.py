@@ -64,7 +64,7 @@ class PathType(click.ParamType):  # type: ignore[type-arg]
                 raise ValueError("the path is empty")
             os.fsencode(path)
             if "\0" in str(value):
-                raise ValueError("a path holds no NUL")
+                raise ValueError("a path cannot contain NUL")
         return self.checked(what, path, ctx)
 
     def checked(self, what: str, path: Path, ctx: click.Context | None) -> Any:
@@ -86,7 +86,7 @@ class NewFile(Output):
         """Return the path; a pipe is held open until the command ends."""
         names = (path.name, os.path.basename(os.path.realpath(path)))  # noqa: PTH119 (of a text)
         if any(name.startswith(FILE_NAME) for name in names):
-            raise UsageError(f"{what} {str(path)!r}: stored results have such a name")
+            raise UsageError(f"{what} {str(path)!r}: stored results use this name")
         held = check_new_file(what, path)
         if held is not None and ctx is not None:
             ctx.call_on_close(lambda: os.close(held))
@@ -127,7 +127,7 @@ class Results(PathType):
             except FileNotFoundError:
                 return path
             if not stat.S_ISDIR(found.st_mode):
-                raise ValueError("it is no folder")
+                raise ValueError("it is not a folder")
         return path
 
 
@@ -159,7 +159,7 @@ def check_texts(context: click.Context) -> None:
                     text.encode()
                 except UnicodeEncodeError:
                     raise UsageError(
-                        f"{option_of(parameter)} {text!r}: it is no UTF-8".lstrip()
+                        f"{option_of(parameter)} {text!r}: it is not UTF-8".lstrip()
                     ) from None
 
 
@@ -175,11 +175,11 @@ def check_apart(context: click.Context) -> None:
         for path in _given(context, parameter):
             # A text that is no path may name a file all the same, as a run of 'compare' does.
             if not isinstance(parameter.type, Output):
-                seen |= {_place(file): f"{named} names it, too" for file in _files(path)}
+                seen |= {_place(file): f"{named} names it too" for file in _files(path)}
             elif (place := _place(path)) in seen:
                 raise UsageError(f"{option_of(parameter)} {str(path)!r}: {seen[place]}")
             else:
-                seen[place] = f"{named} names it, too"
+                seen[place] = f"{named} names it too"
     results = Path(context.params["results"])
     stored = [results / f"{FILE_NAME}{ending}" for ending in ("", "-wal", "-shm", "-journal")]
     check_free(context, stored, "stored results are there")
@@ -209,7 +209,7 @@ def check_no_report(context: click.Context, folders: Callable[[], Iterable[Path]
         is_plot = option == "--json" and real.suffix in PLOT_ENDINGS
         named_so = real.name in REPORT_FILES or is_plot
         if named_so and _place(real.parent) in map(_place, folders()):
-            raise UsageError(f"{option} {str(path)!r}: the report's own {real.name} is there")
+            raise UsageError(f"{option} {str(path)!r}: the report keeps its own {real.name} there")
 
 
 def _outputs(context: click.Context) -> list[tuple[str, str | Path]]:

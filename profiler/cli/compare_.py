@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     "rules",
     multiple=True,
     metavar="METRIC:N%",
-    help="Exit with 3 if a metric became worse by more than that, as peak:5%, slope:0% or all:10%, "
-    "or if a point fails now (repeatable).",
+    help="Exit with 3 if a metric became worse by more than this, such as peak:5%, slope:0% or "
+    "all:10%, or if a point fails now (repeatable).",
 )
 @click.option("--markdown", is_flag=True, help="Print what changed as Markdown.")
 @click.option(

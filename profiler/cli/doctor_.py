@@ -21,7 +21,7 @@ _PROBE_STEPS = 4
 _PROBE_LIMIT = 64 * MIB
 _HOST_LIMIT = 1 << 30
 # Until tests/on_gpu.py has left its table in docs/gpu.md.
-_UNTRIED = "the GPU path has not been run by us on a real card"
+_UNTRIED = "we have not run the GPU path on a real card"
 _HOST_FIELDS = ("limit_bytes", "limit_by", "capped_peak_bytes")
 _MEANINGS = {
     host_limit.Means.CGROUP_V2.value: "memory cgroup v2: the kernel kills the child at the limit",

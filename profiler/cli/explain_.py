@@ -44,7 +44,9 @@ _FIRST = 3
     show_default=True,
     help="Also try what may lower the peak: half of what is fed, other values of parameters.",
 )
-@click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
+@click.option(
+    "--limit", metavar="SIZE", help="Cap the device memory at this, such as 64MiB or 1.5GiB."
+)
 @schedule_option
 @measuring_options
 @common_options

@@ -46,7 +46,7 @@ def command(common: Common, *, name: str, kind: str | None, output: Path) -> Non
     needs = lacking(templates.framework_of(kind, frameworks))
     if needs is not None:
         raise UsageError(f"--kind {kind} {needs}")
-    check_free(click.get_current_context(), paths, "what is new goes there")
+    check_free(click.get_current_context(), paths, "the new files go there")
     for path in paths:
         if os.path.lexists(path):
             raise UsageError(f"{str(path)!r} exists, and is not overwritten")

@@ -53,7 +53,9 @@ def run_folder(common: Common, run: Run) -> Path:
         UsageError: if its name, which a file of others may hold, leads elsewhere.
     """
     if not _names_a_folder(run.name):
-        raise UsageError(f"run {run.name!r}: its name is no name of a folder: give --output DIR")
+        raise UsageError(
+            f"run {run.name!r}: its name cannot be the name of a folder: give --output DIR"
+        )
     return common.results / run.name
 
 

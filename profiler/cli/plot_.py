@@ -36,7 +36,7 @@ _PAGE_INCHES = 9.5
     "--output",
     metavar="FILE",
     type=NewFile(),
-    help="The figure, as .pdf, .svg or .png; its numbers go beside it, as .csv "
+    help="The figure, as .pdf, .svg or .png; its numbers go next to it, as .csv "
     "[default: KIND.pdf].",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite both files.")
@@ -51,36 +51,36 @@ _PAGE_INCHES = 9.5
     "metrics",
     multiple=True,
     metavar="M",
-    help="Of growth: nodes, build_time, first_step_time, step_time, backprop, peak or host "
+    help="For growth: nodes, build_time, first_step_time, step_time, backprop, peak or host "
     "(repeatable) [default: nodes, build_time and peak].",
 )
 @click.option(
     "--schedule",
     type=click.Choice([item.value for item in Schedule]),
-    help="Only what was measured in it.",
+    help="Only what was measured in this schedule.",
 )
 @click.option(
     "--predicted/--no-predicted",
     default=True,
     show_default=True,
-    help="Of growth: continue the laws beyond what was measured.",
+    help="For growth: continue the laws beyond what was measured.",
 )
-@click.option("--pareto", is_flag=True, help="Of remedies: step time against wall, not bars.")
+@click.option("--pareto", is_flag=True, help="For remedies: step time against wall, not bars.")
 @click.option(
     "--width",
     default="single",
     show_default=True,
-    help="A column: single (3.5in), text (5.5in), double (7.16in), or as 3.3in, 89mm, 8.9cm, "
-    "252pt.",
+    help="A column: single (3.5in), text (5.5in) or double (7.16in); or a size such as 3.3in, "
+    "89mm, 8.9cm or 252pt.",
 )
-@click.option("--height", help="Of the whole figure [default: what its panels take].")
-@click.option("--aspect", type=Number(0.1, 10), help="Width over height, instead.")
+@click.option("--height", help="Height of the whole figure [default: what its panels need].")
+@click.option("--aspect", type=Number(0.1, 10), help="Width over height, instead of --height.")
 @click.option(
     "--font-size",
     type=Number(4, 24),
     default=8.0,
     show_default=True,
-    help="Of its letters, in points.",
+    help="Font size, in points.",
 )
 @click.option("--style", metavar="FILE", help="A matplotlib style file, or the name of a style.")
 @click.option(
@@ -199,7 +199,7 @@ def _chosen(run: Run, given: dict[str, Any]) -> RunResults:
     )
     if not part.measurements and not part.walls:
         why = f"in the {given['schedule']} schedule" if given["schedule"] else "of that"
-        raise UsageError(f"run {run.name!r} holds nothing {why}")
+        raise UsageError(f"run {run.name!r} has nothing {why}")
     return RunResults(part)
 
 

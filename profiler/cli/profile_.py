@@ -65,7 +65,9 @@ class _Options:
     "an even range 100:1000:100 "
     f"[default: {DEFAULT_STEPS}, or the nearest that the author allows].",
 )
-@click.option("--limit", metavar="SIZE", help="Cap the device memory, as 64MiB or 1.5GiB.")
+@click.option(
+    "--limit", metavar="SIZE", help="Cap the device memory at this, such as 64MiB or 1.5GiB."
+)
 @click.option(
     "--wall-limit", metavar="SIZE", help="Also find each scenario's wall under this limit."
 )

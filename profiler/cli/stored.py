@@ -51,7 +51,7 @@ def source_options(function: Command) -> Command:
     run = click.option(
         "--run",
         metavar="RUN",
-        help="The stored run to take [default: the newest that has what is asked for, "
+        help="The stored run to take [default: the newest that has what is needed, "
         "else a quick one is measured].",
     )
     return run(schedule_option(measuring_options(function)))

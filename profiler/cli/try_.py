@@ -136,7 +136,7 @@ def _print_next(
     best = next((review for review in usable if review.grows), next(iter(usable), None))
     if best is None:
         again = next_command(replace(common, scenarios=()), {"settings": settings}, "try", path)
-        common.echo(f"next: mend it, then {again}")
+        common.echo(f"next: fix it, then {again}")
         return
     given = {"settings": settings}
     common.echo(f"next: {next_command(common, given, 'profile', best.scenario)}")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # laws need NumPy, and --help does not
 
 _FORMATS = (".png", ".svg")
 _PAIR = 2
-_FEW = "{}: name two different scenarios or more, or a suite or a tag that two have"
+_FEW = "{}: name at least two different scenarios, or a suite or a tag that two have"
 
 
 @click.command("versus")
@@ -63,7 +63,7 @@ _FEW = "{}: name two different scenarios or more, or a suite or a tag that two h
 def command(
     common: Common, *, scenario: tuple[str, ...], output: Path | None, force: bool, **given: Any
 ) -> None:
-    """Compare two or more builds: from which length on is one faster, or needs less?"""
+    """Compare two or more builds: from which length on one is faster, or needs less."""
     group = planning.Group(suite=given.pop("suite"), tags=given.pop("tags"))
     names = tuple(dict.fromkeys(scenario))
     if len(names) < _PAIR and (names or group == planning.Group()):
@@ -73,7 +73,7 @@ def command(
     with opened(common, timeout_s=given["timeout"], name=given["name"]) as opening:
         listings = chosen_scenarios(common, opening.client, names, given, group)
         if len(listings) < _PAIR:
-            raise UsageError(_FEW.format(f"versus: {listings[0].name} alone has these tags"))
+            raise UsageError(_FEW.format(f"versus: only {listings[0].name} has these tags"))
         _check_axes(listings)
         for listing in listings if given["steps"] else ():
             planning.check_steps(listing, given["steps"])

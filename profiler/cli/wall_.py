@@ -44,7 +44,7 @@ from profiler.units import MAX_STEPS, MIB, size_option
 @click.option(
     "--limit",
     metavar="SIZE",
-    help="Cap of the memory, as 64MiB or 1.5GiB [default: what this machine has available].",
+    help="Cap of the memory, such as 64MiB or 1.5GiB [default: what this machine has available].",
 )
 @click.option(
     "--kind",
@@ -65,7 +65,7 @@ from profiler.units import MAX_STEPS, MIB, size_option
     type=click.IntRange(0, MOST_REPEATS),
     default=0,
     metavar="N",
-    help="Run both ends N more times and say how often each held.",
+    help="Run both ends N more times and report how often each held.",
 )
 @click.option(
     "--resume", is_flag=True, help="Continue the run --name, or the newest that is unfinished."
@@ -116,7 +116,7 @@ def _conditions(given: dict[str, Any]) -> planning.Conditions:
     limit = limit_of(given["limit"])
     if limit is None:
         if device != "cpu" and not host:
-            raise UsageError("wall: give --limit SIZE for a GPU, as 16GiB")
+            raise UsageError("wall: give --limit SIZE for a GPU, such as 16GiB")
         limit = machine.available_bytes() // MIB * MIB
     return planning.Conditions(
         overrides=parse_settings(given["settings"]),

@@ -37,9 +37,7 @@ _MOST_ISLANDS, _LONGER = 3, 2
 # Other steps would end like these, too: the search ends.
 _HOPELESS = {Status.ERROR, Status.TIMEOUT}
 # What may be wrong where a scenario's own error ends a search in which other lengths ran.
-_REFUSED = (
-    "; lengths that it does not take are ruled out by @scenario(multiple_of=..., at_least=...)"
-)
+_REFUSED = "; @scenario(multiple_of=..., at_least=...) rules out lengths that it does not take"
 _OUT_OF_MEMORY = {DEVICE: Status.OOM_DEVICE, HOST: Status.OOM_HOST}
 
 
@@ -353,7 +351,7 @@ def _status(bracket: Bracket, prober: _Prober) -> tuple[WallStatus, str | None]:
     failed = next(p for p in reversed(prober.probes) if p.steps == bracket.first_bad)
     if failed.outcome.status is not _OUT_OF_MEMORY[prober.kind]:
         return WallStatus.UNPROVEN, (
-            f"at {prober.lengths.text(failed.steps)}, no {prober.kind} memory failure: "
+            f"at {prober.lengths.text(failed.steps)}, not a {prober.kind} memory failure: "
             f"{failed.outcome.sentence}"
         )
     return (WallStatus.EXACT if bracket.last_ok else WallStatus.AT_MOST), None

@@ -414,7 +414,7 @@ class _PeakPredictor:
 
 def _no_law(recordings: Recordings, lengths: Lengths) -> str:
     longest = lengths.nth(max(recordings.steps))
-    return f"runs of up to {lengths.text(f'{longest:,}')} do not tell how memory grows"
+    return f"runs of up to {lengths.text(f'{longest:,}')} do not show how memory grows"
 
 
 def _width(peak: PeakPrediction) -> float:

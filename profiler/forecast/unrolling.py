@@ -197,10 +197,12 @@ class Unrolling:
                     continue
                 allocation, size = next(sizes, (0, 0))
                 if not size or kind(trace.labels[allocation]) != kind(event.label):
-                    raise NoPatternError(f"what is allocated at {steps} is not what was continued")
+                    raise NoPatternError(
+                        f"what is allocated at {steps} is not what was extrapolated"
+                    )
                 samples[id(event)].append((more, copy, size))
             if next(sizes, None):
-                raise NoPatternError(f"more is allocated at {steps} than what was continued")
+                raise NoPatternError(f"more is allocated at {steps} than was extrapolated")
         return [
             replace(
                 part,
@@ -247,7 +249,7 @@ def _size(samples: Sequence[tuple[int, int, int]]) -> _AffineNumber | _Polynomia
         if factors is not None:
             divisor = lcm(*(one.denominator for one in factors))
             return _Polynomial(terms, tuple(int(one * divisor) for one in factors), divisor)
-    raise NoPatternError("the bytes of an allocation follow no polynomial")
+    raise NoPatternError("no polynomial fits the bytes of an allocation")
 
 
 def _solved(equations: Sequence[tuple[list[int], int]]) -> list[Fraction] | None:
@@ -300,7 +302,7 @@ class _TracePair:
     def _insertions(self) -> list[tuple[int, int, list[_TraceEvent]]]:
         """Return ``(position in a, position in b, events per step)`` of what b has more."""
         if (len(self._b) - len(self._a)) % self._gap:
-            raise NoPatternError("the number of events grows by a broken number")
+            raise NoPatternError("the number of events grows by a fraction")
         found: list[tuple[int, int, list[_TraceEvent]]] = []
         i = j = 0
         while True:
@@ -329,7 +331,7 @@ class _TracePair:
             if i + same == len(self._a):
                 break
         if not length or (not best and i < len(self._a)):
-            raise NoPatternError(f"the traces part at event {i} of {len(self._a)}")
+            raise NoPatternError(f"the traces differ from event {i} of {len(self._a)}")
         return length
 
     def _slide(self, i: int, j: int, length: int, most: int) -> tuple[int, list[_TraceEvent]]:
@@ -340,7 +342,7 @@ class _TracePair:
             word = self._word(i - slide, j - slide, length)
             if word is not None:
                 return slide, word
-        raise NoPatternError(f"what is put in at event {i} of {len(self._a)} is irregular")
+        raise NoPatternError(f"what is inserted at event {i} of {len(self._a)} is irregular")
 
     def _both(self, i: int, j: int) -> _TraceEvent:
         """Return the event that both traces have."""
@@ -349,7 +351,7 @@ class _TracePair:
             return _TraceEvent(self._kinds[a], None, self._line(a, b), self._ranks[i])
         size = _AffineNumber(size_a) if self._bent else self._line(size_a, size_b)
         if size is None:
-            raise NoPatternError("an allocation grows by a broken number of bytes")
+            raise NoPatternError("an allocation grows by a fraction of a byte")
         return _TraceEvent(self._kinds[a], self._traces[0].labels[a], size)
 
     def _line(self, at_a: int, at_b: int, per_copy: int = 0) -> _AffineNumber | None:

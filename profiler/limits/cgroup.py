@@ -207,7 +207,7 @@ def _make_room(base: Path, mkdir: Callable[[Path], None]) -> None:
     """
     pids = [int(line) for line in (base / "cgroup.procs").read_text(encoding="utf-8").split()]
     if not set(pids) <= _ours():
-        raise PermissionError(f"{base} holds processes of others")
+        raise PermissionError(f"{base} holds processes of other programs")
     with contextlib.suppress(FileExistsError):
         mkdir(base / HOME)
     for pid in pids:

@@ -102,7 +102,7 @@ def _entered(stack: contextlib.ExitStack, means: Means | None) -> cgroup.Group |
             return None
         raise StepwallError(f"a host limit by {means.value}: {error}") from error
     if means not in {None, Means(group.files.version)}:
-        raise StepwallError(f"a host limit by {means}: here is {group.files.version}")
+        raise StepwallError(f"a host limit by {means}: this machine has {group.files.version}")
     return group
 
 

@@ -178,7 +178,7 @@ def _at_another_length(error: Exception, steps: int, job: Job) -> str:
 
 def _scenario(job: Job, name: str) -> Scenario:
     if job.file is None:
-        raise UsageError(f"scenario {name!r}: no file holds it")
+        raise UsageError(f"scenario {name!r}: no file defines it")
     return loading.load(job.file, framework(job.framework), name)
 
 
@@ -228,7 +228,7 @@ def _predict(job: Job, recorder: Recorder) -> None:
             begin = forecasts.near_wall(found[0], request.limits_bytes[0], request.max_steps)
         at = request.peak_at or _first_wall(found)
         if request.peak:
-            peak = forecasts.peak(at) if at else "the wall is not told"
+            peak = forecasts.peak(at) if at else "no wall is predicted"
             backprop = forecasts.backprop(at) if at else peak
         if request.cards_bytes:
             start = time.perf_counter()

@@ -320,7 +320,7 @@ def measurement(point: Point, ended: JobResult) -> Measurement:
     if point.host_limit_bytes is not None:
         end = outcomes.of_host(end, ended.exit, on_gpu=point.on_card)
     if report is not None and end.status is Status.OK and report.device is None:
-        end = outcomes.unreadable(ended.exit, "it says ok, and nothing of the device's memory")
+        end = outcomes.unreadable(ended.exit, "it says ok, but reports no device memory")
     found = report or ChildReport()
     return Measurement(
         point=point,

@@ -48,7 +48,7 @@ def scenario_files(
     """
     if not frameworks:
         raise StepwallError(
-            "stepwall itself is not installed here, so that it knows no framework: "
+            "stepwall itself is not installed here, so it knows no framework: "
             "run `make setup` in its folder, or `pip install -e .` there"
         )
     kinds = _kinds(frameworks)

@@ -154,8 +154,8 @@ def point(listing: Listing, conditions: Conditions, *, steps: int, repeat: int =
         first, *others = (one.parameters for one in found)
         name = next(name for name in first if any(one[name] != first[name] for one in others))
         raise UsageError(
-            f"--set {name}={conditions.overrides[name]}: one value is taken here; "
-            "profile and wall take several"
+            f"--set {name}={conditions.overrides[name]}: only one value is allowed "
+            "here; profile and wall take several"
         )
     return found[0]
 

@@ -10,7 +10,7 @@ from profiler.parameters import Parameter, ParameterValue, value_text
 
 __all__ = ["Trial", "batch_dimension", "half_batches", "of_framework", "other_values"]
 
-_HALF = "half as much is fed"
+_HALF = "feeds half as much data"
 # By how much graphs, and what is fed, may miss the same size and the proportion.
 _NEARLY = 0.1
 _AUTHORS = "another setting of the scenario"
@@ -50,7 +50,7 @@ def half_batches(parameters: Iterable[Parameter], measured: Measurement) -> list
     return [
         replace(
             _with(measured.point, name, value // 2),
-            changes=_HALF if value % 2 == 0 else f"{value // 2} instead of {value} are fed",
+            changes=_HALF if value % 2 == 0 else f"feeds {value // 2} instead of {value}",
             halves=(value, value // 2),
         )
         for name, value in likely

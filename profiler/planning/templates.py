@@ -73,7 +73,9 @@ def check_name(name: str, packages: Iterable[str]) -> None:
         UsageError: if not; it says why.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise UsageError(f"{name!r} is no Python name: use letters, digits and '_', as my_rnn")
+        raise UsageError(
+            f"{name!r} is not a Python name: use letters, digits and '_', such as my_rnn"
+        )
     if name.startswith("test_"):
         raise UsageError(f"{name!r}: pytest would take {name}.py for a file of tests")
     if name in taken_names(packages) or importlib.util.find_spec(name) is not None:

@@ -27,7 +27,7 @@ VERSION = 2
 _LINE = ",\n"
 # One of some 100,000 points.
 _MOST_MIB = 256
-_AGAIN = "make it again by 'stepwall pin'"
+_AGAIN = "make it again with 'stepwall pin'"
 
 
 def baseline_text(run: Run) -> str:
@@ -56,9 +56,9 @@ def read_baseline(path: Path) -> Run:
     try:
         data = decode(Any, text)
     except RecordError as error:
-        raise UsageError(f"baseline {str(path)!r} is no JSON: {error}: {_AGAIN}") from None
+        raise UsageError(f"baseline {str(path)!r} is not JSON: {error}: {_AGAIN}") from None
     if not isinstance(data, dict) or data.get("kind") != KIND:
-        raise UsageError(f"{str(path)!r} is no baseline: make one by 'stepwall pin'")
+        raise UsageError(f"{str(path)!r} is not a baseline: make one with 'stepwall pin'")
     schema = data.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise UsageError(f"baseline {str(path)!r} is damaged: schema {schema!r:.40}: {_AGAIN}")
@@ -69,8 +69,8 @@ def read_baseline(path: Path) -> Run:
         )
     if schema < VERSION:
         raise UsageError(
-            f"baseline {str(path)!r}: an older stepwall wrote it, which counted nodes otherwise: "
-            "make a new one by 'stepwall pin'"
+            f"baseline {str(path)!r}: an older stepwall wrote it, which counted nodes differently: "
+            "make a new one with 'stepwall pin'"
         )
     fields = {name: value for name, value in data.items() if name not in {"kind", "schema"}}
     try:

@@ -48,12 +48,12 @@ _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _NO_PLACE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 T = TypeVar("T")
 _MOVED = (
-    "was removed or moved while it was written, and with it what was stored: where it is kept, "
-    "put it back and go on by --resume"
+    "was removed or moved while it was written, with everything stored in it: if you still have "
+    "it, put it back and continue with --resume"
 )
-_FULL = "the disk is full; what was stored is kept: free some space and go on by --resume"
+_FULL = "the disk is full; what was stored is kept: free some space and continue with --resume"
 LOST = "what was stored last, in the file of that name and -wal, cannot be read"
-_WAIT = "another process keeps it locked: try again when that has ended"
+_WAIT = "another process has it locked: try again when that one has ended"
 _ELSEWHERE = "use a --results folder that can be written"
 
 
@@ -88,7 +88,7 @@ class Database:
             size = path.stat().st_size if path.is_file() else _HEAD_BYTES * path.exists()
             if size < _HEAD_BYTES and has_log(path):  # SQLite would remove it
                 raise StepwallError(
-                    f"{path} is missing or empty, but what was to be added to it lies in "
+                    f"{path} is missing or empty, but what was to be added to it is in "
                     f"{path.name}-wal: move both away, or use another --results folder"
                 )
             if 0 < size < _HEAD_BYTES:
@@ -170,7 +170,7 @@ class Database:
         """Return the error of a file that is damaged, with what to do."""
         file = shlex.quote(str(self.path))
         return StepwallError(
-            f"{self.path}: {what}: it is damaged. Move it away to begin anew; "
+            f"{self.path}: {what}: it is damaged. Move it away to start over; "
             f"'sqlite3 {file} .recover' prints what can be saved"
         )
 
@@ -221,7 +221,7 @@ class Database:
             return False
         if not {"runs", "measurements"} & tables or version == 0:
             raise UsageError(
-                f"{self.path} is no results database, another program made it: "
+                f"{self.path} is not a results database, another program made it: "
                 "use another --results folder"
             )
         if version != VERSION:

@@ -90,7 +90,7 @@ def _row(taken: Iterable[str], rowid: int, *values: object) -> Row:
     except RecordError as error:
         return Row(rowid=rowid, shown=shown, columns=None, reason=short(error))
     if columns.name in taken:
-        return Row(rowid=rowid, shown=shown, columns=None, reason="no run may be called so")
+        return Row(rowid=rowid, shown=shown, columns=None, reason="no run may have this name")
     return Row(rowid=rowid, shown=shown, columns=columns)
 
 

@@ -87,7 +87,8 @@ class Store(Closing):
             is_there = self.path.exists()
             if is_there and not self.path.is_file():
                 raise UsageError(
-                    f"results folder {str(folder)!r} cannot be used: {FILE_NAME} in it is no file"
+                    f"results folder {str(folder)!r} cannot be used: {FILE_NAME} in it is not a "
+                    "file"
                 )
             has_any = (is_there and self.path.stat().st_size) or has_log(self.path)
             if not create and not has_any:
@@ -155,7 +156,7 @@ class Store(Closing):
         """
         if self._db.fetch("SELECT 1 FROM runs WHERE name = ?", (name,)):
             raise UsageError(
-                f"a run named {name!r} exists: choose another --name, or go on with it by --resume"
+                f"a run named {name!r} exists: choose another --name, or continue it with --resume"
             )
 
     def resume(self, name: str | None = None) -> Run:

@@ -172,8 +172,8 @@ def _changes(comparison: Comparison, names: tuple[str, str]) -> Table:
         ("note", "why", "text"),
     ]
     return Table.of_rows("changes", "Changes", heads, rows).noted(
-        "Worse is more of it; of a wall, fewer that survive. Unclear is within noise, or cannot be "
-        "compared: the row says why."
+        "Worse means a larger number; for a wall, fewer that survive. Unclear means within noise, "
+        "or not comparable: the row says why."
     )
 
 

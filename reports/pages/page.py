@@ -16,7 +16,7 @@ from reports.pages.library import drawing_library
 
 __all__ = ["render", "report_page"]
 
-_SWEPT = {STEPS: "The number of time steps of the sequence: what is varied."}
+_SWEPT = {STEPS: "The number of time steps in the sequence, which is varied."}
 _OTHER_SWEPT = "What is varied: the first argument of the scenario's function."
 
 

@@ -256,9 +256,9 @@ def remedy_table(results: RunResults, number: Number) -> Table | None:
         return None
     return Table.of_rows("remedies", "What moves the wall", heads, rows).noted(
         "“Best” is a build that no other one beats: none goes further without a slower step, or as "
-        "far with a faster one; ? where noise hides that. Whether a build computes the same as the "
-        "first one of its family, its author says: stepwall list. “Peak in parallel”: of a shorter "
-        "step in the parallel schedule, against its serial peak."
+        "far with a faster one; ? where noise hides that. The author of a build states whether it "
+        "computes the same as the first one of its family: see stepwall list. “Peak in parallel”: "
+        "of a shorter step in the parallel schedule, against its serial peak."
     )
 
 
@@ -314,7 +314,7 @@ def unknown_table(results: RunResults) -> Table:
         if wall.status in {WallStatus.REPLAYED, WallStatus.UNPROVEN}:
             found.setdefault(("wall", wall.reason or PROOFS[wall.status]), []).append(under)
         if wall.predicted is None:
-            why = wall.unpredicted or "short runs do not tell how its memory grows"
+            why = wall.unpredicted or "short runs do not show how its memory grows"
             found.setdefault(("prediction of the wall", why), []).append(under)
         if wall.unexplained is not None:
             found.setdefault(("what holds the memory", wall.unexplained), []).append(under)
@@ -325,7 +325,7 @@ def unknown_table(results: RunResults) -> Table:
         ("where", "where", "text"),
     ]
     rows = [(what, reason, len(at), "; ".join(at)) for (what, reason), at in found.items()]
-    return Table.of_rows("not_told", "Not measured, not told, and notes", heads, rows)
+    return Table.of_rows("not_told", "Not measured, not known, and notes", heads, rows)
 
 
 def no_law(series: MetricSeries) -> str:
@@ -333,4 +333,4 @@ def no_law(series: MetricSeries) -> str:
     law = series.law
     if not isinstance(law, Law):
         return f"{law.lengths} of {law.needed} lengths: profile it with more --steps"
-    return "too noisy: take more --repeats" if series.is_noisy else "no law fits its bends"
+    return "too noisy: use more --repeats" if series.is_noisy else "no law fits its bends"

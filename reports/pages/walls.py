@@ -58,10 +58,9 @@ def wall_table(results: RunResults, number: Number) -> Table:
     ]
     rows = [(number(wall), *_wall_row(results, wall)) for _, wall in results.walls]
     return Table.of_rows("walls", "Walls", heads, rows).noted(
-        "Both ends of an exact wall were really run, each in a process of its own; of a replayed "
-        "one no device ran. A prediction "
-        "was made before any run near the wall. The price is the seconds of the whole search over "
-        "those of the two runs that prove it."
+        "Both ends of an exact wall were really run, each in a process of its own; for a replayed "
+        "one, no device ran. A prediction was made before any run near the wall. The price is the "
+        "seconds of the whole search over those of the two runs that prove it."
     )
 
 
@@ -121,7 +120,7 @@ def fit_table(results: RunResults, number: Number) -> Table:
         ("low", "at least", "count"),
         ("high", "at most", "count"),
         ("how", "how", "text"),
-        ("reason", "why it is not told", "text"),
+        ("reason", "why there is no prediction", "text"),
     ]
     rows = [
         (number(wall), card.limit_bytes, card.kept_bytes or None, *_fit(card))
@@ -138,7 +137,7 @@ def fit_table(results: RunResults, number: Number) -> Table:
 def _fit(card: CardWall) -> tuple[Any, ...]:
     wall = card.prediction
     if wall is None:
-        return None, None, None, None, card.reason or "short runs do not tell it"
+        return None, None, None, None, card.reason or "short runs do not predict it"
     how = "by a law of short runs" if wall.is_line else "replayed"
     if card.is_least:
         return int(wall.low), int(wall.low), None, f"{how}; or more", None

@@ -24,12 +24,12 @@ from reports.texts.numbers import axes_text, axes_title
 
 __all__ = ["law_plot", "law_plots"]
 
-_CAPTION = "Marks were measured, every repeat one; a solid line is the law through them."
+_CAPTION = "Each mark is one measured repeat; a solid line is the law through them."
 _RESIDUALS = " Right: residuals, each in percent of the law's value."
 _CONTINUED = (
     " In the shaded part nothing was run: a dashed line continues the law, with the interval in "
-    "which 95 % of single measurements would lie if growth goes on so. It ends where that is too "
-    "wide to be of use; a law of fewer than five lengths is not continued at all."
+    "which 95 % of single measurements would lie if growth continues this way. It ends where that "
+    "is too wide to be of use; a law of fewer than five lengths is not continued at all."
 )
 _WALLS_TOO = " A diamond is a wall that was found, on its limit."
 _DRAWN = 200

@@ -21,7 +21,7 @@ __all__ = ["ORDER", "explaining_plots", "over_lengths", "over_one_step"]
 _ONE_STEP = (
     "What the device's allocator has handed out over one training step, by what it is held for. "
     "Every allocation and release was recorded and replayed; the axis counts them, it is not time. "
-    "Drawn after some of them, the peak among them."
+    "Drawn after some of them, including the peak."
 )
 _LENGTHS = "What is held at the peak of a training step, by what it is held for."
 

@@ -61,7 +61,7 @@ def inches(text: str, option: str) -> float:
         value = float(found[1]) * _UNITS[found[2] or "in"]
     if value is None or not _LEAST_INCHES <= value <= _MOST_INCHES:
         raise UsageError(
-            f"{option} {text!r}: give {_LEAST_INCHES:g} to {_MOST_INCHES:g} inches, as 3.5in, "
+            f"{option} {text!r}: give {_LEAST_INCHES:g} to {_MOST_INCHES:g} inches, such as 3.5in, "
             f"89mm, 8.9cm or 252pt, or {', '.join(_NAMED)}"
         )
     return value

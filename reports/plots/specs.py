@@ -56,7 +56,7 @@ _SPECS = (
         name="host_memory",
         title="Host memory",
         caption=(
-            "The process's peak over its baseline (Python and the framework already results), "
+            "The process's peak over its baseline (Python and the framework already loaded), "
             "while the graph is built and over all phases: "
             "graph objects, optimizer, runtime, and on CPU the tensors too. The kernel's "
             "high-water mark, reset at every phase. A host limit counts the whole process, "

@@ -105,7 +105,7 @@ def _drift_lines(comparison: Comparison) -> list[str]:
     """Return one line on what moved in all scenarios alike, if anything did."""
     drifts = {row.title: row.drift for row in comparison.rows if row.drift is not None}
     texts = [f"{title} {share:+.1%}" for title, share in drifts.items() if abs(share) >= _DRIFT]
-    why = "as a busier or idler machine does; each scenario is judged beside the others"
+    why = "as a busier or idler machine does; each scenario is judged relative to the others"
     return [f"drift of all scenarios alike: {', '.join(texts)}: {why}"] if texts else []
 
 

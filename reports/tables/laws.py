@@ -45,7 +45,7 @@ def _cells(one: MetricSeries, title: str) -> tuple[str, ...]:
     return (
         one.label,
         title,
-        law_text(law, one.metric) if law.is_clear else "no clear law: too noisy, take --repeats",
+        law_text(law, one.metric) if law.is_clear else "no clear law: too noisy, use --repeats",
         step_text(law, one.metric) if law.is_clear else DASH,
         f"{count_text(law.first)} to {count_text(law.last)}",
         f"exact at {_lengths(law)} lengths" if law.exact else _percent(law.error),

@@ -36,7 +36,7 @@ LEFT_OUT = (
     "on a GPU, a graph optimizer, if any, that saves memory where it expects the card to be full",
     "host memory, which a long unrolled graph may exhaust first",
 )
-_NO_SOURCE = "no pattern to replay, and no law of the peak that is sure enough"
+_NO_SOURCE = "no pattern to replay, and no law of the peak that is reliable enough"
 
 
 def prediction_lines(prediction: ScenarioPrediction) -> list[str]:

@@ -23,7 +23,7 @@ __all__ = ["NOTE", "TradeOffTable", "TradeOffs", "compared", "trade_off_tables"]
 NOTE = (
     "Best: no other build goes further without a slower step, or as far with a faster one; ? where "
     "noise hides that. Memory in parallel: how much more a shorter step takes in the parallel "
-    "schedule. Whether builds compute the same, their author says: stepwall list."
+    "schedule. The author states whether builds compute the same: see stepwall list."
 )
 _LEAST = ("memory in parallel", "building the graph", "nodes", "device peak", "steady step")
 _COSTS = tuple(BY_NAME[name] for name in ("peak", "nodes", "build_time", "step_time"))

@@ -89,7 +89,7 @@ def _not_comparable(results: RunResults) -> Iterator[GridRow]:
             axes.setdefault(one.conditions.axis, {})[one.label] = None
         if len(axes) > 1:
             groups = " and ".join(list_text([*labels]) for labels in axes.values())
-            text = f"not comparable, for they have different axes: {groups}"
+            text = f"not comparable, their axes differ: {groups}"
             yield GridRow(cells=(family, "every", text))
 
 
@@ -157,7 +157,7 @@ def _parallel_text(one: Crossover, order: ParallelOrder) -> str:
 def _order_text(one: Crossover) -> str:
     if one.kinds:
         each = [f"{list_text(labels)}: {kind}" for kind, labels in one.kinds.items()]
-        return f"not comparable, for other things are counted: {'; '.join(each)}"
+        return f"not comparable, they count different things: {'; '.join(each)}"
     if one.measured is None:
         return "unknown: no length was measured for all"
     missing = [f"not measured: {list_text(one.missing)}"] if one.missing else []

@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 Row = tuple[str, str | None, str | None]
-REPLAYED = "no device ran under the limit: a model of its allocator held it"
+REPLAYED = "no device ran under the limit: a model of its allocator applied it"
 _NAME_WIDTH = 12
 _SMALL_SHARE = 0.0005
 # Of the limit: what is left unused beyond this asks for a reason.
@@ -276,7 +276,7 @@ def price_text(wall: Certificate) -> str:
     cost = f"{probes_text(wall)}, {seconds_text(wall.seconds)}"
     repeats = [probe.seconds for probe in wall.probes if probe.repeat]
     if repeats:
-        cost += f"; {len(repeats)} repeats besides, {seconds_text(sum(repeats))}"
+        cost += f"; {len(repeats)} repeats in addition, {seconds_text(sum(repeats))}"
     if wall.price is None:
         return cost
     return f"{times_text(wall.price)} the two runs that any exact answer needs: {cost}"

@@ -39,7 +39,7 @@ def _growth(grows: Sequence[str], points: Sequence[ReviewedPoint]) -> str:
     graph = any(name.endswith("nodes") for name in grows)
     what = [word for word, does in (("the graph", graph), ("memory", PEAK in grows)) if does]
     if not what:
-        return "only what is fed grows" if grows else "nothing grows"
+        return "only the fed data grows" if grows else "nothing grows"
     verb = "change" if _falls(points) else "grow"
     return f"{list_text(what)} {verb}{'s' if len(what) == 1 else ''}"
 

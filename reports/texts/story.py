@@ -21,7 +21,9 @@ _MOST_REMEDIES = 3
 # Of the peak: less is no gain.
 _GAIN = 0.01
 _WHY = {
-    Role.SCRATCH: " The operation's own kernel asks for it while it runs, beside what it returns."
+    Role.SCRATCH: (
+        " The operation's own kernel asks for it while it runs, in addition to its outputs."
+    )
 }
 
 

@@ -129,11 +129,11 @@ def _ends(wall: dict[str, Any]) -> dict[int, str]:
         ),
         (
             ("explain", "stack", "--steps", "4", "--set", "batch=8,16"),
-            "--set batch=8,16: one value is taken here; profile and wall take several",
+            "--set batch=8,16: only one value is allowed here; profile and wall take several",
         ),
         (
             ("profile", "wide", "--steps", "4", "--set", "layers=8x4"),
-            "parameter 'layers': '8x4' is no tuple[int, ...]: write it as 128,128",
+            "parameter 'layers': '8x4' is not of type tuple[int, ...]: write it as 128,128",
         ),
         (
             ("profile", "wide", "--steps", "4", "--set", "activation=relu"),

@@ -115,7 +115,7 @@ def test_a_limit_that_the_card_does_not_give_is_no_wall(card: Client) -> None:
     end = _measured(card, "growing", device="gpu:0", limit_bytes=2 * CARD).outcome
 
     assert end.status is Status.ERROR
-    assert "does not give TensorFlow its limit of 128 MiB" in (end.reason or "")
+    assert "cannot take its limit of 128 MiB" in (end.reason or "")
 
 
 @fault(8, "the GPU path, on a fake card")

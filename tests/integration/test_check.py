@@ -106,8 +106,7 @@ def test_a_stored_run_is_judged_without_measuring(stepwall: Stepwall, folder: Pa
 
     assert done.returncode == 4
     assert done.stderr == (
-        "stepwall: chain: slope is unknown: 2 of 3 lengths: give it more of them "
-        "(1 GiB/step allowed)\n"
+        "stepwall: chain: slope is unknown: 2 of 3 lengths: measure more (1 GiB/step allowed)\n"
     )
     assert done.stdout.endswith("next: stepwall report kept\n")
 

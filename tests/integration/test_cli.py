@@ -427,7 +427,7 @@ class TestReading:
         assert failing == {"gpu", "framework"}
         assert all(check["detail"] for check in document["checks"])
         (gpu,) = [check for check in document["checks"] if check["what"] == "gpu"]
-        assert "has not been run by us on a real card" in gpu["detail"]
+        assert "have not run the GPU path on a real card" in gpu["detail"]
 
 
 class TestExplain:
@@ -534,10 +534,13 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["profile", "--limit", "64"], "size '64': write a number with a unit, as 64MiB"),
+            (["profile", "--limit", "64"], "size '64': write a number with a unit, such as 64MiB"),
             (["profile", "--limit", "0MiB"], "size '0MiB': must be"),
             (["profile", "--wall-limit", "many"], "size 'many'"),
-            (["wall", "static_rnn", "--device", "gpu"], "give --limit SIZE for a GPU, as 16GiB"),
+            (
+                ["wall", "static_rnn", "--device", "gpu"],
+                "give --limit SIZE for a GPU, such as 16GiB",
+            ),
             (["wall", "static_rnn", "--kind", "disk"], "'disk' is not one of"),
             (["wall", "static_rnn", "--confirm", "-1"], "-1 is not in the range"),
             (["profile", "--device", "tpu"], "device 'tpu': use cpu, gpu or gpu:N"),

@@ -59,7 +59,7 @@ def test_what_cannot_be_told_fails_nothing(stepwall: Stepwall, folder: Path) -> 
     assert done.returncode == 0
     assert done.stdout == ""
     time, wall = done.stderr.splitlines()
-    assert time.endswith("(take 3 scenarios or more: a busier machine looks the same)")
+    assert time.endswith("(use 3 or more scenarios: a busier machine looks the same)")
     assert wall == "stepwall: wall: no such number in both runs"
 
 

@@ -119,7 +119,7 @@ class TestResultsFolder:
         after = place.rows()
 
         assert (code, other, resumed) == (TOOL_FAILED, OK, OK), place.said()
-        assert "put it back and go on by --resume" in said
+        assert "put it back and continue with --resume" in said
         none_lost(lost(stored, after))
         assert steps_of(place, "run") == list(range(1, 7))
 

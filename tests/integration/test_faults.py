@@ -272,7 +272,7 @@ class TestSpoils:
             ('{"notes": [' + "[" * 100_000, ""),
             ('{"outcome": 7}', "Expected `object | null`, got `int`"),
             ('{"outcome": {"status": "splendid"}}', "Invalid enum value 'splendid'"),
-            ('{"outcome": {"status": "ok"}}', "it says ok, and nothing of the device's memory"),
+            ('{"outcome": {"status": "ok"}}', "it says ok, but reports no device memory"),
             ('{"graph": {"serialized_bytes": "many"}}', "Expected `int | null`, got `str`"),
             ('{"graph": {"forward_nodes": 1}}', "unknown field `forward_nodes`"),
             ('{"notes": {"a": "b"}}', "Expected `array`, got `object`"),

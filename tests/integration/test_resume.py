@@ -187,7 +187,7 @@ def test_a_run_has_one_process_and_a_folder_has_many(
         process.communicate(timeout=WAIT_S)
 
     busy = f"stepwall: run 'long' is being worked on by process {process.pid}"
-    taken = "stepwall: a run named 'long' exists: choose another --name, or go on with it by"
+    taken = "stepwall: a run named 'long' exists: choose another --name, or continue it with"
     assert (short.returncode, process.returncode) == (OK, OK)
     assert (named.returncode, error_line(named.stderr)) == (BAD_INPUT, busy)
     assert (again.returncode, error_line(again.stderr)) == (BAD_INPUT, f"{taken} --resume")
@@ -237,7 +237,7 @@ def test_a_full_disk_keeps_what_was_stored(
     assert full.returncode == TOOL_FAILED
     assert error_line(full.stderr) == (
         f"stepwall: {database}: the disk is full; what was stored is kept: "
-        "free some space and go on by --resume"
+        "free some space and continue with --resume"
     )
     assert 1 <= len(kept) < 20
     assert (listed.returncode, listed.stderr) == (OK, "")

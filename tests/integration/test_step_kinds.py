@@ -230,7 +230,7 @@ class TestFunctions:
         [
             ("untrained", "updates none of its variables"),
             ("undecorated", "decorate the function with @tf.function"),
-            ("looked_up", "no tensor and no variable"),
+            ("looked_up", "neither a tensor nor a variable"),
             ("uncompiled", "give KerasTraining a loss and an optimizer"),
         ],
     )
@@ -245,7 +245,7 @@ class TestFunctions:
 
     def test_new_traces_are_told(self, kinds: Measure) -> None:
         """Each call has another number."""
-        assert any("anew in 2 of 2 further calls" in note for note in kinds("retraced").notes)
+        assert any("retraced the function in 2 of 2" in note for note in kinds("retraced").notes)
 
     def test_under_xla_the_step_is_one_block(self, kinds: Measure) -> None:
         """Compiling is a phase of the first step; what cannot be told says so."""

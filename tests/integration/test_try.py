@@ -116,7 +116,7 @@ def test_a_scenario_that_cannot_be_listed_is_bad_input(stepwall: Stepwall, tmp_p
     assert done.returncode == BAD_INPUT
     error, following = done.stdout.splitlines()
     assert error.startswith("mine.py:5: scenario 'no_default': argument 'units' must be keyword")
-    assert following == "next: mend it, then stepwall try mine.py"
+    assert following == "next: fix it, then stepwall try mine.py"
 
 
 def test_a_path_that_is_not_there_is_bad_input(stepwall: Stepwall, tmp_path: Path) -> None:

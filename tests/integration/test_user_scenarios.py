@@ -136,7 +136,11 @@ class TestMistakes:
         [
             ("no_variable", "build_gradients", "the scenario builds no trainable variable"),
             ("vector_loss", "build_forward", "the loss must be a scalar, its shape is (4,)"),
-            ("too_few_gradients", "build_gradients", "1 gradients came for 2 variables"),
+            (
+                "too_few_gradients",
+                "build_gradients",
+                "gradients= returned 1 gradients for 2 variables",
+            ),
             ("returns_a_number", "build_forward", "the scenario returned int, not Training"),
             ("raises", "build_forward", "ValueError: no data for 4 steps"),
             ("exits", "build_forward", "the scenario called sys.exit(4)"),

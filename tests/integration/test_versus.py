@@ -102,7 +102,7 @@ def test_a_second_question_takes_the_stored_run_and_draws(asked: Asked, stepwall
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("static_rnn", "static_rnn"), "name two different scenarios or more"),
+        (("static_rnn", "static_rnn"), "name at least two different scenarios"),
         ((*BUILDS, "-o", "choice.pdf"), "'choice.pdf': end it in .png or .svg"),
         ((*BUILDS, "-o", "nowhere/choice.png"), "nowhere/choice.png': No such file"),
     ],

@@ -102,11 +102,11 @@ def test_a_line_is_a_point(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "no JSON"),
-        ("[]", "no baseline"),
-        ('{"schema": 1}', "no baseline"),
+        ("{", "not JSON"),
+        ("[]", "not a baseline"),
+        ('{"schema": 1}', "not a baseline"),
         ('{"kind": "stepwall baseline", "schema": 99}', "newer stepwall"),
-        ('{"kind": "stepwall baseline", "schema": 1}', "counted nodes otherwise"),
+        ('{"kind": "stepwall baseline", "schema": 1}', "counted nodes differently"),
         ('{"kind": "stepwall baseline", "schema": 2}', "damaged"),
         ('{"kind": "stepwall baseline", "schema": 2, "measurements": 3}', "damaged"),
     ],

@@ -92,21 +92,21 @@ class TestReading:
         [
             ({"peek": "1MiB"}, "here: no key 'peek' .did you mean 'peak'"),
             ({"peak": "1"}, "here: peak = '1': size '1': write a number with a unit"),
-            ({"peak": 5}, "peak = 5: write a text with a unit, as '200MiB'"),
+            ({"peak": 5}, "peak = 5: write a string with a unit, such as '200MiB'"),
             ({"slope": "1MiB"}, "slope = '1MiB': growth '1MiB': write a size per step"),
             ({"nodes": "many"}, "nodes = 'many': write a number"),
             ({"nodes": True}, "nodes = True: write a number"),
             ({"nodes": -1}, "nodes = -1: write a number"),
             ({"nodes": float("nan")}, "nodes = nan: write a number"),
             ({"step_time": "20"}, "step_time = '20': time '20': write a number with a unit"),
-            ({"nodes": 1, "steps": "x"}, "steps = 'x'.*no number or range"),
+            ({"nodes": 1, "steps": "x"}, "steps = 'x'.*not a number or range"),
             ({"nodes": 1, "schedule": "serail"}, "schedule = 'serail': use serial or parallel"),
             ({"nodes": 1, "device": "tpu"}, "device = 'tpu'"),
             ({"nodes": 1, "repeats": 0}, "repeats = 0: write a whole number"),
             ({"nodes": 1, "parameters": 3}, "parameters = 3: write a table"),
             ({"nodes": 1, "limit": "1"}, "limit = '1'.*write a number with a unit"),
-            ({"nodes": 1, "limit": 64}, "limit = 64: write a text with a unit, as '64MiB'"),
-            ({"nodes": 10**400}, "nodes = 1000.*: write a number from 0 on"),
+            ({"nodes": 1, "limit": 64}, "limit = 64: write a string with a unit, such as '64MiB'"),
+            ({"nodes": 10**400}, "nodes = 1000.*: write a number of 0 or more"),
             ({"nodes": 1, "scenario": 3}, "scenario = 3: write a scenario's name"),
             ({}, "here: no limit: use one of peak"),
         ],
@@ -145,10 +145,10 @@ class TestReading:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("", "f: write one table"),
-            ("budget = 3", "f: write one table"),
-            ("budget = [3]", "f: write one table"),
-            ("defaults = 3\n[[budget]]", "f: defaults = 3: write a table"),
+            ("", "f: write one or more"),
+            ("budget = 3", "f: write one or more"),
+            ("budget = [3]", "f: write one or more"),
+            ("defaults = 3\n[[budget]]", "f: defaults = 3: write a .defaults. table"),
             ("[defaults]\npeek = 1\n[[budget]]", "f, defaults: no key 'peek'"),
             ("budgets = []", "f: no key 'budgets' .did you mean 'budget'"),
             (
@@ -194,8 +194,8 @@ def test_scenario_files_stand_relative_to_who_names_them(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (3, "f: scenarios = 3: write a path or several"),
-        ([3], r"f: scenarios = \[3\]: write a path or several"),
+        (3, "f: scenarios = 3: write one or more paths"),
+        ([3], r"f: scenarios = \[3\]: write one or more paths"),
         ("no.py", r"f: scenarios '.*no\.py': no such file or folder"),
     ],
 )

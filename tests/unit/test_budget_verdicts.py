@@ -175,7 +175,7 @@ class TestWhatIsNotKnown:
 
         assert verdict.ruling is Ruling.UNKNOWN
         assert verdict.measured is None
-        assert verdict.reason == "2 of 3 lengths: give it more of them"
+        assert verdict.reason == "2 of 3 lengths: measure more"
 
     def test_a_metric_that_was_not_measured_is_not_known(self) -> None:
         """Nothing was."""

@@ -110,7 +110,7 @@ class TestCompare:
         """Neither run is there."""
         said = stepwall("compare", "nobody", "none.json", "--fail", "peak")
 
-        assert said == (2, [], ["stepwall: --fail 'peak': write METRIC:N%, as peak:5%"])
+        assert said == (2, [], ["stepwall: --fail 'peak': write METRIC:N%, such as peak:5%"])
 
     @pytest.mark.parametrize(
         ("name", "message"),

@@ -32,18 +32,18 @@ def said_of(
         (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
         (OSError(errno.EACCES, "Permission denied", "/a/file"), "/a/file: Permission denied"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
-        (MemoryError(), "this machine gives stepwall no more: out of memory"),
+        (MemoryError(), "this machine has nothing left for stepwall: out of memory"),
         (
             RuntimeError("can't start new thread"),
-            "this machine gives stepwall no more: can't start new thread",
+            "this machine has nothing left for stepwall: can't start new thread",
         ),
         (
             ImportError("\n\nPLEASE READ\n\nIt was: libblas.so: cannot map\n"),
-            "what stepwall is installed with cannot be imported: It was: libblas.so: cannot map",
+            "a package that stepwall needs cannot be imported: It was: libblas.so: cannot map",
         ),
         (
             ModuleNotFoundError("No module named 'pandas'"),
-            "what stepwall is installed with cannot be imported: No module named 'pandas'",
+            "a package that stepwall needs cannot be imported: No module named 'pandas'",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

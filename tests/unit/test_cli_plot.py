@@ -88,7 +88,7 @@ class TestPlot:
             (("growth", "--pareto"), "--pareto is for plot remedies"),
             (("growth", "--scenario", "statik_rnn"), "did you mean 'static_rnn'"),
             (("growth", "--family", "none"), "not in run 'both'"),
-            (("growth", "--schedule", "parallel"), "holds nothing in the parallel schedule"),
+            (("growth", "--schedule", "parallel"), "has nothing in the parallel schedule"),
             (("growth", "--style", "no such"), "give a matplotlib style file"),
             (("growth", "nobody"), "nobody"),
             (("roles",), "nothing to draw in run 'both': nothing is explained in it"),

@@ -160,7 +160,7 @@ class TestTrust:
             ({"outcome": 7}, "$.outcome"),
             ({"outcome": {"status": "splendid"}}, "splendid"),
             ({"outcome": {}}, "missing required field `status`"),
-            ({"outcome": {"status": "ok"}}, "it says ok, and nothing of the device's memory"),
+            ({"outcome": {"status": "ok"}}, "it says ok, but reports no device memory"),
             ({"device": {"fed_bytes": "many"}}, "$.device.fed_bytes"),
             ({"device": {"fed_bytes": True}}, "$.device.fed_bytes"),
             ({"graph": []}, "$.graph"),

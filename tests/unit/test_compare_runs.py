@@ -162,7 +162,7 @@ class TestNoise:
         assert told["b"].mark is mark
         assert told["b"].own_change == pytest.approx(factor - 1, abs=0.05)
         assert told["b"].drift == pytest.approx(machine - 1, abs=0.02)
-        assert "beside the other scenarios" in (told["b"].note or "")
+        assert "relative to the other scenarios" in (told["b"].note or "")
         assert {told[name].mark for name in "acdef"} == {Mark.UNCLEAR}
         assert told["b"].where == f"{len(STEPS)} lengths together"
 
@@ -187,7 +187,7 @@ class TestNoise:
         told = self._compared(repeats=1, b=9.0)["b"]
 
         assert told.mark is Mark.UNCLEAR
-        assert "take --repeats 2 in both runs" in (told.note or "")
+        assert "use --repeats 2 in both runs" in (told.note or "")
 
     def test_one_scenario_alone_cannot_be_told_from_the_machine(self) -> None:
         """Ten times slower may be the machine."""
@@ -196,7 +196,7 @@ class TestNoise:
         told = row(compare(run(then), run(now)), "step_time")
 
         assert told.mark is Mark.UNCLEAR
-        assert "take 3 scenarios or more" in (told.note or "")
+        assert "use 3 or more scenarios" in (told.note or "")
 
     def test_device_memory_is_noisy_in_the_parallel_schedule(self) -> None:
         """There equal points differ."""

@@ -100,7 +100,7 @@ def test_an_interval_adds_up_laws_by_their_weights(noise: float) -> None:
 
 def test_what_is_no_point_is_refused() -> None:
     """By name."""
-    with pytest.raises(ValueError, match="steps from 1 on"):
+    with pytest.raises(ValueError, match="steps must be at least 1"):
         fit([(0, 1.0), (8, 1.0), (16, 2.0)])
 
 

@@ -201,7 +201,7 @@ def test_what_is_not_seen_at_the_peak_of_short_runs_goes_on_to_grow(steps: int) 
     found = Forecasts(source_of(trace), Lengths(multiple_of=2, at_least=8)).peak(steps)
 
     if isinstance(found, str):
-        assert "do not tell" in found
+        assert "do not show" in found
     else:
         assert found.low <= real <= found.high
 

@@ -243,11 +243,11 @@ def traced(*sizes: int) -> Trace:
 @pytest.mark.parametrize(
     ("first", "second", "why"),
     [
-        (traced(8000), traced(8001), "grows by a broken number of bytes"),
-        (traced(8000, 8000), traced(8000, 8000, 8000), "grows by a broken number"),
-        (traced(8000, 8000, 8000), traced(8000), "part"),
+        (traced(8000), traced(8001), "grows by a fraction of a byte"),
+        (traced(8000, 8000), traced(8000, 8000, 8000), "grows by a fraction"),
+        (traced(8000, 8000, 8000), traced(8000), "differ from"),
         (traced(9), traced(*range(10, 13)), "irregular"),
-        (traced(*[9] * 4), traced(*[9] * 4, 8, 7), "part|irregular"),
+        (traced(*[9] * 4), traced(*[9] * 4, 8, 7), "differ from|irregular"),
     ],
 )
 def test_irregular_growth_is_no_pattern(first: Trace, second: Trace, why: str) -> None:

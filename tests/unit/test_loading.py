@@ -207,9 +207,12 @@ class TestErrors:
         assert found.broken == [
             (
                 f"{file.path}:13: scenario 'odd': its first argument must be what is swept, "
-                "as 'steps: int' or 'units: int'"
+                "such as 'steps: int' or 'units: int'"
             ),
-            f"{file.path}:18: scenario 'none': multiple_of must be a whole number from 1 on, not 0",
+            (
+                f"{file.path}:18: scenario 'none': multiple_of must be a whole number of 1 or "
+                "more, not 0"
+            ),
         ]
         with pytest.raises(ScenarioError, match="13: scenario 'odd': its first argument"):
             load(file, FRAMEWORK, "odd")

@@ -102,7 +102,7 @@ def test_half_the_batch_and_each_other_setting_is_measured_at_the_explained_leng
     client = _Client(_halved_by_a_loop)
     half, loop = remedies(client)
 
-    assert (half.name, half.changes) == ("batch=16", "half as much is fed")
+    assert (half.name, half.changes) == ("batch=16", "feeds half as much data")
     assert (half.before_bytes, half.peak_bytes, half.share) == (32 * KIB, 16 * KIB, -0.5)
     assert (half.before_s, half.step_s) == (0.5, 0.5)
     assert (loop.name, loop.share) == ("loop=true", -0.5)

@@ -154,4 +154,4 @@ def test_the_docs_and_the_doctor_say_the_same() -> None:
     untried = [table == UNTRIED for table in tables]
 
     assert all(one or table.count("\n|") > 2 for one, table in zip(untried, tables, strict=True))
-    assert all(untried) == ("has not been run by us on a real card" in doctor_._UNTRIED)
+    assert all(untried) == ("have not run the GPU path on a real card" in doctor_._UNTRIED)

@@ -227,7 +227,7 @@ class TestDeclared:
     )
     def test_a_default_is_of_its_own_annotation(self, hint: Any, default: Any) -> None:
         """What could never be set is no default."""
-        with pytest.raises(ScenarioError, match=r"'p' has the default .*, which is no "):
+        with pytest.raises(ScenarioError, match=r"'p' has the default .*, which is not of type "):
             of(hint, default)
 
     def test_the_function_gets_members_of_its_enum(self) -> None:
@@ -305,7 +305,7 @@ class TestParse:
         with pytest.raises(UsageError) as caught:
             Parameter(name="p", type=kind, default=0).parse(text)
 
-        assert str(caught.value) == f"parameter 'p': {text!r} is no {kind}"
+        assert str(caught.value) == f"parameter 'p': {text!r} is not of type {kind}"
 
     @pytest.mark.parametrize(
         ("kind", "text", "example"),
@@ -320,7 +320,8 @@ class TestParse:
         with pytest.raises(UsageError) as caught:
             Parameter(name="p", type=kind, default=()).parse(text)
 
-        assert str(caught.value) == f"parameter 'p': {text!r} is no {kind}: write it as {example}"
+        said = f"parameter 'p': {text!r} is not of type {kind}: write it as {example}"
+        assert str(caught.value) == said
 
     def test_a_value_outside_the_choices_is_refused(self) -> None:
         """The nearest allowed value is offered."""
@@ -385,7 +386,7 @@ class TestCombinations:
 
     def test_half_a_character_is_no_text(self) -> None:
         """JSON writes it, and neither a file nor a database holds it."""
-        with pytest.raises(UsageError, match="is no str"):
+        with pytest.raises(UsageError, match="is not of type str"):
             Parameter(name="name", type="str", default="a").parse(r'"\ud800"')
 
     def test_more_combinations_than_could_be_run_are_refused(self) -> None:

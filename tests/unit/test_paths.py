@@ -68,7 +68,7 @@ def test_a_pipe_that_nobody_uses_is_refused(pipe: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/dev/zero", "larger than 1 MiB, so it is another file"),
+        ("/dev/zero", "larger than 1 MiB, so it is not such a file"),
         ("/proc/self/mem", "Input/output error"),
         ("/", "Is a directory"),
         ("\0", "embedded null byte"),
@@ -86,7 +86,7 @@ def test_what_cannot_be_read_is_refused(path: str, reason: str) -> None:
 def test_a_text_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     """Its first bad byte is named."""
     (tmp_path / "latin").write_bytes(b"caf\xe9")
-    with pytest.raises(UsageError, match=r"no text in UTF-8 \(unexpected end of data at byte 3\)"):
+    with pytest.raises(UsageError, match=r"not UTF-8 text \(unexpected end of data at byte 3\)"):
         read_text("budgets", tmp_path / "latin", most_mib=1)
 
 

@@ -87,7 +87,7 @@ def test_the_batch_is_found_whatever_its_name(name: str) -> None:
     after = measured([BATCH // 2, STEPS, WIDTH], [BATCH // 2], [], **{name: BATCH // 2})
 
     assert trial.name == f"{name}={BATCH // 2}"
-    assert trial.changes == "half as much is fed"
+    assert trial.changes == "feeds half as much data"
     assert batch_dimension(trial, before, after) == 0
 
 
@@ -112,7 +112,7 @@ def test_an_odd_batch_is_told_by_its_size() -> None:
     before = measured([3, STEPS], batch=3)
     trial = half("batch", 3, before)
 
-    assert trial.changes == "1 instead of 3 are fed"
+    assert trial.changes == "feeds 1 instead of 3"
     assert batch_dimension(trial, before, measured([1, STEPS], batch=1)) == 0
 
 

@@ -173,7 +173,7 @@ def test_several_values_of_a_parameter_are_several_points() -> None:
     with pytest.raises(UsageError) as caught:
         point(CATALOG["static_rnn"], grid, steps=8)
     assert str(caught.value) == (
-        "--set batch=16,32: one value is taken here; profile and wall take several"
+        "--set batch=16,32: only one value is allowed here; profile and wall take several"
     )
 
 
@@ -362,7 +362,7 @@ def test_a_scenario_is_swept_over_a_parameter_of_its_own() -> None:
             {"steps": "20,30"},
             "static_rnn at 30 steps: its author allows only multiples of 20 (nearest: 20 and 40)",
         ),
-        ("batch", {"steps": "x"}, "parameter 'steps': 'x' is no int"),
+        ("batch", {"steps": "x"}, "parameter 'steps': 'x' is not of type int"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(

@@ -260,7 +260,7 @@ class TestAValue:
         beyond, within = (predicted_value(times, steps) for steps in (400, 200))
 
         assert beyond.value is None
-        assert "turns round" in (beyond.reason or "")
+        assert "turns around" in (beyond.reason or "")
         assert within.value == pytest.approx(512 * 200 - 200 * 200)
 
     def test_a_law_that_falls_below_zero_is_not_extrapolated(self) -> None:

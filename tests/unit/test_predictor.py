@@ -207,7 +207,7 @@ def test_host_memory_is_told_only_as_far_as_the_law_of_the_tensors_in_it_is_righ
     (host,) = [value for value in values if value.metric.name == "host"]
 
     assert (host.value is None) is (more > 0)
-    assert bool(host.reason and "grow otherwise" in host.reason) is (more > 0)
+    assert bool(host.reason and "grow differently" in host.reason) is (more > 0)
 
 
 def test_the_reason_why_a_wall_is_not_told_is_kept() -> None:

@@ -15,7 +15,7 @@ MISTAKES = {
     "nothing": ('"a"', "stepwall_budget: marker 1: no limit: use one of peak"),
     "nobody": ("nodes=1", "stepwall_budget: marker 1: scenario is missing"),
     "two": ('"a", "b", nodes=1', "stepwall_budget: one scenario, not 2: ('a', 'b')"),
-    "path": ('"a", scenarios=3, nodes=1', "stepwall_budget: marker 1: scenarios = 3: write a path"),
+    "path": ('"a", scenarios=3, nodes=1', "marker 1: scenarios = 3: write one or more paths"),
     "file": ('"a", scenarios="no.py", nodes=1', "no.py': no such file or folder"),
 }
 

@@ -103,7 +103,7 @@ def test_a_band_has_both_ends_and_the_steps_between() -> None:
         "run again: 640 steps survived 3 of 3, 660 steps ran out 3 of 3"
     )
     assert _line(wall, "price").endswith(
-        "5 probes (2 failed, 1 of them cut short), 15.0 s; 6 repeats besides, 18.0 s"
+        "5 probes (2 failed, 1 of them cut short), 15.0 s; 6 repeats in addition, 18.0 s"
     )
 
 

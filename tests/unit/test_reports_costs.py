@@ -78,7 +78,7 @@ class TestCosts:
         assert first == (
             "unknown (within noise, not measured, or not the same in both schedules): a and b"
         )
-        assert rest == ["steady step of a and b: its noise is not known: take --repeats 3"]
+        assert rest == ["steady step of a and b: its noise is not known: use --repeats 3"]
 
     @pytest.mark.parametrize(
         ("status", "text"),

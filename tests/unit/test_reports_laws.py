@@ -79,7 +79,7 @@ def test_noise_that_drowns_every_law_is_said_to() -> None:
     points = [_slow(samples.measured(steps=steps), steps in {16, 128}) for steps in STEPS]
     row = cells(law_grid(samples.loaded(points)), "static_rnn", "steady step")
 
-    assert row["law (T: steps)"] == "no clear law: too noisy, take --repeats"
+    assert row["law (T: steps)"] == "no clear law: too noisy, use --repeats"
     assert row["one more step"] == DASH
     assert row["residual"] != DASH
 

@@ -24,7 +24,7 @@ LENGTHS = (8, 16, 32, 64, 128, 256)
 GIB = 1 << 30
 CONDITIONS = replace(samples.measured().point, steps=0)
 REPLAYED = WallPrediction(steps=800, low=796, high=803.5, learned_from=[8, 10, 80])
-NO_PATTERN = "runs of up to 8 steps do not tell how memory grows"
+NO_PATTERN = "runs of up to 8 steps do not show how memory grows"
 LINE = replace(REPLAYED, is_line=True)
 
 

@@ -48,7 +48,7 @@ def test_a_scenario_that_is_fine_is_one_line() -> None:
     [
         ([PEAK], "memory grows"),
         (["executed nodes", "fed bytes"], "the graph grows"),
-        (["fed bytes"], "only what is fed grows"),
+        (["fed bytes"], "only the fed data grows"),
         ([], "nothing grows"),
     ],
 )

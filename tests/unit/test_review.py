@@ -138,7 +138,7 @@ class TestErrors:
         end = replace(RAISED, reason="AssertionError: steps % 7 == 0")
         ((_, text, _),) = _found(judged([_failed(8, end), _failed(16, end)], source=SOURCE))
 
-        assert "if it is about the length, say which" in text
+        assert "if the length is the cause, say which" in text
 
 
 class TestRaisedAtBuild:

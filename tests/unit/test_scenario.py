@@ -81,14 +81,14 @@ def test_an_author_rules_out_lengths() -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"multiple_of": 0}, "multiple_of must be a whole number from 1 on, not 0"),
-        ({"at_least": 2.5}, "at_least must be a whole number from 1 on, not 2.5"),
-        ({"family": "two words"}, "family must be a name, as 'encoder', not 'two words'"),
-        ({"family": 3}, "family must be a name, as 'encoder', not 3"),
+        ({"multiple_of": 0}, "multiple_of must be a whole number of 1 or more, not 0"),
+        ({"at_least": 2.5}, "at_least must be a whole number of 1 or more, not 2.5"),
+        ({"family": "two words"}, "family must be a name, such as 'encoder', not 'two words'"),
+        ({"family": 3}, "family must be a name, such as 'encoder', not 3"),
         ({"multiple_off": 2}, "@scenario takes no 'multiple_off' (did you mean 'multiple_of'?)"),
         ({"tag": ("a",)}, "@scenario takes no 'tag' (did you mean 'tags'?)"),
-        ({"tags": "seed"}, "tags must be texts, as ('loops', 'lstm'), not 'seed'"),
-        ({"tags": ("seed", 3)}, "tags must be texts, as ('loops', 'lstm'), not ('seed', 3)"),
+        ({"tags": "seed"}, "tags must be strings, such as ('loops', 'lstm'), not 'seed'"),
+        ({"tags": ("seed", 3)}, "tags must be strings, such as ('loops', 'lstm'), not ('seed', 3)"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(options: dict[str, Any], reason: str) -> None:
@@ -203,7 +203,7 @@ def test_the_first_argument_is_the_axis(function: Callable[..., Training]) -> No
 
     assert str(caught.value).endswith(
         f"'{function.__name__}': its first argument must be what is swept, "
-        "as 'steps: int' or 'units: int'"
+        "such as 'steps: int' or 'units: int'"
     )
 
 

@@ -65,7 +65,7 @@ def test_too_few_lengths_say_so() -> None:
     """Three lengths fit three letters, and prove nothing."""
     (wall,) = walls(numbered, LENGTHS[:3])
 
-    assert (wall.steps, wall.reason) == (None, "it takes 4 lengths, there are 3")
+    assert (wall.steps, wall.reason) == (None, "it needs 4 lengths, there are 3")
 
 
 def test_lengths_of_equally_many_digits_tell_no_wall_beyond_them() -> None:
@@ -76,7 +76,7 @@ def test_lengths_of_equally_many_digits_tell_no_wall_beyond_them() -> None:
     (close,) = size_walls([_measured(steps, numbered(steps)) for steps in lengths], [near])
 
     assert far.steps is None
-    assert "equally many digits" in (far.reason or "")
+    assert "the same number of digits" in (far.reason or "")
     assert close.steps == 90
 
 

@@ -403,7 +403,7 @@ def test_a_folder_where_the_file_should_be_is_one_error(tmp_path: Path, *, creat
         Store(tmp_path, create=create)
 
     where = f"results folder {str(tmp_path)!r} cannot be used"
-    assert str(caught.value) == f"{where}: {FILE_NAME} in it is no file"
+    assert str(caught.value) == f"{where}: {FILE_NAME} in it is not a file"
 
 
 @pytest.mark.parametrize("create", [False, True])

@@ -314,7 +314,7 @@ def test_a_locked_file_is_read_and_what_writes_says_so(
         before = _files(tmp_path)
         ends = [_say(*command, "--results", tmp_path) for command in READING[:3]]
         after = _files(tmp_path)
-        with pytest.raises(StepwallError, match="another process keeps it locked: try again"):
+        with pytest.raises(StepwallError, match="another process has it locked: try again"):
             _write(tmp_path)
         holder.communicate()
 
@@ -492,7 +492,7 @@ def test_a_number_that_is_none_is_refused_with_its_field(tmp_path: Path, number:
     line = _refusal(lambda: read_baseline(path))
 
     assert str(path) in line
-    assert "damaged" in line or "no JSON" in line
+    assert "damaged" in line or "not JSON" in line
 
 
 # Budgets -----------------------------------------------------------------------------------------

@@ -54,11 +54,11 @@ def test_the_scenario_and_its_test_bear_the_name(kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("my-rnn", "is no Python name"),
-        ("2nd", "is no Python name"),
-        ("a/b", "is no Python name"),
-        ("class", "is no Python name"),
-        ("", "is no Python name"),
+        ("my-rnn", "is not a Python name"),
+        ("2nd", "is not a Python name"),
+        ("a/b", "is not a Python name"),
+        ("class", "is not a Python name"),
+        ("", "is not a Python name"),
         ("test_rnn", "pytest would take test_rnn.py"),
         ("json", "a module of that name is installed"),
         ("profiler", "a module of that name is installed"),

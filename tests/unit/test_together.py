@@ -146,7 +146,7 @@ class TestKindsOfNodes:
             OF_CALLS: ["eager_loop"],
         }
         assert crossover_text(found["nodes"]) == (
-            "not comparable, for other things are counted: "
+            "not comparable, they count different things: "
             f"static_rnn: {OF_GRAPHS}; eager_loop: {OF_CALLS}"
         )
         assert not found["nodes"].is_known

@@ -366,7 +366,7 @@ class TestFiles:
         common = Common(
             scenarios=(), results=tmp_path / "results", json_path=None, quiet=True, verbose=False
         )
-        with pytest.raises(UsageError, match="its name is no name of a folder"):
+        with pytest.raises(UsageError, match="its name cannot be the name of a folder"):
             output.publish(common, replace(run_of("plain"), name=name), plots=False)
 
         assert list(tmp_path.iterdir()) == []

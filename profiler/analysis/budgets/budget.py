@@ -33,13 +33,13 @@ def _seconds(value: object) -> float:
 
 def _number(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < _MANY:
-        raise UsageError("write a number from 0 on, as 17")
+        raise UsageError("write a number of 0 or more, such as 17")
     return float(value)
 
 
 def _text(value: object, example: str) -> str:
     if not isinstance(value, str):
-        raise UsageError(f"write a text with a unit, as {example!r}")
+        raise UsageError(f"write a string with a unit, such as {example!r}")
     return value
 
 

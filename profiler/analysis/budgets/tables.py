@@ -32,10 +32,10 @@ def read_budgets(document: Mapping[str, Any], where: str) -> list[Budget]:
     _check_keys(document, ("budget", "defaults", "scenarios"), where)
     tables = document.get("budget", [])
     if not tables or not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-        raise UsageError(f"{where}: write one table [[budget]] or more")
+        raise UsageError(f"{where}: write one or more [[budget]] tables")
     defaults = document.get("defaults", {})
     if not isinstance(defaults, dict):
-        raise UsageError(f"{where}: defaults = {defaults!r}: write a table [defaults]")
+        raise UsageError(f"{where}: defaults = {defaults!r}: write a [defaults] table")
     _check_keys(defaults, (*_SETTINGS, *BUDGETED_METRICS), f"{where}, defaults")
     return [
         read_budget({**defaults, **table}, f"{where}, budget {number}")
@@ -90,7 +90,9 @@ def scenario_paths(given: object, folder: Path, where: str) -> list[str]:
     """
     names = given if isinstance(given, list | tuple) else [given]
     if not all(isinstance(name, str | Path) for name in names):
-        raise UsageError(f"{where}: scenarios = {given!r}: write a path or several, as ['mine.py']")
+        raise UsageError(
+            f"{where}: scenarios = {given!r}: write one or more paths, such as ['mine.py']"
+        )
     return [scenario_source(f"{where}: scenarios", folder / str(name)) for name in names]
 
 
@@ -107,7 +109,7 @@ def _steps(value: object) -> list[int]:
 
 def _parameters(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise UsageError("write a table, as { units = 256 }")
+        raise UsageError("write a table, such as { units = 256 }")
     return {str(name): value_text(_tuple(item)) for name, item in value.items()}
 
 
@@ -128,13 +130,13 @@ def _schedule(value: object) -> Schedule:
 
 def _limit(value: object) -> int:
     if not isinstance(value, str):
-        raise UsageError("write a text with a unit, as '64MiB'")
+        raise UsageError("write a string with a unit, such as '64MiB'")
     return parse_size(value)
 
 
 def _repeats(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UsageError("write a whole number from 1 on")
+        raise UsageError("write a whole number of 1 or more")
     return value
 
 

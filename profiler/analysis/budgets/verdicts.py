@@ -139,15 +139,15 @@ def _growth(series: MetricSeries, allowed: float) -> _Measured:
         added = (max(values) - min(values)) / max(1, law.last - law.first)
         if added <= allowed:
             return _Measured(value=added, steps=series.last)
-        return _Measured(steps=series.last, reason="it follows no law: give it more lengths")
+        return _Measured(steps=series.last, reason="no law fits it: measure more lengths")
     if law is not None and law.per_step is not None:
         added = law.per_step
         over = added > allowed * (1 + _SAME)
         return _Measured(value=added, steps=series.last, law=law, is_over=over)
     if isinstance(series.law, TooFewLengths):
-        lengths = f"{series.law.lengths} of {series.law.needed} lengths: give it more of them"
+        lengths = f"{series.law.lengths} of {series.law.needed} lengths: measure more"
         return _Measured(steps=series.last, reason=lengths)
-    return _Measured(steps=series.last, reason="no clear law: too noisy, take more repeats")
+    return _Measured(steps=series.last, reason="no clear law: too noisy, use more repeats")
 
 
 def _largest(series: MetricSeries, allowed: float) -> _Measured:

@@ -136,7 +136,7 @@ def parse_rule(text: str) -> Rule:
     """
     match = re.fullmatch(r"\s*(\w+)\s*:\s*(\d+(?:\.\d+)?)\s*%\s*", text, re.ASCII)
     if match is None:
-        raise UsageError(f"--fail {text!r}: write METRIC:N%, as peak:5%")
+        raise UsageError(f"--fail {text!r}: write METRIC:N%, such as peak:5%")
     if match[1] not in RULES:
         raise UsageError(f"--fail {text!r}: no metric {match[1]!r}{did_you_mean(match[1], RULES)}")
     # In decimals: as floats, 0.7 / 100 is less than a change of just 0.7 %.

@@ -232,7 +232,7 @@ def _noisy_row(label: str, series: MetricSeries, repeats: Repeats, told: Verdict
     mark, note = Mark.UNCLEAR, told.reason
     if note is None:
         mark = _mark(0, told.beyond or 0)
-        note = f"{told.beyond:+.1%} beside the other scenarios"
+        note = f"{told.beyond:+.1%} relative to the other scenarios"
     return ComparedNumber(
         label=label,
         name=series.metric.name,

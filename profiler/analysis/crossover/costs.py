@@ -85,7 +85,7 @@ def cost_at(series: MetricSeries, steps: int) -> Cost:
         low=ends[0] if ends else None,
         high=ends[1] if ends else None,
         measured=values,
-        reason=None if ends else f"its noise is not known: take --repeats {ENOUGH_REPEATS}",
+        reason=None if ends else f"its noise is not known: use --repeats {ENOUGH_REPEATS}",
     )
 
 

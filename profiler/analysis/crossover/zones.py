@@ -56,7 +56,7 @@ def zones(laws: Mapping[str, Law], *, until: int | None = None) -> list[Zone]:
         ValueError: for less than two laws.
     """
     if len(laws) < 2:  # noqa: PLR2004 - one alone beats nobody
-        raise ValueError(f"{len(laws)} laws: two are the fewest that can be compared")
+        raise ValueError(f"{len(laws)} laws: a comparison needs at least two")
     first = max(law.first for law in laws.values())
     last = min(law.last for law in laws.values())
     until = reach(last) if until is None else until

@@ -15,11 +15,11 @@ _FOLDING = (
     "which moves their memory"
 )
 _FIRST_STEP = (
-    "TensorFlow's graph optimizer takes more time per node, the longer the graph: no law of "
-    "shorter ones holds"
+    "TensorFlow's graph optimizer takes more time per node in longer graphs: no law of shorter "
+    "ones holds"
 )
 _BUILDING = (
-    "TensorFlow takes more time to build a node, the larger the graph: no law of smaller ones holds"
+    "TensorFlow takes more time to build a node in larger graphs: no law of smaller ones holds"
 )
 
 _KINDS = "profiler.frameworks.tensorflow.kinds"

@@ -50,8 +50,8 @@ class Allocator:
         self._left_out = self.in_use() or 0
         if self._left_out > _SMALL_BYTES:
             recorder.note(
-                f"beside the step the scenario holds {self._left_out:,} bytes of device memory in "
-                "tensors of its own: they are not counted"
+                f"outside the step, the scenario holds {self._left_out:,} bytes of device memory "
+                "in tensors of its own: they are not counted"
             )
 
     def in_use(self) -> int | None:

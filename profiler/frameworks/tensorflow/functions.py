@@ -33,12 +33,12 @@ tf1 = tf.compat.v1
 _UNFETCHED = {tf.resource, tf.variant}
 _CALLS = 3  # that are looked at for new traces
 _NO_LOSS = (
-    "no loss was found: no tape of the function itself was asked for gradients, and it returns no "
-    "scalar of floats. Return the loss from the function"
+    "no loss was found: the function asks no tape of its own for gradients, and returns no float "
+    "scalar. Return the loss from the function"
 )
 _NO_UPDATE = (
-    "the function updates none of its variables: hand over the whole training step, with what "
-    "applies the gradients"
+    "the function updates none of its variables: pass the whole training step, with what applies "
+    "the gradients"
 )
 
 
@@ -206,9 +206,9 @@ def _note_new_traces(step: TrainStep, recorder: Recorder) -> None:
     more = step.function.experimental_get_tracing_count() - before
     if more:
         recorder.note(
-            f"TensorFlow traced the function anew in {more} of {_CALLS - 1} further calls: each "
-            "trace is a graph more, which takes time and memory. Pass numbers as tensors, and "
-            "arrays of one shape, or give the function an input_signature"
+            f"TensorFlow retraced the function in {more} of {_CALLS - 1} further calls: each trace "
+            "is another graph, which takes time and memory. Pass numbers as tensors and arrays of "
+            "one shape, or give the function an input_signature"
         )
 
 
@@ -253,8 +253,8 @@ class _Lift:
         if outer.dtype == tf.resource:
             if id(outer) not in self._handles:
                 raise PointError(
-                    f"the function uses {inner.op.name!r}, which is no tensor and no variable (a "
-                    "table, an iterator): hand its tensors over as arguments"
+                    f"the function uses {inner.op.name!r}, which is neither a tensor nor a "
+                    "variable (a table, an iterator): pass its tensors as arguments"
                 )
             if id(outer) not in self._made:
                 self._made[id(outer)] = self._variable(self._handles[id(outer)])

@@ -32,7 +32,7 @@ COMPILE = PhaseFacts(
     name="compile",
     role=PhaseRole.FIRST_STEP,
     title="compiling",
-    detail="XLA's work, and a first run of what it made",
+    detail="XLA's work, and a first run of the compiled step",
 )
 FIRST_STEP = PhaseFacts(
     name="first_step",

@@ -160,8 +160,8 @@ class TensorFlowRuntime:
             except tf.errors.ResourceExhaustedError:
                 if self._on_card:
                     raise PointError(
-                        f"the card does not give TensorFlow its limit of {size // MIB} MiB: it "
-                        "has less, or another program holds some of it"
+                        f"TensorFlow cannot take its limit of {size // MIB} MiB on the card: "
+                        "the card has less, or another program holds some of it"
                     ) from None
                 recorder.note("the machine would not reserve the allocator's memory as one region")
 

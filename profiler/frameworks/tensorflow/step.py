@@ -343,7 +343,9 @@ def _applied(training: Training, recorder: Recorder) -> Any:
         raise PointError("the scenario builds no trainable variable: there is nothing to train")
     gradients = (training.gradients or tf1.gradients)(training.loss, variables)
     if len(gradients) != len(variables):
-        raise PointError(f"{len(gradients)} gradients came for {len(variables)} variables")
+        raise PointError(
+            f"gradients= returned {len(gradients)} gradients for {len(variables)} variables"
+        )
     without = [
         variable.op.name
         for variable, gradient in zip(variables, gradients, strict=True)
@@ -365,8 +367,8 @@ def _applied(training: Training, recorder: Recorder) -> Any:
         # Keras 3's count on a tf.function, which waits for assignments in their order.
         kind = f"{type(optimizer).__module__}.{type(optimizer).__name__}"
         raise PointError(
-            f"optimizer={kind}: its apply_gradients returns no operation, so that it works in a "
-            "tf.function alone. Use one of tf.compat.v1.train, or return a TrainStep"
+            f"optimizer={kind}: its apply_gradients returns no operation, so it works only in a "
+            "tf.function. Use one of tf.compat.v1.train, or return a TrainStep"
         )
     return applied
 

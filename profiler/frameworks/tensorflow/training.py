@@ -58,8 +58,8 @@ _AHEAD = 32
 # What the graph optimizer makes to add up in place what an AddN would wait for.
 _IN_PLACE = "TemporaryVariable"
 _SUMMED_IN_PLACE = (
-    "TensorFlow's graph optimizer made the sums of gradients add up in place: it expects the graph "
-    "to need more than the device has, for which it takes 256 MiB on any CPU. Fewer steps may need "
+    "TensorFlow's graph optimizer sums gradients in place here: it expects the graph to need more "
+    "than the device has, which it takes to be 256 MiB on any CPU. Fewer steps may need "
     "more memory, and on a GPU this begins at another length"
 )
 _MAY_SUM_IN_PLACE = "TensorFlow's graph optimizer may sum gradients in place"

@@ -75,8 +75,8 @@ class Card:
         free, total = torch.cuda.mem_get_info()
         if free < limit:
             raise PointError(
-                f"the card has {free:,} of its {total:,} bytes free, not its limit of {limit:,}: "
-                "it has less, or another program holds some of it"
+                f"the card has {free:,} of its {total:,} bytes free, and the limit is {limit:,}: "
+                "the card has less, or another program holds some of it"
             )
         torch.cuda.set_per_process_memory_fraction(fraction(limit, total))
 
@@ -174,7 +174,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = f"the card's allocator does not tell its history: {error_text(error)}"
+        reason = f"the card's allocator does not report its history: {error_text(error)}"
         raise HistoryError(reason) from error
 
 

@@ -146,7 +146,7 @@ def merged(stream: Stream, begun: int, found: Sequence[Entry]) -> Stream:
     if following is not None:
         raise HistoryError(
             f"the profiler saw a block at {following.address:#x}, and the allocator's history "
-            f"({len(found):,} entries) has it not at that place"
+            f"({len(found):,} entries) does not have it at that place"
         )
     places.append(len(changes))
     return Stream(

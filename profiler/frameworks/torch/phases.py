@@ -20,7 +20,7 @@ COMPILE = PhaseFacts(
     name="compile",
     role=PhaseRole.FIRST_STEP,
     title="compiling",
-    detail="torch.compile's work, and a first step of what it made",
+    detail="torch.compile's work, and a first run of the compiled step",
 )
 FIRST_STEP = PhaseFacts(
     name="first_step",
@@ -41,13 +41,13 @@ RECORD = PhaseFacts(
     name="record",
     role=PhaseRole.OVERHEAD,
     title="recording",
-    detail="the step built anew, a first and a steady step, with every allocation",
+    detail="the step built again, a first and a steady step, with every allocation",
 )
 REPLAY = PhaseFacts(
     name="replay",
     role=PhaseRole.OVERHEAD,
     title="replaying under the limit",
-    detail="what the recorded steps asked for, by the rules of the allocator of CUDA cards",
+    detail="what the recorded steps asked for, by the rules of the CUDA allocator",
 )
 PHASES = (RUNTIME, CONSTRUCT, COMPILE, FIRST_STEP, STEADY, RECORD, REPLAY, COUNT)
 
@@ -90,30 +90,31 @@ STAGES = (
 )
 
 NO_GRAPH = "PyTorch runs operations as Python calls them: there is no graph to serialize"
-HOST_LIMITED = "under a host limit no allocation is recorded: the records would count under it"
+HOST_LIMITED = "under a host limit no allocation is recorded: the records would count against it"
 NO_FORWARD = "the step is one function of the user's: there is no forward part to run alone"
 REPLAYED = (
     "PyTorch's CPU allocator takes no limit: the steps ran without one, and what they asked for "
-    "was replayed by the rules of the allocator of CUDA cards"
+    "was replayed by the rules of the CUDA allocator"
 )
 COMPILED = (
-    "torch.compile captures the step, or parts of it, as graphs: their nodes are counted, in place "
-    "of operations that are dispatched"
+    "torch.compile captures the step, or parts of it, as graphs: their nodes are counted instead "
+    "of dispatched operations"
 )
 COMPILED_ANEW = (
     "torch.compile would make another graph of the forward part alone: nothing is left for backward"
 )
 KEEPS = (
-    "each training step keeps more than it gives back, so memory grows from one to the next: is a "
-    "tensor of each kept, as in a list of losses, or a history, as by L-BFGS? Peaks and walls are "
-    "those of the first ones"
+    "each training step keeps more than it frees, so memory grows from step to step: is a tensor "
+    "of each step kept, as in a list of losses, or a history, as L-BFGS keeps? Peaks and walls are "
+    "those of the first steps"
 )
 OTHER_THREADS = (
-    "up to {} B are taken or given back by threads that PyTorch's profiler does not see: roles and "
-    "what is replayed are off by as much"
+    "up to {} B are allocated or freed by threads that PyTorch's profiler does not see: roles and "
+    "what is replayed are off by up to that much"
 )
 SEVERAL_CALLS = (
-    "one training step is {} calls of the scenario's function: it updates parameters only then"
+    "one training step is {} calls of the scenario's function: it updates parameters only in the "
+    "last of them"
 )
 LATE_UPDATE = (
     "call {} of the scenario's function is the first to update a parameter, as with a gradient "

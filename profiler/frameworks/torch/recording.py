@@ -260,7 +260,7 @@ def complete() -> str | None:
     there, with the sum that the allocator itself keeps.
     """
     if not native.account_for_all():
-        return "PyTorch's CPU allocator cannot be told to account for all of its blocks"
+        return "PyTorch's CPU allocator cannot be made to account for all of its blocks"
     native.bytes_in_use()  # the first time it takes a block of its own, to see whether it counts
     try:
         seen, total, in_use = _tried()

@@ -32,7 +32,7 @@ MOST_CALLS = 64
 _CPU = "cpu"
 _NO_UPDATE = (
     f"the step writes to no parameter in {MOST_CALLS} calls: nothing is trained. Parameters that "
-    "a step replaces by other tensors are not followed: write to them in place"
+    "a step replaces by other tensors are not tracked: update them in place"
 )
 
 
@@ -126,7 +126,7 @@ class _Training(_UntilUpdated):
             raise PointError("the scenario has no parameter that requires a gradient")
         optimizer = given.optimizer or torch.optim.SGD(trained, lr=LEARNING_RATE)
         if not hasattr(optimizer, "step") or not hasattr(optimizer, "zero_grad"):
-            raise PointError(f"optimizer={type(optimizer).__name__}: it has no step and zero_grad")
+            raise PointError(f"optimizer={type(optimizer).__name__}: it lacks step or zero_grad")
         self._optimizer = optimizer
         self._takes_closure = _takes_closure(optimizer)
         self.optimizers = [optimizer]

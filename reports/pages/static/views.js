@@ -50,11 +50,11 @@ function walls() {
     ],
   }, `The most ${axisName()} that survive under ${limit}: ${data.map((row) => `${row.name} ${row.said}`).slice(0, 12).join(", ")}.`,
   { click: openWall });
-  if (rows.length > MOST_BARS) say(`Drawn are the ${MOST_BARS} that go furthest of ${rows.length}; the table has all.`);
+  if (rows.length > MOST_BARS) say(`The ${MOST_BARS} of ${rows.length} that go furthest are drawn; the table has all.`);
   say("A bar ends at the largest length that survived; the next one was run too and ran out of memory. A black tick is the prediction made before.");
   frontier(rows, limit, log);
   const least = D.builds[rows.at(-1).build];
-  if (!count(D.fits)) say("Under another limit, as 16 GiB, ", command(`stepwall predict ${shellWord(least.scenario)} --limit 16GiB`), " predicts the wall from short runs, without such a card.");
+  if (!count(D.fits)) say("Under another limit, such as 16 GiB, ", command(`stepwall predict ${shellWord(least.scenario)} --limit 16GiB`), " predicts the wall from short runs, without such a card.");
   put(tableOf(D.answers, { rows: rowsOf(D.answers).filter((row) => builds.includes(row.build)).sort((a, b) => (b.last_ok ?? 0) - (a.last_ok ?? 0)) }));
   put(node("details", {}, node("summary", {}, "How each wall was found: prediction, price, every run"),
     tableOf(D.walls, { rows, open: openWall }),
@@ -394,7 +394,7 @@ function remedies() {
   const advised = D.steps.filter((step) => chosenBuilds().includes(step.build) && step.advice.length);
   advised.slice(0, 4).forEach((step) => put(node("h2", {}, stepTitle(step)), step.advice.map((words) => node("p", {}, words))));
   const first = D.steps.find((step) => chosenBuilds().includes(step.build));
-  if (!tried.length) say("What would lower the peak of one build is tried, on that very step, by ", command(`stepwall explain ${first ? `${shellWord(D.builds[first.build].scenario)} --steps ${first.steps}` : "SCENARIO --steps N"}`), ".");
+  if (!tried.length) say("To try what lowers the peak of one build, on that very step: ", command(`stepwall explain ${first ? `${shellWord(D.builds[first.build].scenario)} --steps ${first.steps}` : "SCENARIO --steps N"}`), ".");
 }
 
 // What budgets allow is the whole width; what is beyond it breaks them.
@@ -468,7 +468,7 @@ function details(title, table, options) {
 }
 $("more").append(...[
   details(`${count(D.failures)} points failed: how, with the end of their logs`, D.failures),
-  details(`${column(D.unknown, "count").reduce((sum, one) => sum + one, 0)} numbers were not measured or could not be told, for ${count(D.unknown)} ${count(D.unknown) === 1 ? "reason" : "reasons"}`, D.unknown),
+  details(`${column(D.unknown, "count").reduce((sum, one) => sum + one, 0)} numbers were not measured or are not known, for ${count(D.unknown)} ${count(D.unknown) === 1 ? "reason" : "reasons"}`, D.unknown),
 ].filter(Boolean));
 let wide = innerWidth;
 window.addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; show(); } });

@@ -107,7 +107,7 @@ def test_what_is_compiled_within_is_not_passed_over(client: Client, scenario: st
     assert measured.graph is not None
     assert "built" not in stages(measured.graph)
     assert stages(measured.graph)["captured"] > 0
-    assert any("in place of operations that are dispatched" in note for note in measured.notes)
+    assert any("instead of dispatched operations" in note for note in measured.notes)
 
 
 def test_a_step_that_fails_while_it_is_watched_is_not_counted(client: Client) -> None:

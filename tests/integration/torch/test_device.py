@@ -94,7 +94,7 @@ def test_a_history_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(memory, "_snapshot", lambda: next(shown))
     monkeypatch.setattr(memory, "_record_memory_history", lambda *a, **_: calls.append(a))
     with (
-        pytest.raises(HistoryError, match="does not tell its history: KeyError"),
+        pytest.raises(HistoryError, match="does not report its history: KeyError"),
         device.Card(None).recording(),
     ):
         pass

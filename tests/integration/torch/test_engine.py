@@ -243,7 +243,7 @@ def test_a_step_that_keeps_its_tensors_is_told(step: Measure, *, keeps: bool) ->
     """Its memory grows without an end, and no wall says when it is full."""
     notes = step("hoarder", steps=8, keeps=keeps).notes
 
-    assert any("keeps more than it gives back" in note for note in notes) is keeps
+    assert any("keeps more than it frees" in note for note in notes) is keeps
 
 
 def test_batches_of_worker_processes_are_no_device_memory(
@@ -264,7 +264,7 @@ def test_what_other_threads_take_is_told(mine: Client, step: Measure) -> None:
     request = PredictionRequest(limits_bytes=[1 << 30], max_steps=1 << 20)
     told = mine.predict_walls(point_of(mine, "threaded", steps=8), request)
 
-    assert any(f"up to {batch:,} B are taken" in note for note in notes), notes
+    assert any(f"up to {batch:,} B are allocated" in note for note in notes), notes
     assert not isinstance(told, WallPredictions)
     assert "threads that PyTorch's profiler does not see" in str(told)
 
@@ -458,5 +458,5 @@ def test_an_allocator_that_does_not_answer_leaves_fields_empty(client_of: Client
     assert measured.step is not None
     assert measured.device is not None
     assert measured.device.peak_bytes is None
-    assert "cannot be told to account" in measured.missing["device.peak_bytes"]
+    assert "cannot be made to account" in measured.missing["device.peak_bytes"]
     assert nodes(measured)[0] > 0
