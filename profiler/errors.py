@@ -53,7 +53,7 @@ class PointError(StepwallError):
 def error_text(error: BaseException) -> str:
     """Return ``Type: first line of the message``, at most 500 characters; no type of our own.
 
-    An ``assert`` without a message is told by what it asserts.
+    An ``assert`` without a message is described by what it asserts.
     """
     try:
         lines = str(error).strip().splitlines()

@@ -33,7 +33,7 @@ class Training:
             takes the place of ``gradients`` and ``optimizer``.
         initialize: operations to run once, in this order, after the variables have their first
             values: tables, local variables, iterators.
-        fetches: tensors that each training step returns beside the loss, as its last state.
+        fetches: tensors that each training step returns besides the loss, such as its last state.
         each_step: what the author's own loop does before each training step; it is called with
             the session.
     """

@@ -210,7 +210,7 @@ class Law:
     def per_step(self) -> float | None:
         """What the last measured step added by the law, in the metric's unit.
 
-        None where values that differ are shown as one constant: whether they grow is not told.
+        None where values that differ are shown as one constant: whether they grow is not known.
         """
         differs = len({point.value for point in self.points}) > 1
         if len(self.coefficients) == 1 and differs and not self.exact:

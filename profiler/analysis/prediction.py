@@ -273,7 +273,7 @@ def replayed_value(law: PredictedValue, found: PeakPrediction) -> PredictedValue
 
     Args:
         law: what its law says of it.
-        found: what is foretold of it.
+        found: what is predicted for it.
     """
     return replace(
         law,

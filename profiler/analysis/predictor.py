@@ -239,7 +239,7 @@ class ScenarioPredictor:
     def _checked_host(
         self, values: Sequence[PredictedValue], peak: PeakPrediction | None, steps: int
     ) -> list[PredictedValue]:
-        """Return the values, that of the host told only as far as the law of the peak is right.
+        """Return the values, that of the host given only as far as the law of the peak is right.
 
         On a CPU the host holds the device's tensors. Where these were replayed, and their law is
         further off than the host's interval is wide, the host's law is wrong as well.
@@ -261,7 +261,7 @@ class ScenarioPredictor:
         ]
 
     def _checked(self, name: str, found: PeakPrediction) -> PeakPrediction | None:
-        """Return what is foretold of a metric, its interval as wide as measured points allow.
+        """Return what is predicted for a metric, its interval as wide as measured points allow.
 
         None where the recorded steps are not those that were measured.
         """

@@ -1,7 +1,7 @@
 """The laws that an interval averages over: every one that the points may follow, with its weight.
 
 A weight is the likelihood at the law's own noise, for as many points as are left beyond the
-parameters of the largest law. Repeats of a length tell less about the law than further lengths do,
+parameters of the largest law. Repeats of a length say less about the law than further lengths do,
 so the geometric mean of points and lengths counts.
 """
 

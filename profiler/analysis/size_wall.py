@@ -2,7 +2,7 @@
 
 Serialized nodes carry numbered names, so a step adds the more bytes the more digits its number
 has. So the bytes over T steps are ``a + b·T + c·D(T)``, with D(T) the digits of all numbers below
-T. What this leaves out: graphs whose growth is of another kind, for which nothing is told.
+T. What this leaves out: graphs whose growth is of another kind, for which nothing is predicted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LENGTHS = 4
 _MOST_WRONG = 0.01
 # Other numbers in a graph take more bytes, too, as they grow: an interval is no narrower than this.
 _LEAST_WRONG = 0.001
-# A wall that may be off by a larger share of its steps is not told.
+# A wall that may be off by a larger share of its steps is not reported.
 _WIDEST = 0.1
 _MAX_STEPS = 10**9
 _SAME_DIGITS = (
@@ -140,7 +140,7 @@ def _fit(points: dict[int, float]) -> list[float]:
 
 
 def _tells_digits(points: dict[int, float]) -> bool:
-    """Whether c can be told: between two powers of ten D(T) is a line, as T is."""
+    """Whether c can be determined: between two powers of ten D(T) is a line, as T is."""
     rows = np.array([_terms(steps) for steps in points]) / np.array(list(points.values()))[:, None]
     return bool(np.linalg.matrix_rank(rows) == rows.shape[1])
 

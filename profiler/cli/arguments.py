@@ -1,4 +1,4 @@
-"""What the command line takes beside choices: numbers, texts and paths that can be used."""
+"""What the command line takes besides choices: numbers, texts and paths that can be used."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ _PAGE_INCHES = 9.5
 )
 @common_options
 def command(common: Common, *, kind: str, run: str | None, **given: Any) -> None:
-    r"""Draw one figure of a stored run (default: the newest), and write its numbers beside it.
+    r"""Draw one figure of a stored run (default: the newest), and write its numbers next to it.
 
     \b
     growth    nodes, times and memory against the steps, with their laws

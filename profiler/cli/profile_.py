@@ -173,7 +173,7 @@ def _profile(common: Common, options: _Options, opening: Opening, given: Mapping
 
 
 def _points(listings: Sequence[Listing], options: _Options) -> list[Point]:
-    """Return every point; what a range holds beside the lengths that are allowed is left out.
+    """Return every point; what a range contains besides the allowed lengths is left out.
 
     Raises:
         UsageError: if a length that was given as such is not allowed, or none is left.

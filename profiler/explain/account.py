@@ -243,7 +243,7 @@ class PeakAccount:
 
 
 def folded(name: str) -> str:
-    """Return an op's name without the numbers that tell its copies apart."""
+    """Return an op's name without the numbers that distinguish its copies."""
     return _COPY.sub("", name)
 
 

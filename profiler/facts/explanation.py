@@ -239,5 +239,5 @@ class Explanation(Record, frozen=True, kw_only=True):
 
     @property
     def step_bytes(self) -> int:
-        """What the step holds at its peak beside what was resident before it."""
+        """What the step holds at its peak besides what was resident before it."""
         return self.peak_bytes - self.resident_bytes

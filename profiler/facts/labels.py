@@ -1,4 +1,4 @@
-"""Names that tell the series of a run apart."""
+"""Names that distinguish the series of a run."""
 
 from __future__ import annotations
 

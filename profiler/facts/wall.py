@@ -80,7 +80,7 @@ class WallPrediction(Record, frozen=True, kw_only=True):
 
 
 class PeakPrediction(Record, frozen=True, kw_only=True):
-    """What a number of steps needs at no limit, foretold with its 95 % interval: the peak, or less.
+    """What these steps need without a limit, predicted with its 95 % interval: the peak, or less.
 
     ``recorded`` is what short runs really needed: steps -> bytes.
     """
@@ -111,7 +111,7 @@ class WallPredictions(Record, frozen=True, kw_only=True):
     """Predicted walls, one for each limit; None where nothing can be predicted.
 
     ``reasons`` says for each limit why there is none. ``varies``: what is allocated differs from
-    run to run, so nothing was replayed, and only the law of peaks can tell. ``peak`` is that
+    run to run, so nothing was replayed, and only the law of peaks can predict it. ``peak`` is that
     of a length that was asked for, ``backprop`` what its steady step takes beyond what is resident;
     without a peak, ``no_peak`` says why. ``caveats``: from which steps on a prediction is a bound
     only, and why. ``begin``: where a search for the first wall begins, if it was

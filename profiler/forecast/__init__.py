@@ -15,12 +15,12 @@ predictor              used for                       why it stays
 =====================  =============================  ===========================================
 replay                 device walls whose trace has   0.0 % off in squares (attention), loops and
 (``replayed``)         up to 200,000 events, serial   segments; a longer recorded trace, not used to
-                       schedule                       continue from, must be foretold first
+                       schedule                       continue from, must be predicted first
 curve through          device walls beyond            replay takes 9 s per million events, at every
 replayed walls         200,000 events                 try; its margin is what it missed before the
 (``replayed``)                                        last wall, extrapolated
 curve through what     traces that cannot be          0.2 % to 3 % off where build and memory jump
-short runs need        continued                      about; not told if it may be 25 % off
+short runs need        continued                      about; not given if it may be 25 % off
 (``replayed``)
 line through two       host walls, which have no      4.3 % and 1.1 % off under 512 MiB, the
 short runs (``host``)  trace                          search's own 57 % and 42 %; with it the search

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from math import prod
 from statistics import linear_regression
 
-# Lengths further apart than by this factor tell more of the growth than of its noise.
+# Lengths further apart than by this factor show more of the growth than of its noise.
 APART = 1.3
-# A law through one point less must foretell the longest length this many times better than the
+# A law through one point less must predict the longest length this many times better than the
 # line does, to be taken in its place.
 _BETTER = 2
-# Another length tells of its error, too, from this share of the way on to it from the one before.
+# Another length also shows its error, from this share of the way on to it from the one before.
 _NEAR = 1 / 3
 # What missed the longest length by more than this share of its demand follows no law.
 _MOST_MISSED = 0.03
@@ -72,7 +72,7 @@ class DemandCurve:
     def through(
         cls, demands: Iterable[tuple[int, int]], *, most_missed: float = _MOST_MISSED
     ) -> DemandCurve | None:
-        """Return the law of three lengths or more that foretold the longest one best.
+        """Return the law of three lengths or more that predicted the longest one best.
 
         None where there are too few lengths far enough apart, where it missed the longest one by
         a larger share than ``most_missed``, or where it does not grow.
@@ -93,7 +93,7 @@ class DemandCurve:
         cls, points: Sequence[tuple[int, int]], count: int, known: Sequence[tuple[int, int]]
     ) -> DemandCurve:
         before, longest = tuple(points[-count - 1 : -1]), points[-1][0]
-        # Also the length before it, if there is one to foretell: one hit may be luck.
+        # Also the length before it, if there is one to predict: one hit may be luck.
         missed = [_missed(points[:end], count) for end in (len(points), len(points) - 1)]
         # And those near it that were left out, by as much as that is at the longest.
         for steps, demand in known:

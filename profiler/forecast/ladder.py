@@ -1,4 +1,4 @@
-"""Which short runs are recorded next, until what continues them foretells a longer one."""
+"""Which short runs are recorded next, until what continues them predicts a longer one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from profiler.forecast.recordings import FURTHER, UNLIMITED, Basis, Recordings, 
 from profiler.forecast.unrolling import Unrolling
 from profiler.lengths import Lengths
 
-# What is recorded, one after the other, until a continued trace foretells the longest. The
+# What is recorded, one after the other, until a continued trace predicts the longest. The
 # differences hold many periods: what grows by segments of 3, 4, 5, 8 or 10 steps is found, too.
 _LADDER = (8, 10, 16, 20, 24, 40, 104, 106, 160, 162, 240, 320)
 # From so many times those that run ahead on, a loop's iterations overlap as they do in any longer
 # one. A little more of them than these are recorded, to be continued.
 _SETTLED, _MORE = 3, 8
-# After so many lengths of that kind, shorter ones of a loop tell nothing more.
+# After so many lengths of that kind, shorter ones of a loop show nothing more.
 _SETTLED_ENOUGH = 2
 # The operations of two recorded lengths are as many but for this share where the graph is the same.
 _SAME_GRAPH = 0.02
@@ -32,9 +32,9 @@ _PAIRED = 2
 _WORTH = 0.7
 # Of the longest length that is worth it, another one may be taken that is so much shorter.
 _NEARLY = 0.9
-# Of longer traces than this none is recorded for a check, none to be continued, nor to check what
-# is told of a length that is too far for that. Of a loop, whose graph grows no larger, longer ones
-# are recorded to be continued.
+# No longer trace than this is recorded for a check, none to be continued, nor to check the
+# prediction of a length that is too far for that. Of a loop, whose graph grows no larger, longer
+# ones are recorded to be continued.
 _MOST_RECORDED, _MOST_IF_FAR = 20_000, 5_000
 _MOST_ON_LADDER = 8_000
 _MOST_OF_LOOPS = 90_000
@@ -43,14 +43,14 @@ _FARTHEST_RECORDED, _MOST_BYTES = 1024, 1 << 30
 
 
 class Target(Protocol):
-    """What something is to be told of."""
+    """What is to be predicted."""
 
     @property
     def max_steps(self) -> int:
-        """The longest length that anything is told of."""
+        """The longest length that is predicted."""
 
     def about(self, unrolling: Unrolling) -> int:
-        """Return about the steps that something is told of, by what continues the traces."""
+        """Return about which steps are predicted, by what continues the traces."""
 
     def about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
         """Return the same by what recorded steps need."""
@@ -60,14 +60,14 @@ class Target(Protocol):
 
 
 class Ladder:
-    """The lengths that are worth recording to tell something about a longer one.
+    """The lengths that are worth recording to predict a longer one.
 
     Attributes:
         rungs: all that may be recorded to be continued, ascending; the first two always are.
     """
 
     def __init__(self, recordings: Recordings, lengths: Lengths, target: Target) -> None:
-        """Take what was recorded, the lengths that may be, and what something is told of."""
+        """Take what was recorded, the lengths that may be, and what is to be predicted."""
         self._recordings = recordings
         self._lengths = lengths
         self._target = target
@@ -76,7 +76,7 @@ class Ladder:
 
     @property
     def known(self) -> list[int]:
-        """The recorded lengths, ascending, that are no longer than what something is told of."""
+        """The recorded lengths, ascending, that are no longer than what is to be predicted."""
         most = max(self._target.max_steps, self.rungs[1])
         return [steps for steps in self._recordings.lengths if steps <= most]
 
@@ -187,7 +187,7 @@ class Ladder:
         return not grows and shorter.events != longer.events
 
     def by_tops(self) -> float:
-        """Return about the steps that something is to be told of, by what recorded steps need."""
+        """Return about which steps are to be predicted, by what recorded steps need."""
         grown, longest = self._recordings.growing_need, max(self.known)
         # As much is unused of what the allocator takes as was at the longest.
         unused = self._recordings.top(longest) - grown(longest)

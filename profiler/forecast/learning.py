@@ -1,4 +1,4 @@
-"""What continues the recorded traces, and how far it foretold longer ones."""
+"""What continues the recorded traces, and how far it predicted longer ones."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _TAKEN_UP = 2
 _ENOUGH = 0.7
 # An error that was seen may be so many times larger where it was not looked.
 CAUTION = 2
-# A continued trace that misses a recorded one by no more than this share foretold it.
+# A continued trace that misses a recorded one by no more than this share predicted it.
 _SAME = 0.001
-# Nothing more is recorded where all allocations were foretold, and their order makes no larger
+# Nothing more is recorded where all allocations were predicted, and their order makes no larger
 # share uncertain than this.
 _CLOSE = 0.03
 # So many periods of growth are tried between two recorded lengths.
@@ -44,17 +44,17 @@ _FINEST_UNITS = 3
 
 
 class Learner:
-    """Records and checks what is needed to tell something about longer steps."""
+    """Records and checks what is needed to predict longer steps."""
 
     def __init__(self, recordings: Recordings, lengths: Lengths, target: Target) -> None:
-        """Take what was recorded, the lengths that may be, and what something is told of."""
+        """Take what was recorded, the lengths that may be, and what is to be predicted."""
         self._recordings = recordings
         self._lengths = lengths
         self._target = target
         self._ladder = Ladder(recordings, lengths, target)
 
     def learned(self) -> Continued | None:
-        """Record until a continued trace foretells a trace that is long enough for this limit."""
+        """Record until a continued trace predicts a trace that is long enough for this limit."""
         told = 0
         while True:
             best = self._best()
@@ -85,12 +85,12 @@ class Learner:
         return self._ladder.check_at(best.basis, unrolling, min(wanted, end))
 
     def _edge_of(self, best: Continued) -> int:
-        """Return about the steps that something is to be told of, by what was learned."""
+        """Return about which steps are to be predicted, by what was learned."""
         unrolling = self._recordings.continued(best.basis)
         return min(self._target.about(unrolling), self._target.max_steps)
 
     def _best(self) -> Continued | None:
-        """Return what foretells the longest recorded trace best."""
+        """Return what predicts the longest recorded trace best."""
         best: Continued | None = None
         for basis in self._bases():
             found = self._recordings.foretold(basis, max(self._ladder.known))
@@ -106,7 +106,7 @@ class Learner:
         return best
 
     def _holds_between(self, basis: Basis) -> bool:
-        """Whether a basis foretells the longest trace but one, too: of many, one hits by chance."""
+        """Whether a basis also predicts the longest trace but one: of many, one hits by chance."""
         first, least = basis.lengths[0], FURTHER * basis.lengths[-1]
         *known, _ = self._ladder.known
         between = [n for n in known if n >= least and not (n - first) % basis.unit]
@@ -295,7 +295,7 @@ def _is_aligned(basis: Basis) -> bool:
 
 
 def _checked_share(unrolling: Unrolling, edge: int) -> int:
-    """Return the length at which what is told of an edge should be checked."""
+    """Return the length at which the prediction of an edge should be checked."""
     first = unrolling.first_steps
     is_larger = unrolling.count(first + unrolling.unit) > unrolling.count(first)
     return int(edge * (_CHECK_SHARE if is_larger and not unrolling.loops else _SMALLER_SHARE))

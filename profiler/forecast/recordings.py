@@ -84,7 +84,7 @@ class Basis:
 class Continued:
     """A basis, and by what share it missed the trace at the length that it was checked at.
 
-    ``is_same``: it foretold every allocation, if perhaps in another order.
+    ``is_same``: it predicted every allocation, if perhaps in another order.
     """
 
     basis: Basis
@@ -262,7 +262,7 @@ class Recordings:
         """Return about the smallest limit that a trace fits under, when each step is run once.
 
         Under a limit, chunks are handed out whole that without one are split: where most is
-        in use, what was foretold may need more than what was recorded, though its highest
+        in use, what was predicted may need more than what was recorded, though its highest
         address is the same.
         """
         once = replace(trace, more_runs=0)
@@ -303,7 +303,7 @@ class Recordings:
 
 
 def may_be_same(foretold: float, real: int) -> bool:
-    """Whether a trace of so many events may foretell a recorded one."""
+    """Whether a trace of this many events may predict a recorded one."""
     return abs(foretold - real) <= max(_FEW_OTHERS, _MOST_OTHERS * real)
 
 

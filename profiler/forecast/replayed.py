@@ -1,6 +1,6 @@
 """Device walls predicted by replay: short steps are recorded, continued, checked, and replayed.
 
-A continued trace is trusted as far as it foretold a longer recorded one. Where no trace can be
+A continued trace is trusted as far as it predicted a longer recorded one. Where no trace can be
 continued, a law through the peaks of what was recorded is asked, and trusted likewise.
 """
 
@@ -45,15 +45,15 @@ _REACH = 1.25
 _FINEST = 0.002
 # A prediction with a wider margin than this share of its steps is none.
 _WIDEST = 0.25
-# A search begins at a wall that is told more closely than this share of its steps: from there it
+# A search begins at a wall that is predicted closer than this share of its steps: from there it
 # costs no more than to record a step near it.
 _CLOSELY = 0.03
-# Nothing is foretold of more steps on a card.
+# Nothing is predicted for more steps on a card.
 _MOST_STEPS = 10**9
 
 
 class Forecasts:
-    """Walls and peaks foretold from one set of recorded steps: none is recorded twice."""
+    """Walls and peaks predicted from one set of recorded steps: none is recorded twice."""
 
     def __init__(self, source: TraceSource, lengths: Lengths = ANY) -> None:
         """Take where traces come from, and the lengths that may be recorded, and predicted."""
@@ -77,7 +77,7 @@ class Forecasts:
     def walls(self, limits_bytes: Sequence[int], max_steps: int) -> list[WallPrediction | str]:
         """Return for each limit the most steps predicted to fit, up to ``max_steps``, or why not.
 
-        There is no prediction if neither a continued trace nor a law foretells what was recorded,
+        There is no prediction if neither a continued trace nor a law predicts what was recorded,
         if the limit is below the demand of the first recorded steps, or if ``max_steps`` are fewer
         than these.
 
@@ -99,11 +99,11 @@ class Forecasts:
         ]
 
     def cards(self, limits_bytes: Sequence[int], caveats: Sequence[Caveat]) -> list[CardWall]:
-        """Return where walls are expected on cards of these sizes, or why that is not told.
+        """Return where walls are expected on cards of these sizes, or why there is no prediction.
 
         Args:
             limits_bytes: the cards' memory; what libraries keep of it is left to them.
-            caveats: of what is foretold; a peak that may be less makes of a wall a lower bound.
+            caveats: of what is predicted; a peak that may be less makes of a wall a lower bound.
         """
         bound = min((one.from_steps or 0 for one in caveats if _is_bound(one)), default=math.inf)
         kept = self.kept(limits_bytes)
@@ -122,7 +122,7 @@ class Forecasts:
     def near_wall(
         self, told: WallPrediction | str, limit_bytes: int, max_steps: int
     ) -> WallPrediction | None:
-        """Return where a search should begin, if what short runs told of the wall is not close.
+        """Return where a search should begin if short runs do not predict the wall closely.
 
         Steps of about the wall are recorded for it: see ``near_wall``.
         """
@@ -136,11 +136,11 @@ class Forecasts:
         return found and on_lattice(found, self._lengths)
 
     def peak(self, steps: int) -> PeakPrediction | str:
-        """Return the device's peak at these steps, at no limit, or why it is not told."""
+        """Return the device's peak at these steps without a limit, or why it is not known."""
         return self._needed(steps, self._recordings.allocator.peak)
 
     def backprop(self, steps: int) -> PeakPrediction | str:
-        """Return what a steady step takes beyond what is resident, or why it is not told."""
+        """Return what a steady step takes beyond what is resident, or why that is not known."""
         return self._needed(steps, self._recordings.allocator.backprop)
 
     def _needed(self, steps: int, need: Callable[[Trace], int | None]) -> PeakPrediction | str:
@@ -163,7 +163,7 @@ class _WallPredictor:
         self._guess = functools.cache(lambda one: self._replay(one).guess(limit_bytes))
 
     def predict(self) -> WallPrediction | str:
-        """Return the wall, or why it is not told."""
+        """Return the wall, or why it is not known."""
         for steps in rungs(self._lengths)[:2]:
             if not self._recordings.can_fit(steps, self._limit):
                 at = self._lengths.text(self._lengths.nth(steps))
@@ -316,7 +316,7 @@ class _PeakPredictor:
         self._need = need
 
     def predict(self, steps: int) -> PeakPrediction | str:
-        """Return the peak at the steps that this is about, or why it is not told."""
+        """Return the peak at the steps that this is about, or why it is not known."""
         by_replay, by_law = self._by_replay(steps), self._by_law(steps)
         best = by_replay or by_law
         # A law must promise half the margin to be taken in place of a continued trace.

@@ -392,7 +392,7 @@ class _TracePair:
 
 @functools.cache
 def kind(label: str) -> str:
-    """Return the label without the numbers that tell unrolled copies apart."""
+    """Return the label without the numbers that distinguish unrolled copies."""
     return re.sub(r"\d+", "", label)
 
 

@@ -71,10 +71,10 @@ class PredictionRequest(Record, frozen=True, kw_only=True):
     """How far to look for walls.
 
     ``limits_bytes``: the limits on the device's memory. ``max_steps``: a wall lies beyond where
-    even these fit. ``peak``: also foretell the peak at ``peak_at`` steps, by default at the first
+    even these fit. ``peak``: also predict the peak at ``peak_at`` steps, by default at the first
     wall. ``changes``: also say from where on predictions are bounds only. ``closely``: where short
-    runs do not tell the first wall closely, also record steps near it. ``cards_bytes``: whole
-    cards, whose walls are foretold however far away they are; what libraries keep there is
+    runs do not predict the first wall closely, also record steps near it. ``cards_bytes``: whole
+    cards, whose walls are predicted however far away they are; what libraries keep there is
     left to them.
     """
 
@@ -226,7 +226,7 @@ returned) and recorder -> the steps."""
 
 @functools.cache
 def installed() -> dict[str, Framework]:
-    """Return the installed frameworks by name, as the entry points tell.
+    """Return the installed frameworks by name, as the entry points list them.
 
     Raises:
         StepwallError: if one cannot be loaded.

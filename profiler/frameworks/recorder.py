@@ -95,7 +95,7 @@ class Recorder:
         self._set(timeline=timeline)
 
     def answer(self, answer: object) -> None:
-        """Record what was asked for beside a point's facts: any record."""
+        """Record what was asked for besides a point's facts: any record."""
         self._set(answer=encode(answer))
 
     def missing(self, field: str, reason: str) -> None:
@@ -107,7 +107,7 @@ class Recorder:
         self._set(fed_shapes=[list(shape) for shape in shapes])
 
     def note(self, text: str) -> None:
-        """Add a remark that reports show beside the measurement."""
+        """Add a remark that reports show next to the measurement."""
         self._set(notes=[*self.report.notes, text])
 
     def now(self) -> float:

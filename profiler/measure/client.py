@@ -125,7 +125,7 @@ class Client:
         Args:
             point: the conditions; its steps do not matter.
             max_steps: the largest prediction.
-            cards: other limits on the device's memory, under which walls are foretold, too.
+            cards: other limits on the device's memory, under which walls are also predicted.
         """
         if point.host_limit_bytes is not None:
             found = predict_host_wall(

@@ -35,7 +35,7 @@ def prepare(parent: Path, job: Job) -> Path:
 
 
 def _make_private(folder: Path) -> None:
-    """Make the folder where it is missing; once it was removed, others could have made it anew.
+    """Make the folder where it is missing; once it was removed, others could have made it again.
 
     Raises:
         OSError: if it cannot be made, or if others enter it.

@@ -302,7 +302,7 @@ class _ServerProcess:
                     shown = line[:_SHOWN_BYTES]
                     self._fault = f"the fork server gave an answer that cannot be read: {shown!r}"
                     break
-        with contextlib.suppress(subprocess.TimeoutExpired):  # its own end tells why
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its own end says why
             self._process.wait(_ANSWER_S)
         self._give_up()
 

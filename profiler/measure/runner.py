@@ -200,7 +200,7 @@ class Runner:
 
 
 def _answers(end: Outcome, *, whole: bool) -> bool:
-    """Whether a probe tells if its point fits: one that crashed may end otherwise the next time."""
+    """Whether a probe shows if its point fits: one that crashed may end differently next time."""
     ran_out = end.status.is_oom and not end.was_stopped and not (whole and end.cut_short)
     return end.status is Status.OK or ran_out
 

@@ -74,7 +74,7 @@ class Store(Closing):
         Args:
             folder: the results folder.
             create: make what is missing of it first.
-            clock: tells when a run begins.
+            clock: gives the time at which a run begins.
             new_id: makes a run's id, tried again where it is taken.
 
         Raises:
@@ -140,7 +140,7 @@ class Store(Closing):
         return run
 
     def _free(self, now: datetime) -> tuple[str, str]:
-        """Return an id, and a name that tells the time: the same one may come again."""
+        """Return an id, and a name that contains the time: the same one may come again."""
         query = "SELECT 1 FROM runs WHERE ? IN (id, name) OR ? IN (id, name)"
         while True:
             run_id = self._new_id()
@@ -198,7 +198,7 @@ class Store(Closing):
         self._put("measurements", run, measurement.point.key, measurement)
 
     def add_wall(self, run: Run, key: str, wall: Certificate) -> None:
-        """Store one wall certificate under a key that tells its conditions."""
+        """Store one wall certificate under a key that contains its conditions."""
         self._put("walls", run, key, wall)
 
     def add_probe(self, run: Run, measurement: Measurement) -> None:
@@ -334,7 +334,7 @@ class Store(Closing):
 
         Args:
             scenarios: their names.
-            warn: is told of each run that cannot be read, which is left out [default: raise].
+            warn: is called with each run that cannot be read, which is left out [default: raise].
         """
         wanted = tuple(scenarios)
         table = self._table()

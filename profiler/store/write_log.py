@@ -53,7 +53,7 @@ def _has_lost(log: bytes) -> bool:
     is_lost, commits = False, 0
     for at in range(_HEAD, len(log) - size + 1, size):
         _, commit, *frame_salts, sum_1, sum_2 = struct.unpack(">6I", log[at : at + _FRAME_HEAD])
-        if not is_lost and frame_salts != salts:  # left from before the log began anew
+        if not is_lost and frame_salts != salts:  # left from before the log was started over
             is_lost = True
         elif not is_lost:
             sums = _checksum(log[at : at + 8] + log[at + _FRAME_HEAD : at + size], sums, order)

@@ -297,7 +297,7 @@ def _words(m: Measurement) -> tuple[str | None, str]:
 
 
 def unknown_table(results: RunResults) -> Table:
-    """Return what could not be told, and why: each reason once, with what it holds for."""
+    """Return what is not known, and why: each reason once, with what it holds for."""
     found: dict[tuple[str, str], list[str]] = {}
     for label, m in results.measurements:
         at = f"{label} at {steps_text(m.point.steps, m.point.axis)}"

@@ -111,7 +111,7 @@ def frontier_table(results: RunResults) -> Table:
 
 
 def fit_table(results: RunResults, number: Number) -> Table:
-    """Return what is expected to fit under other limits, or why that is not told."""
+    """Return what is expected to fit under other limits, or why there is no prediction."""
     heads = [
         BUILD,
         ("limit", "device memory", "size"),

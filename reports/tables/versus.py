@@ -123,7 +123,7 @@ def schedule_lines(found: Sequence[Crossover], *, unchecked: str | None) -> list
 
 
 def stored_text(one: Crossover, series: MetricSeries) -> str:
-    """Return the crossover as stored points tell it, which are of one schedule."""
+    """Return the crossover by stored points, which are of one schedule."""
     is_serial = series.conditions.schedule is Schedule.SERIAL
     only = is_serial and one.is_known and follows_schedule(one.metric)
     return f"{'in the serial schedule: ' if only else ''}{crossover_text(one)}"
@@ -132,7 +132,7 @@ def stored_text(one: Crossover, series: MetricSeries) -> str:
 def crossover_text(one: Crossover) -> str:
     """Return which build needs least, by length; what was not measured is called predicted.
 
-    Where the parallel schedule shows another order, both are told and nothing is called less.
+    Where the parallel schedule shows another order, both are shown and nothing is called less.
     """
     if not one.is_contradicted:
         return _order_text(one)

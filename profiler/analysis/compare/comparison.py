@@ -68,7 +68,7 @@ class ComparedNumber:
 
     @property
     def own_change(self) -> float | None:
-        """The relative change beside that of the other series; see ``drift``."""
+        """The relative change compared with that of the other series; see ``drift``."""
         change = self.change
         if change is None or self.drift is None:
             return change

@@ -1,7 +1,7 @@
 """Two runs side by side: what grew, what shrank, what fails now, and what is unclear.
 
 Counts, and device memory in the serial schedule, repeat exactly: any difference is a change. A
-noisy metric has changed only if its repeats show it beside those of the other scenarios
+noisy metric has changed only if its repeats show it against those of the other scenarios
 (``significance``). Its totals over the lengths that both runs have are shown.
 """
 

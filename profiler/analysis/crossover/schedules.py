@@ -28,7 +28,7 @@ def follows_schedule(metric: Metric) -> bool:
 
 
 def lengths_to_check(found: Iterable[Crossover]) -> list[int]:
-    """Return the measured lengths that show each order which the serial schedule tells.
+    """Return the measured lengths that show each order that the serial schedule shows.
 
     For each set of builds that is least somewhere, the longest of ``_SHORT`` steps or less at
     which it is, else the shortest.

@@ -2,7 +2,7 @@
 
 A session shows the graph that it ran after the graph optimizer: loops are lowered into their
 nodes there. A function that was not inlined stays one node, and its nodes run under their own
-names: of these the graph's library tells.
+names: the graph's library describes these.
 """
 
 from __future__ import annotations

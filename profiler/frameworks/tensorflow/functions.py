@@ -197,7 +197,7 @@ def _of_keras(training: KerasTraining) -> TrainStep:
 
 
 def _note_new_traces(step: TrainStep, recorder: Recorder) -> None:
-    """Say so where calls with other arguments are traced anew."""
+    """Add a note where calls with other arguments are retraced."""
     if not callable(step.arguments):
         return
     before = step.function.experimental_get_tracing_count()
@@ -224,7 +224,7 @@ def _flat_inputs(step: TrainStep, arguments: Sequence[Any], concrete: Any) -> li
 
 
 class _Lift:
-    """Puts a trace into the default graph: placeholders for its inputs, its variables anew."""
+    """Puts a trace into the default graph: placeholders for its inputs, new variables."""
 
     def __init__(self, traced: _Traced) -> None:
         self._traced = traced
@@ -268,7 +268,7 @@ class _Lift:
         return placeholder
 
     def _variable(self, variable: Any) -> Any:
-        """Make the variable anew, and return its handle."""
+        """Make the variable again, and return its handle."""
         asked_for = self._traced.trained
         trainable = variable.trainable and not asked_for
         trainable = trainable or any(variable.handle is one for one in asked_for)

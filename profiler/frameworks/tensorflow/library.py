@@ -1,4 +1,4 @@
-"""A graph's functions, and its serialized size; a graph beyond 2 GiB still tells its functions."""
+"""A graph's functions, and its serialized size; a graph beyond 2 GiB still lists its functions."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from profiler.frameworks.allocators.caching import (
 
 # By cuBLAS; what of them changes a tensor in place takes no memory, and is no label of a trace.
 _PRODUCTS = {"mm", "addmm", "bmm", "baddbmm", "addbmm", "mv", "addmv", "matmul", "linear", "einsum"}
-# Of torch.compile's kernels it is not told which are products: they are taken to be.
+# Of torch.compile's kernels it is not known which are products: all are taken to be.
 _COMPILED = "Compiled"
 # 80 and 141 GiB are those of an H100 and an H200; smaller cards are mostly of other kinds.
 _LEAST_HOPPER_BYTES = 80 << 30

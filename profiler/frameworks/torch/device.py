@@ -110,7 +110,7 @@ class Card:
         return _stat("reserved_bytes.all.peak")
 
     def reset_peak(self) -> None:
-        """Let the peaks begin anew from what is held now."""
+        """Reset the peaks to what is held now."""
         torch.cuda.reset_peak_memory_stats()
 
     @contextlib.contextmanager
@@ -118,7 +118,7 @@ class Card:
         """While it is open, record what the allocator does; what it yields is complete after it.
 
         Raises:
-            HistoryError: if the allocator does not tell, or not as it is read here.
+            HistoryError: if the allocator does not report it, or not as it is read here.
         """
         found = History()
         with _told():

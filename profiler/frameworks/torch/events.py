@@ -111,7 +111,7 @@ class Reader:
         device: str = "cpu",
         before: Iterable[Change] = (),
     ) -> None:
-        """Take the tags by which operations and changes of an allocator are told.
+        """Take the tags that mark operations and changes of an allocator.
 
         Args:
             operation: the tag of an operation.
@@ -178,9 +178,9 @@ class Reader:
     def _is_of_allocator(self, fields: Any) -> bool:
         """Whether a change is one of the allocator, and of a block that was seen to be taken.
 
-        Mapped files and shared memory are told, too, as a ``DataLoader``'s workers pass batches
+        Mapped files and shared memory are reported, too, as a ``DataLoader``'s workers pass batches
         on, but with a sum of 0. Threads that the profiler does not see may take blocks that
-        others give back: the allocator's sum tells that there are such.
+        others give back: the allocator's sum shows that there are such.
         """
         size, total = fields.alloc_size, fields.total_allocated
         before = total - size

@@ -1,7 +1,7 @@
 """Recording training steps: every block that the allocator hands out, by PyTorch's profiler.
 
 It rests on the profiler's tree of events, which PyTorch keeps for its own tools, and on the flag of
-the CPU's allocator; ``complete`` tells whether they hold together here. Of a card the allocator's
+the CPU's allocator; ``complete`` says whether they agree here. Of a card the allocator's
 own history is recorded beside it.
 """
 
@@ -31,7 +31,7 @@ _NO_TREE = "PyTorch's profiler has no tree of events here"
 
 
 class NoEventsError(Exception):
-    """The profiler does not tell what the allocator does; the message says in what respect."""
+    """The profiler does not show what the allocator does; the message says in what respect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def recorded(
         card: where its tensors lie; None: on the CPU.
 
     Raises:
-        NoEventsError: if the profiler does not tell.
+        NoEventsError: if the profiler does not show them.
         HistoryError: if the card's allocator does not.
     """
     if card is not None:

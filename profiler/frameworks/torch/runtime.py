@@ -1,4 +1,4 @@
-"""PyTorch in a child: set up for a point, with an allocator that tells what it does."""
+"""PyTorch in a child: set up for a point, with an allocator that reports what it does."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _DEVICE_FIELDS = (
 _INNER_FIELDS = ("forward_peak_bytes", "largest_allocation_bytes")
 # What so many steps keep is worth a note if it is as much as the peak.
 _MANY_STEPS = 1000
-# Nothing is foretold from steps of which more than this share of the peak was not seen.
+# Nothing is predicted from steps of which more than this share of the peak was not seen.
 _MOST_UNSEEN = 0.002
 _NO_BACKWARD = "the step runs no backward operation: no backprop was measured"
 
@@ -339,7 +339,7 @@ class TorchSteps:
         )
 
     def _record_largest(self) -> None:
-        """Record the largest block of a step on a card, or why that is not told."""
+        """Record the largest block of a step on a card, or why that is not known."""
         try:
             found = self._recorded(self._point.steps)
         except PointError as error:

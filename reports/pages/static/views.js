@@ -1,5 +1,5 @@
 "use strict";
-// The views: one for each question. Each makes its controls, its chart and its tables anew.
+// The views: one for each question. Each makes its controls, its chart and its tables again.
 const put = (...children) => $("view").append(...children.flat().filter((child) => child != null));
 const controls = (...children) => put(node("div", { class: "controls" }, ...children));
 const say = (...words) => put(node("p", { class: "soft" }, ...words));
@@ -82,7 +82,7 @@ function frontier(walls, limit, log) {
   }
   if (points.length) say(`Every point is a wall that was searched; between the points nothing was run.${points.some((row) => wallOf.get(row.wall).status === "band") ? " A pale bar is a band, in which outcomes varied." : ""}`);
 }
-// On cards that nobody has here: what short runs foretell.
+// On cards that nobody has here: what short runs predict.
 function fits() {
   const limits = [...new Set(column(D.fits, "limit"))];
   const limit = Number(get("card", limits.includes(16 * 2 ** 30) ? 16 * 2 ** 30 : limits[0]));
@@ -310,7 +310,7 @@ function contests() {
   if (!chosen.length) return say("There is nothing to compare: one build alone, or no length that was measured for all.");
   for (const group of new Set(chosen.map((one) => one.family))) {
     const mine = chosen.filter((one) => one.family === group);
-    const noise = "not told: noise, or too close";
+    const noise = "not clear: noise, or too close";
     const rows = mine.flatMap((one) => one.spans.map((span, _, spans) => {
       const name = !span.least.length ? noise : span.least.length === one.builds.length ? "all equal" : nameOf(span.least);
       const alone = spans.every((other) => other.first === other.last);
@@ -448,7 +448,7 @@ function show() {
   put(node("p", { class: "soft tools" }, link));
   if (focused) (document.querySelector(focused) ?? $("view")).focus({ preventScroll: true });
 }
-// All is made anew: what had the keyboard gets it again, or the view does where that is gone.
+// All is made again: what had the keyboard gets it again, or the view does where that is gone.
 function placeOfFocus() {
   const held = document.activeElement;
   if (!held || held === document.body) return null;
