@@ -1,4 +1,4 @@
-"""The start of the ``stepwall`` command: what a shell may do to it is no fault of anybody's."""
+"""The start of the ``stepwall`` command: what a shell may do to it is nobody's fault."""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ def scenario(
 def scenario(function: F | None = None, /, **options: Any) -> F | Callable[[F], F]:
     """Register ``function(steps, *, parameter=default, ...)`` under its own name.
 
-    What its first argument is called, texts call the swept axis.
-    Its return annotation is a type that a framework knows, as ``Training``. As
+    Texts name the swept axis after its first argument.
+    Its return annotation is a type that a framework knows, such as ``Training``. As
     ``@scenario(multiple_of=20, at_least=40)`` it is only run at multiples of 20 from 40 steps on.
     ``@scenario(tags=("loops", "lstm"))`` lets ``--tag loops`` choose it. The scenarios of one
     family are compared with each other; it is the file's name, or ``@scenario(family="encoder")``.

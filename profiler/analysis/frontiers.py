@@ -16,7 +16,7 @@ _PAIR = 2
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierLine:
-    """The walls of one scenario over the values of one parameter, its other ones fixed."""
+    """The walls of one scenario over the values of one parameter, the other ones fixed."""
 
     label: str
     walls: tuple[tuple[ParameterValue, Certificate], ...]
@@ -52,7 +52,7 @@ def frontiers(results: RunResults) -> list[Frontier]:
     """Return the frontiers of a run, in the order of its walls.
 
     Over the first parameter with several numbers, else over the first with several values; the
-    other ones that vary tell the lines apart.
+    other ones that vary distinguish the lines.
     """
     labels = Labels(results.run.walls)
     groups: dict[tuple[str, str, int, str], dict[str, list[tuple[ParameterValue, Certificate]]]]

@@ -6,7 +6,7 @@ throughout one run. So a change must show in both of two tests:
 - The repeats of both runs, each taken from the middle of its length, differ: the aligned rank test
   (Hodges and Lehmann, Annals of Mathematical Statistics 33, 1962) by the two-sided test of Mann and
   Whitney. It can be no surer than the number of ways to deal the repeats of each length.
-- The series moved otherwise than the others of its metric did, by Student's t: what moves all of
+- The series moved differently from the others of its metric, by Student's t: what moves all of
   them alike is the machine, and what scatters them is how far it moves one alone.
 
 The larger of the two chances counts. Over all series of a comparison it is corrected as Holm does

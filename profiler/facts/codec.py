@@ -33,7 +33,7 @@ _first_use = threading.Lock()
 
 
 class RecordError(ValueError):
-    """Data is no record of the expected type; the message names the field."""
+    """The data is not a record of the expected type; the message names the field."""
 
 
 class Record(

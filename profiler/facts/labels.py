@@ -68,7 +68,7 @@ def _families(items: Iterable[Point | Certificate]) -> dict[str, set[str]]:
 
 @dataclass(frozen=True)
 class LabelledRun:
-    """A run whose measurements and walls stand beside the labels of their series."""
+    """A run whose measurements and walls come with the labels of their series."""
 
     run: Run
 

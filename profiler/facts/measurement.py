@@ -17,7 +17,7 @@ class GraphStage(Record, frozen=True, kw_only=True):
 
     ``parts`` splits them where the stage has parts (forward and backward): they add up to
     ``nodes``. ``by_op`` counts them by op type; empty where that is not known. ``beside`` names
-    the stages whose nodes stand beside these in the same graph, as those of its functions do; the
+    the stages whose nodes are in the same graph next to these, as those of its functions are; the
     nodes of any other stage are what became of these.
     """
 
@@ -45,7 +45,7 @@ class GraphSize(Record, frozen=True, kw_only=True):
 
     @property
     def beside(self) -> list[GraphStage]:
-        """The stages whose nodes stand beside those of the graph as built, as far as counted."""
+        """The stages whose nodes are next to those of the graph as built, as far as counted."""
         names = self.built.beside if self.built else []
         return [stage for stage in self.stages if stage.name in names]
 
@@ -70,11 +70,11 @@ class DeviceMemory(Record, frozen=True, kw_only=True):
     ``weights_bytes`` is in use after initialisation, ``resident_bytes`` before a
     steady step (weights and cached buffers); ``peak_bytes`` is the larger of the
     first step's and the steady steps' peak. Fed arrays (``fed_bytes``) are copied to
-    the device in every step and lie inside the peaks.
+    the device in every step and are part of the peaks.
 
     An allocator may hold more than it handed out; where a limit caps that, ``reserved_peak_bytes``
     is the most that it held. ``replayed``: no device ran under the limit; a model of its allocator
-    held it, and said what ran out. ``left_out``: what a device would hold beside.
+    applied it, and said what ran out. ``left_out``: what a device would hold in addition.
     """
 
     fed_bytes: Bytes | None = None

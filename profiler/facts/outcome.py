@@ -64,7 +64,7 @@ class Outcome(Record, frozen=True, kw_only=True):
 
     ``where``: the line of the user's code that an error came from, as ``/home/me/mine.py:12``.
     ``shortage``: what an allocator had no memory for, where the framework reported it.
-    ``cut_short``: a wall probe that waited for memory and was ended; evidence, no proof.
+    ``cut_short``: a wall probe that waited for memory and was ended; evidence, not proof.
     """
 
     status: Status

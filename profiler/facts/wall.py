@@ -97,7 +97,7 @@ class CardWall(Record, frozen=True, kw_only=True):
 
     ``is_least``: memory may be less than predicted there, and the wall further on than ``low``.
     Without a prediction ``reason`` says why. ``kept_bytes`` of the limit are what libraries keep of
-    the framework's memory on a card of this size, beside what was recorded.
+    the framework's memory on a card of this size, in addition to what was recorded.
     """
 
     limit_bytes: Bytes
@@ -141,7 +141,7 @@ class Certificate(Record, frozen=True, kw_only=True):
     varied from run to run.
     ``at_least``: nothing failed up to the largest steps allowed; ``first_oom`` is None.
     ``at_most``: even ``first_oom`` (the fewest steps) ran out; ``last_ok`` is None.
-    ``replayed``: as those above, but no device ran: a model of its allocator held the limit. An
+    ``replayed``: as those above, but no device ran: a model of its allocator applied the limit. An
     end that is None was not found.
     ``unproven``: the first failing run was no memory failure; ``reason`` says what it was.
 
@@ -151,8 +151,8 @@ class Certificate(Record, frozen=True, kw_only=True):
     ``multiple_of``: the author allows only multiples of it; ``first_oom`` is then the next of them.
     ``schedules``: a short step in the other schedule; None where none was run.
     ``axis`` is the name of what is counted as steps. ``cards``: what is expected under other
-    limits. ``left_out``: what a device would hold beside, where a model of its allocator held the
-    limit.
+    limits. ``left_out``: what a device would hold in addition, where a model of its allocator
+    applied the limit.
     """
 
     framework: str

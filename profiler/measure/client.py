@@ -63,7 +63,7 @@ class Client:
 
     Attributes:
         launchers: what starts the children, by framework.
-        sources: scenario files and folders, beside the shipped ones.
+        sources: scenario files and folders, besides the shipped ones.
         timeout_s: seconds after which a point is killed.
     """
 

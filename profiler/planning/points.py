@@ -87,7 +87,7 @@ def select(
     Without names: those of the group. Without one: the user's, or all where there are none.
 
     Raises:
-        UsageError: for a name that is not in the catalog, for names beside a group, for a group
+        UsageError: for a name that is not in the catalog, for names with a group, for a group
             that no scenario belongs to, or where there is none at all.
     """
     for name in names:

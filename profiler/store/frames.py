@@ -32,7 +32,7 @@ seconds                            the point's own seconds, from fork to end
 =================================  ==================================================
 
 Parts, stages and phases are those of the run's frameworks (``Run.environment.frameworks``).
-Explanations are no columns: ``LoadedRun.run.measurements[i].trace`` and ``walls[i].explanation``
+Explanations are not columns: ``LoadedRun.run.measurements[i].trace`` and ``walls[i].explanation``
 hold them (``facts.Explanation``); ``walls[i].schedules`` holds what was run in the
 parallel schedule (``facts.ScheduleCheck``), ``walls[i].cards`` what is predicted under other limits
 (``facts.CardWall``).

@@ -1,4 +1,4 @@
-"""The tables of an explanation: what is held, by what, and the graph and the phases beside it."""
+"""The tables of an explanation: what is held, by what, and the graph and the phases next to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's measurements note beside their numbers, each note once."""
+"""What a run's measurements note in addition to their numbers, each note once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scenario returns beside ``Training``: a step of TensorFlow 2, a Keras model, inference."""
+"""What a scenario returns besides ``Training``: a TensorFlow 2 step, a Keras model, inference."""
 
 from __future__ import annotations
 

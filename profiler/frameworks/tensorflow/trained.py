@@ -1,4 +1,4 @@
-"""A graph that already trains itself: it assigns to its trainable variables what comes of the loss.
+"""A graph that already trains itself: it assigns to its trainable variables what the loss leads to.
 
 Such a graph is measured as it stands; it gets no second update.
 """

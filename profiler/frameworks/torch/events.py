@@ -1,4 +1,4 @@
-"""What PyTorch's profiler saw: blocks taken and given back, each with the op that it was for.
+"""What PyTorch's profiler saw: blocks allocated and freed, each with the op that it was for.
 
 Nothing here needs PyTorch: a tree of events is read by the names of their attributes.
 """

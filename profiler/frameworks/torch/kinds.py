@@ -18,7 +18,7 @@ class TorchTraining:
         loss: called with what the module returns, and with the targets if there are any; it
             returns a scalar. None where the module returns the loss itself.
         optimizer: a ``torch.optim`` optimizer of the parameters; None for plain gradient descent.
-        targets: what the loss is called with beside the outputs: a tensor, or several. Each step
+        targets: what the loss is called with besides the outputs: a tensor, or several. Each step
             gets copies of them, too.
         parameters: of a plain function, the tensors that are trained; a module has its own.
     """

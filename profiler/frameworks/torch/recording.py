@@ -1,8 +1,8 @@
 """Recording training steps: every block that the allocator hands out, by PyTorch's profiler.
 
 It rests on the profiler's tree of events, which PyTorch keeps for its own tools, and on the flag of
-the CPU's allocator; ``complete`` says whether they agree here. Of a card the allocator's
-own history is recorded beside it.
+the CPU's allocator; ``complete`` says whether they agree here. On a card the allocator's
+own history is recorded, too.
 """
 
 from __future__ import annotations
