@@ -75,7 +75,9 @@ def scenario_files(
     for source in map(Path, sources):
         if source.is_dir():
             files = sorted(file for file in source.glob("*.py") if file.name != "__init__.py")
-            yield from (one(file) if file.is_file() else f"{file}: it is no file" for file in files)
+            yield from (
+                one(file) if file.is_file() else f"{file}: it is not a file" for file in files
+            )
             if not files:
                 yield f"{source}: no *.py file in this folder"
         elif source.is_file():

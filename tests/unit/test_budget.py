@@ -62,7 +62,7 @@ def test_a_count_is_read_as_it_is_written(*, whole: int) -> None:
 @pytest.mark.parametrize("value", [None, True, [], {}, -1, 2**53, float("nan"), float("inf")])
 def test_no_limit_takes_what_is_no_value(name: str, value: Any) -> None:
     """None of it gives a traceback."""
-    with pytest.raises(UsageError, match=r"write a (number|text)"):
+    with pytest.raises(UsageError, match=r"write a (number|string)"):
         BUDGETED_METRICS[name].read(value)
 
 

@@ -218,7 +218,7 @@ def test_a_group_with_processes_of_others_is_left_alone(tmp_path: Path) -> None:
     """Only a delegated group is ours to rearrange."""
     (tmp_path / "cgroup.procs").write_text(f"{os.getpid()}\n{os.getppid()}\n")
 
-    with pytest.raises(PermissionError, match="processes of others"):
+    with pytest.raises(PermissionError, match="processes of other programs"):
         cgroup.new_group(Group(files=V2, path=tmp_path), _kernel(V2))
     assert not (tmp_path / "cgroup.subtree_control").exists()
 

@@ -56,7 +56,7 @@ def test_every_metric_that_follows_a_law_has_a_plot() -> None:
     found = law_plots(samples.contrast())
 
     assert [one.name for one in found] == [f"law_{metric.name}" for metric in METRICS]
-    assert all("Marks were measured" in one.caption for one in found)
+    assert all("one measured repeat" in one.caption for one in found)
 
 
 def test_a_run_of_one_length_has_no_plot() -> None:
