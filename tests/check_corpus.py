@@ -111,7 +111,7 @@ TABLES = {
                 Column(key="measured", title="measured to"),
                 Column(key="recorded", title="recorded to"),
                 Column(key="limit", title="limit"),
-                Column(key="foretold", title="foretold", form=lambda v: f"{v:,.1f}"),
+                Column(key="predicted", title="predicted", form=lambda v: f"{v:,.1f}"),
                 Column(key="span", title="±", form=percent),
                 Column(key="survives", title="survives"),
                 Column(key="proof", title="both ends"),
@@ -125,7 +125,7 @@ TABLES = {
                 promise="the real value at 8 times the length lies in the interval",
                 aim=0.95,
                 columns=(
-                    Column(key="foretold", title="foretold"),
+                    Column(key="predicted", title="predicted"),
                     Column(key="span", title="±", form=percent),
                     Column(key="real", title="real"),
                     Column(key="error", title="error", form=signed, summed=True),

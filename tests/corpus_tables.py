@@ -69,7 +69,7 @@ def signed(value: float) -> str:
 
 def short_lines(tables: Mapping[Table, Sequence[Row]], *, linked: bool = True) -> Iterator[str]:
     """Yield the table of all checks: a line each."""
-    yield "| check | what must hold | holds | not told | median | worst |"
+    yield "| check | what must hold | holds | no result | median | worst |"
     yield "|---|---|---:|---:|---:|---:|"
     for table, rows in tables.items():
         found = summary(rows)

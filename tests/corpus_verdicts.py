@@ -48,7 +48,7 @@ class Case:
 
     @property
     def far(self) -> int:
-        """The length that is foretold: 8 times the longest that is measured."""
+        """The length that is predicted: 8 times the longest that is measured."""
         return 8 * self.steps[-1]
 
     def allows(self, steps: int) -> bool:
@@ -192,7 +192,7 @@ def explains(case: Case, explained: Done) -> Row:
 
 
 def wall_forecast(case: Case, predicted: Done, wall: Done) -> Row:
-    """Compare the wall that ``predict`` foretells with the one that was really found."""
+    """Compare the wall that ``predict`` gives with the one that was really found."""
     found = wall.document or {}
     if found.get("status") not in PROVEN:
         said = found.get("reason") or wall.why
@@ -213,7 +213,7 @@ def wall_forecast(case: Case, predicted: Done, wall: Done) -> Row:
     error = wall_error(told["steps"], last_ok)
     span = (told["high"] - told["low"]) / (2 * told["steps"])
     recorded = max(told.get("learned_from") or [0])
-    cells |= {"foretold": told["steps"], "span": span, "error": error, "recorded": recorded}
+    cells |= {"predicted": told["steps"], "span": span, "error": error, "recorded": recorded}
     return Row(
         name=case.name,
         holds=inside,
@@ -223,12 +223,12 @@ def wall_forecast(case: Case, predicted: Done, wall: Done) -> Row:
 
 
 def wall_error(predicted: float, last_ok: int) -> float:
-    """Return how far the foretold wall is from the real one; every part of a step is right."""
+    """Return how far the predicted wall is from the real one; every part of a step is right."""
     return (math.floor(predicted) - last_ok) / last_ok
 
 
 def value_forecast(case: Case, metric: str, predicted: Done, truth: float | None) -> Row:
-    """Compare what ``predict`` foretells of one metric with what was really measured."""
+    """Compare what ``predict`` gives of one metric with what was really measured."""
     values = {value["metric"]: value for value in (predicted.document or {}).get("values", [])}
     if truth is None:
         return Row(name=case.name, holds=None, why="it could not be measured at that length")
@@ -243,7 +243,7 @@ def value_forecast(case: Case, metric: str, predicted: Done, truth: float | None
     return Row(
         name=case.name,
         holds=inside,
-        cells={"foretold": told["value"], "real": truth, "span": span, "error": error},
+        cells={"predicted": told["value"], "real": truth, "span": span, "error": error},
         why="" if inside else f"outside {told['low']:,.0f} to {told['high']:,.0f}",
     )
 

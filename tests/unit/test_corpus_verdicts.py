@@ -69,7 +69,7 @@ def walled(**changes: Any) -> Done:
     return Done(exit=0, document={**known, "probes": probes, **changes})
 
 
-def foretold(**wall: Any) -> Done:
+def predicted(**wall: Any) -> Done:
     """Return a prediction of a wall."""
     return Done(exit=0, document={"wall": wall or None, "values": []})
 
@@ -166,13 +166,13 @@ class TestExplains:
 
 
 class TestForecasts:
-    """Foretold against real."""
+    """Predicted against real."""
 
     def test_wall_inside_and_outside(self) -> None:
         """The wall lies between 64 and 65 steps; an interval has to touch that."""
-        inside = wall_forecast(CASE, foretold(steps=60.0, low=56.0, high=64.0), walled())
-        below = wall_forecast(CASE, foretold(steps=60.0, low=57.0, high=63.9), walled())
-        above = wall_forecast(CASE, foretold(steps=70.0, low=65.0, high=75.0), walled())
+        inside = wall_forecast(CASE, predicted(steps=60.0, low=56.0, high=64.0), walled())
+        below = wall_forecast(CASE, predicted(steps=60.0, low=57.0, high=63.9), walled())
+        above = wall_forecast(CASE, predicted(steps=70.0, low=65.0, high=75.0), walled())
 
         assert [row.holds for row in (inside, below, above)] == [True, False, False]
         assert inside.cells["times"] == 64 / 8
@@ -185,16 +185,16 @@ class TestForecasts:
     def test_replayed_wall_is_named_so(self) -> None:
         """Both of its ends were replayed, not run."""
         wall = walled(status="replayed")
-        row = wall_forecast(CASE, foretold(steps=64.0, low=63.0, high=65.0), wall)
+        row = wall_forecast(CASE, predicted(steps=64.0, low=63.0, high=65.0), wall)
 
         assert (row.holds, row.cells["proof"]) == (True, "replayed")
 
     def test_wall_that_was_not_found_tells_nothing(self) -> None:
-        """Neither does one that was not foretold."""
+        """Neither does one that was not predicted."""
         failed = walled(status="unproven", reason="it diverged")
 
-        assert wall_forecast(CASE, foretold(), walled()).holds is None
-        assert wall_forecast(CASE, foretold(steps=1.0, low=1.0, high=1.0), failed).why == (
+        assert wall_forecast(CASE, predicted(), walled()).holds is None
+        assert wall_forecast(CASE, predicted(steps=1.0, low=1.0, high=1.0), failed).why == (
             "no exact wall: it diverged"
         )
 

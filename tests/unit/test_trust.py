@@ -390,7 +390,7 @@ def _mode(path: Path) -> int:
 
 @pytest.mark.usefixtures("temporary")
 class TestFolders:
-    """Temporary folders are private, and their names cannot be foretold."""
+    """Temporary folders are private, and their names cannot be predicted."""
 
     @fault(6, "a temporary folder, socket or cache that others could reach")
     def test_only_the_owner_enters_them(self) -> None:
