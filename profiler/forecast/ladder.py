@@ -6,6 +6,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
@@ -57,6 +58,28 @@ class Target(Protocol):
 
     def is_beyond(self, unrolling: Unrolling, end: int) -> bool:
         """Whether these steps lie beyond ``end``."""
+
+
+@dataclass(frozen=True)
+class FixedTarget:
+    """A fixed number of steps, whatever was recorded; see ``Target``."""
+
+    max_steps: int
+
+    def about(self, unrolling: Unrolling) -> int:
+        """Return the steps."""
+        del unrolling
+        return self.max_steps
+
+    def about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
+        """Return the steps."""
+        del curve
+        return self.max_steps
+
+    def is_beyond(self, unrolling: Unrolling, end: int) -> bool:
+        """Whether the steps lie beyond ``end``."""
+        del unrolling
+        return self.max_steps > end
 
 
 class Ladder:

@@ -20,7 +20,7 @@ from profiler.facts import (
     WallPrediction,
 )
 from profiler.forecast.demand import DemandCurve, DemandLine
-from profiler.forecast.ladder import continued_to, rungs
+from profiler.forecast.ladder import FixedTarget, continued_to, rungs
 from profiler.forecast.lattice import on_lattice
 from profiler.forecast.learning import CAUTION, Learner, last_below
 from profiler.forecast.near_wall import near_wall
@@ -306,13 +306,13 @@ class _PeakPredictor:
         self,
         recordings: Recordings,
         lengths: Lengths,
-        max_steps: int,
+        number: int,
         need: Callable[[Trace], int | None],
     ) -> None:
-        self.max_steps = max_steps
+        self._number = number
         self._recordings = recordings
         self._lengths = lengths
-        self._learner = Learner(recordings, lengths, self)
+        self._learner = Learner(recordings, lengths, FixedTarget(number))
         self._need = need
 
     def predict(self, steps: int) -> PeakPrediction | str:
@@ -329,18 +329,6 @@ class _PeakPredictor:
             return self._recordings.failure or wide
         return best
 
-    def about(self, unrolling: Unrolling) -> int:
-        del unrolling
-        return self.max_steps
-
-    def about_by_curve(self, curve: DemandCurve | DemandLine) -> float:
-        del curve
-        return self.max_steps
-
-    def is_beyond(self, unrolling: Unrolling, end: int) -> bool:
-        del unrolling
-        return self.max_steps > end
-
     def _by_replay(self, steps: int) -> PeakPrediction | None:
         if not all(map(self._recordings.can_record, rungs(self._lengths)[:2])):
             return None
@@ -350,11 +338,11 @@ class _PeakPredictor:
         try:
             *_, regime = self._learner.regimes(learned)
             unit = regime.unrolling.unit
-            below = continued_to(regime.unrolling, self.max_steps)
+            below = continued_to(regime.unrolling, self._number)
             if regime.unrolling.count(below + unit) > _MOST_REPLAYED:
                 return self._by_nearer(steps, regime)
             # Between two that can be continued the peak lies between theirs.
-            ends = {below} if below == self.max_steps else {below, below + unit}
+            ends = {below} if below == self._number else {below, below + unit}
             found = [self._need(regime.unrolling.at(one)) for one in sorted(ends)]
         except NoPatternError:
             return None
@@ -362,8 +350,8 @@ class _PeakPredictor:
         if len(peaks) < len(found):
             return None
         middle = (peaks[0] + peaks[-1]) // 2
-        unchecked = self._learner.unchecked(regime.learned.checked, self.max_steps)
-        share = self._learner.share(regime.learned, self.max_steps) + unchecked / max(1, middle)
+        unchecked = self._learner.unchecked(regime.learned.checked, self._number)
+        share = self._learner.share(regime.learned, self._number) + unchecked / max(1, middle)
         share = max(_FINEST, share)
         return self._prediction(steps, middle, min(peaks), max(peaks), share)
 
@@ -371,26 +359,26 @@ class _PeakPredictor:
         """Return what the law of nearer steps says, which can be replayed."""
         needs = {one: self._need(regime.unrolling.at(one)) for one in far_steps(regime.unrolling)}
         curve = DemandCurve.through((one, need) for one, need in needs.items() if need is not None)
-        return self._by_curve(steps, curve, self._learner.share(regime.learned, self.max_steps))
+        return self._by_curve(steps, curve, self._learner.share(regime.learned, self._number))
 
     def _by_law(self, steps: int) -> PeakPrediction | None:
-        if self._recordings.failure is not None or not self._learner.is_folded_at(self.max_steps):
+        if self._recordings.failure is not None or not self._learner.is_folded_at(self._number):
             return None
         law = self._learner.law(lambda one: self._need(self._recordings.trace(one)))
         if law is None:
             return None
-        share = self._learner.unlawful(self.max_steps) / max(1.0, law.at(self.max_steps))
+        share = self._learner.unlawful(self._number) / max(1.0, law.at(self._number))
         return self._by_curve(steps, law, share)
 
     def _by_curve(
         self, steps: int, curve: DemandCurve | None, share: float
     ) -> PeakPrediction | None:
-        if curve is None or not 1 <= self.max_steps <= curve.farthest:
+        if curve is None or not 1 <= self._number <= curve.farthest:
             return None
-        value = curve.at(self.max_steps)
+        value = curve.at(self._number)
         if value <= 0:
             return None
-        error = CAUTION * curve.margin(self.max_steps) * curve.bytes_per_step(self.max_steps)
+        error = CAUTION * curve.margin(self._number) * curve.bytes_per_step(self._number)
         share = max(_FINEST, share, abs(error) / value)
         return self._prediction(steps, int(value), value, value, share)
 

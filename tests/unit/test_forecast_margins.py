@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from far_target import FarTarget
 from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.forecast.allocator import AllocatorModel
 from profiler.forecast.demand import DemandCurve
+from profiler.forecast.ladder import FixedTarget
 from profiler.forecast.learning import Learner
 from profiler.forecast.recordings import Basis, Continued, Recordings, TraceSource
 from profiler.forecast.trace import Trace
@@ -48,13 +48,13 @@ def recordings(allocator: AllocatorModel) -> Recordings:
 def test_an_order_that_packs_otherwise_counts(missed: float) -> None:
     """All allocations are foretold, and yet more or less is needed; twice that may be missed."""
     same = Continued(BASIS, 60, missed, is_same=True)
-    learner = Learner(recordings(BestFitCoalescing()), ANY, FarTarget(1000))
+    learner = Learner(recordings(BestFitCoalescing()), ANY, FixedTarget(1000))
 
     assert learner.share(same, 60) == pytest.approx(2 * missed)
     assert learner.share(same, 120) > 2 * missed
     assert learner.share(Continued(BASIS, 60, 0.0, is_same=True), 120) == 0
     # Of whole segments the order decides little, and by chance.
-    assert Learner(recordings(CachingAllocator()), ANY, FarTarget(1000)).share(same, 120) == 0
+    assert Learner(recordings(CachingAllocator()), ANY, FixedTarget(1000)).share(same, 120) == 0
 
 
 @pytest.mark.parametrize("allocator", [BestFitCoalescing(), CachingAllocator()], ids=type)

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
-from far_target import FarTarget
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from profiler.facts import Caveat, CaveatEffect, Island, PeakPrediction, WallPrediction
 from profiler.forecast.demand import APART
-from profiler.forecast.ladder import Ladder
+from profiler.forecast.ladder import FixedTarget, Ladder
 from profiler.forecast.learning import Learner
 from profiler.forecast.recordings import Recordings, TraceSource, far_steps
 from profiler.forecast.replayed import Forecasts
@@ -270,10 +269,10 @@ def test_a_law_goes_through_lengths_of_one_graph() -> None:
     recordings = Recordings(source)
     for steps in (8, 10, last, last + 1, 20, 200):
         recordings.trace(steps)
-    law = Learner(recordings, ANY, FarTarget(100)).law(lambda steps: steps * CHUNK)
+    law = Learner(recordings, ANY, FixedTarget(100)).law(lambda steps: steps * CHUNK)
 
     assert law is None  # two lengths make none
-    assert Ladder(recordings, ANY, FarTarget(100)).lawful == [last + 1, 20]
+    assert Ladder(recordings, ANY, FixedTarget(100)).lawful == [last + 1, 20]
 
 
 @pytest.mark.parametrize("last", [20, 40, 70])

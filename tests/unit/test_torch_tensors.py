@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from test_torch_events import Event, node, op, read, take
 
 from profiler.explain.account import PeakAccount, Recorded
@@ -144,7 +145,8 @@ def test_a_gradient_that_an_earlier_step_left_is_one() -> None:
     }
 
 
-def test_a_gradient_that_others_are_computed_of_is_of_an_activation() -> None:
+@pytest.mark.parametrize("onward", ["mm", "mul"])
+def test_a_gradient_that_others_are_computed_of_is_of_an_activation(onward: str) -> None:
     """A learned first state of a residual network sums it up, but it is not of that state alone."""
     stream = read(
         op(
@@ -152,8 +154,8 @@ def test_a_gradient_that_others_are_computed_of_is_of_an_activation() -> None:
             op("aten::tanh", take(HIDDEN, 80), number=1),
             node("MulBackward0", op("aten::mul", take(INPUT, 64))),
             node(
-                "MmBackward0",
-                op("aten::mm", take(PARTIAL, 64), given=(INPUT,)),
+                "OnwardBackward0",
+                op(f"aten::{onward}", take(PARTIAL, 64), given=(INPUT,)),
                 op("aten::add", take(TOTAL, 64), given=(INPUT, PARTIAL)),
             ),
             node("torch::autograd::AccumulateGrad", given=(TOTAL,)),
@@ -165,7 +167,7 @@ def test_a_gradient_that_others_are_computed_of_is_of_an_activation() -> None:
 
     assert [(one.type, one.gradient_of) for one in ops if one.part is Part.BACKWARD] == [
         ("mul", None),
-        ("mm", "cell.weight"),
+        (onward, "cell.weight"),
         ("add", "cell.weight"),
     ]
 

@@ -71,7 +71,7 @@ def gradients(stream: Stream, blocks: Blocks, names: Names) -> dict[int, str]:
     flows_on = {
         block
         for number, call in enumerate(stream.calls)
-        if call.part is Part.BACKWARD and made[number] and call.op not in _LIKE
+        if call.part is Part.BACKWARD and made[number] and call.op not in _SUMS
         for block in _given(call, blocks)
     }
     for number, call in reversed([*enumerate(stream.calls)]):
